@@ -1,0 +1,1 @@
+"""Industrial visual inspection that looks twice when the first verdict can't be relied on."""

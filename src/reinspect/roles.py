@@ -1,0 +1,70 @@
+"""What a part of the crew must be able to do: one call each, synchronous.
+
+Anything callable with the right signature fits: a function, or an object with `__call__`. Parts
+may be called from several threads at once when the crew serves a model server.
+"""
+
+from typing import Protocol
+
+from reinspect.vocabulary import (
+    Assessment,
+    Disposition,
+    Evidence,
+    Explanation,
+    Move,
+    Revision,
+    Sample,
+    Trace,
+    Verdict,
+)
+
+
+class Detector(Protocol):
+    """Takes the first look."""
+
+    def __call__(self, sample: Sample, /) -> Verdict: ...
+
+
+class Monitor(Protocol):
+    """Says whether the verdict in force can be relied on."""
+
+    def __call__(self, trace: Trace, /) -> Assessment: ...
+
+
+class Tool(Protocol):
+    """Brings new evidence on the verdict in force."""
+
+    def __call__(self, trace: Trace, /) -> Evidence: ...
+
+
+class Reviser(Protocol):
+    """Reflects on the evidence and proposes a fused verdict.
+
+    The proposal's `move` says what its own label would mean; the revision policy has the last word.
+    """
+
+    def __call__(self, trace: Trace, /) -> Revision: ...
+
+
+class Explainer(Protocol):
+    """Puts the first and the final verdict into words."""
+
+    def __call__(self, trace: Trace, /) -> Explanation: ...
+
+
+class Policy(Protocol):
+    """Answers "given the trace so far, what next"."""
+
+    def __call__(self, trace: Trace, /) -> Move: ...
+
+
+class Settler(Protocol):
+    """Turns a finished trace into PASS, FAIL or REVIEW."""
+
+    def __call__(self, trace: Trace, /) -> Disposition: ...
+
+
+class Sink(Protocol):
+    """Takes each finished trace, in the order in which they finish."""
+
+    def __call__(self, trace: Trace, /) -> None: ...

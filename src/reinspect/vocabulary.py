@@ -1,0 +1,336 @@
+"""The frozen values of an inspection, in the order in which they arise.
+
+sample → verdict → assessment → decision → evidence → revision → explanation → disposition,
+each kept as part of a `Step`, all steps together the `Trace`. Units, once for the whole project:
+
+- `probability`: calibrated P(anomalous), in [0, 1];
+- `confidence`: how sure a detector is of its own label, max(p, 1 − p), in [0.5, 1];
+- `reliability`: fitted P(the label is right), in [0, 1];
+- `divergence`: confidence − reliability;
+- boxes: (x1, y1, x2, y2), normalised to the picture's width and height, half-open;
+- durations in seconds, money in USD, paths relative and POSIX.
+"""
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+
+
+class Label(StrEnum):
+    """What a verdict says about a part."""
+
+    NORMAL = "normal"
+    ANOMALOUS = "anomalous"
+
+
+class Modality(StrEnum):
+    """The kind of sensor that a view comes from."""
+
+    VISUAL = "visual"
+    THERMAL = "thermal"
+    DEPTH = "depth"
+    ACOUSTIC = "acoustic"
+    XRAY = "xray"
+
+
+class Move(StrEnum):
+    """What a policy may answer to "given the trace so far, what next"."""
+
+    ACCEPT = "accept"
+    REVISIT = "revisit"
+    ESCALATE = "escalate"
+    KEEP = "keep"
+    CORRECT = "correct"
+
+
+class Outcome(StrEnum):
+    """What happens to the part."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    REVIEW = "REVIEW"
+
+
+Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Box(NamedTuple):
+    """Corners normalised to [0, 1], half-open."""
+
+    x1: float
+    y1: float
+    x2: float
+    y2: float
+
+
+def _inside(box: Box) -> Box:
+    if not (0 <= box.x1 < box.x2 <= 1 and 0 <= box.y1 < box.y2 <= 1):
+        raise ValueError(f"box {tuple(box)} is not 0 ≤ x1 < x2 ≤ 1, 0 ≤ y1 < y2 ≤ 1")
+    return box
+
+
+NormalisedBox = Annotated[Box, AfterValidator(_inside)]
+
+
+class Value(BaseModel):
+    """Base of all values: frozen, strict about unknown keys; change is `model_copy(update=…)`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class View(Value):
+    """One picture of a part. `path` is where to read it, never shown to a member or a prompt."""
+
+    path: str
+    sha256: Sha256
+    modality: Modality = Modality.VISUAL
+
+
+class Sample(Value):
+    """One part to inspect. Truth and golden sets are never part of it."""
+
+    id: str = Field(description="Path relative to the inspected folder, POSIX; the row's key.")
+    category: str | None = None
+    views: tuple[View, ...] = Field(min_length=1)
+
+    @property
+    def visual(self) -> View:
+        """The first visual view.
+
+        Raises:
+            ValueError: there is none.
+        """
+        for view in self.views:
+            if view.modality is Modality.VISUAL:
+                return view
+        raise ValueError(f"sample {self.id!r} has no visual view")
+
+
+class Rle(Value):
+    """A mask as COCO run-length encoding; `size` is (height, width) in pixels."""
+
+    size: tuple[int, int]
+    counts: str
+
+
+class Region(Value):
+    """A place in the picture. `score` is its strength in the unit of whoever found it."""
+
+    box: NormalisedBox
+    score: FiniteFloat = 0.0
+    mask: Rle | None = None
+
+
+class Defect(Region):
+    """A region that is called defective; `type` is null where the detector names none."""
+
+    type: str | None = None
+
+
+class Picture(Value):
+    """A file that shows something (heat-map, crop, comparison), by path and content."""
+
+    path: str
+    sha256: Sha256
+    shows: str
+
+
+class Evidence(Value):
+    """What one tool found. `probability` is what this evidence alone says of P(anomalous)."""
+
+    kind: Literal["evidence"] = "evidence"
+    source: str
+    summary: str
+    probability: Probability | None = None
+    regions: tuple[Region, ...] = ()
+    measurements: Mapping[str, FiniteFloat] = Field(default_factory=dict)
+    pictures: tuple[Picture, ...] = ()
+
+
+class Verdict(Value):
+    """A judgement of one part: anomalous if, and only if, `probability` ≥ 0.5."""
+
+    kind: Literal["verdict"] = "verdict"
+    label: Label
+    probability: Probability
+    defects: tuple[Defect, ...] = ()
+    rationale: str = ""
+    evidence: tuple[Evidence, ...] = Field(
+        default=(), description="What a first look rests on; later evidence has its own step."
+    )
+
+    @classmethod
+    def of(cls, probability: float, **rest: Any) -> Self:
+        """A verdict with the label that its probability gives."""
+        label = Label.ANOMALOUS if probability >= 0.5 else Label.NORMAL
+        return cls(label=label, probability=probability, **rest)
+
+    @model_validator(mode="after")
+    def _label_follows_probability(self) -> Self:
+        if (self.label is Label.ANOMALOUS) != (self.probability >= 0.5):
+            raise ValueError(
+                f"label {self.label.value!r} contradicts probability {self.probability!r}"
+            )
+        return self
+
+    @property
+    def confidence(self) -> float:
+        """How sure the detector is of its own label, [0.5, 1]."""
+        return max(self.probability, 1 - self.probability)
+
+
+class Assessment(Value):
+    """RA-Monitor's view of the verdict in force: can it be relied on, and why."""
+
+    kind: Literal["assessment"] = "assessment"
+    confidence: Probability
+    reliability: Probability
+    reasons: tuple[str, ...] = ()
+    signals: Mapping[str, FiniteFloat] = Field(default_factory=dict)
+
+    @property
+    def divergence(self) -> float:
+        """How much more sure the detector is than it should be."""
+        return self.confidence - self.reliability
+
+
+class Decision(Value):
+    """A policy's move, with the name of the policy that made it."""
+
+    kind: Literal["decision"] = "decision"
+    move: Move
+    policy: str
+    reason: str = ""
+
+
+class Revision(Value):
+    """The verdict after a second look. `move` is keep or correct; `after` is then in force."""
+
+    kind: Literal["revision"] = "revision"
+    move: Literal[Move.KEEP, Move.CORRECT]
+    after: Verdict
+    reflection: str
+
+
+class Explanation(Value):
+    """Both verdicts in plain words."""
+
+    kind: Literal["explanation"] = "explanation"
+    first: str
+    final: str
+
+
+class Disposition(Value):
+    """What happens to the part, and why."""
+
+    kind: Literal["disposition"] = "disposition"
+    outcome: Outcome
+    reason: str
+
+
+Product = Annotated[
+    Verdict | Assessment | Decision | Evidence | Revision | Explanation | Disposition,
+    Field(discriminator="kind"),
+]
+
+
+P = TypeVar("P", bound=Value)
+
+
+class Step(Value):
+    """One node's work on one sample: what it produced, or why it failed.
+
+    `explored` marks a step of a second look that the policy did not ask for (`--explore`): it is
+    kept for training, and nothing on record depends on it.
+    """
+
+    node: str
+    round: int = Field(default=0, ge=0)
+    products: tuple[Product, ...] = ()
+    seconds: Seconds = 0.0
+    error: str | None = None
+    explored: bool = False
+
+
+class Trace(Value):
+    """A sample and every step taken on it so far. All readings below are of steps on record."""
+
+    sample: Sample
+    steps: tuple[Step, ...] = ()
+
+    def then(self, step: Step) -> "Trace":
+        """The trace with one more step."""
+        return self.model_copy(update={"steps": (*self.steps, step)})
+
+    @property
+    def hypothetical(self) -> "Trace":
+        """The trace as if the explored second look had been asked for."""
+        steps = tuple(step.model_copy(update={"explored": False}) for step in self.steps)
+        return self.model_copy(update={"steps": steps})
+
+    def products(self, of: type[P]) -> Iterator[P]:
+        """All products of one type, oldest first."""
+        for step in self.steps:
+            if not step.explored:
+                yield from (product for product in step.products if isinstance(product, of))
+
+    def last(self, of: type[P]) -> P | None:
+        """The newest product of one type, or none."""
+        newest = None
+        for newest in self.products(of):  # noqa: B007 - the last one is what is wanted
+            pass
+        return newest
+
+    @property
+    def first(self) -> Verdict | None:
+        """The first look's verdict; none if the detector failed."""
+        return next(self.products(Verdict), None)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """The verdict in force: the last revision's, else the first."""
+        revision = self.last(Revision)
+        return revision.after if revision else self.first
+
+    @property
+    def assessment(self) -> Assessment | None:
+        """The newest assessment: after a second look, that of the revised verdict."""
+        return self.last(Assessment)
+
+    @property
+    def decision(self) -> Decision | None:
+        """The newest decision to accept, revisit or escalate."""
+        return self.last(Decision)
+
+    @property
+    def evidence(self) -> tuple[Evidence, ...]:
+        """All evidence, the first verdict's own before that of later looks."""
+        own = self.first.evidence if self.first else ()
+        return (*own, *self.products(Evidence))
+
+    @property
+    def disposition(self) -> Disposition | None:
+        return self.last(Disposition)
+
+    @property
+    def rounds(self) -> int:
+        """How many second looks were taken."""
+        return sum(1 for _ in self.products(Revision))
+
+    @property
+    def revised(self) -> bool:
+        """Whether the label in force differs from the first."""
+        return bool(self.first and self.verdict and self.first.label != self.verdict.label)
+
+    @property
+    def error(self) -> str | None:
+        """The first failure on record."""
+        return next((s.error for s in self.steps if s.error and not s.explored), None)
+
+    @property
+    def seconds(self) -> float:
+        return sum(step.seconds for step in self.steps)
