@@ -1,0 +1,137 @@
+"""The first look: fitted on a few good references, it judges an image in about a tenth of a second.
+
+Two members compare learned features (``features``): a patch memory, which knows no places, and a
+positional memory, which does. Each is calibrated by leaving out one reference at a time, so no
+defect and no label is needed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from reinspect.tools.embedded import archive
+from reinspect.tools.embedded.album import Album
+from reinspect.tools.embedded.features import Bank, Floats, Pixels, check_image, resize
+from reinspect.tools.embedded.memory import Memory
+from reinspect.tools.embedded.positional import Positional
+from reinspect.tools.embedded.scoring import Box, Calibration, find_boxes, probability
+
+MAX_REFERENCES = 16
+"""References beyond these add time and memory but hardly any accuracy; evenly spaced ones stay."""
+
+_KIND = "reinspect first look"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look at one image gave."""
+
+    z: float
+    """Score of the image among the references, each left out in turn, in standard deviations."""
+    threshold: float
+    """z above which the image is called anomalous."""
+    probability: float
+    """P(anomalous); exactly 0.5 at ``z == threshold``."""
+    members: Mapping[str, float]
+    """z of each member."""
+    heat_map: Floats
+    """(rows, columns) of cells, in z units: spread evenly over the image, whatever its size."""
+    boxes: tuple[Box, ...]
+    """x1, y1, x2, y2 in [0, 1], half-open, and score; strongest first, at most five."""
+    signals: Mapping[str, float]
+    """Finite numbers that help to judge how far the verdict can be relied on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What was learned from the references. Immutable; safe to share between threads."""
+
+    bank: Bank
+    memory: Memory
+    positional: Positional
+    calibration: Calibration
+    album: Album
+
+    @classmethod
+    def from_references(cls, images: Sequence[Pixels], *, seed: int = 0) -> Fit:
+        """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
+
+        Raises:
+            ValueError: without images, or if one is not a BGR uint8 image.
+        """
+        if not images:
+            raise ValueError("a first look needs at least one reference image, got none")
+        rng = np.random.default_rng(seed)
+        album = Album.collect(images, MAX_REFERENCES)
+        small = [resize(image) for image in album.images()]
+        bank = Bank.learn(small, rng)
+        grids = [bank.describe(image) for image in small]
+        memory = Memory.learn(grids, rng)
+        positional = Positional.learn(grids, rng)
+        maps = [
+            (memory.compare(grid, excluding=index), positional.compare(grid, excluding=index))
+            for index, grid in enumerate(grids)
+        ]
+        return cls(bank, memory, positional, Calibration.learn(maps), album)
+
+    def look(self, image: Pixels, *, excluding: int | None = None) -> Look:
+        """Look at an image, BGR uint8 (H, W, 3).
+
+        Args:
+            image: the image to judge; its size may differ from the references'.
+            excluding: index, in ``from_references``' order, of a reference to leave out because
+                it is this very image.
+
+        Raises:
+            ValueError: if the image is not a BGR uint8 image, or ``excluding`` leaves nothing.
+        """
+        left_out = None if excluding is None else self.album.position(excluding)
+        grid = self.bank.describe(resize(check_image(image)))
+        maps = (
+            self.memory.compare(grid, excluding=left_out),
+            self.positional.compare(grid, excluding=left_out),
+        )
+        memory, positional = self.calibration.members(maps, excluding=left_out)
+        z = float((memory + positional) / 2)
+        threshold = self.calibration.threshold(excluding=left_out)
+        heat_map = self.calibration.heat_map(maps)
+        return Look(
+            z=z,
+            threshold=threshold,
+            probability=probability(z, threshold),
+            members={"memory": float(memory), "positional": float(positional)},
+            heat_map=heat_map,
+            boxes=find_boxes(heat_map, self.calibration.box_threshold),
+            signals={},
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fit to one file."""
+        arrays = archive.nested(
+            bank=self.bank.arrays(),
+            memory=self.memory.arrays(),
+            positional=self.positional.arrays(),
+            calibration=self.calibration.arrays(),
+            album=self.album.arrays(),
+        )
+        archive.write(path, _KIND, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Fit:
+        """Read a fit that ``save`` wrote.
+
+        Raises:
+            ValueError: if the file holds no fit, or one of another version.
+        """
+        arrays = archive.read(path, _KIND)
+        return cls(
+            bank=Bank.from_arrays(archive.part(arrays, "bank")),
+            memory=Memory.from_arrays(archive.part(arrays, "memory")),
+            positional=Positional.from_arrays(archive.part(arrays, "positional")),
+            calibration=Calibration.from_arrays(archive.part(arrays, "calibration")),
+            album=Album.from_arrays(archive.part(arrays, "album")),
+        )
