@@ -9,6 +9,7 @@ from typing import Protocol
 from reinspect.vocabulary import (
     Assessment,
     Disposition,
+    Estimate,
     Evidence,
     Explanation,
     Move,
@@ -20,15 +21,24 @@ from reinspect.vocabulary import (
 
 
 class Detector(Protocol):
-    """Takes the first look."""
+    """Takes the first look.
 
-    def __call__(self, sample: Sample, /) -> Verdict: ...
+    Evidence alone is the answer where nothing allows a verdict; the part then goes to REVIEW.
+    """
+
+    def __call__(self, sample: Sample, /) -> Verdict | Evidence: ...
 
 
 class Monitor(Protocol):
     """Says whether the verdict in force can be relied on."""
 
     def __call__(self, trace: Trace, /) -> Assessment: ...
+
+
+class Estimator(Protocol):
+    """Fuses the looks and signals of a trace into one probability and one reliability."""
+
+    def __call__(self, trace: Trace, /) -> Estimate: ...
 
 
 class Tool(Protocol):

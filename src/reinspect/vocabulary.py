@@ -86,8 +86,9 @@ class View(Value):
     """One picture of a part. `path` is where to read it, never shown to a member or a prompt."""
 
     path: str
-    sha256: Sha256
+    sha256: Sha256 | None = Field(description="Of the file's bytes; none where they can't be read.")
     modality: Modality = Modality.VISUAL
+    size: tuple[int, int] | None = Field(default=None, description="(width, height) in pixels.")
 
 
 class Sample(Value):
@@ -181,6 +182,15 @@ class Verdict(Value):
     def confidence(self) -> float:
         """How sure the detector is of its own label, [0.5, 1]."""
         return max(self.probability, 1 - self.probability)
+
+
+class Estimate(Value):
+    """What a reliability model makes of all looks so far: one probability, one reliability."""
+
+    probability: Probability
+    reliability: Probability
+    signals: Mapping[str, FiniteFloat] = Field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class Assessment(Value):
@@ -318,8 +328,8 @@ class Trace(Value):
 
     @property
     def rounds(self) -> int:
-        """How many second looks were taken."""
-        return sum(1 for _ in self.products(Revision))
+        """How many second looks were taken, failed ones included."""
+        return sum(step.node == "revise" and not step.explored for step in self.steps)
 
     @property
     def revised(self) -> bool:

@@ -1,0 +1,144 @@
+"""RA-Monitor: reflection as a learnable revision of decisions (M3-AD, arXiv 2603.00055).
+
+Its four functions, each a visible step: confidence, reliability, controlled revision, explanation.
+The numbers come from an estimator (hand-set, fitted or a critic); the words are made here.
+"""
+
+from collections.abc import Sequence
+
+from reinspect.roles import Estimator
+from reinspect.vocabulary import (
+    Assessment,
+    Defect,
+    Evidence,
+    Explanation,
+    Label,
+    Move,
+    Region,
+    Revision,
+    Sample,
+    Trace,
+    Verdict,
+)
+
+
+class RAMonitor:
+    """Monitor, reviser and explainer over one estimator."""
+
+    def __init__(self, estimate: Estimator) -> None:
+        self._estimate = estimate
+
+    def __call__(self, trace: Trace) -> Assessment:
+        """Confidence against reliability of the verdict in force."""
+        verdict = _in_force(trace)
+        estimate = self._estimate(trace)
+        gap = verdict.confidence - estimate.reliability
+        reasons = (
+            f"{verdict.label.value} at p = {verdict.probability:.2f}: "
+            f"confidence {verdict.confidence:.2f}, reliability {estimate.reliability:.2f}, "
+            f"divergence {gap:+.2f}",
+            *_agreement(verdict, trace.evidence),
+            *estimate.notes,
+        )
+        return Assessment(
+            confidence=verdict.confidence,
+            reliability=estimate.reliability,
+            reasons=reasons,
+            signals=estimate.signals,
+        )
+
+    def revise(self, trace: Trace) -> Revision:
+        """Fuse the new evidence with the first look, and propose a verdict."""
+        before = _in_force(trace)
+        estimate = self._estimate(trace)
+        after = Verdict.of(estimate.probability)
+        regions = _regions(trace)
+        if after.label is Label.ANOMALOUS:
+            defects = tuple(_as_defect(region, before.defects) for region in regions)
+            after = after.model_copy(update={"defects": defects})
+        move = Move.KEEP if after.label is before.label else Move.CORRECT
+        views = "; ".join(_agreement(before, _newest_look(trace))) or "no new evidence"
+        reflection = (
+            f"First look: {before.label.value} (p = {before.probability:.2f}). "
+            f"Second look: {views}. "
+            f"Fused p = {after.probability:.2f}: {after.label.value}."
+        )
+        after = after.model_copy(update={"rationale": reflection})
+        return Revision(move=move, after=after, reflection=reflection)
+
+    def explain(self, trace: Trace) -> Explanation:
+        """What was seen, what was compared, what was kept or corrected."""
+        first, final = trace.first, _in_force(trace)
+        assert first is not None  # noqa: S101 - a verdict in force has a first one
+        said = _finding(first, trace.sample)
+        if not trace.rounds:
+            return Explanation(first=said, final=f"{said}; accepted at the first look")
+        views = "; ".join(_agreement(first, _newest_look(trace))) or "nothing new was found"
+        did = f"corrected to {final.label.value}" if trace.revised else "kept"
+        return Explanation(first=said, final=f"{_finding(final, trace.sample)}; {views}; {did}")
+
+
+def _in_force(trace: Trace) -> Verdict:
+    if trace.verdict is None:
+        raise ValueError(f"no verdict on {trace.sample.id!r} to reflect on")
+    return trace.verdict
+
+
+def _newest_look(trace: Trace) -> tuple[Evidence, ...]:
+    """Evidence that the first look did not have."""
+    return tuple(trace.products(Evidence))
+
+
+def _regions(trace: Trace) -> Sequence[Region]:
+    """The regions of the newest evidence that located any, else the first look's own."""
+    located = [evidence.regions for evidence in trace.evidence if evidence.regions]
+    return located[-1] if located else ()
+
+
+def _as_defect(region: Region, known: Sequence[Defect]) -> Defect:
+    """A region as a defect, of the type that the detector gave to one it overlaps."""
+    kind = next((d.type for d in known if d.type and _overlap(d, region)), None)
+    return Defect(box=region.box, score=region.score, mask=region.mask, type=kind)
+
+
+def _overlap(one: Region, other: Region) -> bool:
+    return (
+        one.box.x1 < other.box.x2
+        and other.box.x1 < one.box.x2
+        and one.box.y1 < other.box.y2
+        and other.box.y1 < one.box.y2
+    )
+
+
+def _agreement(verdict: Verdict, evidence: Sequence[Evidence]) -> list[str]:
+    """Who agrees with the verdict, in words; the first look is not asked about itself."""
+    own = {piece.source for piece in verdict.evidence}
+    words = []
+    for piece in evidence:
+        if piece.probability is None or piece.source in own:
+            continue
+        agrees = (piece.probability >= 0.5) == (verdict.label is Label.ANOMALOUS)
+        verb = "agrees" if agrees else "disagrees"
+        words.append(f"{piece.source} {verb} (p = {piece.probability:.2f})")
+    return words
+
+
+def _finding(verdict: Verdict, sample: Sample) -> str:
+    if verdict.label is Label.NORMAL:
+        return f"nothing unusual (p = {verdict.probability:.2f})"
+    if not verdict.defects:
+        return f"flagged as a whole (p = {verdict.probability:.2f})"
+    strongest, rest = verdict.defects[0], len(verdict.defects) - 1
+    more = f" and {rest} more" if rest else ""
+    what = strongest.type or "spot"
+    return f"flagged for a {what} {_place(strongest, sample)}{more} (p = {verdict.probability:.2f})"
+
+
+def _place(region: Region, sample: Sample) -> str:
+    """Size and top left corner in pixels where the picture's size is known, else in percent."""
+    box, size = region.box, sample.visual.size
+    if size is None:
+        return f"at {box.x1:.0%}, {box.y1:.0%}"
+    width, height = size
+    w, h = (box.x2 - box.x1) * width, (box.y2 - box.y1) * height
+    return f"of {w:.0f}×{h:.0f} px at ({box.x1 * width:.0f}, {box.y1 * height:.0f})"

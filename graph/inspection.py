@@ -1,0 +1,191 @@
+"""The state machine of one inspection.
+
+    START → detect → assess ─┬─ accept | escalate ──→ explain → settle → END
+                      ↑      └─ revisit → locate → examine → revise ─┐
+                      └──────────────── at most N rounds ────────────┘
+
+A node is one function of the crew and the trace so far. It never raises for what happens to one
+part: a failure becomes a step with its error, and the part goes to REVIEW.
+"""
+
+import functools
+import operator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Annotated, Any, Literal, Required, TypedDict
+
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from reinspect.dataset import sample_at
+from reinspect.graph.crew import Crew
+from reinspect.policies.revision import held
+from reinspect.roles import Tool
+from reinspect.vocabulary import Decision, Move, Product, Revision, Sample, Step, Trace
+
+
+class Part(TypedDict, total=False):
+    """What a caller gives: a picture, and where known its category and its id in the run."""
+
+    image: Required[str]
+    category: str | None
+    id: str
+    explore: bool
+
+
+class State(Part, total=False):
+    """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small."""
+
+    sample: Sample
+    steps: Annotated[list[Step], operator.add]
+    trace: Trace
+
+
+class Finished(TypedDict):
+    """What `invoke` returns."""
+
+    trace: Trace
+
+
+Node = Callable[[Crew, State], dict[str, Any]]
+
+
+def detect(crew: Crew, state: State) -> dict[str, Any]:
+    """Read the part and take the first look."""
+    path, name = state["image"], state.get("id", state["image"])
+    sample = sample_at(path, id=name, category=state.get("category"))
+    step = _attempt("detect", lambda: [crew.detector(sample)])
+    return {"sample": sample, "steps": [step]}
+
+
+def assess(crew: Crew, state: State) -> dict[str, Any]:
+    """Ask whether the verdict in force can be relied on, and decide what next."""
+    trace = _seen(state)
+
+    def work() -> Iterator[Product]:
+        assessment = crew.monitor(trace)
+        yield assessment
+        yield _decide(crew, trace.then(Step(node="assess", products=(assessment,))))
+
+    return _record(state, _attempt("assess", work))
+
+
+def locate(crew: Crew, state: State) -> dict[str, Any]:
+    """Find where to look again."""
+    return _use("locate", crew.locators, state)
+
+
+def examine(crew: Crew, state: State) -> dict[str, Any]:
+    """Look again, there and with other means."""
+    return _use("examine", crew.examiners, state)
+
+
+def revise(crew: Crew, state: State) -> dict[str, Any]:
+    """Reflect on the new evidence; keep or correct the verdict."""
+    trace = _seen(state)
+
+    def work() -> Iterator[Product]:
+        proposal = crew.reviser(trace)
+        move = crew.revision(trace.then(Step(node="revise", products=(proposal,))))
+        yield proposal if move is Move.CORRECT else held(trace, proposal)
+
+    return _record(state, _attempt("revise", work))
+
+
+def explain(crew: Crew, state: State) -> dict[str, Any]:
+    """Put the first and the final verdict into words."""
+    trace = _on_record(state)
+    return {"steps": [_attempt("explain", lambda: [crew.explainer(trace)])]}
+
+
+def settle(crew: Crew, state: State) -> dict[str, Any]:
+    """Decide what happens to the part, and close the trace."""
+    trace = _on_record(state)
+    step = _attempt("settle", lambda: [crew.settler(trace)])
+    return {"steps": [step], "trace": trace.then(step)}
+
+
+def after_detect(state: State) -> Literal["assess", "settle"]:
+    """Without a verdict there is nothing to assess."""
+    return "assess" if _on_record(state).first else "settle"
+
+
+def after_assess(state: State) -> Literal["locate", "explain"]:
+    """A second look where it was asked for, and once, for the record, where all are explored."""
+    newest = state["steps"][-1]
+    if newest.explored or newest.error:
+        return "explain"
+    decision = _on_record(state).decision
+    revisit = decision is not None and decision.move is Move.REVISIT
+    return "locate" if revisit or _exploring(state) else "explain"
+
+
+def build(crew: Crew) -> CompiledStateGraph[State, None, Part, Finished]:
+    """The compiled graph, its nodes bound to a crew."""
+    graph = StateGraph(State, input_schema=Part, output_schema=Finished)
+    for node in (detect, assess, locate, examine, revise, explain, settle):
+        graph.add_node(node.__name__, functools.partial(node, crew))
+    graph.add_edge(START, "detect")
+    graph.add_conditional_edges("detect", after_detect)
+    graph.add_conditional_edges("assess", after_assess)
+    graph.add_edge("locate", "examine")
+    graph.add_edge("examine", "revise")
+    graph.add_edge("revise", "assess")
+    graph.add_edge("explain", "settle")
+    graph.add_edge("settle", END)
+    return graph.compile(name="inspection")
+
+
+def _decide(crew: Crew, trace: Trace) -> Decision:
+    move = crew.trigger(trace)
+    if move is Move.REVISIT and trace.rounds >= crew.rounds:
+        return Decision(
+            move=Move.ACCEPT,
+            policy="budget",
+            reason=f"still in doubt after {trace.rounds} of {crew.rounds} second looks",
+        )
+    return Decision(move=move, policy=crew.trigger_name)
+
+
+def _use(node: str, tools: Iterable[Tool], state: State) -> dict[str, Any]:
+    trace, steps = _seen(state), []
+    for tool in tools:
+        step = _attempt(node, lambda tool=tool, trace=trace: [tool(trace)])
+        steps.append(step)
+        trace = trace.then(step)
+    return _record(state, *steps)
+
+
+def _attempt(node: str, work: Callable[[], Iterable[Product]]) -> Step:
+    """Run a node's work, timed. The one place where a member's failure is caught."""
+    start = time.perf_counter()
+    try:
+        products, error = tuple(work()), None
+    except Exception as failure:  # noqa: BLE001 - a member is anybody's code; the batch goes on
+        products, error = (), f"{node}: {type(failure).__name__}: {failure}"
+    return Step(node=node, products=products, error=error, seconds=time.perf_counter() - start)
+
+
+def _record(state: State, *steps: Step) -> dict[str, Any]:
+    looking_again = steps[0].node in {"locate", "examine", "revise"} if steps else False
+    mark = {"round": _seen(state).rounds + looking_again, "explored": _exploring(state)}
+    return {"steps": [step.model_copy(update=mark) for step in steps]}
+
+
+def _exploring(state: State) -> bool:
+    """Whether the next step is of a second look that the policy did not ask for."""
+    if not state.get("explore"):
+        return False
+    trace = _on_record(state)
+    decided = trace.decision is not None and trace.decision.move is not Move.REVISIT
+    return decided and trace.rounds == 0
+
+
+def _on_record(state: State) -> Trace:
+    return Trace(sample=state["sample"], steps=tuple(state.get("steps", ())))
+
+
+def _seen(state: State) -> Trace:
+    """What a member may see: explored steps count while a second look is explored."""
+    trace = _on_record(state)
+    return trace.hypothetical if _exploring(state) else trace

@@ -1,0 +1,139 @@
+"""The recipe: one small YAML file that names the parts of an inspection."""
+
+import difflib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+
+class RecipeError(ValueError):
+    """A recipe that can't be used; the message names the key and shows the value."""
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PartSpec(BaseModel):
+    """A part by its short name or as `package.module:Object`, with that part's own options."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    kind: str = Field(min_length=1)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"kind": value} if isinstance(value, str) else value
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Every key but `kind`."""
+        return dict(self.model_extra or {})
+
+
+class Policies(_Section):
+    """When to look again, when a flip is allowed, and PASS / FAIL / REVIEW."""
+
+    trigger: PartSpec = PartSpec(kind="doubt")
+    revision: PartSpec = PartSpec(kind="agreement")
+    disposition: PartSpec = PartSpec(kind="thresholds")
+
+
+class Budgets(_Section):
+    """What one image may cost."""
+
+    rounds: int = Field(default=1, ge=0, le=10, description="Second looks at most.")
+
+
+class ProductKnowledge(_Section):
+    """What is known of the product: for words, and for models that can read."""
+
+    normal: str = ""
+    tolerated: tuple[str, ...] = ()
+    defects: tuple[str, ...] = ()
+
+
+class Recipe(_Section):
+    """All parts of an inspection. Every key has a default; see `docs/recipes.md`."""
+
+    detector: PartSpec = PartSpec(kind="embedded")
+    monitor: PartSpec = PartSpec(kind="embedded")
+    tools: tuple[PartSpec, ...] = (
+        PartSpec(kind="segmentation"),
+        PartSpec(kind="hi_res"),
+        PartSpec(kind="reference"),
+        PartSpec(kind="zoom"),
+    )
+    policies: Policies = Policies()
+    budgets: Budgets = Budgets()
+    references: str | Mapping[str, str] | None = Field(
+        default=None, description="Folder of known-good images, or category → folder."
+    )
+    product: ProductKnowledge = ProductKnowledge()
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe.
+
+    Raises:
+        RecipeError: the file can't be read, is no YAML mapping, or has a wrong key or value.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise RecipeError(f"{path}: cannot read the recipe: {failure}") from failure
+    return parse_recipe(text, name=str(path))
+
+
+def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
+    """Read a recipe from YAML text; `name` is what errors call it.
+
+    Raises:
+        RecipeError: the text is no YAML mapping, or has a wrong key or value.
+    """
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as failure:
+        raise RecipeError(f"{name}: not YAML: {' '.join(str(failure).split())}") from failure
+    if content is None:
+        content = {}
+    if not isinstance(content, dict):
+        raise RecipeError(f"{name}: a recipe is a mapping of keys, not {content!r}")
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as failure:
+        raise RecipeError(f"{name}: {in_words(failure, Recipe)}") from failure
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The recipe as YAML, every default written out."""
+    content = recipe.model_dump(mode="json")
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+
+
+def in_words(failure: ValidationError, model: type[BaseModel]) -> str:
+    """A validation error in one line: the key, the value, and the likely meaning."""
+    return "; ".join(_one(error, model) for error in failure.errors())
+
+
+def _one(error: Any, model: type[BaseModel]) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "value"
+    if error["type"] == "extra_forbidden":
+        known = _keys_beside(error["loc"], model)
+        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+        return f"{key}: unknown key (value {error['input']!r}); {hint}"
+    return f"{key}: {error['msg']} (value {error['input']!r})"
+
+
+def _keys_beside(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
+    for part in location[:-1]:
+        field = model.model_fields.get(str(part))
+        nested = field.annotation if field else None
+        if isinstance(nested, type) and issubclass(nested, BaseModel):
+            model = nested
+    return list(model.model_fields)

@@ -1,0 +1,19 @@
+"""What the environment may set, read at one edge: the command line and `studio`."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+def _cache_home() -> Path:
+    return Path.home() / ".cache" / "reinspect"
+
+
+class Settings(BaseSettings):
+    """Read from `REINSPECT_*` variables; everything below the edge takes arguments instead."""
+
+    model_config = SettingsConfigDict(env_prefix="REINSPECT_", frozen=True, extra="ignore")
+
+    cache_dir: Path = Field(default_factory=_cache_home, description="Where fits are kept.")
+    recipe: Path | None = Field(default=None, description="Recipe that LangGraph's server opens.")
