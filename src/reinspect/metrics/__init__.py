@@ -1,0 +1,76 @@
+"""Figures of an inspection: arrays in, numbers out, counted the same way everywhere.
+
+The bench, the monitor's report, the training and the console count with these functions alone, so
+that two people get the same number. The conventions all of them share:
+
+- `probability`: shape (n,), calibrated P(anomalous) in [0, 1]; the label is forced: anomalous if,
+  and only if, it is ≥ 0.5;
+- `truth`: shape (n,), true = anomalous;
+- a metric that the data cannot give (a class is absent, nothing is there) is None, never NaN;
+- wrong shapes, NaN and values out of range raise a ValueError that shows the value.
+"""
+
+from reinspect.metrics.calibration import (
+    Bin,
+    accuracy_at_coverage,
+    aurc,
+    confidence,
+    ece,
+    reliability_diagram,
+    right,
+    risk_coverage,
+)
+from reinspect.metrics.detection import (
+    accuracy,
+    auroc,
+    balanced_accuracy,
+    escape_rate,
+    overkill_rate,
+    review_rate,
+)
+from reinspect.metrics.intervals import Interval, bootstrap
+from reinspect.metrics.ledger import Directions, Ledger, Tally
+from reinspect.metrics.localisation import (
+    Matches,
+    f1_loc,
+    f1_type,
+    giou,
+    iou,
+    match,
+    pixel_auroc,
+    type_similarity,
+)
+from reinspect.metrics.thresholds import fit_threshold, leave_one_group_out, shift
+
+__all__ = [
+    "Bin",
+    "Directions",
+    "Interval",
+    "Ledger",
+    "Matches",
+    "Tally",
+    "accuracy",
+    "accuracy_at_coverage",
+    "aurc",
+    "auroc",
+    "balanced_accuracy",
+    "bootstrap",
+    "confidence",
+    "ece",
+    "escape_rate",
+    "f1_loc",
+    "f1_type",
+    "fit_threshold",
+    "giou",
+    "iou",
+    "leave_one_group_out",
+    "match",
+    "overkill_rate",
+    "pixel_auroc",
+    "reliability_diagram",
+    "review_rate",
+    "right",
+    "risk_coverage",
+    "shift",
+    "type_similarity",
+]
