@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+
+from reinspect import metrics
+
+
+def test_the_interval_of_a_mean_is_that_of_theory():
+    values = np.random.default_rng(0).normal(5, 2, 400)
+    low, high = metrics.bootstrap(
+        lambda x: float(x.mean()), values, rng=np.random.default_rng(1), rounds=2000
+    )
+    error = values.std() / 20
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.03)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.03)
+
+
+def test_the_same_parts_are_drawn_from_every_array():
+    both = np.arange(50)
+    interval = metrics.bootstrap(
+        lambda a, b: float(np.abs(a - b).max()), both, both, rng=np.random.default_rng(0)
+    )
+    assert interval == (0, 0)
+
+
+def test_the_same_generator_gives_the_same_interval():
+    p, t = np.random.default_rng(4).random(60), np.arange(60) % 2
+    one, other = (
+        metrics.bootstrap(metrics.auroc, p, t, rng=np.random.default_rng(9), rounds=100)
+        for _ in range(2)
+    )
+    assert one == other
+
+
+@pytest.mark.parametrize(
+    ("probability", "truth"),
+    [
+        pytest.param([0.2, 0.4, 0.6], [1, 1, 1], id="one-class"),
+        pytest.param([], [], id="nothing"),
+    ],
+)
+def test_no_interval_without_a_figure(probability, truth):
+    rng = np.random.default_rng(0)
+    assert metrics.bootstrap(metrics.auroc, probability, truth, rng=rng, rounds=50) is None
+
+
+def test_draws_without_a_figure_are_left_out():
+    p, t = [0.1, 0.2, 0.3, 0.9], [0, 0, 0, 1]  # a third of draws lacks the defective part
+    interval = metrics.bootstrap(metrics.auroc, p, t, rng=np.random.default_rng(0), rounds=200)
+    assert interval == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message"),
+    [
+        pytest.param((), {}, "no arrays", id="no-arrays"),
+        pytest.param(([1, 2], [1]), {}, "array 0 2, array 1 1", id="lengths"),
+        pytest.param(([1],), {"rounds": 0}, "rounds 0", id="no-rounds"),
+        pytest.param(([1],), {"level": 1.0}, "level 1.0", id="level"),
+    ],
+)
+def test_refuses(arrays, options, message):
+    with pytest.raises(ValueError, match=message):
+        metrics.bootstrap(np.mean, *arrays, rng=np.random.default_rng(0), **options)
