@@ -1,24 +1,39 @@
 """The crew: the only place that knows concrete classes.
 
 A recipe names parts; `build_crew` turns the names into objects. A short name is looked up in
-`KINDS`; `package.module:Object` is imported: a class or a factory is called with the part's
-options, a plain function is used as it is.
+`KINDS`; `package.module:Object` is imported: a class or a function that makes the part is called
+with the part's options, a function that *is* the part (it takes a sample or a trace, and no
+options are given) is used as it stands.
 """
 
-import functools
+import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, get_type_hints
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from reinspect.agents.detector import EmbeddedDetector
+from reinspect.agents.monitor import RAMonitor
 from reinspect.graph.recipe import PartSpec, Recipe, RecipeError, in_words
 from reinspect.images import Pictures
+from reinspect.policies.disposition import Thresholds
+from reinspect.policies.hand_set import HandSet
+from reinspect.policies.revision import Agreement
+from reinspect.policies.triggers import Doubt
 from reinspect.roles import Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
+from reinspect.tools.anomaly_map import AnomalyMap
+from reinspect.tools.expert import Experts
 from reinspect.tools.golden import GoldenSets
+from reinspect.tools.hi_res import HiRes
+from reinspect.tools.reference import AlignedReference
+from reinspect.tools.segmentation import TightenedRegions
+from reinspect.tools.zoom import Zoom
+from reinspect.vocabulary import Move
 
 
 @dataclass(frozen=True)
@@ -40,9 +55,183 @@ class Crew:
 
 @dataclass(frozen=True)
 class Workshop:
-    """What parts may draw on. A user's part that takes an argument `workshop` is given it."""
+    """What parts are made from. A user's part that takes an argument `workshop` is given it."""
 
     recipe: Recipe = field(default_factory=Recipe)
     references: GoldenSets = field(default_factory=GoldenSets)
     pictures: Pictures | None = None
     cache: Path | None = None
+
+    @cached_property
+    def experts(self) -> Experts:
+        """The embedded experts, one set for all parts of a crew."""
+        return Experts(self.references, self.cache)
+
+
+def _embedded_detector(workshop: Workshop) -> Detector:
+    return EmbeddedDetector(AnomalyMap(workshop.experts, workshop.pictures))
+
+
+def _embedded_monitor() -> Monitor:
+    return RAMonitor(HandSet())
+
+
+def _segmentation(workshop: Workshop, backend: Literal["embedded"] = "embedded") -> Tool:
+    return TightenedRegions(workshop.experts)
+
+
+def _hi_res(workshop: Workshop) -> Tool:
+    return HiRes(workshop.experts)
+
+
+def _reference(workshop: Workshop) -> Tool:
+    return AlignedReference(workshop.experts)
+
+
+def _zoom(workshop: Workshop, margin: Annotated[float, Field(ge=0, le=4)] = 0.5) -> Tool:
+    return Zoom(workshop.experts, workshop.pictures, margin=margin)
+
+
+def _always() -> Policy:
+    return lambda trace: Move.REVISIT
+
+
+def _never() -> Policy:
+    return lambda trace: Move.ACCEPT
+
+
+def _keep() -> Policy:
+    return lambda trace: Move.KEEP
+
+
+KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
+    "detector": {"embedded": _embedded_detector},
+    "monitor": {"embedded": _embedded_monitor},
+    "tools": {
+        "segmentation": _segmentation,
+        "hi_res": _hi_res,
+        "reference": _reference,
+        "zoom": _zoom,
+    },
+    "policies.trigger": {"doubt": Doubt, "always": _always, "never": _never},
+    "policies.revision": {"agreement": Agreement, "keep": _keep},
+    "policies.disposition": {"thresholds": Thresholds},
+}
+"""Role → short name → what makes the part."""
+
+LOCATORS = frozenset({"segmentation"})
+"""Tools that find where to look; all others examine, unless the recipe says `stage:`."""
+
+
+def build_crew(workshop: Workshop) -> Crew:
+    """The parts that a recipe names, made and wired.
+
+    Raises:
+        RecipeError: a part is unknown, can't be imported, or refuses its options.
+    """
+    recipe, policies = workshop.recipe, workshop.recipe.policies
+    monitor = _make("monitor", recipe.monitor, workshop)
+    words = monitor if hasattr(monitor, "revise") else _embedded_monitor()
+    stages: dict[str, list[Tool]] = {"locate": [], "examine": []}
+    for position, spec in enumerate(recipe.tools):
+        stages[_stage(spec, position)].append(_make("tools", spec, workshop, f"tools.{position}"))
+    return Crew(
+        detector=_make("detector", recipe.detector, workshop),
+        monitor=monitor,
+        reviser=words.revise,
+        explainer=words.explain,
+        locators=tuple(stages["locate"]),
+        examiners=tuple(stages["examine"]),
+        trigger=_make("policies.trigger", policies.trigger, workshop),
+        trigger_name=policies.trigger.kind,
+        revision=_make("policies.revision", policies.revision, workshop),
+        settler=_make("policies.disposition", policies.disposition, workshop),
+        rounds=recipe.budgets.rounds,
+    )
+
+
+def _stage(spec: PartSpec, position: int) -> str:
+    stage = spec.options.get("stage", "locate" if spec.kind in LOCATORS else "examine")
+    if stage not in ("locate", "examine"):
+        raise RecipeError(f"tools.{position}.stage: {stage!r} is neither 'locate' nor 'examine'")
+    return str(stage)
+
+
+def _make(role: str, spec: PartSpec, workshop: Workshop, where: str = "") -> Any:
+    where = where or role
+    options = {key: value for key, value in spec.options.items() if key != "stage"}
+    if ":" in spec.kind:
+        target = _imported(spec.kind, where)
+        if _is_the_part(target, options):
+            return target
+    else:
+        known = KINDS[role]
+        if spec.kind not in known:
+            raise RecipeError(
+                f"{where}.kind: unknown part {spec.kind!r}; {_did_you_mean(spec.kind, known)}"
+                ", or package.module:Object"
+            )
+        target = known[spec.kind]
+    return _called(target, options, workshop, where)
+
+
+def _imported(name: str, where: str) -> Any:
+    module, _, attribute = name.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as failure:
+        raise RecipeError(f"{where}.kind: cannot import {name!r}: {failure}") from failure
+
+
+def _is_the_part(target: Any, options: Mapping[str, Any]) -> bool:
+    """A plain function of one positional argument, or an object that is already made."""
+    if options or inspect.isclass(target):
+        return False
+    if not inspect.isfunction(target):
+        return True
+    required = [p for p in inspect.signature(target).parameters.values() if p.default is p.empty]
+    return len(required) == 1 and required[0].name != "workshop"
+
+
+def _called(
+    target: Callable[..., Any], options: dict[str, Any], workshop: Workshop, where: str
+) -> Any:
+    known = inspect.signature(target).parameters
+    anything = any(p.kind is p.VAR_KEYWORD for p in known.values())
+    for name in options:
+        if name not in known and not anything:
+            names = [name for name in known if name != "workshop"]
+            raise RecipeError(
+                f"{where}.{name}: unknown option (value {options[name]!r}); "
+                f"{_did_you_mean(name, names) if names else 'this part takes none'}"
+            )
+    try:
+        arguments = _validated(target, options, where)
+        if "workshop" in known:
+            arguments["workshop"] = workshop
+        return target(**arguments)
+    except (TypeError, ValueError, OSError) as failure:
+        if isinstance(failure, RecipeError):
+            raise
+        raise RecipeError(f"{where}: {failure}") from failure
+
+
+def _validated(target: Callable[..., Any], options: dict[str, Any], where: str) -> dict[str, Any]:
+    """Options coerced to the types that the part's signature names."""
+    typed = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
+    hints = get_type_hints(typed, include_extras=True)
+    valid = {}
+    for name, value in options.items():
+        adapter: TypeAdapter[Any] = TypeAdapter(
+            hints.get(name, Any), config=ConfigDict(arbitrary_types_allowed=True)
+        )
+        try:
+            valid[name] = adapter.validate_python(value)
+        except ValidationError as failure:
+            raise RecipeError(f"{where}.{name}: {in_words(failure)}") from failure
+    return valid
+
+
+def _did_you_mean(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

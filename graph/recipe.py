@@ -7,6 +7,7 @@ from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 
 class RecipeError(ValueError):
@@ -115,19 +116,20 @@ def dump_recipe(recipe: Recipe) -> str:
     return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
-def in_words(failure: ValidationError, model: type[BaseModel]) -> str:
+def in_words(failure: ValidationError, model: type[BaseModel] | None = None) -> str:
     """A validation error in one line: the key, the value, and the likely meaning."""
     return "; ".join(_one(error, model) for error in failure.errors())
 
 
-def _one(error: Any, model: type[BaseModel]) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "value"
-    if error["type"] == "extra_forbidden":
+def _one(error: ErrorDetails, model: type[BaseModel] | None) -> str:
+    place = ".".join(str(part) for part in error["loc"])
+    key = f"{place}: " if place else ""
+    if error["type"] == "extra_forbidden" and model:
         known = _keys_beside(error["loc"], model)
         close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
         hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-        return f"{key}: unknown key (value {error['input']!r}); {hint}"
-    return f"{key}: {error['msg']} (value {error['input']!r})"
+        return f"{key}unknown key (value {error['input']!r}); {hint}"
+    return f"{key}{error['msg']} (value {error['input']!r})"
 
 
 def _keys_beside(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:

@@ -1,0 +1,44 @@
+"""PASS, FAIL or REVIEW."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from reinspect.vocabulary import Disposition, Evidence, Label, Move, Outcome, Trace
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Thresholds:
+    """PASS or FAIL by the label where it can be relied on, else REVIEW.
+
+    Args:
+        reliability: least reliability of a verdict that nobody needs to review.
+    """
+
+    def __init__(self, reliability: Share = 0.6) -> None:
+        self._least = reliability
+
+    def __call__(self, trace: Trace) -> Disposition:
+        verdict, assessment = trace.verdict, trace.assessment
+        if trace.error is not None:
+            return _review(trace.error)
+        if verdict is None or assessment is None:
+            seen = trace.last(Evidence)
+            return _review(seen.summary if seen else "there is no verdict")
+        if trace.decision is not None and trace.decision.move is Move.ESCALATE:
+            return _review(trace.decision.reason or "escalated by the policy")
+        if assessment.reliability < self._least:
+            return _review(
+                f"reliability {assessment.reliability:.2f} of {verdict.label.value!r} is below "
+                f"{self._least:g}"
+            )
+        outcome = Outcome.PASS if verdict.label is Label.NORMAL else Outcome.FAIL
+        return Disposition(
+            outcome=outcome,
+            reason=f"{verdict.label.value} with reliability {assessment.reliability:.2f}",
+        )
+
+
+def _review(reason: str) -> Disposition:
+    return Disposition(outcome=Outcome.REVIEW, reason=reason)

@@ -1,0 +1,36 @@
+"""The estimator that needs no judgements: hand-set rules over looks and signals."""
+
+from reinspect.policies import rules
+from reinspect.vocabulary import Estimate, Evidence, Trace, Verdict
+
+
+class HandSet:
+    """Estimates by `policies.rules`; witnesses are the pieces of new evidence with a probability."""
+
+    def __call__(self, trace: Trace) -> Estimate:
+        first = trace.first
+        if first is None:
+            raise ValueError(f"no first look at {trace.sample.id!r} to estimate from")
+        signals, witnesses = signals_of(first), witnesses_of(trace)
+        if not witnesses:
+            return Estimate(
+                probability=first.probability,
+                reliability=rules.first_reliability(first.probability, signals),
+                signals=signals,
+            )
+        fused = rules.fuse(first.probability, witnesses)
+        return Estimate(
+            probability=fused,
+            reliability=rules.final_reliability(first.probability, fused, witnesses),
+            signals={**signals, **{f"p of {name}": p for name, p in witnesses.items()}},
+        )
+
+
+def signals_of(verdict: Verdict) -> dict[str, float]:
+    """The measurements of a verdict's own evidence."""
+    return {key: value for e in verdict.evidence for key, value in e.measurements.items()}
+
+
+def witnesses_of(trace: Trace) -> dict[str, float]:
+    """Source → P(anomalous) of the evidence that the first look did not have, newest last."""
+    return {e.source: e.probability for e in trace.products(Evidence) if e.probability is not None}

@@ -1,0 +1,26 @@
+"""What tests share: where the real parts are, and when a skip is a failure."""
+
+import os
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+PARTS = Path(os.environ.get("REINSPECT_PARTS", REPOSITORY.parent / "shared" / "data"))
+
+
+def unavailable(part: str, why: str) -> NoReturn:
+    """Skip, saying why; or fail, where REINSPECT_REQUIRE says that the part must be there."""
+    required = os.environ.get("REINSPECT_REQUIRE", "").split(",")
+    if "all" in required or part in required:
+        pytest.fail(f"REINSPECT_REQUIRE asks for {part}: {why}")
+    pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def real_parts() -> Path:
+    """The folder of real parts, which are not in the repository."""
+    if not PARTS.is_dir():
+        unavailable("parts", f"no real parts at {PARTS} (set REINSPECT_PARTS)")
+    return PARTS

@@ -1,0 +1,123 @@
+import pytest
+from pydantic import ValidationError
+
+from reinspect.vocabulary import (
+    Assessment,
+    Box,
+    Decision,
+    Defect,
+    Evidence,
+    Label,
+    Move,
+    Region,
+    Revision,
+    Sample,
+    Step,
+    Trace,
+    Verdict,
+    View,
+)
+
+SAMPLE = Sample(id="a.png", views=(View(path="a.png", sha256="0" * 64),))
+
+
+@pytest.mark.parametrize(
+    ("box", "valid"),
+    [
+        pytest.param((0, 0, 1, 1), True, id="whole"),
+        pytest.param((0.2, 0.2, 0.2, 0.4), False, id="empty"),
+        pytest.param((0.4, 0.2, 0.2, 0.4), False, id="swapped"),
+        pytest.param((-0.1, 0, 1, 1), False, id="outside"),
+        pytest.param((0, 0, float("nan"), 1), False, id="nan"),
+    ],
+)
+def test_a_box_is_normalised_and_not_empty(box: tuple[float, ...], valid: bool) -> None:
+    if valid:
+        assert Region(box=Box(*box)).box == box
+    else:
+        with pytest.raises(ValidationError):
+            Region(box=Box(*box))
+
+
+@pytest.mark.parametrize(
+    ("probability", "label", "confidence"),
+    [
+        pytest.param(0.5, Label.ANOMALOUS, 0.5, id="at the border"),
+        pytest.param(0.2, Label.NORMAL, 0.8, id="normal"),
+        pytest.param(1.0, Label.ANOMALOUS, 1.0, id="certain"),
+    ],
+)
+def test_a_label_follows_its_probability(probability: float, label: Label, confidence: float):
+    verdict = Verdict.of(probability)
+    assert verdict.label is label
+    assert verdict.confidence == pytest.approx(confidence)
+
+
+def test_a_label_against_its_probability_is_refused() -> None:
+    with pytest.raises(ValidationError, match=r"'normal' contradicts probability 0\.9"):
+        Verdict(label=Label.NORMAL, probability=0.9)
+
+
+def test_values_are_frozen_and_strict() -> None:
+    with pytest.raises(ValidationError, match="frozen"):
+        SAMPLE.id = "b"
+    with pytest.raises(ValidationError, match="extra"):
+        Verdict(label=Label.NORMAL, probability=0.1, sure=True)  # type: ignore[call-arg]
+
+
+def revisited(*, explored: bool) -> Trace:
+    own = Evidence(source="map", summary="a spot")
+    first = Verdict.of(0.4, evidence=(own,))
+    after = Verdict.of(0.8, defects=(Defect(box=Box(0, 0, 0.1, 0.1)),))
+    move = Move.ACCEPT if explored else Move.REVISIT
+    steps = (
+        Step(node="detect", products=(first,)),
+        Step(
+            node="assess",
+            products=(
+                Assessment(confidence=0.6, reliability=0.5),
+                Decision(move=move, policy="test"),
+            ),
+        ),
+        Step(
+            node="examine",
+            products=(Evidence(source="zoom", summary="it is real"),),
+            explored=explored,
+        ),
+        Step(
+            node="revise",
+            products=(Revision(move=Move.CORRECT, after=after, reflection="seen"),),
+            explored=explored,
+        ),
+    )
+    return Trace(sample=SAMPLE, steps=steps)
+
+
+def test_a_trace_reads_first_and_final_verdict() -> None:
+    trace = revisited(explored=False)
+    assert trace.first is not None
+    assert trace.verdict is not None
+    assert (trace.first.probability, trace.verdict.probability) == (0.4, 0.8)
+    assert (trace.rounds, trace.revised) == (1, True)
+    assert [e.source for e in trace.evidence] == ["map", "zoom"]
+    assert trace.assessment is not None
+    assert trace.assessment.divergence == pytest.approx(0.1)
+
+
+def test_explored_steps_are_off_the_record() -> None:
+    trace = revisited(explored=True)
+    assert trace.verdict == trace.first
+    assert (trace.rounds, trace.revised) == (0, False)
+    assert [e.source for e in trace.evidence] == ["map"]
+    assert trace.hypothetical.verdict == revisited(explored=False).verdict
+
+
+def test_a_trace_survives_json() -> None:
+    trace = revisited(explored=True)
+    assert Trace.model_validate_json(trace.model_dump_json()) == trace
+
+
+def test_a_failed_second_look_counts_as_a_round() -> None:
+    trace = Trace(sample=SAMPLE, steps=(Step(node="revise", error="revise: boom"),))
+    assert trace.rounds == 1
+    assert trace.error == "revise: boom"

@@ -1,0 +1,54 @@
+"""The anomaly map: where, and how strongly, a part differs from its references."""
+
+from reinspect.images import Pictures
+from reinspect.tools.embedded.fit import Look
+from reinspect.tools.expert import Experts
+from reinspect.tools.golden import Mode
+from reinspect.vocabulary import Box, Evidence, Picture, Region, Sample
+
+SOURCE = "anomaly map"
+
+
+class AnomalyMap:
+    """One look of the embedded expert as evidence, its heat-map kept as a file."""
+
+    def __init__(self, experts: Experts, pictures: Pictures | None = None) -> None:
+        self._experts, self._pictures = experts, pictures
+
+    def __call__(self, sample: Sample) -> Evidence:
+        expert = self._experts.of(sample)
+        look = expert.look(sample)
+        regions = tuple(Region(box=Box(*box[:4]), score=box[4]) for box in look.boxes)
+        alone = expert.golden.mode is Mode.ALONE
+        return Evidence(
+            source=SOURCE,
+            summary=_alone_in_words(look) if alone else _in_words(look),
+            probability=None if alone else look.probability,
+            regions=regions,
+            measurements={
+                "z": look.z,
+                "threshold": look.threshold,
+                **{f"z of {name}": z for name, z in look.members.items()},
+                **look.signals,
+            },
+            pictures=self._kept(look, sample),
+        )
+
+    def _kept(self, look: Look, sample: Sample) -> tuple[Picture, ...]:
+        if self._pictures is None:
+            return ()
+        key = sample.visual.sha256 or ""
+        return (self._pictures.save_map(look.heat_map, shows="heat-map", key=key),)
+
+
+def _in_words(look: Look) -> str:
+    side = "above" if look.z >= look.threshold else "below"
+    members = ", ".join(f"{name} {z:.1f}" for name, z in look.members.items())
+    return f"deviation {look.z:.1f} is {side} the threshold {look.threshold:.1f} ({members})"
+
+
+def _alone_in_words(look: Look) -> str:
+    return (
+        "no reference to compare with: a heat-map of what stands out in the image itself "
+        f"({len(look.boxes)} places), and no verdict"
+    )
