@@ -1,0 +1,161 @@
+"""Opening a database: its URL, its connections, its schema, and its errors in one line."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+VERSION_TABLE = "reinspect_version"
+
+_HINTS = {
+    "disk is full": "free some space, then resume the run",
+    "disk I/O": "check the disk, its space and its limits, then resume the run",
+    "is locked": "another program is writing to it; try again when it is done",
+    "readonly": "make the file and its folder writable, or name another store by --store",
+    "unable to open": "check that its folder exists and that you may write there",
+    "not a database": "name another store by --store",
+}
+
+
+class StoreError(RuntimeError):
+    """The store can't do what was asked; the message is one line: where, what, what to do."""
+
+
+def parse(url: str | os.PathLike[str]) -> URL:
+    """A database URL, or the path of an SQLite file.
+
+    Raises:
+        StoreError: it is neither.
+    """
+    text = os.fspath(url)
+    if "://" not in text:
+        return URL.create("sqlite", database=str(Path(text).absolute()))
+    try:
+        return make_url(text)
+    except (ArgumentError, ValueError) as error:
+        # Unparsed, so its password can't be masked: show no more than the scheme.
+        scheme = text.partition("://")[0]
+        raise StoreError(f"store {scheme}://…: not a database URL") from error
+
+
+def masked(url: URL) -> str:
+    """The URL to show: a path for SQLite, no password elsewhere."""
+    if url.get_backend_name() == "sqlite":
+        return url.database or ":memory:"
+    query = {key: "***" if "pass" in key else value for key, value in url.query.items()}
+    return url.set(query=query).render_as_string(hide_password=True)
+
+
+@contextmanager
+def told(url: URL) -> Iterator[None]:
+    """Turn the database's errors into a `StoreError` of one line."""
+    try:
+        yield
+    except DBAPIError as error:
+        words = " ".join(str(error.orig).split())
+        hint = next((f": {hint}" for part, hint in _HINTS.items() if part in words), "")
+        raise StoreError(f"store {masked(url)}: {words}{hint}") from error
+
+
+def connect(url: URL, *, create: bool, patience: float) -> Engine:
+    """An engine on a database of this version's schema, made or migrated if need be.
+
+    Args:
+        url: of the database.
+        create: make what is missing; else only read.
+        patience: seconds to wait for another program's lock.
+
+    Raises:
+        StoreError: missing, unreadable, not a store, or of a newer version.
+    """
+    if url.get_backend_name() == "sqlite" and url.database:
+        path = Path(url.database)
+        if not create and not path.exists():
+            raise StoreError(f"store {path}: there is none; `reinspect run` makes one")
+        if create:
+            _make_folder(path.parent)
+    try:
+        engine = create_engine(url)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        raise StoreError(f"store {masked(url)}: no driver for it is installed: {error}") from error
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine, create=create, patience=patience)
+    try:
+        with told(url):
+            _migrate(engine, create=create)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def writing(engine: Engine) -> Engine:
+    """The same engine; on SQLite its transactions take the write lock when they begin."""
+    return engine.execution_options(writes=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"store in {folder}: {error.strerror}: name another by --store") from error
+
+
+def _prepare_sqlite(engine: Engine, *, create: bool, patience: float) -> None:
+    """Write-ahead log, foreign keys, and transactions that begin where SQLAlchemy says so.
+
+    A transaction that reads first and writes later fails at once when another one has written in
+    between, whatever the time-out; so writers take the lock when they begin.
+    """
+
+    def on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute(f"PRAGMA busy_timeout = {round(patience * 1000)}")
+        if create:
+            cursor.execute("PRAGMA journal_mode = WAL")
+            cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    def on_begin(connection: Connection) -> None:
+        writes = connection.get_execution_options().get("writes", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    event.listen(engine, "connect", on_connect)
+    event.listen(engine, "begin", on_begin)
+
+
+def _migrate(engine: Engine, *, create: bool) -> None:
+    """Bring the schema to this version's, in one transaction."""
+    config = Config()
+    config.set_main_option("script_location", "reinspect.store:migrations")
+    config.set_main_option("path_separator", "os")
+    scripts = ScriptDirectory.from_config(config)
+    with engine.connect() as connection:
+        options = {"version_table": VERSION_TABLE}
+        version = MigrationContext.configure(connection, opts=options).get_current_revision()
+        occupied = version is None and bool(inspect(connection).get_table_names())
+    if version == scripts.get_current_head():
+        return
+    known = {script.revision for script in scripts.walk_revisions()}
+    where = masked(engine.url)
+    if version is not None and version not in known:
+        raise StoreError(
+            f"store {where}: of a newer reinspect (schema {version}, this one knows up to "
+            f"{max(known)}): upgrade reinspect, or name another store by --store"
+        )
+    if version is None and (not create or (occupied and engine.dialect.name == "sqlite")):
+        raise StoreError(f"store {where}: not a store of reinspect: name another by --store")
+    with writing(engine).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,58 @@
+"""What a store knows of a run, and whether two runs may be one."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from pydantic import AwareDatetime, Field, FiniteFloat
+
+from reinspect.vocabulary import Value
+
+
+class Status(StrEnum):
+    """How a run stands. A run that was killed stays `running` until it is resumed."""
+
+    RUNNING = "running"
+    DONE = "done"
+    INTERRUPTED = "interrupted"
+
+
+class RunInfo(Value):
+    """A run as it begins."""
+
+    name: str = Field(min_length=1, description="Unique in its store.")
+    folder: str | None = Field(default=None, description="Where its results go, absolute.")
+    recipe: str = Field(default="", description="The recipe as used, YAML.")
+    fingerprint: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="What verdicts depend on: part (recipe, references, …) → hash or version.",
+    )
+    sources: tuple[str, ...] = Field(default=(), description="The inspected paths, absolute.")
+    versions: Mapping[str, str] = Field(default_factory=dict, description="Package → version.")
+    started: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    explored: bool = Field(default=False, description="Every image got a second look (--explore).")
+
+
+class Run(RunInfo):
+    """A run in the store."""
+
+    id: int
+    status: Status
+    finished: AwareDatetime | None = None
+    counters: Mapping[str, FiniteFloat] = Field(default_factory=dict)
+
+
+def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """What differs between two fingerprints, in words, one line a part; empty if nothing does."""
+    parts = sorted(old.keys() | new.keys())
+    return [
+        f"{part}: was {_short(old.get(part))}, is now {_short(new.get(part))}"
+        for part in parts
+        if old.get(part) != new.get(part)
+    ]
+
+
+def _short(value: str | None) -> str:
+    if value is None:
+        return "none"
+    return value if len(value) <= 20 else f"{value[:12]}…"

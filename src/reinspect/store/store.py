@@ -1,0 +1,357 @@
+"""The store: runs, what was found in them, and what is true."""
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, NamedTuple, Protocol, Self
+
+from natsort import natsorted
+from sqlalchemy import ColumnElement, Engine, case, delete, func, insert, update
+from sqlmodel import Session, col, select
+
+from reinspect.store import tables
+from reinspect.store.database import StoreError, connect, masked, parse, told, writing
+from reinspect.store.rows import Look, Row
+from reinspect.store.runs import Run, RunInfo, Status
+from reinspect.store.writer import Writer
+from reinspect.vocabulary import Box, Label, Outcome, Step, Trace, Value
+
+_CHUNK = 500  # rows read at a time
+
+Source = Literal["annotation", "review"]
+
+
+class Known(Protocol):
+    """Truth about an image, as data sets have it."""
+
+    @property
+    def label(self) -> Label: ...
+    @property
+    def types(self) -> Sequence[str]: ...
+    @property
+    def boxes(self) -> Sequence[Box]: ...
+    @property
+    def mask(self) -> str | os.PathLike[str] | None: ...
+
+
+class Truth(Value):
+    """Truth about an image, as the store has it; `mask` is the path of a mask file."""
+
+    label: Label
+    types: tuple[str, ...] = ()
+    boxes: tuple[Box, ...] = ()
+    mask: str | None = None
+    source: Source = "annotation"
+
+
+class Inspected(NamedTuple):
+    """An image's row, its key in the store, and where the picture was when it was inspected."""
+
+    id: int
+    row: Row
+    path: str
+
+
+class Tally(Value):
+    """How a run's images came out."""
+
+    images: int = 0
+    passed: int = 0
+    failed: int = 0
+    review: int = 0
+    errors: int = 0
+    revisited: int = 0
+    corrected: int = 0
+    seconds: float = 0.0
+
+
+class Store:
+    """Runs and their traces in one database. Every method raises `StoreError` for its faults."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @classmethod
+    def open(
+        cls, url: str | os.PathLike[str], *, create: bool = True, patience: float = 30.0
+    ) -> Self:
+        """Open a store, and bring it to this version's schema.
+
+        Args:
+            url: path of an SQLite file, or any SQLAlchemy URL.
+            create: make it if it is missing; without, it must be there, and nothing but its
+                schema will be written.
+            patience: seconds to wait while another program writes.
+        """
+        return cls(connect(parse(url), create=create, patience=patience))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Store({self.name!r})"
+
+    @property
+    def name(self) -> str:
+        """Where it is, without a password."""
+        return masked(self._engine.url)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        with told(self._engine.url):
+            self._engine.dispose()
+
+    def begin_run(self, info: RunInfo) -> int:
+        """Enter a new run; its id is the key of all that follows."""
+        with told(self._engine.url), Session(writing(self._engine)) as session:
+            taken = select(tables.Run.id).where(tables.Run.name == info.name)
+            if session.exec(taken).first() is not None:
+                raise StoreError(
+                    f"store {self.name}: has a run {info.name!r} already: resume it, or name "
+                    "another folder"
+                )
+            run = tables.Run(
+                **info.model_dump(),
+                status=Status.RUNNING,
+                finished=None,
+                recipe_sha256=hashlib.sha256(info.recipe.encode()).hexdigest(),
+                counters={},
+            )
+            session.add(run)
+            session.commit()
+            return _key(run.id)
+
+    def resume_run(self, run_id: int) -> None:
+        """Mark the run as going on."""
+        self._mark(run_id, status=Status.RUNNING.value, finished=None)
+
+    def finish_run(
+        self, run_id: int, status: Status, counters: Mapping[str, float] | None = None
+    ) -> None:
+        """Mark the run as done or interrupted, and keep its counters."""
+        now = datetime.now(UTC)
+        self._mark(run_id, status=status.value, finished=now, counters=counters or {})
+
+    def runs(self) -> list[Run]:
+        """All runs, newest first."""
+        query = select(tables.Run).order_by(
+            col(tables.Run.started).desc(), col(tables.Run.id).desc()
+        )
+        with told(self._engine.url), Session(self._engine) as session:
+            return [_run(found) for found in session.exec(query)]
+
+    def run(self, name_or_folder: str | os.PathLike[str]) -> Run:
+        """A run by its name or its folder; also by a folder that was moved with its store."""
+        given = os.fspath(name_or_folder)
+        folder = Path(given).absolute()
+        by_name = select(tables.Run).where(tables.Run.name == given)
+        by_folder = (
+            select(tables.Run)
+            .where(col(tables.Run.folder).in_({str(folder), str(folder.resolve())}))
+            .order_by(col(tables.Run.id).desc())
+        )
+        moved = select(tables.Run).where(tables.Run.name == folder.name)
+        with told(self._engine.url), Session(self._engine) as session:
+            found = session.exec(by_name).first() or session.exec(by_folder).first()
+            if found is None and folder.is_dir():
+                found = session.exec(moved).first()
+                if found is not None and found.folder and Path(found.folder).is_dir():
+                    found = None  # that run's folder is still where it was: this is another one
+            if found is None:
+                raise StoreError(
+                    f"store {self.name}: has no run {given!r}: `reinspect runs` lists them"
+                )
+            return _run(found)
+
+    def done(self, run_id: int, *, failed: bool = True) -> set[tuple[str, str]]:
+        """The run's images so far, as (image, sha256); an unreadable one's sha256 is "".
+
+        Args:
+            run_id: of the run.
+            failed: count images with an error, too; without, they are left to be tried again.
+        """
+        query = select(tables.Inspection.image, tables.Inspection.sha256).where(
+            tables.Inspection.run_id == run_id
+        )
+        if not failed:
+            query = query.where(col(tables.Inspection.error).is_(None))
+        with told(self._engine.url), Session(self._engine) as session:
+            return set(session.exec(query))
+
+    def writer(self, run_id: int) -> Writer:
+        """A context manager that takes the run's traces."""
+        return Writer(self._engine, run_id)
+
+    def tally(self, run_id: int) -> Tally:
+        """How the run's images came out, counted by the database."""
+        table = tables.Inspection
+
+        def count(condition: ColumnElement[bool]) -> ColumnElement[int]:
+            return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
+
+        outcome = col(table.disposition)
+        query = select(  # type: ignore[call-overload]
+            func.count(),
+            count(outcome == Outcome.PASS.value),
+            count(outcome == Outcome.FAIL.value),
+            count(outcome == Outcome.REVIEW.value),
+            count(col(table.error).is_not(None)),
+            count(col(table.rounds) > 0),
+            count(col(table.revised).is_(True)),
+            func.coalesce(func.sum(table.seconds), 0.0),
+        ).where(table.run_id == run_id)
+        with told(self._engine.url), Session(self._engine) as session:
+            counted = session.exec(query).one()
+        return Tally(**dict(zip(Tally.model_fields, counted, strict=True)))
+
+    def inspections(self, run_id: int) -> Iterator[Inspected]:
+        """The run's images in natural order, a few hundred in memory at a time."""
+        table = tables.Inspection
+        names = select(table.image, table.id).where(table.run_id == run_id)
+        with told(self._engine.url), Session(self._engine) as session:
+            order = [_key(key) for _, key in natsorted(session.exec(names))]
+        for start in range(0, len(order), _CHUNK):
+            part = order[start : start + _CHUNK]
+            with told(self._engine.url), Session(self._engine) as session:
+                query = select(table).where(col(table.id).in_(part))
+                found = {_key(entry.id): _inspected(entry) for entry in session.exec(query)}
+            yield from (found[key] for key in part)
+
+    def trace(self, run_id: int, image: str) -> Trace:
+        """The trace of an image; of several contents under one name, the newest."""
+        table = tables.Inspection
+        query = select(table.id).where(table.run_id == run_id, table.image == image)
+        with told(self._engine.url), Session(self._engine) as session:
+            key = session.exec(query.order_by(col(table.at).desc(), col(table.id).desc())).first()
+        if key is None:
+            raise StoreError(f"store {self.name}: the run has no image {image!r}")
+        return self.trace_of(key)
+
+    def trace_of(self, inspection_id: int) -> Trace:
+        """The trace of an inspection."""
+        table = tables.Step
+        query = select(table).where(table.inspection_id == inspection_id)
+        with told(self._engine.url), Session(self._engine) as session:
+            entry = session.get_one(tables.Inspection, inspection_id)
+            steps = session.exec(query.order_by(col(table.position)))
+            return Trace(sample=entry.sample, steps=tuple(_step(step) for step in steps))
+
+    def traces(self, run_id: int) -> Iterator[Trace]:
+        """All traces of the run in natural order, one in memory at a time."""
+        for inspected in self.inspections(run_id):
+            yield self.trace_of(inspected.id)
+
+    def write_truth(
+        self, run_id: int, known: Mapping[str, Known], source: Source = "annotation"
+    ) -> None:
+        """Keep what is known of images, by image; what the same source said before is replaced."""
+        table = tables.Truth
+        with told(self._engine.url), writing(self._engine).begin() as connection:
+            for part in _chunks(known):
+                connection.execute(
+                    delete(table).where(
+                        col(table.run_id) == run_id,
+                        col(table.source) == source,
+                        col(table.image).in_(part),
+                    )
+                )
+                connection.execute(
+                    insert(table),
+                    [
+                        {
+                            "run_id": run_id,
+                            "image": image,
+                            "source": source,
+                            "label": known[image].label.value,
+                            "types": tuple(known[image].types),
+                            "boxes": tuple(known[image].boxes),
+                            "mask": _path(known[image].mask),
+                        }
+                        for image in part
+                    ],
+                )
+
+    def truth(self, run_id: int) -> dict[str, Truth]:
+        """What is known of the run's images, by image; a review outweighs an annotation."""
+        table = tables.Truth
+        query = select(table).where(table.run_id == run_id)
+        with told(self._engine.url), Session(self._engine) as session:
+            # "annotation" sorts before "review", so a review comes last and stays.
+            entries = session.exec(query.order_by(col(table.source), col(table.id)))
+            return {
+                entry.image: Truth.model_validate(entry.model_dump(include=set(Truth.model_fields)))
+                for entry in entries
+            }
+
+    def _mark(self, run_id: int, **columns: object) -> None:
+        with told(self._engine.url), writing(self._engine).begin() as connection:
+            connection.execute(
+                update(tables.Run).where(col(tables.Run.id) == run_id).values(**columns)
+            )
+
+
+def _key(found: int | None) -> int:
+    if found is None:
+        raise TypeError("a stored row has a key")
+    return found
+
+
+def _path(path: str | os.PathLike[str] | None) -> str | None:
+    return None if path is None else os.fspath(path)
+
+
+def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
+    every = list(names)
+    for start in range(0, len(every), _CHUNK):
+        yield every[start : start + _CHUNK]
+
+
+def _run(found: tables.Run) -> Run:
+    return Run.model_validate(found.model_dump(include=set(Run.model_fields)))
+
+
+def _inspected(entry: tables.Inspection) -> Inspected:
+    row = Row(
+        image=entry.image,
+        sha256=entry.sha256 or None,
+        category=entry.category,
+        verdict=_look(entry.label, entry.probability, entry.defects, entry.rationale),
+        first=_look(
+            entry.first_label, entry.first_probability, entry.first_defects, entry.first_rationale
+        ),
+        confidence=entry.confidence,
+        reliability=entry.reliability,
+        divergence=entry.divergence,
+        disposition=Outcome(entry.disposition),
+        reason=entry.reason,
+        rounds=entry.rounds,
+        revised=entry.revised,
+        seconds=entry.seconds,
+        error=entry.error,
+    )
+    return Inspected(_key(entry.id), row, entry.sample.views[0].path)
+
+
+def _look(
+    label: str | None, probability: float | None, defects: object, rationale: object
+) -> Look | None:
+    if label is None:
+        return None
+    return Look.model_validate(
+        {"label": label, "probability": probability, "defects": defects, "rationale": rationale}
+    )
+
+
+def _step(step: tables.Step) -> Step:
+    return Step(**step.model_dump(include=set(Step.model_fields)))

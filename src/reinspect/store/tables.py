@@ -1,0 +1,159 @@
+"""The tables. A trace is kept whole in `steps`; the other columns are its readings, to filter by.
+
+A change here needs a migration beside it (`migrations/versions`); a test compares the two.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Index, MetaData, UniqueConstraint
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from reinspect.store import columns
+from reinspect.vocabulary import Box, Defect, Picture, Product, Sample, Verdict
+
+_NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Table(SQLModel, registry=registry(metadata=MetaData(naming_convention=_NAMES))):
+    """Base of the tables, apart from whatever tables a user's own SQLModel classes make."""
+
+
+class Run(Table, table=True):
+    """One call of `reinspect run` or `bench`, resumed ones included."""
+
+    __tablename__ = "runs"
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(unique=True, sa_type=columns.Words)
+    folder: str | None = Field(sa_type=columns.Words, index=True)
+    status: str
+    started: datetime = Field(sa_type=columns.Moment)
+    finished: datetime | None = Field(sa_type=columns.Moment)
+    recipe: str = Field(sa_type=columns.Words)
+    recipe_sha256: str
+    fingerprint: Mapping[str, str] = Field(sa_type=columns.Facts)
+    sources: tuple[str, ...] = Field(sa_type=columns.Names)
+    versions: Mapping[str, str] = Field(sa_type=columns.Facts)
+    explored: bool
+    counters: Mapping[str, float] = Field(sa_type=columns.Counters)
+
+
+class Inspection(Table, table=True):
+    """One image of one run. `sha256` is "" where the file couldn't be read."""
+
+    __tablename__ = "inspections"
+    __table_args__ = (
+        UniqueConstraint("run_id", "image", "sha256"),
+        Index(None, "run_id", "reliability"),
+        Index(None, "run_id", "disposition", "reliability"),
+        Index(None, "run_id", "category"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int = Field(foreign_key="runs.id")
+    image: str = Field(sa_type=columns.Words, index=True)
+    sha256: str = Field(index=True)
+    category: str | None = Field(sa_type=columns.Words)
+    at: datetime = Field(sa_type=columns.Moment, description="When the row was written.")
+    label: str | None
+    probability: float | None
+    defects: tuple[Defect, ...] | None = Field(sa_type=columns.Defects)
+    types: tuple[str, ...] = Field(sa_type=columns.Names, description="Distinct, sorted.")
+    rationale: str | None = Field(sa_type=columns.Words)
+    first_label: str | None
+    first_probability: float | None
+    first_defects: tuple[Defect, ...] | None = Field(sa_type=columns.Defects)
+    first_rationale: str | None = Field(sa_type=columns.Words)
+    confidence: float | None
+    reliability: float | None
+    divergence: float | None
+    disposition: str
+    reason: str = Field(sa_type=columns.Words)
+    rounds: int
+    revised: bool
+    seconds: float
+    error: str | None = Field(sa_type=columns.Words)
+    sample: Sample = Field(sa_type=columns.Part)
+
+
+class Step(Table, table=True):
+    """One step of a trace; `products` is what it produced, in full."""
+
+    __tablename__ = "steps"
+
+    inspection_id: int = Field(foreign_key="inspections.id", ondelete="CASCADE", primary_key=True)
+    position: int = Field(primary_key=True)
+    node: str = Field(sa_type=columns.Words)
+    round: int
+    seconds: float
+    error: str | None = Field(sa_type=columns.Words)
+    explored: bool
+    products: tuple[Product, ...] = Field(sa_type=columns.Products)
+
+
+class Evidence(Table, table=True):
+    """One piece of evidence, to find inspections and pictures by; its numbers are in `steps`."""
+
+    __tablename__ = "evidence"
+    __table_args__ = (Index(None, "source", "inspection_id"),)
+
+    inspection_id: int = Field(foreign_key="inspections.id", ondelete="CASCADE", primary_key=True)
+    position: int = Field(primary_key=True)
+    step: int = Field(description="Position of the step that brought it.")
+    explored: bool
+    source: str = Field(sa_type=columns.Words)
+    summary: str = Field(sa_type=columns.Words)
+    probability: float | None
+    pictures: tuple[Picture, ...] = Field(sa_type=columns.Pictures)
+
+
+class Truth(Table, table=True):
+    """What is known of an image, from annotation or from a review. Never part of a sample."""
+
+    __tablename__ = "truth"
+    __table_args__ = (UniqueConstraint("run_id", "image", "source"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    run_id: int = Field(foreign_key="runs.id")
+    image: str = Field(sa_type=columns.Words)
+    source: str
+    label: str
+    types: tuple[str, ...] = Field(sa_type=columns.Names)
+    boxes: tuple[Box, ...] = Field(sa_type=columns.Boxes)
+    mask: str | None = Field(sa_type=columns.Words, description="Path of the mask file.")
+
+
+class Review(Table, table=True):
+    """A person's verdict on an inspection. Rows are added, never changed."""
+
+    __tablename__ = "reviews"
+
+    id: int | None = Field(default=None, primary_key=True)
+    inspection_id: int = Field(foreign_key="inspections.id", index=True)
+    at: datetime = Field(sa_type=columns.Moment)
+    reviewer: str = Field(sa_type=columns.Words)
+    before: Verdict | None = Field(sa_type=columns.Judgement)
+    after: Verdict = Field(sa_type=columns.Judgement)
+    why: str = Field(sa_type=columns.Words)
+
+
+class Caption(Table, table=True):
+    """A training text for an inspection: thinking or reflection, and what became of it."""
+
+    __tablename__ = "captions"
+
+    id: int | None = Field(default=None, primary_key=True)
+    inspection_id: int = Field(foreign_key="inspections.id", index=True)
+    at: datetime = Field(sa_type=columns.Moment)
+    mode: str
+    text: str = Field(sa_type=columns.Words)
+    source: str = Field(sa_type=columns.Words)
+    state: str = Field(index=True, description="draft, accepted, edited or rejected.")
+    reviewer: str | None = Field(sa_type=columns.Words)

@@ -1,0 +1,190 @@
+"""Writing a run's traces: in batches, each whole or not at all, one row an image."""
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlmodel import col
+
+from reinspect.store.columns import storable
+from reinspect.store.database import told, writing
+from reinspect.store.rows import Row
+from reinspect.store.tables import Evidence, Inspection, Step
+from reinspect.vocabulary import Evidence as Finding
+from reinspect.vocabulary import Trace, Verdict
+
+_BATCH = 64  # rows
+_PATIENCE = 1.0  # seconds that a row may wait for the next one
+
+
+class Writer:
+    """Takes the traces of one run; fits the role `Sink`. For one thread.
+
+    A batch goes to disk when it has 64 rows, when a second has passed since the last one did, and
+    at the end, on exceptions and Ctrl-C too. Whatever was killed, a row is there with all its
+    steps, or not at all.
+
+    Raises:
+        StoreError: the database can't take it (disk full, locked, read-only …).
+    """
+
+    def __init__(self, engine: Engine, run_id: int) -> None:
+        self._engine = writing(engine)
+        self._run_id = run_id
+        self._waiting: list[Trace] = []
+        self._flushed = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.flush()
+
+    def __call__(self, trace: Trace, /) -> None:
+        self.write(trace)
+
+    def write(self, trace: Trace) -> None:
+        """Add the trace, in place of one of the same image and content, or of a failed one."""
+        self._waiting.append(trace)
+        if len(self._waiting) >= _BATCH or time.monotonic() - self._flushed >= _PATIENCE:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put all that waits on disk, in one transaction."""
+        # Of one image twice in a batch, the later one counts.
+        newest = {(trace.sample.id, trace.sample.views[0].sha256): trace for trace in self._waiting}
+        if newest:
+            with told(self._engine.url), self._engine.begin() as connection:
+                _put(connection, self._run_id, list(newest.values()))
+        self._waiting.clear()
+        self._flushed = time.monotonic()
+
+
+def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
+    now = datetime.now(UTC)
+    rows = [_inspection(run_id, now, trace) for trace in traces]
+    ids = _replaceable(connection, run_id, rows)
+    known = [(row, found) for row, found in zip(rows, ids, strict=True) if found is not None]
+    if known:  # keeps its id, so reviews and captions of it stay attached
+        old = [found for _, found in known]
+        connection.execute(delete(Step).where(col(Step.inspection_id).in_(old)))
+        connection.execute(delete(Evidence).where(col(Evidence.inspection_id).in_(old)))
+        connection.execute(
+            update(Inspection.__table__).where(col(Inspection.id) == bindparam("key")),  # type: ignore[attr-defined]
+            [{**row, "key": found} for row, found in known],
+        )
+    fresh = [row for row, found in zip(rows, ids, strict=True) if found is None]
+    made: list[int] = []
+    if fresh:
+        statement = insert(Inspection).returning(col(Inspection.id), sort_by_parameter_order=True)
+        made = list(connection.scalars(statement, fresh))
+    new = iter(made)
+    keys = [next(new) if found is None else found for found in ids]
+    steps = [step for key, trace in zip(keys, traces, strict=True) for step in _steps(key, trace)]
+    if steps:
+        connection.execute(insert(Step), steps)
+    found = [row for key, trace in zip(keys, traces, strict=True) for row in _evidence(key, trace)]
+    if found:
+        connection.execute(insert(Evidence), found)
+
+
+def _replaceable(
+    connection: Connection, run_id: int, rows: Sequence[dict[str, Any]]
+) -> list[int | None]:
+    """For each new row, the id of the stored one that it replaces.
+
+    That is the one of the same image and content, else one of the same image without a verdict,
+    whose file was unreadable or has been repaired since.
+    """
+    stored = connection.execute(
+        select(
+            col(Inspection.id), col(Inspection.image), col(Inspection.sha256), col(Inspection.label)
+        ).where(
+            col(Inspection.run_id) == run_id,
+            col(Inspection.image).in_({row["image"] for row in rows}),
+        )
+    )
+    same: dict[tuple[str, str], int | None] = {}
+    failed: dict[str, int | None] = {}
+    for key, image, sha256, label in stored:
+        same[image, sha256] = key
+        if label is None:
+            failed[image] = key
+    ids: list[int | None] = []
+    for row in rows:
+        image = storable(row["image"])
+        key = same.get((image, row["sha256"]))
+        ids.append(failed.pop(image, None) if key is None else key)
+    return ids
+
+
+def _inspection(run_id: int, at: datetime, trace: Trace) -> dict[str, Any]:
+    row = Row.of(trace)
+    first, final = row.first, row.verdict
+    return {
+        "run_id": run_id,
+        "image": row.image,
+        "sha256": row.sha256 or "",
+        "category": row.category,
+        "at": at,
+        "label": final.label.value if final else None,
+        "probability": final.probability if final else None,
+        "defects": final.defects if final else None,
+        "types": final.types if final else (),
+        "rationale": final.rationale if final else None,
+        "first_label": first.label.value if first else None,
+        "first_probability": first.probability if first else None,
+        "first_defects": first.defects if first else None,
+        "first_rationale": first.rationale if first else None,
+        "confidence": row.confidence,
+        "reliability": row.reliability,
+        "divergence": row.divergence,
+        "disposition": row.disposition.value,
+        "reason": row.reason,
+        "rounds": row.rounds,
+        "revised": row.revised,
+        "seconds": row.seconds,
+        "error": row.error,
+        "sample": trace.sample,
+    }
+
+
+def _steps(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
+    for position, step in enumerate(trace.steps):
+        yield {
+            "inspection_id": key,
+            "position": position,
+            "node": step.node,
+            "round": step.round,
+            "seconds": step.seconds,
+            "error": step.error,
+            "explored": step.explored,
+            "products": step.products,
+        }
+
+
+def _evidence(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
+    position = 0
+    for number, step in enumerate(trace.steps):
+        for product in step.products:
+            own = product.evidence if isinstance(product, Verdict) else ()
+            for finding in (product,) if isinstance(product, Finding) else own:
+                yield {
+                    "inspection_id": key,
+                    "position": position,
+                    "step": number,
+                    "explored": step.explored,
+                    "source": finding.source,
+                    "summary": finding.summary,
+                    "probability": finding.probability,
+                    "pictures": finding.pictures,
+                }
+                position += 1

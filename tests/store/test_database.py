@@ -1,0 +1,126 @@
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine
+
+from reinspect.store import RunInfo, Store, StoreError
+from reinspect.store.database import VERSION_TABLE, masked, parse
+from reinspect.store.tables import Table
+
+
+def test_the_migrations_make_what_the_tables_say(store: Store, tmp_path: Path) -> None:
+    engine = create_engine(f"sqlite:///{tmp_path / 'reinspect.db'}")
+    options = {"version_table": VERSION_TABLE, "compare_type": True}
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts=options)
+        assert compare_metadata(context, Table.metadata) == []
+    engine.dispose()
+
+
+def test_a_store_is_made_with_its_folder_and_opened_again(tmp_path: Path) -> None:
+    where = tmp_path / "new" / "folder" / "a b.db"
+    with Store.open(where) as store:
+        store.begin_run(RunInfo(name="monday"))
+    with Store.open(f"sqlite:///{where}", create=False) as store:
+        assert [run.name for run in store.runs()] == ["monday"]
+    connection = sqlite3.connect(where)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    connection.close()
+
+
+def test_one_of_a_newer_version_is_refused(store: Store, tmp_path: Path) -> None:
+    where = tmp_path / "reinspect.db"
+    connection = sqlite3.connect(where)
+    with connection:
+        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    connection.close()
+    for create in (True, False):
+        with pytest.raises(StoreError, match="of a newer reinspect") as told:
+            Store.open(where, create=create)
+        assert "9999" in str(told.value)
+        assert "\n" not in str(told.value)
+
+
+def _text_file(path: Path) -> None:
+    path.write_text("not a database at all, " * 100)
+
+
+def _foreign(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE songs (title TEXT)")
+    connection.close()
+
+
+@pytest.mark.parametrize("create", [True, False])
+@pytest.mark.parametrize(
+    ("make", "said"),
+    [
+        pytest.param(_text_file, "file is not a database", id="text-file"),
+        pytest.param(_foreign, "not a store of reinspect", id="other-database"),
+        pytest.param(Path.mkdir, "unable to open database file", id="folder"),
+    ],
+)
+def test_what_is_no_store_is_refused(tmp_path: Path, make, said: str, create: bool) -> None:
+    where = tmp_path / "songs.db"
+    make(where)
+    with pytest.raises(StoreError, match=said):
+        Store.open(where, create=create)
+
+
+def test_a_missing_store_is_not_made_for_a_reader(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="there is none"):
+        Store.open(tmp_path / "none.db", create=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_reader_sees_a_run_that_is_being_written(store: Store, run: int, tmp_path: Path) -> None:
+    with Store.open(tmp_path / "reinspect.db", create=False) as reader:
+        assert reader.tally(run).images == 0
+        store.resume_run(run)
+        assert [found.name for found in reader.runs()] == ["monday"]
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        pytest.param(
+            "postgresql://me:s3cret@host/db", "postgresql://me:***@host/db", id="password"
+        ),
+        pytest.param(
+            "postgresql://host/db?password=s3cret", "postgresql://host/db?password=***", id="query"
+        ),
+        pytest.param("/data/a.db", "/data/a.db", id="path"),
+        pytest.param("sqlite:////data/a.db", "/data/a.db", id="sqlite"),
+    ],
+)
+def test_passwords_are_not_shown(url: str, shown: str) -> None:
+    assert masked(parse(url)).replace("%2A", "*") == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        pytest.param("what://me:s3cret@host/db", id="unknown-scheme"),
+        pytest.param("postgresql://me:s3cret@host:port/db", id="bad-port"),
+        pytest.param("postgresql+psycopg://me:s3cret@127.0.0.1:1/db", id="no-driver-or-server"),
+    ],
+)
+def test_a_url_that_leads_nowhere_is_one_line_without_the_password(url: str) -> None:
+    with pytest.raises(StoreError) as told:
+        Store.open(url)
+    assert "s3cret" not in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+_OPEN = "import sys; from reinspect.store import Store; Store.open(sys.argv[1]).close()"
+
+
+def test_several_may_make_the_store_at_once(tmp_path: Path) -> None:
+    arguments = [sys.executable, "-c", _OPEN, str(tmp_path / "reinspect.db")]
+    racing = [subprocess.Popen(arguments) for _ in range(3)]
+    assert [process.wait() for process in racing] == [0, 0, 0]
