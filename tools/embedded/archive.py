@@ -25,10 +25,10 @@ def write(
         try:
             np.savez(file, allow_pickle=False, _kind=np.array(f"{kind} {_VERSION}"), **arrays)
             file.close()
-            os.replace(file.name, target)
+            Path(file.name).replace(target)
         except BaseException:
             file.close()
-            os.unlink(file.name)
+            Path(file.name).unlink()
             raise
 
 

@@ -22,6 +22,7 @@ CELL = 8
 WORKING_SIDE = 384.0
 """Square root of the working area, in pixels."""
 
+_SLENDER = 16  # times the working side: no image is longer, lest a thread take a huge grid
 _LEVELS = 3  # octaves of grey that the filters see
 _SIDE = 7  # of a filter
 _FILTERS = 24  # a level
@@ -50,8 +51,9 @@ def resize(image: Pixels, side: float = WORKING_SIDE, max_upscale: float = 1.5) 
     """Resize to about ``side`` squared pixels, each side a multiple of 16 and at least 16."""
     height, width = check_image(image).shape[:2]
     scale = min(max_upscale, side / np.sqrt(height * width))
-    rows = max(16, round(height * scale / 16) * 16)
-    columns = max(16, round(width * scale / 16) * 16)
+    longest = _SLENDER * side
+    rows = round(min(max(16, height * scale), longest) / 16) * 16
+    columns = round(min(max(16, width * scale), longest) / 16) * 16
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, (columns, rows), interpolation=how), np.uint8)
 
@@ -170,7 +172,8 @@ def _respond(grey: Floats, filters: Floats, cell: int) -> Floats:
         signed = _pool(response, count, width, cell)
         strength = _pool(np.abs(response, out=response), count, width, cell)
         parts.append(np.concatenate([strength + signed, strength - signed]))
-    return np.sqrt(np.maximum(np.concatenate(parts, axis=1), 0) * np.float32(0.5))
+    mean = np.concatenate(parts, axis=1) * np.float32(0.5)
+    return np.asarray(np.sqrt(np.maximum(mean, 0)), np.float32)
 
 
 def _pool(planes: Floats, height: int, width: int, cell: int) -> Floats:

@@ -13,16 +13,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reinspect.tools.embedded import archive
+from reinspect.tools.embedded import archive, template
 from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.features import Bank, Floats, Pixels, check_image, resize
 from reinspect.tools.embedded.memory import Memory
 from reinspect.tools.embedded.positional import Positional
-from reinspect.tools.embedded.scoring import Box, Calibration, find_boxes, probability
+from reinspect.tools.embedded.scoring import (
+    DOUBT,
+    DOUBT_OF_ONE,
+    Box,
+    Calibration,
+    find_boxes,
+    probability,
+)
+from reinspect.tools.embedded.template import Difference, Templates
+from reinspect.tools.embedded.variation import vary
 
 MAX_REFERENCES = 16
 """References beyond these add time and memory but hardly any accuracy; evenly spaced ones stay."""
 
+_STAND_INS = 5  # besides a single reference
 _KIND = "reinspect first look"
 
 
@@ -41,7 +51,10 @@ class Look:
     heat_map: Floats
     """(rows, columns) of cells, in z units: spread evenly over the image, whatever its size."""
     boxes: tuple[Box, ...]
-    """x1, y1, x2, y2 in [0, 1], half-open, and score; strongest first, at most five."""
+    """x1, y1, x2, y2 in [0, 1], half-open, and score; strongest first.
+
+    At most 5, or 20 against a template.
+    """
     signals: Mapping[str, float]
     """Finite numbers that help to judge how far the verdict can be relied on."""
 
@@ -55,10 +68,15 @@ class Fit:
     positional: Positional
     calibration: Calibration
     album: Album
+    templates: Templates | None
 
     @classmethod
     def from_references(cls, images: Sequence[Pixels], *, seed: int = 0) -> Fit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
+
+        Exact copies count once. A single distinct reference is joined by stand-ins for the others
+        (see ``variation``), and its verdicts stay near 0.5. Black-and-white references, such as
+        printed circuits, are moreover kept as templates, see ``template``.
 
         Raises:
             ValueError: without images, or if one is not a BGR uint8 image.
@@ -68,6 +86,9 @@ class Fit:
         rng = np.random.default_rng(seed)
         album = Album.collect(images, MAX_REFERENCES)
         small = [resize(image) for image in album.images()]
+        alone = len(small) == 1
+        if alone:
+            small += vary(small[0], _STAND_INS, rng)
         bank = Bank.learn(small, rng)
         grids = [bank.describe(image) for image in small]
         memory = Memory.learn(grids, rng)
@@ -76,7 +97,8 @@ class Fit:
             (memory.compare(grid, excluding=index), positional.compare(grid, excluding=index))
             for index, grid in enumerate(grids)
         ]
-        return cls(bank, memory, positional, Calibration.learn(maps), album)
+        calibration = Calibration.learn(maps, doubt=DOUBT_OF_ONE if alone else DOUBT)
+        return cls(bank, memory, positional, calibration, album, Templates.collect(images))
 
     def look(self, image: Pixels, *, excluding: int | None = None) -> Look:
         """Look at an image, BGR uint8 (H, W, 3).
@@ -89,24 +111,42 @@ class Fit:
         Raises:
             ValueError: if the image is not a BGR uint8 image, or ``excluding`` leaves nothing.
         """
+        check_image(image)
         left_out = None if excluding is None else self.album.position(excluding)
-        grid = self.bank.describe(resize(check_image(image)))
+        if self.templates is not None:
+            page = None if excluding is None else self.templates.album.position(excluding)
+            difference = self.templates.compare(image, excluding=page)
+            if difference is not None:
+                return _look_at_template(difference, len(self.templates.album.pages))
+        grid = self.bank.describe(resize(image))
         maps = (
             self.memory.compare(grid, excluding=left_out),
             self.positional.compare(grid, excluding=left_out),
         )
-        memory, positional = self.calibration.members(maps, excluding=left_out)
-        z = float((memory + positional) / 2)
+        members = self.calibration.members(maps, excluding=left_out)
+        z = float(members.mean())
         threshold = self.calibration.threshold(excluding=left_out)
         heat_map = self.calibration.heat_map(maps)
+        boxes = find_boxes(heat_map, self.calibration.box_threshold)
+        usual = self.calibration.left_out(excluding=left_out)
         return Look(
             z=z,
             threshold=threshold,
             probability=probability(z, threshold),
-            members={"memory": float(memory), "positional": float(positional)},
+            members={"memory": float(members[0]), "positional": float(members[1])},
             heat_map=heat_map,
-            boxes=find_boxes(heat_map, self.calibration.box_threshold),
-            signals={},
+            boxes=boxes,
+            signals={
+                **_shape_of(heat_map, self.calibration.box_threshold),
+                "margin": z - threshold,
+                "disagreement": float(abs(members[0] - members[1])),
+                "boxes": float(len(boxes)),
+                "references": float(len(self.album.pages)),
+                "usual_spread": float(usual.std()),
+                "usual_most": float(usual.max()),
+                "colour_shift": self.memory.colour_shift(grid),
+                "template": 0.0,
+            },
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -117,6 +157,7 @@ class Fit:
             positional=self.positional.arrays(),
             calibration=self.calibration.arrays(),
             album=self.album.arrays(),
+            templates={} if self.templates is None else self.templates.arrays(),
         )
         archive.write(path, _KIND, arrays)
 
@@ -128,10 +169,45 @@ class Fit:
             ValueError: if the file holds no fit, or one of another version.
         """
         arrays = archive.read(path, _KIND)
+        templates = archive.part(arrays, "templates")
         return cls(
             bank=Bank.from_arrays(archive.part(arrays, "bank")),
             memory=Memory.from_arrays(archive.part(arrays, "memory")),
             positional=Positional.from_arrays(archive.part(arrays, "positional")),
             calibration=Calibration.from_arrays(archive.part(arrays, "calibration")),
             album=Album.from_arrays(archive.part(arrays, "album")),
+            templates=Templates.from_arrays(templates) if templates else None,
         )
+
+
+def _look_at_template(difference: Difference, references: int) -> Look:
+    return Look(
+        z=difference.z,
+        threshold=template.THRESHOLD,
+        probability=difference.probability,
+        members={"template": difference.z},
+        heat_map=difference.heat_map,
+        boxes=difference.boxes,
+        signals={
+            **_shape_of(difference.heat_map, 0.0),
+            "margin": difference.z - template.THRESHOLD,
+            "disagreement": 0.0,
+            "boxes": float(len(difference.boxes)),
+            "references": float(references),
+            "usual_spread": 0.0,
+            "usual_most": 0.0,
+            "colour_shift": 0.0,
+            "template": difference.likeness,
+        },
+    )
+
+
+def _shape_of(heat_map: Floats, threshold: float) -> dict[str, float]:
+    """How high, how wide and how concentrated the heat is."""
+    heat = np.sort(np.maximum(heat_map, 0), axis=None)
+    strongest = heat[-max(3, heat.size // 50) :]
+    return {
+        "peak": float(heat[-1]),
+        "area": float((heat > threshold).mean()),
+        "concentration": float(strongest.sum() / (heat.sum() + 1e-6)),
+    }

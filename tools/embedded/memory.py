@@ -64,6 +64,11 @@ class Memory:
         usual = self.densities[nearest].mean(axis=1) + 0.5 * np.median(self.densities) + floor
         return np.asarray(distances / usual, np.float32).reshape(grid.shape[:2])
 
+    def colour_shift(self, grid: Floats) -> float:
+        """How far the mean colour of ``grid`` lies from the references', in their spreads."""
+        shift = (grid[..., :3].mean(axis=(0, 1)) - self.mean[:3]) * self.inverse_spread[:3]
+        return float(np.sqrt((shift**2).mean()))
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""
         return {

@@ -135,7 +135,7 @@ class Positional:
         distance = window_distances(planes, references).min(axis=0)
         unusual = (distance - self.offset) / self.spread
         if unusual.shape == grid.shape[:2]:
-            return unusual
+            return np.asarray(unusual, np.float32)
         return np.asarray(cv2.resize(unusual, grid.shape[1::-1]), np.float32)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:

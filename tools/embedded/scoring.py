@@ -17,12 +17,16 @@ from reinspect.tools.embedded.features import Floats
 from reinspect.tools.embedded.positional import smooth
 
 MAX_BOXES = 5
+DOUBT = 0.04
+"""What a score is believed to vary by, as a share of its mean, before any reference is seen."""
+DOUBT_OF_ONE = 0.4
+"""The same where stand-ins replace all references but one (see ``variation``)."""
+
 Box = tuple[float, float, float, float, float]
 """x1, y1, x2, y2 in [0, 1], half-open, and a score in z units."""
 
 _SHARES = (0.002, 0.02)  # of the cells, whose strongest are averaged
 _BLUR = 0.8  # cells
-_PRIOR_SPREAD = 0.04  # of the mean: what a score varies by, before any reference is seen
 _PRIOR_WEIGHT = 3  # references which that belief is worth
 _CLIP = 4.0  # one odd reference must not set the threshold
 _QUANTILE = 0.9  # of good images expected below the threshold
@@ -40,11 +44,13 @@ def statistics(plane: Floats) -> NDArray[np.float64]:
     return np.array([values[-count:].mean() for count in counts])
 
 
-def standardise(value: NDArray[np.float64], usual: NDArray[np.float64]) -> NDArray[np.float64]:
-    """z of ``value`` (...,) among ``usual`` (k, ...), whose spread is shrunk to a prior."""
+def standardise(
+    value: NDArray[np.float64], usual: NDArray[np.float64], doubt: float = DOUBT
+) -> NDArray[np.float64]:
+    """Standardise ``value`` (...,) among ``usual`` (k, ...), with a spread shrunk to ``doubt``."""
     count, mean = len(usual), usual.mean(axis=0)
     own = ((usual - mean) ** 2).sum(axis=0)
-    prior = _PRIOR_WEIGHT * (_PRIOR_SPREAD * np.maximum(np.abs(mean), 0.05)) ** 2
+    prior = _PRIOR_WEIGHT * (doubt * np.maximum(np.abs(mean), 0.05)) ** 2
     return np.asarray((value - mean) / np.sqrt((own + prior) / (count + 2)))
 
 
@@ -61,9 +67,10 @@ class Calibration:
     centres: NDArray[np.float64]  # (members,) median of all cells
     spreads: NDArray[np.float64]  # (members,) standard deviation of all cells
     box_threshold: float  # heat above which a cell may be boxed
+    doubt: float  # prior spread of a score, as a share of its mean
 
     @classmethod
-    def learn(cls, maps: Sequence[Sequence[Floats]]) -> Calibration:
+    def learn(cls, maps: Sequence[Sequence[Floats]], *, doubt: float = DOUBT) -> Calibration:
         """Learn from the leave-one-out maps: for each reference, one map a member."""
         scores = np.array([[statistics(plane) for plane in own] for own in maps])
         pooled = [
@@ -74,7 +81,7 @@ class Calibration:
         spreads = np.array([cells.std() for cells in pooled], np.float64) + 0.02
         heats = [_heat(own, centres, spreads).ravel() for own in maps]
         threshold = float(np.quantile(np.concatenate(heats), _BOX_QUANTILE))
-        return cls(scores, centres, spreads, threshold)
+        return cls(scores, centres, spreads, threshold, doubt)
 
     def heat_map(self, maps: Sequence[Floats]) -> Floats:
         """Average the members' maps (rows, columns) in units of the references' spread."""
@@ -83,10 +90,10 @@ class Calibration:
     def members(
         self, maps: Sequence[Floats], *, excluding: int | None = None
     ) -> NDArray[np.float64]:
-        """z of each member: (members,)."""
+        """Score each member: its z: (members,)."""
         usual = self.scores if excluding is None else np.delete(self.scores, excluding, axis=0)
         own = np.array([statistics(plane) for plane in maps])
-        return np.asarray(standardise(own, usual).mean(axis=1))
+        return np.asarray(standardise(own, usual, self.doubt).mean(axis=1))
 
     def left_out(self, *, excluding: int | None = None) -> NDArray[np.float64]:
         """Fused z of each reference among the others, (k,) or (k - 1,)."""
@@ -94,13 +101,13 @@ class Calibration:
         if len(usual) < 2:
             return np.zeros(1)
         fused = [
-            standardise(own, np.delete(usual, index, axis=0)).mean()
+            standardise(own, np.delete(usual, index, axis=0), self.doubt).mean()
             for index, own in enumerate(usual)
         ]
-        return np.clip(fused, -_CLIP, _CLIP)
+        return np.asarray(np.clip(fused, -_CLIP, _CLIP), np.float64)
 
     def threshold(self, *, excluding: int | None = None) -> float:
-        """z that about a tenth of good images exceed, allowing for how few are known."""
+        """The z that about a tenth of good images exceed, allowing for how few are known."""
         own = self.left_out(excluding=excluding)
         count, mean = len(own), own.mean()
         spread = np.sqrt((((own - mean) ** 2).sum() + 4) / (count + 3))
@@ -114,6 +121,7 @@ class Calibration:
             "centres": self.centres,
             "spreads": self.spreads,
             "box_threshold": np.array(self.box_threshold),
+            "doubt": np.array(self.doubt),
         }
 
     @classmethod
@@ -124,6 +132,7 @@ class Calibration:
             centres=np.asarray(arrays["centres"], np.float64),
             spreads=np.asarray(arrays["spreads"], np.float64),
             box_threshold=float(np.asarray(arrays["box_threshold"], np.float64)),
+            doubt=float(np.asarray(arrays["doubt"], np.float64)),
         )
 
 
