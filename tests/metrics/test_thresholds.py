@@ -70,6 +70,13 @@ def test_leaving_a_group_out_leaves_it_out():
     assert after["a"] != before["a"]
 
 
+def test_the_groups_left_in_have_one_vote_each():
+    p = [0.7, 0.9] * 20 + [0.2, 0.4] * 2 + [0.5]
+    t = [0, 1] * 20 + [0, 1] * 2 + [0]
+    groups = ["large"] * 40 + ["a", "a", "b", "b"] + ["out"]
+    assert metrics.leave_one_group_out(p, t, groups)["out"] == pytest.approx(0.3)
+
+
 def test_a_single_group_has_no_control():
     assert metrics.leave_one_group_out([0.2, 0.8], [0, 1], ["a", "a"]) == {"a": None}
 
