@@ -170,8 +170,7 @@ def _read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
         # Asked before opening: a named pipe would wait for a writer, for ever.
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
-            kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-            raise UnreadableImage(path, f"is {kind}", "give an image file")
+            raise UnreadableImage(path, *_why_no_file(path))
         # Four channels of 16 bits without compression, and room for metadata.
         if status.st_size > 8 * max_pixels + (64 << 20):
             megapixels = f"{max_pixels / 1e6:g} megapixels"
@@ -186,6 +185,17 @@ def _read(path: str | os.PathLike[str], max_pixels: int) -> bytes:
     if not data:
         raise UnreadableImage(path, "the file is empty", "copy it again")
     return data
+
+
+def _why_no_file(path: Path) -> tuple[str, str]:
+    if not path.is_dir():
+        return "is not a regular file", "give an image file"
+    try:
+        next(path.iterdir(), None)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        return f"the folder can't be listed ({reason})", "change its permissions"
+    return "is a folder", "give an image file"
 
 
 def _why_unread(path: Path, error: OSError) -> tuple[str, str]:

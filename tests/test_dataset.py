@@ -1,0 +1,367 @@
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reinspect.dataset import (
+    Truth,
+    categories,
+    discover,
+    golden,
+    references_in,
+    sample_at,
+    sample_of,
+    truth_of,
+)
+from reinspect.images import UnreadableImage, read_image, sha256_of
+from reinspect.vocabulary import Box, Label
+
+
+def put(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
+    """An image of (width, height); different places hold different pictures."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, (hash(path.name) % 200, 1, 2)).save(path, "PNG")
+    return path
+
+
+def put_mask(path: Path, box: tuple[int, int, int, int] | None) -> None:
+    mask = np.zeros((10, 20), np.uint8)
+    if box:
+        x1, y1, x2, y2 = box
+        mask[y1:y2, x1:x2] = 255
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask).save(path)
+
+
+def put_category(root: Path, defect: str = "crack") -> Path:
+    for name in ("train/good/10.png", "train/good/2.png", "test/good/1.png"):
+        put(root / name)
+    put(root / "test" / defect / "3.png")
+    put_mask(root / "ground_truth" / defect / "3_mask.png", (2, 1, 6, 5))
+    return root
+
+
+def ids(*paths: Path, exclude: tuple[Path, ...] = ()) -> list[str]:
+    return [item.id for item in discover(paths, exclude=exclude)]
+
+
+@pytest.fixture
+def powerless() -> Iterator[Path]:
+    """A folder in a process that permissions apply to, also where the tests run as root."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        for below in folder.rglob("*"):
+            if below.is_dir():
+                below.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+def test_a_folder_in_natural_order(tmp_path: Path) -> None:
+    for name in ("b10.png", "b2.JPG", "a/c.tif", "x.txt", ".hidden.png", ".git/d.png", "Ä ö\n.png"):
+        put(tmp_path / name)
+    assert ids(tmp_path) == ["Ä ö\n.png", "a/c.tif", "b2.JPG", "b10.png"]
+
+
+def test_items_lead_to_samples(tmp_path: Path) -> None:
+    put(tmp_path / "a" / "b c\n.png")
+    (item,) = discover([tmp_path])
+    sample = sample_of(item)
+    assert sample.id == "a/b c\n.png"
+    assert sample.category is None
+    assert sample.visual.sha256 == sha256_of(sample.visual.path)
+    assert read_image(sample.visual.path).shape == (10, 20, 3)
+
+
+def test_one_image_is_named_after_its_file(tmp_path: Path) -> None:
+    assert ids(put(tmp_path / "a" / "b.png")) == ["b.png"]
+    assert ids(put(tmp_path / "a" / "no-suffix")) == ["no-suffix"]  # named by the user: tried
+
+
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        pytest.param(["x/test", "y/test"], ["x/test/1.png", "y/test/1.png"], id="same-names"),
+        pytest.param(["x", "x/test"], ["test/1.png"], id="nested"),
+        pytest.param(["x/test", "x"], ["test/1.png"], id="nested-inner-first"),
+        pytest.param(["x", "x/test/1.png"], ["test/1.png"], id="folder-then-its-image"),
+        pytest.param(["x/test/1.png", "x"], ["test/1.png"], id="image-then-its-folder"),
+        pytest.param(["y/test/1.png", "x/../y/test/1.png"], ["1.png"], id="same-image-twice"),
+        pytest.param(["y/test", "x/test/1.png"], ["y/test/1.png", "x/test/1.png"], id="as-given"),
+    ],
+)
+def test_several_paths_give_unique_ids(
+    tmp_path: Path, paths: list[str], expected: list[str]
+) -> None:
+    put(tmp_path / "x" / "test" / "1.png")
+    put(tmp_path / "y" / "test" / "1.png")
+    assert ids(*(tmp_path / path for path in paths)) == expected
+
+
+def test_relative_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "x" / "1.png")
+    monkeypatch.chdir(tmp_path / "x")
+    assert ids(Path()) == ["1.png"]
+    assert ids(Path("1.png")) == ["1.png"]
+    assert ids(Path("../x")) == ["1.png"]
+
+
+def test_a_source_is_listed_anew(tmp_path: Path) -> None:
+    put(tmp_path / "1.png")
+    source = discover([tmp_path])
+    assert source.count() == 1
+    put(tmp_path / "2.png")
+    assert [item.id for item in source] == ["1.png", "2.png"]
+
+
+def test_excluded_folders(tmp_path: Path) -> None:
+    for name in ("runs/a.png", "golden/b.png", "c.png"):
+        put(tmp_path / name)
+    (tmp_path / "link").symlink_to(tmp_path / "golden")
+    exclude = (tmp_path / "golden", tmp_path / "runs", tmp_path / "not-there")
+    assert ids(tmp_path, exclude=exclude) == ["c.png"]
+    assert ids(tmp_path / "golden", exclude=exclude) == ["b.png"]  # named: wanted after all
+
+
+@pytest.mark.parametrize(
+    ("paths", "error", "message"),
+    [
+        pytest.param([], ValueError, "no path", id="none"),
+        pytest.param(["gone"], FileNotFoundError, "no image or folder at .*gone", id="missing"),
+    ],
+)
+def test_wrong_paths(tmp_path: Path, paths: list[str], error: type, message: str) -> None:
+    with pytest.raises(error, match=message):
+        discover([tmp_path / path for path in paths])
+
+
+def test_links(tmp_path: Path) -> None:
+    put(tmp_path / "a" / "1.png")
+    (tmp_path / "a" / "up").symlink_to(tmp_path)  # a loop
+    (tmp_path / "a" / "self.png").symlink_to("self.png")
+    (tmp_path / "b").symlink_to(tmp_path / "a")  # the same folder again
+    (tmp_path / "broken.png").symlink_to("gone.png")
+    (tmp_path / "broken-folder").symlink_to("gone")
+    (tmp_path / "elsewhere.png").symlink_to("a/1.png")
+    found = {item.id: item for item in discover([tmp_path])}
+    broken = {"a/self.png", "broken.png", "broken-folder"}
+    assert set(found) == {"a/1.png", "elsewhere.png"} | broken
+    for name in broken:
+        with pytest.raises(UnreadableImage, match=r"broken link to gone|symbolic links"):
+            sample_of(found[name])
+
+
+def test_a_broken_link_may_be_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to("gone")
+    assert ids(tmp_path / "a.png") == ["a.png"]
+
+
+def test_an_unreadable_folder_is_one_item(powerless: Path) -> None:
+    put(powerless / "a" / "1.png")
+    put(powerless / "b" / "2.png")
+    (powerless / "a").chmod(0)
+    closed, other = discover([powerless])
+    assert (closed.id, other.id) == ("a", "b/2.png")
+    with pytest.raises(UnreadableImage, match=r"can't be listed \(permission denied\); change its"):
+        sample_of(closed)
+
+
+def test_an_unreadable_file_is_an_item(powerless: Path) -> None:
+    put(powerless / "1.png").chmod(0)
+    (item,) = discover([powerless])
+    with pytest.raises(UnreadableImage, match="no permission to read it"):
+        sample_of(item)
+
+
+def test_names_that_are_no_text(tmp_path: Path) -> None:
+    path = os.fsencode(tmp_path) + b"/bad\xff.png"
+    try:
+        Path(os.fsdecode(path)).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system has text names only")
+    (item,) = discover([tmp_path])
+    assert item.id == r"bad\xff.png"
+    with pytest.raises(UnreadableImage, match="not valid UTF-8; rename the file"):
+        sample_of(item)
+
+
+def test_a_category(tmp_path: Path) -> None:
+    root = put_category(tmp_path / "bolt")
+    assert ids(root) == ["test/crack/3.png", "test/good/1.png"]
+    assert {item.category for item in discover([root])} == {"bolt"}
+    assert [path.name for path in golden(root)] == ["10.png", "2.png"]  # by name, not by number
+    assert categories(root) == {"bolt": root}
+
+
+@pytest.mark.parametrize("name", ["bolt", "test", "train", "good", "ground_truth"])
+def test_categories_of_any_name(tmp_path: Path, name: str) -> None:
+    put_category(tmp_path / name)
+    put_category(tmp_path / "other", defect="test")
+    found = list(discover([tmp_path]))
+    assert {item.category for item in found} == {name, "other"}
+    assert [item.id for item in found if item.category == "other"] == [
+        "other/test/good/1.png",
+        "other/test/test/3.png",
+    ]
+    assert all(truth_of(item) is not None for item in found)
+    assert categories(tmp_path) == {name: tmp_path / name, "other": tmp_path / "other"}
+
+
+def test_images_beside_categories_are_plain_items(tmp_path: Path) -> None:
+    put(tmp_path / "loose.png")
+    put_category(tmp_path / "site" / "bolt")
+    found = {item.id: item.category for item in discover([tmp_path])}
+    assert found == {
+        "loose.png": None,
+        "site/bolt/test/crack/3.png": "site/bolt",
+        "site/bolt/test/good/1.png": "site/bolt",
+    }
+
+
+def test_images_inside_a_category_but_not_under_test_are_not_inspected(tmp_path: Path) -> None:
+    put(put_category(tmp_path / "bolt") / "preview.png")
+    assert ids(tmp_path / "bolt") == ["test/crack/3.png", "test/good/1.png"]
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["test/1.png", "train/2.png"], id="test-without-defect-folders"),
+        pytest.param(["test/a/1.png", "train/a/2.png"], id="nothing-called-good"),
+    ],
+)
+def test_a_folder_called_test_makes_no_category(tmp_path: Path, names: list[str]) -> None:
+    for name in names:
+        put(tmp_path / name)
+    assert ids(tmp_path) == names
+    with pytest.raises(ValueError, match="no MVTec-style category"):
+        categories(tmp_path)
+
+
+def truths(root: Path) -> dict[str, Truth | None]:
+    return {item.id: truth_of(item) for item in discover([root])}
+
+
+def test_truth_from_masks(tmp_path: Path) -> None:
+    root = put_category(tmp_path)
+    put(root / "test" / "crack" / "4.png")
+    put_mask(root / "ground_truth" / "crack" / "4_mask.png", None)
+    put(root / "test" / "crack" / "5.png")
+    put(root / "test" / "unsorted.png")
+    assert truths(root) == {
+        "test/good/1.png": Truth(label=Label.NORMAL),
+        "test/crack/3.png": Truth(
+            label=Label.ANOMALOUS,
+            types=("crack",),
+            boxes=(Box(0.1, 0.1, 0.3, 0.5),),
+            mask=str(root / "ground_truth/crack/3_mask.png"),
+        ),
+        "test/crack/4.png": Truth(label=Label.ANOMALOUS, types=("crack",)),
+        "test/crack/5.png": Truth(label=Label.ANOMALOUS, types=("crack",)),
+        "test/unsorted.png": None,
+    }
+
+
+def test_truth_from_boxes(tmp_path: Path) -> None:
+    root = put_category(tmp_path)
+    put(root / "test" / "crack" / "4.png", size=(100, 50))
+    boxes = {
+        "test/good/1.png": [],
+        "test/crack/3.png": [],
+        "test/crack/4.png": [
+            {"box": [10, 5, 20.0, 60], "type": "spur"},
+            {"box": [0, 0, 50, 25], "type": "open"},
+            {"box": [0, 0, 5, 5], "type": "spur"},
+            [90, 40, 100, 50],
+        ],
+    }
+    (root / "boxes.json").write_text(json.dumps(boxes))
+    found = truths(root)
+    truth = found["test/crack/4.png"]
+    assert truth == Truth(
+        label=Label.ANOMALOUS,
+        types=("spur", "open", "crack"),  # an entry without a type has its folder's
+        boxes=(
+            Box(0.1, 0.1, 0.2, 1),
+            Box(0, 0, 0.5, 0.5),
+            Box(0, 0, 0.05, 0.1),
+            Box(0.9, 0.8, 1, 1),
+        ),
+    )
+    assert found["test/crack/3.png"].boxes == (Box(0.1, 0.1, 0.3, 0.5),)  # the mask's
+    # A newer file is read again.
+    (root / "boxes.json").write_text(json.dumps({"test/crack/4.png": [[0, 0, 100, 50]]}))
+    assert truths(root)["test/crack/4.png"].boxes == (Box(0, 0, 1, 1),)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("{", id="not-json"),
+        pytest.param("[]", id="not-an-object"),
+        pytest.param('{"test/crack/3.png": [{"bbox": [1, 2, 3, 4]}]}', id="wrong-key"),
+        pytest.param('{"test/crack/3.png": [[1, 2, 3]]}', id="three-numbers"),
+        pytest.param('{"test/crack/3.png": [[5, 5, 5, 9]]}', id="empty-box"),
+        pytest.param('{"test/crack/3.png": [[30, 5, 40, 9]]}', id="outside"),
+    ],
+)
+def test_wrong_boxes_are_refused(tmp_path: Path, text: str) -> None:
+    root = put_category(tmp_path)
+    (root / "boxes.json").write_text(text)
+    with pytest.raises(ValueError, match=r"boxes\.json: .*\S"):
+        truths(root)
+
+
+def test_an_item_outside_a_category_has_no_truth(tmp_path: Path) -> None:
+    put(tmp_path / "good" / "1.png")
+    assert truths(tmp_path) == {"good/1.png": None}
+
+
+def test_references(tmp_path: Path) -> None:
+    root = tmp_path / "set"
+    put_category(root / "bolt")
+    put_category(root / "nut")
+    put(tmp_path / "plain" / "b" / "10.png")
+    put(tmp_path / "plain" / "2.png")
+    bolt = [root / "bolt/train/good/10.png", root / "bolt/train/good/2.png"]
+    assert references_in(root / "bolt") == (bolt, {})
+    assert references_in(root).by_category.keys() == {"bolt", "nut"}
+    assert references_in(root).by_category["bolt"] == bolt
+    assert references_in(root).default == []
+    plain = [tmp_path / "plain/2.png", tmp_path / "plain/b/10.png"]
+    assert references_in(tmp_path / "plain") == (plain, {})
+    assert references_in(root / "bolt/train") == (bolt, {})
+
+
+def test_references_that_are_none(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"no folder of references at .*gone"):
+        references_in(tmp_path / "gone")
+    with pytest.raises(ValueError, match="no images in it; give known-good images"):
+        references_in(tmp_path)
+
+
+def test_a_category_without_golden_set(tmp_path: Path) -> None:
+    put_category(tmp_path / "bolt")
+    shutil.rmtree(tmp_path / "bolt" / "train")
+    assert golden(tmp_path / "bolt") == []
+    with pytest.raises(ValueError, match="no images in it"):
+        references_in(tmp_path)
+
+
+def test_sample_at_takes_any_name(tmp_path: Path) -> None:
+    sample = sample_at(put(tmp_path / "1.png"), id="lot 7", category="bolt")
+    assert (sample.id, sample.category) == ("lot 7", "bolt")
+    with pytest.raises(UnreadableImage, match="not a directory"):
+        sample_at(tmp_path / "1.png" / "2.png", id="x")
