@@ -174,6 +174,14 @@ class Store:
                 )
             return _run(found)
 
+    def run_of(self, run_id: int) -> Run:
+        """A run by its id."""
+        with told(self._engine.url), Session(self._engine) as session:
+            found = session.get(tables.Run, run_id)
+            if found is None:
+                raise StoreError(f"store {self.name}: has no run of id {run_id}")
+            return _run(found)
+
     def done(self, run_id: int, *, failed: bool = True) -> set[tuple[str, str]]:
         """The run's images so far, as (image, sha256); an unreadable one's sha256 is "".
 

@@ -1,0 +1,7 @@
+"""A run as files: rows, COCO, Label Studio, and a report to look at."""
+
+from reinspect.export.formats import Format, export, write_run_folder
+from reinspect.export.report import write_report
+from reinspect.export.whole import ExportError
+
+__all__ = ["ExportError", "Format", "export", "write_report", "write_run_folder"]

@@ -1,0 +1,123 @@
+"""COCO: images, boxes in pixels, masks as run lengths, categories.
+
+Defects of the final verdict become annotations where it says anomalous; images without any are
+listed, too. COCO needs sizes in pixels, so the pictures' headers are read where they were when they
+were inspected; an image that isn't there any more is named in `info.left_out`.
+"""
+
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import cv2
+import numpy as np
+
+from reinspect.export.whole import whole_file
+from reinspect.images import UnreadableImage, decode_mask, encode_mask, size_of
+from reinspect.store import Inspected, Store
+from reinspect.store.rows import rounded
+from reinspect.vocabulary import Defect, Label, Rle
+
+_UNNAMED = "defect"  # category where the detector names no type
+
+_Size = tuple[int, int]  # width, height
+
+
+def write_coco(store: Store, run_id: int, out: Path) -> None:
+    """Write the run as one COCO file; images and annotations are streamed, one after the other."""
+    run = store.run_of(run_id)
+    sizes: dict[int, _Size] = {}
+    left_out: list[str] = []
+    types: set[str] = set()
+    with whole_file(out) as file:
+        _put(file, '{"images": [')
+        _put_all(file, _images(store, run_id, sizes, left_out, types))
+        categories = {name: number for number, name in enumerate(sorted(types), start=1)}
+        _put(file, '],\n"annotations": [')
+        _put_all(file, _annotations(store, run_id, sizes, categories))
+        _put(file, '],\n"categories": ')
+        _put(file, _json([{"id": key, "name": name} for name, key in categories.items()]))
+        info = {
+            "description": f"{run.name}: final verdicts, not annotations by people",
+            "date_created": run.started.isoformat(),
+            "left_out": left_out,
+        }
+        _put(file, f',\n"info": {_json(info)}, "licenses": []}}\n')
+
+
+def _images(
+    store: Store, run_id: int, sizes: dict[int, _Size], left_out: list[str], types: set[str]
+) -> Iterator[dict[str, Any]]:
+    for found in store.inspections(run_id):
+        row = found.row
+        try:
+            width, height = sizes[found.id] = size_of(found.path)
+        except UnreadableImage:
+            left_out.append(row.image)
+            continue
+        types.update(defect.type or _UNNAMED for defect in _defects(found))
+        yield {
+            "id": found.id,
+            "file_name": row.image,
+            "width": width,
+            "height": height,
+            "verdict": row.verdict.label.value if row.verdict else None,
+            "disposition": row.disposition.value,
+        }
+
+
+def _annotations(
+    store: Store, run_id: int, sizes: dict[int, _Size], categories: dict[str, int]
+) -> Iterator[dict[str, Any]]:
+    number = 0
+    for found in store.inspections(run_id):
+        if found.id not in sizes:
+            continue
+        width, height = sizes[found.id]
+        for defect in _defects(found):
+            number += 1
+            x1, y1, x2, y2 = (
+                rounded(corner * side)
+                for corner, side in zip(defect.box, (width, height) * 2, strict=True)
+            )
+            mask = _fitted(defect.mask, width, height) if defect.mask else None
+            area = decode_mask(mask).sum() if mask else (x2 - x1) * (y2 - y1)
+            yield {
+                "id": number,
+                "image_id": found.id,
+                "category_id": categories[defect.type or _UNNAMED],
+                "bbox": [x1, y1, rounded(x2 - x1), rounded(y2 - y1)],
+                "area": rounded(float(area)),
+                "segmentation": mask.model_dump(mode="json") if mask else [],
+                "iscrowd": 0,
+                "score": rounded(defect.score),
+            }
+
+
+def _defects(found: Inspected) -> tuple[Defect, ...]:
+    verdict = found.row.verdict
+    return verdict.defects if verdict and verdict.label is Label.ANOMALOUS else ()
+
+
+def _fitted(mask: Rle, width: int, height: int) -> Rle:
+    """The mask in the picture's size, which COCO asks for."""
+    if mask.size == (height, width):
+        return mask
+    pixels = decode_mask(mask).astype(np.uint8)
+    return encode_mask(
+        np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_NEAREST))
+    )
+
+
+def _put(file: IO[bytes], text: str) -> None:
+    file.write(text.encode())
+
+
+def _put_all(file: IO[bytes], entries: Iterable[dict[str, Any]]) -> None:
+    for number, entry in enumerate(entries):
+        _put(file, (",\n" if number else "\n") + _json(entry))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)

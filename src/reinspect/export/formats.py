@@ -1,0 +1,57 @@
+"""The formats of an export, by name; and the results in a run's folder."""
+
+from enum import StrEnum
+from pathlib import Path
+
+from reinspect.export.coco import write_coco
+from reinspect.export.label_studio import write_label_studio
+from reinspect.export.report import write_report
+from reinspect.export.tables import write_csv, write_jsonl, write_parquet
+from reinspect.store import Store
+
+
+class Format(StrEnum):
+    """What `export` can write."""
+
+    JSONL = "jsonl"
+    CSV = "csv"
+    PARQUET = "parquet"
+    COCO = "coco"
+    LABEL_STUDIO = "label-studio"
+
+    @property
+    def suffix(self) -> str:
+        """Of a file of this format."""
+        return f".{self.value}.json" if self in _JSON else f".{self.value}"
+
+
+_JSON = {Format.COCO, Format.LABEL_STUDIO}
+_WRITERS = {
+    Format.JSONL: write_jsonl,
+    Format.CSV: write_csv,
+    Format.PARQUET: write_parquet,
+    Format.COCO: write_coco,
+    Format.LABEL_STUDIO: write_label_studio,
+}
+
+
+def export(store: Store, run_id: int, format: Format, out: Path) -> None:  # noqa: A002 - its name
+    """Write a run to the file `out`, whole or not at all, a few hundred rows in memory at a time.
+
+    Raises:
+        ExportError: the file can't be written, or a package for it is not installed.
+        StoreError: the store can't be read.
+    """
+    _WRITERS[Format(format)](store, run_id, out)
+
+
+def write_run_folder(store: Store, run_id: int, folder: Path) -> None:
+    """Write `results.jsonl`, `results.csv` and `report.html` into the run's folder.
+
+    Raises:
+        ExportError: a file can't be written.
+        StoreError: the store can't be read.
+    """
+    write_jsonl(store, run_id, folder / "results.jsonl")
+    write_csv(store, run_id, folder / "results.csv")
+    write_report(store, run_id, folder / "report.html", pictures=folder)

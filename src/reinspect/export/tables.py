@@ -1,0 +1,147 @@
+"""One row an image: JSON lines, CSV, Parquet.
+
+All three hold `reinspect.store.Row`, numbers rounded to six digits. CSV is flat, without masks, and
+made for spreadsheets: a *text* cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return
+gets a leading apostrophe, so that no file name or model answer is run as a formula. Programs read
+the JSON lines, which hold every text as it is.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from reinspect.export.whole import ExportError, whole_file
+from reinspect.store import Look, Row, Store
+from reinspect.store.rows import flat
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_ROW_GROUP = 2_000  # rows in memory at a time
+
+COLUMNS = (
+    "image",
+    "sha256",
+    "category",
+    "label",
+    "probability",
+    "types",
+    "defects",
+    "rationale",
+    "first_label",
+    "first_probability",
+    "first_types",
+    "first_defects",
+    "first_rationale",
+    "confidence",
+    "reliability",
+    "divergence",
+    "disposition",
+    "reason",
+    "rounds",
+    "revised",
+    "seconds",
+    "error",
+)
+"""Of the CSV, in order."""
+
+
+def write_jsonl(store: Store, run_id: int, out: Path) -> None:
+    """Write one JSON object an image and line."""
+    with whole_file(out) as file:
+        for found in store.inspections(run_id):
+            file.write(found.row.model_dump_json().encode() + b"\n")
+
+
+def write_csv(store: Store, run_id: int, out: Path) -> None:
+    """Write one flat line an image; defects as JSON in a cell, types joined by `; `."""
+    with whole_file(out) as file:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        lines = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        lines.writeheader()
+        for found in store.inspections(run_id):
+            lines.writerow({name: _harmless(cell) for name, cell in _cells(found.row).items()})
+        text.detach()  # writes what it held back, and leaves closing to whole_file
+
+
+def write_parquet(store: Store, run_id: int, out: Path) -> None:
+    """Write the rows as Parquet, nested as in the JSON lines.
+
+    Raises:
+        ExportError: pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet
+    except ModuleNotFoundError as error:
+        raise ExportError("Parquet needs pyarrow: pip install 'reinspect[parquet]'") from error
+    schema = _schema(pa)
+    with whole_file(out) as file, parquet.ParquetWriter(file, schema) as writer:
+        for rows in _groups(store, run_id):
+            writer.write_table(pa.Table.from_pylist(rows, schema=schema))
+
+
+def _groups(store: Store, run_id: int) -> Iterator[list[dict[str, Any]]]:
+    rows: list[dict[str, Any]] = []
+    for found in store.inspections(run_id):
+        rows.append(found.row.model_dump(mode="json"))
+        if len(rows) == _ROW_GROUP:
+            yield rows
+            rows = []
+    if rows:
+        yield rows
+
+
+def _schema(arrow: ModuleType) -> Any:
+    mask = arrow.struct({"size": arrow.list_(arrow.int64(), 2), "counts": arrow.string()})
+    defect = arrow.struct(
+        {
+            "type": arrow.string(),
+            "box": arrow.list_(arrow.float64(), 4),
+            "score": arrow.float64(),
+            "mask": mask,
+        }
+    )
+    look = arrow.struct(
+        {
+            "label": arrow.string(),
+            "probability": arrow.float64(),
+            "defects": arrow.list_(defect),
+            "rationale": arrow.string(),
+        }
+    )
+    special = {
+        "verdict": look,
+        "first": look,
+        "confidence": arrow.float64(),
+        "reliability": arrow.float64(),
+        "divergence": arrow.float64(),
+        "rounds": arrow.int64(),
+        "revised": arrow.bool_(),
+        "seconds": arrow.float64(),
+    }
+    return arrow.schema({name: special.get(name, arrow.string()) for name in Row.model_fields})
+
+
+def _cells(row: Row) -> dict[str, Any]:
+    written = row.model_dump(mode="json", exclude={"verdict", "first"})
+    return {**written, **_look(row.verdict, ""), **_look(row.first, "first_")}
+
+
+def _look(look: Look | None, prefix: str) -> dict[str, Any]:
+    if look is None:
+        return {}
+    boxes = [flat(defect.model_copy(update={"mask": None})) for defect in look.defects]
+    return {
+        f"{prefix}label": look.label.value,
+        f"{prefix}probability": look.model_dump(mode="json")["probability"],
+        f"{prefix}types": "; ".join(look.types),
+        f"{prefix}defects": json.dumps(boxes, ensure_ascii=False),
+        f"{prefix}rationale": look.rationale,
+    }
+
+
+def _harmless(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
