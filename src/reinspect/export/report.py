@@ -93,12 +93,15 @@ def write_report(
 
 
 def urgency(found: Inspected) -> tuple[int, float, str]:
-    """Sorts REVIEW before FAIL before corrected before PASS, the least reliable first."""
+    """Sorts REVIEW before FAIL before corrected before PASS, the least reliable first.
+
+    An image without a verdict, of which there is little to see, comes last of its kind.
+    """
     row = found.row
     rank = _URGENCY[row.disposition]
     if row.disposition is Outcome.PASS and row.revised:
         rank = _CORRECTED
-    return rank, -1.0 if row.reliability is None else row.reliability, row.image
+    return rank, 2.0 if row.reliability is None else row.reliability, row.image
 
 
 def _card(store: Store, folder: Path, found: Inspected) -> Card:

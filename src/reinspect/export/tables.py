@@ -59,7 +59,8 @@ def write_csv(store: Store, run_id: int, out: Path) -> None:
     """Write one flat line an image; defects as JSON in a cell, types joined by `; `."""
     with whole_file(out) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        lines = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+        # RFC 4180's line ends; with others, csv leaves a lone carriage return in a cell unquoted.
+        lines = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
         lines.writeheader()
         for found in store.inspections(run_id):
             lines.writerow({name: _harmless(cell) for name, cell in _cells(found.row).items()})

@@ -1,0 +1,102 @@
+import contextlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+
+from made_traces import judged, sample
+from reinspect.export import Format, export
+from reinspect.images import encode_mask
+from reinspect.store import RunInfo, Store
+from reinspect.vocabulary import Box, Defect, Outcome, Step, Trace, Verdict
+
+
+def _coco(store: Store, run: int, out: Path) -> COCO:
+    export(store, run, Format.COCO, out)
+    with contextlib.redirect_stdout(io.StringIO()):
+        return COCO(str(out))
+
+
+def test_coco_has_boxes_in_pixels_and_lists_normal_images(
+    store: Store, run: int, tmp_path: Path
+) -> None:
+    read = _coco(store, run, tmp_path / "coco.json")
+    images = {image["file_name"]: image for image in read.dataset["images"]}
+    assert len(images) == 3
+    assert (images["b 2.png"]["width"], images["b 2.png"]["height"]) == (40, 20)
+    assert read.getAnnIds(imgIds=images["b 2.png"]["id"]) == []
+    (annotation,) = read.loadAnns(read.getAnnIds(imgIds=images["b 10.png"]["id"]))
+    assert (annotation["bbox"], annotation["area"]) == ([10, 10, 10, 5], 50)
+    assert read.loadCats(annotation["category_id"])[0]["name"] == "defect"
+    assert read.dataset["info"]["left_out"] == ["broken.png", "gone.png"]
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools
+@pytest.mark.parametrize(
+    "size", [pytest.param((20, 40), id="same-size"), pytest.param((10, 20), id="half-size")]
+)
+def test_coco_has_masks_in_the_pictures_size(
+    store: Store, folder: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    mask = np.zeros(size, bool)
+    mask[: size[0] // 2, : size[1] // 4] = True
+    defect = Defect(box=Box(0, 0, 0.25, 0.5), type='dent "ü', mask=encode_mask(mask))
+    verdict = Verdict.of(0.9, defects=(defect,))
+    part = sample("a.png", path=str(folder.parent / "part.png"))
+    run = store.begin_run(RunInfo(name="masks"))
+    with store.writer(run) as writer:
+        writer.write(Trace(sample=part, steps=(Step(node="detect", products=(verdict,)),)))
+    read = _coco(store, run, tmp_path / "coco.json")
+    (annotation,) = read.loadAnns(read.getAnnIds())
+    drawn = read.annToMask(annotation)
+    assert drawn.shape == (20, 40)
+    assert (drawn.sum(), annotation["area"]) == (100, 100)
+    assert drawn[:10, :10].all()
+    assert read.loadCats(annotation["category_id"])[0]["name"] == 'dent "ü'
+
+
+def test_coco_of_an_empty_run_loads(store: Store, empty_run: int, tmp_path: Path) -> None:
+    assert _coco(store, empty_run, tmp_path / "coco.json").getImgIds() == []
+
+
+def _tasks(store: Store, run: int, out: Path) -> dict[str, dict]:
+    export(store, run, Format.LABEL_STUDIO, out)
+    return {task["data"]["file_name"]: task for task in json.loads(out.read_text("utf-8"))}
+
+
+def test_label_studio_has_a_task_an_image(store: Store, run: int, tmp_path: Path) -> None:
+    tasks = _tasks(store, run, tmp_path / "tasks.json")
+    assert len(tasks) == 5
+    assert tasks["b 10.png"]["data"]["image"] == "/data/local-files/?d=b%2010.png"
+    (prediction,) = tasks["b 10.png"]["predictions"]
+    choice, rectangle = prediction["result"]
+    assert choice["value"] == {"choices": ["anomalous"]}
+    assert rectangle["type"] == "rectanglelabels"
+    assert rectangle["value"] == {
+        "x": 25, "y": 50, "width": 25, "height": 25, "rotation": 0, "rectanglelabels": ["defect"],
+    }  # fmt: skip
+    assert prediction["score"] == pytest.approx(0.9)
+    assert tasks["broken.png"]["predictions"] == []
+
+
+def test_label_studio_tells_results_apart(store: Store, tmp_path: Path) -> None:
+    run = store.begin_run(RunInfo(name="two"))
+    spots = tuple(Defect(box=Box(x, 0.1, x + 0.1, 0.2), type="spot") for x in (0.1, 0.5))
+    verdict = Verdict.of(0.9, defects=spots)
+    with store.writer(run) as writer:
+        writer.write(
+            Trace(sample=sample("a.png"), steps=(Step(node="detect", products=(verdict,)),))
+        )
+        writer.write(judged("b.png", 0.1, Outcome.PASS))
+    tasks = _tasks(store, run, tmp_path / "tasks.json")
+    result = tasks["a.png"]["predictions"][0]["result"]
+    assert len({entry["id"] for entry in result}) == len(result) == 3
+
+
+def test_label_studio_of_an_empty_run_is_an_empty_list(
+    store: Store, empty_run: int, tmp_path: Path
+) -> None:
+    assert _tasks(store, empty_run, tmp_path / "tasks.json") == {}
