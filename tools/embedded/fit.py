@@ -137,7 +137,7 @@ class Fit:
             heat_map=heat_map,
             boxes=boxes,
             signals={
-                **_shape_of(heat_map, self.calibration.box_threshold),
+                **heat_signals(heat_map, self.calibration.box_threshold),
                 "margin": z - threshold,
                 "disagreement": float(abs(members[0] - members[1])),
                 "boxes": float(len(boxes)),
@@ -189,7 +189,7 @@ def _look_at_template(difference: Difference, references: int) -> Look:
         heat_map=difference.heat_map,
         boxes=difference.boxes,
         signals={
-            **_shape_of(difference.heat_map, 0.0),
+            **heat_signals(difference.heat_map, 0.0),
             "margin": difference.z - template.THRESHOLD,
             "disagreement": 0.0,
             "boxes": float(len(difference.boxes)),
@@ -202,7 +202,7 @@ def _look_at_template(difference: Difference, references: int) -> Look:
     )
 
 
-def _shape_of(heat_map: Floats, threshold: float) -> dict[str, float]:
+def heat_signals(heat_map: Floats, threshold: float) -> dict[str, float]:
     """How high, how wide and how concentrated the heat is."""
     heat = np.sort(np.maximum(heat_map, 0), axis=None)
     strongest = heat[-max(3, heat.size // 50) :]

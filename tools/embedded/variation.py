@@ -28,7 +28,8 @@ def vary(image: Pixels, count: int, rng: np.random.Generator) -> list[Pixels]:
 def _vary(image: Pixels, rng: np.random.Generator) -> Pixels:
     rows, columns = image.shape[:2]
     turn, scale, light, contrast = rng.uniform(-1, 1, 4)
-    move = cv2.getRotationMatrix2D((columns / 2, rows / 2), turn * _TURN, 1 + scale * _SCALE)
+    centre = (columns / 2, rows / 2)
+    move = np.asarray(cv2.getRotationMatrix2D(centre, turn * _TURN, 1 + scale * _SCALE), np.float64)
     move[:, 2] += rng.uniform(-_SHIFT, _SHIFT, 2) * (columns, rows)
     moved = np.asarray(
         cv2.warpAffine(

@@ -1,0 +1,85 @@
+import cv2
+import numpy as np
+import pytest
+
+from reinspect.tools.embedded.fit import Fit
+
+SIDE = 256
+
+
+def board(seed: int) -> np.ndarray:
+    """A black-and-white board of tracks and pads."""
+    rng = np.random.default_rng(seed)
+    image = np.zeros((SIDE, SIDE, 3), np.uint8)
+    for _ in range(9):
+        x, y = (int(value) for value in rng.integers(20, SIDE - 20, 2))
+        end = (int(rng.integers(20, SIDE - 20)), y) if rng.random() < 0.5 else (x, SIDE - 20)
+        cv2.line(image, (x, y), end, (255, 255, 255), 9)
+        cv2.circle(image, (x, y), 12, (255, 255, 255), -1)
+    return image
+
+
+def photograph(image: np.ndarray, *, shift: tuple[float, float]) -> np.ndarray:
+    move = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+    moved = cv2.warpAffine(image, move, (SIDE, SIDE), borderMode=cv2.BORDER_REPLICATE)
+    return np.where(moved > 127, 255, 0).astype(np.uint8)
+
+
+def with_short(image: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int]]:
+    """Add copper where there is none; return also its box in pixels."""
+    apart = cv2.distanceTransform(255 - image[..., 0], cv2.DIST_L2, 5)
+    apart[:30], apart[-30:], apart[:, :30], apart[:, -30:] = 0, 0, 0, 0
+    y, x = (int(value) for value in np.unravel_index(apart.argmax(), apart.shape))
+    defective = image.copy()
+    cv2.rectangle(defective, (x - 7, y - 7), (x + 7, y + 7), (255, 255, 255), -1)
+    return defective, (x - 7, y - 7, x + 8, y + 8)
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    return Fit.from_references([board(seed) for seed in range(6)])
+
+
+def test_a_defect_on_a_shifted_board_is_boxed(fit: Fit) -> None:
+    defective, (x1, y1, x2, y2) = with_short(board(3))
+    look = fit.look(photograph(defective, shift=(3, -2)))
+    assert set(look.members) == {"template"}
+    assert look.probability > 0.5
+    assert len(look.boxes) == 1
+    left, top, right, bottom, _ = (value * SIDE for value in look.boxes[0])
+    assert left <= x1 + 6
+    assert top <= y1 + 2
+    assert right >= x2
+    assert bottom >= y2 - 4
+    assert (right - left) * (bottom - top) < 9 * (x2 - x1) * (y2 - y1)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_good_board_passes(fit: Fit, seed: int) -> None:
+    look = fit.look(photograph(board(seed), shift=(-1.5, 2)))
+    assert look.probability < 0.5
+    assert look.boxes == ()
+
+
+@pytest.mark.parametrize(
+    ("index", "image"),
+    [
+        pytest.param(None, board(40), id="no-such-board"),
+        pytest.param(3, board(3), id="its-template-left-out"),
+        pytest.param(None, np.full((SIDE, SIDE, 3), 80, np.uint8), id="blank"),
+    ],
+)
+def test_without_its_template_the_other_members_judge(fit: Fit, index, image) -> None:
+    assert set(fit.look(image, excluding=index).members) == {"memory", "positional"}
+
+
+def test_shaded_references_are_no_templates() -> None:
+    shade = np.linspace(0.4, 1, SIDE)[None, :, None]
+    images = [(board(seed) * shade + 40 * (1 - shade)).astype(np.uint8) for seed in range(3)]
+    assert Fit.from_references(images).templates is None
+
+
+def test_templates_survive_saving(fit: Fit, tmp_path) -> None:
+    fit.save(tmp_path / "fit.npz")
+    defective, _ = with_short(board(2))
+    assert Fit.load(tmp_path / "fit.npz").look(defective).boxes == fit.look(defective).boxes
