@@ -25,6 +25,7 @@ _GAIN = (0.7, 1.4)  # limits between which a reference's contrast is matched
 _LEAST_SPREAD = 2.0  # grey levels; flatter channels are only shifted
 _BLUR = 1.2  # pixels, before colours are compared
 _TOLERANCE = 2  # pixels that an edge may move
+_COARSE = 12.0  # pixels at registration: structure wider than this is light and shade
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +74,7 @@ def align(image: Pixels, reference: Pixels, index: int = 0) -> Aligned:
         moving = np.asarray(
             cv2.resize(moving, (width, height), interpolation=cv2.INTER_AREA), np.uint8
         )
-    scale = _SIDE / np.sqrt(height * width)
-    size = (max(_SHORTEST, round(width * scale)), max(_SHORTEST, round(height * scale)))
+    size = _thumbnail_size(image)
     small_warp, correlation = register(_thumbnail(image, size), _thumbnail(moving, size))
     stretch = np.diag([size[0] / width, size[1] / height, 1.0])
     warp = (np.linalg.inv(stretch) @ np.vstack([small_warp, [0, 0, 1]]) @ stretch)[:2]
@@ -147,9 +147,34 @@ def difference(image: Pixels, aligned: Sequence[Aligned]) -> Floats:
     return np.asarray(least.mean(axis=0), np.float32)
 
 
+def shared_structure(image: Pixels, aligned: Sequence[Aligned]) -> float:
+    """Correlation of fine structure with the aligned reference that shares most of it: [-1, 1].
+
+    Without the coarse light and shade that any two pictures of one setup have in common, this is
+    near 1 for rigid parts and near 0 for textures, which cannot be laid over each other.
+    """
+    own = _fine_structure(image)
+    everywhere = np.float32([[1, 0, 0], [0, 1, 0]])
+    return max(
+        (_correlation(own, _fine_structure(other.image), everywhere) for other in aligned),
+        default=0.0,
+    )
+
+
+def _fine_structure(image: Pixels) -> Floats:
+    grey = _thumbnail(image, _thumbnail_size(image))
+    return np.asarray(grey - cv2.GaussianBlur(grey, (0, 0), _COARSE), np.float32)
+
+
 def _soft_lab(image: Pixels) -> Floats:
     soft = cv2.GaussianBlur(image, (0, 0), _BLUR).astype(np.float32) / 255
     return np.asarray(cv2.cvtColor(soft, cv2.COLOR_BGR2Lab), np.float32)
+
+
+def _thumbnail_size(image: Pixels) -> tuple[int, int]:
+    height, width = image.shape[:2]
+    scale = _SIDE / np.sqrt(height * width)
+    return max(_SHORTEST, round(width * scale)), max(_SHORTEST, round(height * scale))
 
 
 def _thumbnail(image: Pixels, size: tuple[int, int]) -> Floats:

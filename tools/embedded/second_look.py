@@ -1,0 +1,363 @@
+"""The second look: evidence that the first look did not have, and where exactly the defect is.
+
+Two witnesses, each calibrated like the first look by leaving out one reference at a time:
+
+- ``hi_res`` sees finer detail, and asks how far the worst place stands out from the rest of the
+  same image.  It needs no correspondence between images, so it also serves textures.
+- ``aligned`` lays the references that look most like the image over it, and asks how well they
+  fit and what colours differ.  It is only heard where the references can be laid over each other.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reinspect.tools.embedded import archive
+from reinspect.tools.embedded.alignment import (
+    Aligned,
+    align,
+    appearance,
+    difference,
+    nearest,
+    shared_structure,
+)
+from reinspect.tools.embedded.boxes import spot_strength, tighten
+from reinspect.tools.embedded.features import CELL, Bank, Floats, Pixels, check_image, resize
+from reinspect.tools.embedded.fit import Fit, Look
+from reinspect.tools.embedded.positional import (
+    Positional,
+    resample,
+    smooth,
+    whiten,
+    window_distances,
+)
+from reinspect.tools.embedded.scoring import (
+    DOUBT,
+    DOUBT_OF_ONE,
+    Box,
+    Calibration,
+    probability,
+    standardise,
+    statistics,
+)
+from reinspect.tools.embedded.variation import vary
+
+HI_RES = "hi_res"
+ALIGNED = "aligned"
+
+_FINE_SIDE = 640.0  # square root of the working area of the hi-res look
+_SHARE = 0.02  # of the cells, whose strongest are compared with the rest of the map
+_BLUR = 0.8  # cells
+_NEIGHBOURS = 4  # references laid over an image
+_STRUCTURE = 0.37  # shared by references that can be laid over each other, see Abreast
+_STAND_INS = 5  # besides a single reference
+_KIND = "reinspect second look"
+
+
+@dataclass(frozen=True, slots=True)
+class Witness:
+    """One independent piece of new evidence."""
+
+    name: str
+    z: float
+    """Score among the references, each left out in turn, in standard deviations."""
+    threshold: float
+    """z above which the witness calls the image anomalous."""
+    probability: float
+    """P(anomalous) by this witness alone; exactly 0.5 at ``z == threshold``."""
+    heat_map: Floats
+    """(rows, columns) of cells, in units of the references' spread."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondLook:
+    """What a second look at one image gave."""
+
+    witnesses: tuple[Witness, ...]
+    nearest: tuple[int, ...]
+    """The references laid over the image, the best fitting first: pages of the fit's album."""
+    aligned: Pixels | None
+    """The best fitting of them, BGR uint8 at the image's working size, to show beside it."""
+    boxes: tuple[Box, ...]
+    """x1, y1, x2, y2 in [0, 1], half-open, and score; tightened, strongest first."""
+    signals: Mapping[str, float]
+    """Finite numbers that help to judge how far the verdict can be relied on."""
+
+
+@dataclass(frozen=True, slots=True)
+class HiRes:
+    """Positional memory at finer detail than the first look's."""
+
+    bank: Bank
+    positional: Positional
+    calibration: Calibration
+
+    @classmethod
+    def learn(cls, images: Sequence[Pixels], rng: np.random.Generator, doubt: float) -> HiRes:
+        """Learn from at least two good images of any size."""
+        fine = [resize(image, _FINE_SIDE) for image in images]
+        bank = Bank.learn(fine, rng)
+        grids = [bank.describe(image) for image in fine]
+        positional = Positional.learn(grids, rng)
+        maps = [_distances(positional, grid, index) for index, grid in enumerate(grids)]
+        scores = np.stack([_contrast(_unusual(positional, plane)) for plane in maps])
+        return cls(bank, positional, _calibrate(maps, scores, doubt))
+
+    def look(self, image: Pixels, *, excluding: int | None = None) -> Witness:
+        """Look at an image, BGR uint8 (H, W, 3); ``excluding`` is a page of the album."""
+        grid = self.bank.describe(resize(image, _FINE_SIDE))
+        plane = _distances(self.positional, grid, excluding)
+        own = _contrast(_unusual(self.positional, plane))
+        return _judge(HI_RES, own, plane, self.calibration, excluding)
+
+
+@dataclass(frozen=True, slots=True)
+class Abreast:
+    """The references at their working size, to be laid over an image."""
+
+    references: tuple[Pixels, ...]
+    appearances: Floats  # (k, features)
+    structure: float
+    """Fine structure that any reference shares with the best of the others, in [-1, 1]."""
+    calibration: Calibration
+
+    @classmethod
+    def learn(cls, images: Sequence[Pixels], doubt: float) -> Abreast:
+        """Learn from at least two good images of any size."""
+        references = tuple(resize(image) for image in images)
+        appearances = np.stack([appearance(image) for image in references])
+        planes, scores, structures = [], [], []
+        for index, image in enumerate(references):
+            others = _lay_over(image, references, appearances, _NEIGHBOURS, index)
+            planes.append(_cells(difference(image, others)))
+            scores.append(_misfit(planes[-1], others))
+            structures.append(shared_structure(image, others))
+        calibration = _calibrate(planes, np.array(scores), doubt)
+        return cls(references, appearances, min(structures), calibration)
+
+    @property
+    def comparable(self) -> bool:
+        """Whether every reference can be laid over another.
+
+        Textures can't: what differs then is chance, and flipped as many right labels as wrong.
+        """
+        return self.structure >= _STRUCTURE
+
+    def lay_over(
+        self, image: Pixels, count: int = _NEIGHBOURS, *, excluding: int | None = None
+    ) -> tuple[Aligned, ...]:
+        """Lay the ``count`` most similar references over an image, the best fitting first."""
+        small = resize(image)
+        return _lay_over(small, self.references, self.appearances, count, excluding)
+
+    def look(
+        self, image: Pixels, others: Sequence[Aligned], *, excluding: int | None = None
+    ) -> Witness:
+        """Compare an image with what ``lay_over`` gave."""
+        plane = _cells(difference(resize(image), others))
+        return _judge(ALIGNED, _misfit(plane, others), plane, self.calibration, excluding)
+
+
+@dataclass(frozen=True, slots=True)
+class SecondFit:
+    """What both witnesses need, computed once. Immutable; safe to share between threads."""
+
+    hi_res: HiRes
+    abreast: Abreast
+    usual_spot: float
+    """How strongly a spot stands out in a good image, see ``boxes.spot_strength``."""
+
+    @classmethod
+    def from_fit(cls, fit: Fit, *, seed: int = 0) -> SecondFit:
+        """Fit to the references that the first look keeps; takes about 0.3 s a reference."""
+        rng = np.random.default_rng(seed)
+        images = fit.album.images()
+        doubt = DOUBT
+        if len(images) == 1:
+            images += vary(images[0], _STAND_INS, rng)
+            doubt = DOUBT_OF_ONE
+        hi_res = HiRes.learn(images, rng, doubt)
+        abreast = Abreast.learn(images, doubt)
+        spots = []
+        for page, image in enumerate(images):
+            grid = fit.bank.describe(resize(image))
+            maps = [own.compare(grid, excluding=page) for own in (fit.memory, fit.positional)]
+            heat = fit.calibration.heat_map(maps)
+            fine = hi_res.look(image, excluding=page).heat_map
+            spots.append(spot_strength(image, (heat, fine)))
+        return cls(hi_res, abreast, float(np.median(spots)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fit to one file."""
+        images = {f"{page:02d}": image for page, image in enumerate(self.abreast.references)}
+        arrays = archive.nested(
+            bank=self.hi_res.bank.arrays(),
+            positional=self.hi_res.positional.arrays(),
+            hi_res=self.hi_res.calibration.arrays(),
+            references=images,
+            aligned=self.abreast.calibration.arrays(),
+            numbers={
+                "structure": np.array(self.abreast.structure),
+                "usual_spot": np.array(self.usual_spot),
+            },
+        )
+        archive.write(path, _KIND, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> SecondFit:
+        """Read a fit that ``save`` wrote.
+
+        Raises:
+            ValueError: if the file holds no such fit, or one of another version.
+        """
+        arrays = archive.read(path, _KIND)
+        pages = archive.part(arrays, "references")
+        references = tuple(np.asarray(pages[page], np.uint8) for page in sorted(pages))
+        numbers = archive.part(arrays, "numbers")
+        hi_res = HiRes(
+            Bank.from_arrays(archive.part(arrays, "bank")),
+            Positional.from_arrays(archive.part(arrays, "positional")),
+            Calibration.from_arrays(archive.part(arrays, "hi_res")),
+        )
+        abreast = Abreast(
+            references,
+            np.stack([appearance(image) for image in references]),
+            float(np.asarray(numbers["structure"], np.float64)),
+            Calibration.from_arrays(archive.part(arrays, "aligned")),
+        )
+        return cls(hi_res, abreast, float(np.asarray(numbers["usual_spot"], np.float64)))
+
+
+def look_again(
+    image: Pixels, first: Look, fit: Fit, second: SecondFit, *, excluding: int | None = None
+) -> SecondLook:
+    """Hear every witness on an image, and tighten the boxes with what they saw.
+
+    Args:
+        image: BGR uint8 (H, W, 3), of any size.
+        first: what the first look gave.
+        fit: the first look's fit, which ``second`` was made from.
+        second: what both witnesses need.
+        excluding: as for ``Fit.look``.
+
+    Raises:
+        ValueError: if the image is not a BGR uint8 image, or ``excluding`` leaves nothing.
+    """
+    check_image(image)
+    if _by_template(first):  # compared to the pixel already: looking closer adds nothing
+        return SecondLook((), (), None, first.boxes, {})
+    page = None if excluding is None else fit.album.position(excluding)
+    witnesses = [second.hi_res.look(image, excluding=page)]
+    abreast = second.abreast
+    others = abreast.lay_over(image, _NEIGHBOURS if abreast.comparable else 1, excluding=page)
+    if abreast.comparable:
+        witnesses.append(abreast.look(image, others, excluding=page))
+    return SecondLook(
+        witnesses=tuple(witnesses),
+        nearest=tuple(other.index for other in others),
+        aligned=others[0].image if others else None,
+        boxes=locate(image, first, second, witnesses),
+        signals={
+            "structure": abreast.structure,
+            "fit": others[0].correlation if others else 0.0,
+            **{f"{witness.name}_margin": witness.z - witness.threshold for witness in witnesses},
+        },
+    )
+
+
+def locate(
+    image: Pixels, first: Look, second: SecondFit, witnesses: Iterable[Witness]
+) -> tuple[Box, ...]:
+    """Draw tight boxes where the first look and the witnesses agree that something is wrong."""
+    heat = {witness.name: witness.heat_map for witness in witnesses}
+    if HI_RES not in heat or _by_template(first):
+        return first.boxes
+    return tighten(
+        image, (first.heat_map, heat[HI_RES]), heat.get(ALIGNED), usual_spot=second.usual_spot
+    )
+
+
+def _by_template(first: Look) -> bool:
+    return first.signals.get("template", 0.0) > 0
+
+
+def _lay_over(
+    image: Pixels,
+    references: Sequence[Pixels],
+    appearances: Floats,
+    count: int,
+    excluding: int | None,
+) -> tuple[Aligned, ...]:
+    chosen = nearest(image, appearances, count, excluding=excluding)
+    laid = [align(image, references[index], index) for index in chosen]
+    return tuple(sorted(laid, key=lambda other: -other.correlation))
+
+
+def _distances(positional: Positional, grid: Floats, excluding: int | None) -> Floats:
+    """Distance of each cell to the nearest reference's: on the grid of ``positional``.
+
+    Not in units of what is usual at its place, unlike ``Positional.compare``: that is better for
+    a verdict, but would move the hottest cells to the quietest places, off the defect.
+    """
+    shape = (positional.offset.shape[0], positional.offset.shape[1])
+    references = positional.references
+    if excluding is not None:
+        references = np.delete(references, excluding, axis=0)
+    planes = whiten(resample(grid, shape), positional.whitening)
+    return np.asarray(window_distances(planes, references).min(axis=0), np.float32)
+
+
+def _unusual(positional: Positional, distances: Floats) -> Floats:
+    return np.asarray((distances - positional.offset) / positional.spread, np.float32)
+
+
+def _contrast(plane: Floats) -> NDArray[np.float64]:
+    """How far the strongest 2 % of a map stand out from all of it: (1,)."""
+    values = np.sort(smooth(plane, _BLUR), axis=None).astype(np.float64)
+    strongest = values[-max(3, int(len(values) * _SHARE)) :]
+    return np.array([strongest.mean() - values.mean()])
+
+
+def _misfit(plane: Floats, others: Sequence[Aligned]) -> NDArray[np.float64]:
+    """Statistics of the colour difference, and how badly the references fit: (4,)."""
+    fits = np.array([other.correlation for other in others])
+    badness = np.log(1 - np.minimum([fits.max(), fits.mean()], 0.9999))
+    return np.concatenate([statistics(plane), badness])
+
+
+def _cells(pixels: Floats) -> Floats:
+    rows, columns = pixels.shape
+    return np.asarray(
+        cv2.resize(pixels, (columns // CELL, rows // CELL), interpolation=cv2.INTER_AREA),
+        np.float32,
+    )
+
+
+def _calibrate(
+    planes: Sequence[Floats], scores: NDArray[np.float64], doubt: float
+) -> Calibration:
+    """Calibrate on leave-one-out maps, scored (k, statistics) in another way than usual."""
+    learned = Calibration.learn([[plane] for plane in planes], doubt=doubt)
+    return replace(learned, scores=scores.reshape(len(scores), 1, -1))
+
+
+def _judge(
+    name: str,
+    own: NDArray[np.float64],
+    plane: Floats,
+    calibration: Calibration,
+    excluding: int | None,
+) -> Witness:
+    usual = calibration.scores[:, 0]
+    if excluding is not None:
+        usual = np.delete(usual, excluding, axis=0)
+    z = float(standardise(own, usual, calibration.doubt).mean())
+    threshold = calibration.threshold(excluding=excluding)
+    heat = (plane - calibration.centres[0]) / calibration.spreads[0]
+    return Witness(name, z, threshold, probability(z, threshold), np.asarray(heat, np.float32))
