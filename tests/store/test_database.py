@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import create_engine
+from sqlalchemy import Column, String, create_engine
 
+from made_traces import corrected
 from reinspect.store import RunInfo, Store, StoreError
-from reinspect.store.database import VERSION_TABLE, masked, parse
+from reinspect.store.database import VERSION_TABLE, _let_tables_be_replaced, masked, parse
 from reinspect.store.tables import Table
 
 
@@ -124,3 +126,17 @@ def test_several_may_make_the_store_at_once(tmp_path: Path) -> None:
     arguments = [sys.executable, "-c", _OPEN, str(tmp_path / "reinspect.db")]
     racing = [subprocess.Popen(arguments) for _ in range(3)]
     assert [process.wait() for process in racing] == [0, 0, 0]
+
+
+def test_a_migration_may_replace_a_table_and_loses_no_row(store: Store, run: int) -> None:
+    with store.writer(run) as writer:
+        writer.write(corrected("a.png"))
+    engine = create_engine(f"sqlite:///{store.name}")
+    with engine.connect() as connection:
+        _let_tables_be_replaced(connection)
+        with connection.begin():
+            operations = Operations(MigrationContext.configure(connection))
+            with operations.batch_alter_table("inspections", recreate="always") as table:
+                table.add_column(Column("shift", String))
+    engine.dispose()
+    assert store.trace(run, "a.png") == corrected("a.png")

@@ -156,6 +156,21 @@ def _migrate(engine: Engine, *, create: bool) -> None:
         )
     if version is None and (not create or (occupied and engine.dialect.name == "sqlite")):
         raise StoreError(f"store {where}: not a store of reinspect: name another by --store")
-    with writing(engine).begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    with writing(engine).connect() as connection:
+        if engine.dialect.name == "sqlite":
+            _let_tables_be_replaced(connection)
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        connection.invalidate()
+
+
+def _let_tables_be_replaced(connection: Connection) -> None:
+    """Drop foreign keys for as long as this connection lives; not possible once it has begun.
+
+    SQLite alters a table by copying and dropping it; with foreign keys on, dropping `inspections`
+    would delete all their steps.
+    """
+    driver = connection.connection.driver_connection
+    if driver is not None:
+        driver.execute("PRAGMA foreign_keys = OFF")
