@@ -1,0 +1,10 @@
+"""Sample parts: the project's own procedural generator of pictures with known defects.
+
+A `Process` is one product of one line; `process.picture(rng)` is a sound piece,
+`process.defective(rng)` one with a defect and its mask. `write_sample_set` writes a set to disk.
+"""
+
+from reinspect.samples.process import PRODUCTS, DefectivePicture, Process
+from reinspect.samples.sets import CATEGORIES, write_sample_set
+
+__all__ = ["CATEGORIES", "PRODUCTS", "DefectivePicture", "Process", "write_sample_set"]

@@ -1,0 +1,78 @@
+from pathlib import Path
+
+import pytest
+
+from reinspect.dataset import categories, discover, golden, truth_of
+from reinspect.images import read_image, read_mask
+from reinspect.samples import CATEGORIES, write_sample_set
+from reinspect.vocabulary import Label
+
+SMALL = {"references": 2, "good": 1, "defective": 5, "size": 96}
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
+def test_a_set_is_mvtec_style_and_knows_its_truth(tmp_path: Path) -> None:
+    write_sample_set(tmp_path / "set", **SMALL)
+    roots = categories(tmp_path / "set")
+    assert set(roots) == set(CATEGORIES)
+    for root in roots.values():
+        assert [path.name for path in golden(root)] == ["000.jpg", "001.jpg"]
+    items = list(discover([tmp_path / "set"]))
+    assert len(items) == len(CATEGORIES) * 6
+    for item in items:
+        truth = truth_of(item)
+        assert truth is not None
+        assert read_image(item.path).shape == (96, 96, 3)
+        if truth.label is Label.NORMAL:
+            assert truth.mask is None
+            continue
+        assert truth.types == (Path(item.path).parent.name,)
+        assert truth.boxes
+        assert truth.mask is not None
+        assert read_mask(truth.mask).shape == (96, 96)
+
+
+def test_the_same_seed_gives_the_same_files(tmp_path: Path) -> None:
+    write_sample_set(tmp_path / "a", categories=["gear", "wood"], seed=7, **SMALL)
+    write_sample_set(tmp_path / "b", categories=["wood"], seed=7, **SMALL)
+    write_sample_set(tmp_path / "c", categories=["wood"], seed=8, **SMALL)
+    alone, other = files(tmp_path / "b"), files(tmp_path / "c")
+    together = files(tmp_path / "a")
+    assert alone == {name: data for name, data in together.items() if name.startswith("wood/")}
+    assert alone.keys() == other.keys()
+    assert alone != other
+
+
+def test_an_empty_folder_is_taken(tmp_path: Path) -> None:
+    write_sample_set(tmp_path, categories=["wood"], references=1, good=0, defective=0, size=64)
+    assert set(files(tmp_path)) == {"wood/train/good/000.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"categories": ["teapot"]}, "category 'teapot' is none of", id="unknown"),
+        pytest.param({"categories": ["wood", "wood"]}, "named twice", id="twice"),
+        pytest.param({"categories": []}, "no category", id="none"),
+        pytest.param({"references": -1}, "references must be 0 or more, not -1", id="negative"),
+        pytest.param({"size": 10}, "size must be 64 pixels or more, not 10", id="too-small"),
+    ],
+)
+def test_wrong_wishes_write_nothing(tmp_path: Path, options, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        write_sample_set(tmp_path / "set", **options)
+    assert not (tmp_path / "set").exists()
+
+
+def test_a_used_folder_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="is not empty; name a new or an empty folder") as caught:
+        write_sample_set(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    with pytest.raises(ValueError, match="is a file"):
+        write_sample_set(tmp_path / "notes.txt")
+    assert set(files(tmp_path)) == {"notes.txt"}
