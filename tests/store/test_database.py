@@ -11,7 +11,14 @@ from sqlalchemy import Column, String, create_engine
 
 from made_traces import corrected
 from reinspect.store import RunInfo, Store, StoreError
-from reinspect.store.database import VERSION_TABLE, _let_tables_be_replaced, masked, parse
+from reinspect.store.database import (
+    VERSION_TABLE,
+    _let_tables_be_replaced,
+    connect,
+    masked,
+    parse,
+    writing,
+)
 from reinspect.store.tables import Table
 
 
@@ -131,7 +138,7 @@ def test_several_may_make_the_store_at_once(tmp_path: Path) -> None:
 def test_a_migration_may_replace_a_table_and_loses_no_row(store: Store, run: int) -> None:
     with store.writer(run) as writer:
         writer.write(corrected("a.png"))
-    engine = create_engine(f"sqlite:///{store.name}")
+    engine = writing(connect(parse(store.name), create=True, patience=1))
     with engine.connect() as connection:
         _let_tables_be_replaced(connection)
         with connection.begin():
