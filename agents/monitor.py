@@ -69,7 +69,7 @@ class RAMonitor:
     def explain(self, trace: Trace) -> Explanation:
         """What was seen, what was compared, what was kept or corrected."""
         first, final = trace.first, _in_force(trace)
-        assert first is not None  # noqa: S101 - a verdict in force has a first one
+        assert first is not None
         said = _finding(first, trace.sample)
         if not trace.rounds:
             return Explanation(first=said, final=f"{said}; accepted at the first look")

@@ -1,0 +1,72 @@
+"""The inspection graph: composed from a recipe, run on one image or on many."""
+
+from pathlib import Path
+from typing import Any
+
+from langgraph.graph.state import CompiledStateGraph
+
+from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.inspection import Part, build
+from reinspect.graph.recipe import Recipe, RecipeError, load_recipe
+from reinspect.graph.references import golden_sets
+from reinspect.pictures import Pictures
+from reinspect.settings import Settings
+from reinspect.vocabulary import Trace
+
+__all__ = ["Recipe", "RecipeError", "build_graph", "inspect_image", "load_recipe", "studio"]
+
+AnyPath = str | Path
+
+
+def build_graph(
+    recipe: Recipe | None = None,
+    *,
+    references: AnyPath | None = None,
+    pictures: AnyPath | None = None,
+    cache: AnyPath | None = None,
+) -> CompiledStateGraph[Any, None, Any, Any]:
+    """A compiled LangGraph: `.invoke({"image": path})["trace"]` is the finished trace.
+
+    Args:
+        recipe: the parts; the embedded ones by default.
+        references: folder of known-good images; the recipe's own by default. Without any, an image
+            gets a heat-map and goes to REVIEW.
+        pictures: folder for heat-maps and crops; without, none are kept.
+        cache: folder for fits; without, each graph fits anew.
+
+    Raises:
+        RecipeError: a part can't be made.
+        FileNotFoundError, ValueError: there are no such references, or one can't be read.
+    """
+    chosen = recipe or Recipe()
+    workshop = Workshop(
+        recipe=chosen,
+        references=golden_sets((), chosen, given=Path(references) if references else None),
+        pictures=Pictures(pictures) if pictures else None,
+        cache=Path(cache) if cache else None,
+    )
+    return build(build_crew(workshop))
+
+
+def inspect_image(
+    image: AnyPath,
+    *,
+    references: AnyPath | None = None,
+    recipe: Recipe | None = None,
+    pictures: AnyPath | None = None,
+    explore: bool = False,
+) -> Trace:
+    """Inspect one image; see `build_graph` for the arguments.
+
+    An unreadable image raises nothing: the trace has its error, and its disposition is REVIEW.
+    """
+    graph = build_graph(recipe, references=references, pictures=pictures)
+    trace: Trace = graph.invoke(Part(image=str(image), explore=explore))["trace"]
+    return trace
+
+
+def studio() -> CompiledStateGraph[Any, None, Any, Any]:
+    """The graph that `langgraph.json` names: the recipe of REINSPECT_RECIPE, else the default."""
+    settings = Settings()
+    recipe = load_recipe(settings.recipe) if settings.recipe else None
+    return build_graph(recipe, cache=settings.cache_dir)

@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import multiprocessing
 import signal
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ class Work:
 
 def inspect_all(
     works: Iterable[Work], workshop: Workshop, *, workers: int = 1, explore: bool = False
-) -> Iterator[Trace]:
+) -> Generator[Trace, None, None]:
     """Inspect images, in order, with bounded memory.
 
     With several workers each is a spawned process that builds the crew anew from the workshop, on
@@ -50,7 +50,7 @@ def inspect_all(
     return _elsewhere(works, workshop, workers, explore)
 
 
-def _here(works: Iterable[Work], workshop: Workshop, explore: bool) -> Iterator[Trace]:
+def _here(works: Iterable[Work], workshop: Workshop, explore: bool) -> Generator[Trace, None, None]:
     with _single_threaded():
         graph = build(build_crew(workshop))
         for work in works:
@@ -59,7 +59,7 @@ def _here(works: Iterable[Work], workshop: Workshop, explore: bool) -> Iterator[
 
 def _elsewhere(
     works: Iterable[Work], workshop: Workshop, workers: int, explore: bool
-) -> Iterator[Trace]:
+) -> Generator[Trace, None, None]:
     queue = iter(works)
     flying: collections.deque[tuple[Work, Future[Trace]]] = collections.deque()
     pool = _pool(workers, workshop, explore)
@@ -120,7 +120,7 @@ _worker: tuple[CompiledStateGraph, bool] | None = None  # type: ignore[type-arg]
 
 
 def _start_worker(workshop: Workshop, explore: bool) -> None:
-    global _worker  # noqa: PLW0603 - a pool's initializer has no other place to leave things
+    global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threadpool_limits(1)
     cv2.setNumThreads(1)
@@ -128,7 +128,7 @@ def _start_worker(workshop: Workshop, explore: bool) -> None:
 
 
 def _inspect_in_worker(work: Work) -> Trace:
-    assert _worker is not None  # noqa: S101 - set by the initializer
+    assert _worker is not None
     graph, explore = _worker
     return _inspect(graph, work, explore)
 

@@ -10,30 +10,22 @@ import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
-from reinspect.agents.detector import EmbeddedDetector
 from reinspect.agents.monitor import RAMonitor
 from reinspect.graph.recipe import PartSpec, Recipe, RecipeError, in_words
-from reinspect.images import Pictures
-from reinspect.policies.disposition import Thresholds
-from reinspect.policies.hand_set import HandSet
-from reinspect.policies.revision import Agreement
-from reinspect.policies.triggers import Doubt
+from reinspect.pictures import Pictures
 from reinspect.roles import Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
-from reinspect.tools.anomaly_map import AnomalyMap
-from reinspect.tools.expert import Experts
 from reinspect.tools.golden import GoldenSets
-from reinspect.tools.hi_res import HiRes
-from reinspect.tools.reference import AlignedReference
-from reinspect.tools.segmentation import TightenedRegions
-from reinspect.tools.zoom import Zoom
 from reinspect.vocabulary import Move
+
+if TYPE_CHECKING:
+    from reinspect.tools.expert import Experts
 
 
 @dataclass(frozen=True)
@@ -63,33 +55,73 @@ class Workshop:
     cache: Path | None = None
 
     @cached_property
-    def experts(self) -> Experts:
+    def experts(self) -> "Experts":
         """The embedded experts, one set for all parts of a crew."""
+        from reinspect.tools.expert import Experts
+
         return Experts(self.references, self.cache)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # To a worker process goes what parts are made from, not what was made.
+        return {own.name: getattr(self, own.name) for own in fields(self)}
+
+
+# A factory imports what it makes: a recipe pays only for the parts that it names.
 
 
 def _embedded_detector(workshop: Workshop) -> Detector:
+    from reinspect.agents.detector import EmbeddedDetector
+    from reinspect.tools.anomaly_map import AnomalyMap
+
     return EmbeddedDetector(AnomalyMap(workshop.experts, workshop.pictures))
 
 
-def _embedded_monitor() -> Monitor:
+def _embedded_monitor() -> RAMonitor:
+    from reinspect.policies.hand_set import HandSet
+
     return RAMonitor(HandSet())
 
 
 def _segmentation(workshop: Workshop, backend: Literal["embedded"] = "embedded") -> Tool:
+    from reinspect.tools.segmentation import TightenedRegions
+
     return TightenedRegions(workshop.experts)
 
 
 def _hi_res(workshop: Workshop) -> Tool:
+    from reinspect.tools.hi_res import HiRes
+
     return HiRes(workshop.experts)
 
 
 def _reference(workshop: Workshop) -> Tool:
+    from reinspect.tools.reference import AlignedReference
+
     return AlignedReference(workshop.experts)
 
 
 def _zoom(workshop: Workshop, margin: Annotated[float, Field(ge=0, le=4)] = 0.5) -> Tool:
+    from reinspect.tools.zoom import Zoom
+
     return Zoom(workshop.experts, workshop.pictures, margin=margin)
+
+
+def _doubt() -> Policy:
+    from reinspect.policies.triggers import Doubt
+
+    return Doubt()
+
+
+def _agreement() -> Policy:
+    from reinspect.policies.revision import Agreement
+
+    return Agreement()
+
+
+def _thresholds(reliability: Annotated[float, Field(ge=0, le=1)] = 0.6) -> Settler:
+    from reinspect.policies.disposition import Thresholds
+
+    return Thresholds(reliability)
 
 
 def _always() -> Policy:
@@ -113,9 +145,9 @@ KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
         "reference": _reference,
         "zoom": _zoom,
     },
-    "policies.trigger": {"doubt": Doubt, "always": _always, "never": _never},
-    "policies.revision": {"agreement": Agreement, "keep": _keep},
-    "policies.disposition": {"thresholds": Thresholds},
+    "policies.trigger": {"doubt": _doubt, "always": _always, "never": _never},
+    "policies.revision": {"agreement": _agreement, "keep": _keep},
+    "policies.disposition": {"thresholds": _thresholds},
 }
 """Role → short name → what makes the part."""
 

@@ -17,11 +17,11 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from reinspect.dataset import sample_at
 from reinspect.graph.crew import Crew
+from reinspect.images import UnreadableImage, load
 from reinspect.policies.revision import held
 from reinspect.roles import Tool
-from reinspect.vocabulary import Decision, Move, Product, Revision, Sample, Step, Trace
+from reinspect.vocabulary import Decision, Move, Product, Sample, Step, Trace, View
 
 
 class Part(TypedDict, total=False):
@@ -52,10 +52,10 @@ Node = Callable[[Crew, State], dict[str, Any]]
 
 def detect(crew: Crew, state: State) -> dict[str, Any]:
     """Read the part and take the first look."""
-    path, name = state["image"], state.get("id", state["image"])
-    sample = sample_at(path, id=name, category=state.get("category"))
-    step = _attempt("detect", lambda: [crew.detector(sample)])
-    return {"sample": sample, "steps": [step]}
+    sample, fault = _opened(state)
+    if fault:
+        return {"sample": sample, "steps": [Step(node="detect", error=fault)]}
+    return {"sample": sample, "steps": [_attempt("detect", lambda: [crew.detector(sample)])]}
 
 
 def assess(crew: Crew, state: State) -> dict[str, Any]:
@@ -145,6 +145,19 @@ def _decide(crew: Crew, trace: Trace) -> Decision:
             reason=f"still in doubt after {trace.rounds} of {crew.rounds} second looks",
         )
     return Decision(move=move, policy=crew.trigger_name)
+
+
+def _opened(state: State) -> tuple[Sample, str | None]:
+    """The sample, its picture decoded once to be sure that it can be; and what is wrong with it."""
+    path, sha256, size, fault = state["image"], None, None, None
+    try:
+        sha256, pixels = load(path)
+        size = (pixels.shape[1], pixels.shape[0])
+    except UnreadableImage as failure:
+        fault = str(failure)
+    view = View(path=path, sha256=sha256, size=size)
+    name = state.get("id", path)
+    return Sample(id=name, category=state.get("category"), views=(view,)), fault
 
 
 def _use(node: str, tools: Iterable[Tool], state: State) -> dict[str, Any]:

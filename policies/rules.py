@@ -9,9 +9,7 @@ def first_reliability(probability: float, signals: Mapping[str, float]) -> float
     return 0.5 + abs(probability - 0.5)
 
 
-def wants_second_look(
-    probability: float, reliability: float, signals: Mapping[str, float]
-) -> bool:
+def wants_second_look(probability: float, reliability: float, signals: Mapping[str, float]) -> bool:
     """Whether the verdict can't be relied on as it stands."""
     return reliability < 0.7
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from reinspect import images
+from reinspect import images, pictures
 from reinspect.images import UnreadableImage, read_image
 from reinspect.vocabulary import Box, Rle, View
 
@@ -381,10 +381,12 @@ def test_large_but_legal_sizes_give_no_warning(tmp_path: Path) -> None:
 
 def test_read_view_refuses_changed_content(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
-    images.write_image(path, scene())
+    pictures.write_image(path, scene())
     view = View(path=str(path), sha256=images.sha256_of(path))
     np.testing.assert_array_equal(images.read_view(view), scene())
-    images.write_image(path, 255 - scene())
+    pictures.write_image(path, 255 - scene())
+    np.testing.assert_array_equal(images.read_view(view), scene())  # the one in hand
+    images.load(path)
     with pytest.raises(UnreadableImage, match="content changed"):
         images.read_view(view)
 
@@ -484,44 +486,44 @@ def test_heat_map_leaves_the_cold_part_alone() -> None:
     heat = np.zeros((4, 6), np.float32)
     heat[:, 4:] = 9
     heat[0, 0] = np.nan
-    laid = images.heat_map_picture(scene(), heat, low=1, high=5)
+    laid = pictures.heat_map_picture(scene(), heat, low=1, high=5)
     np.testing.assert_array_equal(laid[:, :30], scene()[:, :30])
     assert np.abs(laid[:, 50:].astype(int) - scene()[:, 50:]).mean() > 40
     with pytest.raises(ValueError, match="from 5 to 5 is empty"):
-        images.heat_map_picture(scene(), heat, low=5, high=5)
+        pictures.heat_map_picture(scene(), heat, low=5, high=5)
 
 
 def test_side_by_side() -> None:
-    row = images.side_by_side(scene(), scene(20, 60))
+    row = pictures.side_by_side(scene(), scene(20, 60))
     assert row.shape == (40, 60 + 2 + 120, 3)
     assert (row[:, 60:62] == 255).all()
     np.testing.assert_array_equal(row[:, :60], scene())
     with pytest.raises(ValueError, match="at least one"):
-        images.side_by_side()
+        pictures.side_by_side()
 
 
 def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     goal = tmp_path / "out" / "a.png"
     goal.mkdir(parents=True)  # a folder stands where the file should go
     with pytest.raises(OSError, match=r"a\.png"):
-        images.write_image(goal, scene())
+        pictures.write_image(goal, scene())
     assert list(goal.parent.iterdir()) == [goal]
     (tmp_path / "file").write_text("x")
     with pytest.raises(OSError, match="file"):
-        images.write_image(tmp_path / "file" / "a.png", scene())
+        pictures.write_image(tmp_path / "file" / "a.png", scene())
     with pytest.raises(ValueError, match=r"not '\.bmp'"):
-        images.write_image(tmp_path / "a.bmp", scene())
+        pictures.write_image(tmp_path / "a.bmp", scene())
 
 
 def test_pictures_are_addressed_by_content(tmp_path: Path) -> None:
     key = "ab" * 32
-    pictures = images.Pictures(tmp_path / "run" / "pictures")
-    picture = pictures.save(scene(), shows="heat_map", key=key)
+    kept = pictures.Pictures(tmp_path / "run" / "pictures")
+    picture = kept.save(scene(), shows="heat_map", key=key)
     assert picture.path == "pictures/ab/abababababababab.heat_map.jpg"
     written = tmp_path / "run" / picture.path
     assert picture.sha256 == images.sha256_of(written)
     assert np.abs(read_image(written).astype(int) - scene()).mean() < 8
-    assert pictures.save(255 - scene(), shows="heat_map", key=key).sha256 != picture.sha256
+    assert kept.save(255 - scene(), shows="heat_map", key=key).sha256 != picture.sha256
     assert len([p for p in tmp_path.rglob("*") if p.is_file()]) == 1
 
 
@@ -534,4 +536,4 @@ def test_pictures_are_addressed_by_content(tmp_path: Path) -> None:
 )
 def test_pictures_stay_in_their_folder(tmp_path: Path, shows: str, key: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        images.Pictures(tmp_path).save(scene(), shows=shows, key=key)
+        pictures.Pictures(tmp_path).save(scene(), shows=shows, key=key)

@@ -1,6 +1,6 @@
 """The anomaly map: where, and how strongly, a part differs from its references."""
 
-from reinspect.images import Pictures
+from reinspect.pictures import Pictures
 from reinspect.tools.embedded.fit import Look
 from reinspect.tools.expert import Experts
 from reinspect.tools.golden import Mode
@@ -38,7 +38,7 @@ class AnomalyMap:
         if self._pictures is None:
             return ()
         key = sample.visual.sha256 or ""
-        return (self._pictures.save_map(look.heat_map, shows="heat-map", key=key),)
+        return (self._pictures.save_map(look.heat_map, key=key),)
 
 
 def _in_words(look: Look) -> str:

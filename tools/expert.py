@@ -5,29 +5,36 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from reinspect.images import Pixels, read_image, read_view
+from reinspect.tools.embedded import second_look
+from reinspect.tools.embedded.alignment import Aligned
 from reinspect.tools.embedded.fit import Fit, Look
 from reinspect.tools.embedded.folder import FolderFit
-from reinspect.tools.embedded.second_look import SecondFit
+from reinspect.tools.embedded.scoring import Box
+from reinspect.tools.embedded.second_look import SecondFit, Witness
 from reinspect.tools.embedded.single import look_alone
 from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
 from reinspect.vocabulary import Sample
 
-KEPT = 3
+KEPT = 2
 """Experts kept in memory: batches come category by category."""
 
 
 class _Saved(Protocol):
-    def save(self, path: Path) -> None: ...
+    def save(self, path: Path, /) -> None: ...
 
 
 F = TypeVar("F", bound=_Saved)
+T = TypeVar("T")
 
 
 class Expert:
-    """What is known of one category. Fits are made at the first use, and immutable from then on."""
+    """What is known of one category. Fits are made at the first use, and immutable from then on.
+
+    What was seen in the newest sample of each thread is remembered: several tools ask for it.
+    """
 
     def __init__(self, golden: GoldenSet, cache: Path | None) -> None:
         self.golden = golden
@@ -35,58 +42,107 @@ class Expert:
         self._making = threading.RLock()
         self._fit: Fit | FolderFit | None = None
         self._second: SecondFit | None = None
-        self._recent = threading.local()
+        self._newest = threading.local()
 
     def look(self, sample: Sample) -> Look:
-        """The first look. The newest one is remembered, for the tools that build on it."""
-        view = sample.visual
-        if getattr(self._recent, "sha256", None) != view.sha256:
-            self._recent.look = self._fresh_look(sample)
-            self._recent.sha256 = view.sha256
-        look: Look = self._recent.look
-        return look
+        """The first look.
 
-    def excluding(self, sample: Sample) -> int | None:
-        """The reference that is this very image, and so must not vouch for it."""
-        return self.golden.index(sample.visual.sha256)
+        Raises:
+            UnreadableImage: the sample or a reference can't be read.
+        """
+        return self._remembered(sample, "first", lambda: self._look(sample))
+
+    def fine(self, sample: Sample) -> Witness | None:
+        """The hi-res witness; none where there is nothing to calibrate it by."""
+        second = self._second_for(sample)
+        if second is None:
+            return None
+        return self._remembered(
+            sample,
+            "fine",
+            lambda: second.hi_res.look(read_view(sample.visual), excluding=self._page(sample)),
+        )
+
+    def abreast(self, sample: Sample) -> tuple[Aligned, ...]:
+        """The references that look most like the sample, laid over it, the best fitting first."""
+        second = self._second_for(sample)
+        if second is None:
+            return ()
+        return self._remembered(
+            sample,
+            "abreast",
+            lambda: second.abreast.lay_over(read_view(sample.visual), excluding=self._page(sample)),
+        )
+
+    def aligned(self, sample: Sample) -> Witness | None:
+        """The witness that compares with aligned references; none where they don't align."""
+        second = self._second_for(sample)
+        if second is None or not second.abreast.comparable:
+            return None
+        others = self.abreast(sample)
+        return self._remembered(
+            sample,
+            "aligned",
+            lambda: second.abreast.look(
+                read_view(sample.visual), others, excluding=self._page(sample)
+            ),
+        )
+
+    def located(self, sample: Sample) -> tuple[Box, ...]:
+        """The suspicious places, tightened at full resolution where the witnesses can help."""
+        first, second = self.look(sample), self._second_for(sample)
+        if second is None:
+            return first.boxes
+        witnesses = [w for w in (self.fine(sample), self.aligned(sample)) if w is not None]
+        return second_look.locate(read_view(sample.visual), first, second, witnesses)
 
     @property
     def fit(self) -> Fit | FolderFit:
-        """What the first look compares with.
-
-        Raises:
-            ValueError: there are no references, or one of them can't be read.
-        """
+        """What the first look compares with."""
         with self._making:
             if self._fit is None:
                 kind = FolderFit if self.golden.mode is Mode.FOLDER else Fit
-                self._fit = self._made("first", kind.load, lambda: kind.from_references(self._images()))
+                self._fit = cast(
+                    "Fit | FolderFit",
+                    self._made("first", kind.load, lambda: kind.from_references(self._images())),
+                )
             return self._fit
 
-    @property
-    def second(self) -> SecondFit | None:
-        """What the second look compares with; none without a golden set."""
-        with self._making:
-            fit = self.fit
-            if self._second is None and isinstance(fit, Fit):
-                self._second = self._made(
-                    "second", SecondFit.load, lambda: SecondFit.from_references(self._images(), fit)
-                )
-            return self._second
-
-    def _fresh_look(self, sample: Sample) -> Look:
+    def _look(self, sample: Sample) -> Look:
         image = read_view(sample.visual)
         if self.golden.mode is Mode.ALONE or set(self.golden.hashes) == {sample.visual.sha256}:
             return look_alone(image)
-        return self.fit.look(image, excluding=self.excluding(sample))
+        return self.fit.look(image, excluding=self.golden.index(sample.visual.sha256))
+
+    def _second_for(self, sample: Sample) -> SecondFit | None:
+        """None without a golden set, and where a template was compared to the pixel already."""
+        if self.golden.mode is not Mode.GOLDEN or self.look(sample).signals.get("template", 0) > 0:
+            return None
+        with self._making:
+            fit = self.fit
+            if self._second is None and isinstance(fit, Fit):
+                self._second = self._made("second", SecondFit.load, lambda: SecondFit.from_fit(fit))
+            return self._second
+
+    def _page(self, sample: Sample) -> int | None:
+        """The page of the album that holds this very image, which must not vouch for itself."""
+        index, fit = self.golden.index(sample.visual.sha256), self.fit
+        return fit.album.position(index) if index is not None and isinstance(fit, Fit) else None
 
     def _images(self) -> list[Pixels]:
-        if not self.golden.files:
-            raise ValueError("there are no references to compare with")
         return [read_image(file) for file in self.golden.files]
 
+    def _remembered(self, sample: Sample, what: str, see: Callable[[], T]) -> T:
+        sha256 = sample.visual.sha256
+        if getattr(self._newest, "sha256", None) != sha256:
+            self._newest.sha256, self._newest.seen = sha256, {}
+        seen: dict[str, Any] = self._newest.seen
+        if what not in seen:
+            seen[what] = see()
+        return cast("T", seen[what])
+
     def _made(self, what: str, load: Callable[[Path], F], make: Callable[[], F]) -> F:
-        """From the cache where it is there and sound, else made and cached where that can be."""
+        """From the cache where it is there and sound, else made, and cached where that can be."""
         if self._cache is None:
             return make()
         file = self._cache / "fits" / f"{self.golden.key[:24]}.{what}.npz"

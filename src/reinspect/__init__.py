@@ -1,1 +1,40 @@
-"""Industrial visual inspection that looks twice when the first verdict can't be relied on."""
+"""Industrial visual inspection that looks twice when the first verdict can't be relied on.
+
+Public names are resolved when they are first used, so that `import reinspect` stays light.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reinspect.graph import build_graph as build_graph
+    from reinspect.graph import inspect_image as inspect_image
+    from reinspect.graph.recipe import Recipe as Recipe
+    from reinspect.graph.recipe import RecipeError as RecipeError
+    from reinspect.graph.recipe import load_recipe as load_recipe
+    from reinspect.store import Store as Store
+    from reinspect.vocabulary import Trace as Trace
+    from reinspect.vocabulary import Verdict as Verdict
+
+_HOMES = {
+    "build_graph": "reinspect.graph",
+    "inspect_image": "reinspect.graph",
+    "load_recipe": "reinspect.graph.recipe",
+    "Recipe": "reinspect.graph.recipe",
+    "RecipeError": "reinspect.graph.recipe",
+    "Store": "reinspect.store",
+    "Trace": "reinspect.vocabulary",
+    "Verdict": "reinspect.vocabulary",
+}
+
+__all__ = sorted(_HOMES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,4 +1,4 @@
-"""Pictures in and out: safe decoding, crops, masks as run lengths, boxes from masks, files.
+"""Images in: safe decoding, crops, masks as run lengths, boxes from masks.
 
 A picture is a `uint8` array of shape (height, width, 3) in BGR order, upright.
 
@@ -9,11 +9,9 @@ half-grey picture, it says nothing on stderr, and it gives the size before a pix
 import hashlib
 import io
 import os
-import re
 import stat
 import struct
 import threading
-import uuid
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +23,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 from pycocotools import mask as coco
 
-from reinspect.vocabulary import Box, Picture, Rle, View
+from reinspect.vocabulary import Box, Rle, View
 
 Pixels = npt.NDArray[np.uint8]
 Mask = npt.NDArray[np.bool_]
@@ -64,6 +62,8 @@ _PILLOW_ERRORS = (
     struct.error,
     Image.DecompressionBombError,
 )
+# The picture that each thread decoded last: several tools ask for the one in hand.
+_newest = threading.local()
 # Filters of warnings are global to the process; two threads that swap them restore wrong ones.
 _filters = threading.Lock()
 
@@ -107,7 +107,10 @@ def load(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Loade
             `max_pixels` pixels according to its header, which is read before anything is decoded.
     """
     data = _read(path, max_pixels)
-    return Loaded(hashlib.sha256(data).hexdigest(), _decode(data, path, max_pixels))
+    loaded = Loaded(hashlib.sha256(data).hexdigest(), _decode(data, path, max_pixels))
+    loaded.pixels.flags.writeable = False
+    _newest.loaded = loaded
+    return loaded
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
@@ -116,11 +119,14 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
 
 
 def read_view(view: View) -> Pixels:
-    """The picture of a view.
+    """The picture of a view, read-only; decoded once if asked for again and again.
 
     Raises:
         UnreadableImage: as `load`, and where the file no longer has the view's content.
     """
+    newest: Loaded | None = getattr(_newest, "loaded", None)
+    if newest is not None and newest.sha256 == view.sha256:
+        return newest.pixels
     loaded = load(view.path)
     if loaded.sha256 != view.sha256:
         raise UnreadableImage(
@@ -454,93 +460,3 @@ def boxes_from_mask(mask: npt.NDArray[Any], *, merge: float = 0.01) -> tuple[Box
         corners = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1)
         boxes.append((len(xs), from_pixels(corners, width, height)))
     return tuple(box for _, box in sorted(boxes, key=lambda sized: (-sized[0], sized[1])))
-
-
-def heat_map_picture(
-    image: Pixels, heat: npt.NDArray[np.floating[Any]], *, low: float, high: float
-) -> Pixels:
-    """A map (any height, any width) laid over its picture, in the picture's size.
-
-    `low` and below leaves the picture as it is, `high` and above is the strongest colour; both are
-    given by the caller, so that a harmless picture doesn't glow for lack of anything hotter.
-
-    Raises:
-        ValueError: `low` is not below `high`.
-    """
-    if not low < high:
-        raise ValueError(f"heat-map range from {low!r} to {high!r} is empty")
-    height, width = image.shape[:2]
-    shares = np.clip((np.nan_to_num(heat.astype(np.float32)) - low) / (high - low), 0, 1)
-    shares = np.asarray(cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR))
-    colours = cv2.applyColorMap((255 * shares).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    weight = (0.75 * np.sqrt(shares))[..., None]
-    laid: Pixels = np.rint(image * (1 - weight) + colours * weight).astype(np.uint8)
-    return laid
-
-
-def side_by_side(*pictures: Pixels) -> Pixels:
-    """Pictures in a row, scaled to the height of the tallest, with a thin white line between.
-
-    Raises:
-        ValueError: there are none.
-    """
-    if not pictures:
-        raise ValueError("side_by_side needs at least one picture")
-    height = max(picture.shape[0] for picture in pictures)
-    line = np.full((height, max(2, height // 150), 3), 255, np.uint8)
-    row: list[Pixels] = []
-    for picture in pictures:
-        width = max(1, round(picture.shape[1] * height / picture.shape[0]))
-        scaled = cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR)
-        row += [np.asarray(scaled, np.uint8), line]
-    return np.concatenate(row[:-1], axis=1)
-
-
-def write_image(path: str | os.PathLike[str], image: Pixels, *, quality: int = 90) -> str:
-    """Write a `.png` or `.jpg` file whole or not at all; its folder is made. Returns its SHA-256.
-
-    Raises:
-        ValueError: another suffix.
-        OSError: the disk is full or read-only.
-    """
-    path = Path(path)
-    options = {".png": [], ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality]}.get(path.suffix.lower())
-    if options is None:
-        raise ValueError(f"{one_line(str(path))}: write .png or .jpg, not {path.suffix!r}")
-    data = cv2.imencode(path.suffix.lower(), image, options)[1].tobytes()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its goal, since a rename is atomic on one file system only; hidden, so not inspected.
-    unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-    return hashlib.sha256(data).hexdigest()
-
-
-class Pictures:
-    """Writes the pictures of a run as `folder/ab/abcdef….<shows>.jpg`."""
-
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        self.folder = Path(folder)
-
-    def save(self, image: Pixels, *, shows: str, key: str) -> Picture:
-        """Write one picture.
-
-        `key` is the SHA-256 of what it was made from, `shows` a short name such as `heat_map`; the
-        same pair replaces its file. The path in the answer is relative to the folder's parent.
-
-        Raises:
-            ValueError: a key or name that makes no safe file name.
-            OSError: the disk is full or read-only.
-        """
-        if not re.fullmatch(r"[0-9a-f]{16,64}", key):
-            raise ValueError(f"key {key!r} is not a SHA-256 in lower-case hex")
-        if not re.fullmatch(r"[a-z0-9][a-z0-9_.-]*", shows):
-            raise ValueError(f"picture name {shows!r} is not lower-case letters, digits, _ . -")
-        path = self.folder / key[:2] / f"{key[:16]}.{shows}.jpg"
-        sha256 = write_image(path, image)
-        relative = path.relative_to(self.folder.parent).as_posix()
-        return Picture(path=relative, sha256=sha256, shows=shows)

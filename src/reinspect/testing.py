@@ -111,5 +111,3 @@ class Failing:
 
     def __call__(self, subject: Sample | Trace) -> Verdict:
         raise RuntimeError(self._error)
-
-

@@ -158,14 +158,14 @@ def _migrate(engine: Engine, *, create: bool) -> None:
         raise StoreError(f"store {where}: not a store of reinspect: name another by --store")
     with writing(engine).connect() as connection:
         if engine.dialect.name == "sqlite":
-            _let_tables_be_replaced(connection)
+            let_tables_be_replaced(connection)
         with connection.begin():
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         connection.invalidate()
 
 
-def _let_tables_be_replaced(connection: Connection) -> None:
+def let_tables_be_replaced(connection: Connection) -> None:
     """Drop foreign keys for as long as this connection lives; not possible once it has begun.
 
     SQLite alters a table by copying and dropping it; with foreign keys on, dropping `inspections`

@@ -1,0 +1,107 @@
+"""Which golden set judges what: named by the caller, by the recipe, by the data set, or none."""
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from reinspect.dataset import Item, golden, references_in
+from reinspect.graph.recipe import Recipe
+from reinspect.images import UnreadableImage, load, sha256_of
+from reinspect.tools.golden import ALONE, GoldenSet, GoldenSets, Mode
+
+FOLDER_SAMPLE = 32
+"""Images of a folder that serve as its references when it has no others."""
+
+
+def golden_sets(
+    items: Iterable[Item],
+    recipe: Recipe,
+    *,
+    given: Path | None = None,
+    beside: Path | None = None,
+    first: int | None = None,
+) -> GoldenSets:
+    """The golden sets of a run, every reference read once to make sure that it can be.
+
+    In this order: the folder `given` by the caller, the recipe's `references` (relative to the
+    recipe file, `beside`), `train/good` of an MVTec-style category (its `first` so many by name).
+    What has none of these is its own reference: a fixed sample of its images, chosen by content.
+
+    Raises:
+        FileNotFoundError: a folder of references does not exist.
+        ValueError: it holds no images.
+        UnreadableImage: a reference can't be read.
+    """
+    named = _named(recipe, given, beside)
+    if named is not None:
+        return named
+    listed = sorted(items, key=lambda item: item.category or "")
+    by_category: dict[str, GoldenSet] = {}
+    default = ALONE
+    for category, group in itertools.groupby(listed, key=lambda item: item.category or ""):
+        members = list(group)
+        files = golden(members[0].root)[:first] if members[0].root else []
+        own = _read(Mode.GOLDEN, files) if files else _sampled(members)
+        if category:
+            by_category[category] = own
+        else:
+            default = own
+    return GoldenSets(default, by_category)
+
+
+def _named(recipe: Recipe, given: Path | None, beside: Path | None) -> GoldenSets | None:
+    base = beside.parent if beside else Path()
+    if given is None and isinstance(recipe.references, Mapping):
+        folders = {name: base / folder for name, folder in recipe.references.items()}
+        sets = {name: _flat(folder) for name, folder in folders.items()}
+        return GoldenSets(by_category=sets)
+    if given is None and isinstance(recipe.references, str):
+        given = base / recipe.references
+    if given is None:
+        return None
+    found = references_in(given)
+    return GoldenSets(
+        _read(Mode.GOLDEN, found.default) if found.default else ALONE,
+        {name: _read(Mode.GOLDEN, files) for name, files in found.by_category.items()},
+    )
+
+
+def _flat(folder: Path) -> GoldenSet:
+    found = references_in(folder)
+    return _read(Mode.GOLDEN, [*found.default, *itertools.chain(*found.by_category.values())])
+
+
+def _read(mode: Mode, files: Iterable[Path]) -> GoldenSet:
+    hashes = {load(file).sha256: str(file) for file in reversed(list(files))}
+    return _ordered(mode, hashes)
+
+
+def _sampled(items: Iterable[Item]) -> GoldenSet:
+    """A fixed sample of the items themselves: the first so many by content hash.
+
+    Unreadable ones are passed over here; each gets its own row with its error.
+    """
+    hashes: dict[str, str] = {}
+    for item in items:
+        with contextlib.suppress(UnreadableImage):
+            hashes[sha256_of(item.path)] = item.path
+    sound = ((name, file) for name, file in sorted(hashes.items()) if _decodes(file))
+    chosen = dict(itertools.islice(sound, FOLDER_SAMPLE))
+    return _ordered(Mode.FOLDER, chosen) if len(chosen) > 1 else ALONE
+
+
+def _decodes(file: str) -> bool:
+    try:
+        load(file)
+    except UnreadableImage:
+        return False
+    return True
+
+
+def _ordered(mode: Mode, hashes: Mapping[str, str]) -> GoldenSet:
+    """By content, so that neither names nor copies change a verdict."""
+    ordered = sorted(hashes.items())
+    return GoldenSet(
+        mode, files=tuple(file for _, file in ordered), hashes=tuple(name for name, _ in ordered)
+    )

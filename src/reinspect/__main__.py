@@ -1,0 +1,5 @@
+"""`python -m reinspect`."""
+
+from reinspect.cli import main
+
+main()

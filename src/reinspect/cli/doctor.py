@@ -1,0 +1,97 @@
+"""`reinspect doctor`: what works here, and what is missing."""
+
+import importlib.metadata
+import platform
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+OPTIONAL = {"pyarrow": ("parquet", "export --format parquet")}
+"""Distribution → the extra that brings it, and what needs it."""
+
+BASE = ("langgraph", "numpy", "opencv-python-headless", "pillow", "pydantic", "scipy", "sqlmodel")
+
+
+class Finding(NamedTuple):
+    """One thing that was looked at."""
+
+    what: str
+    works: bool
+    details: str
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(doctor)
+
+
+def doctor(
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="Also make this recipe's parts.")
+    ] = None,
+) -> None:
+    """Say what is installed, which parts work here, and the line that installs what is missing."""
+    table = Table("what", "works", "details")
+    findings = [*_packages(), *_parts(recipe)]
+    for finding in findings:
+        mark = Text("yes", style="blue") if finding.works else Text("no", style="magenta")
+        table.add_row(finding.what, mark, Text(finding.details))
+    Console().print(table)
+    optional = {f"package {name}" for name in OPTIONAL}
+    if any(not finding.works and finding.what not in optional for finding in findings):
+        raise typer.Exit(1)
+
+
+def _packages() -> Iterator[Finding]:
+    yield Finding("Python", works=True, details=platform.python_version())
+    for name in ("reinspect", *BASE):
+        version = _version(name)
+        install = "pip install reinspect"
+        yield Finding(f"package {name}", version is not None, version or f"missing: {install}")
+    for name, (extra, use) in OPTIONAL.items():
+        version = _version(name)
+        install = f"missing, needed for {use}: pip install 'reinspect[{extra}]'"
+        yield Finding(f"package {name}", version is not None, version or install)
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _parts(recipe: Path | None) -> Iterator[Finding]:
+    """Inspect a part that is made on the spot, through every node, with the recipe's own crew."""
+    from reinspect.graph import inspect_image, load_recipe
+    from reinspect.graph.recipe import Recipe, RecipeError
+    from reinspect.samples import write_sample_set
+
+    name = f"recipe {recipe}" if recipe else "default recipe"
+    try:
+        chosen = load_recipe(recipe) if recipe else Recipe()
+    except RecipeError as failure:
+        yield Finding(name, works=False, details=str(failure))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder) / "parts"
+        write_sample_set(root, references=3, good=1, defective=1, seed=1)
+        category = sorted(root.iterdir())[0]
+        part = next((category / "test" / "good").iterdir())
+        try:
+            trace = inspect_image(
+                part, references=category / "train" / "good", recipe=chosen, explore=True
+            )
+        except RecipeError as failure:
+            yield Finding(name, works=False, details=str(failure))
+            return
+    for step in trace.steps:
+        said = ", ".join(getattr(p, "source", p.kind) for p in step.products)
+        details = step.error or f"{said} in {step.seconds:.2f} s"
+        yield Finding(f"{name}: {step.node}", step.error is None, details)

@@ -1,0 +1,139 @@
+"""`reinspect run`."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from reinspect.cli.places import default_out, default_store
+
+Recipe = Annotated[
+    Path | None, typer.Option("--recipe", help="Recipe file. [default: the embedded one]")
+]
+Out = Annotated[
+    Path | None, typer.Option("--out", help="Folder for the results. [default: runs/<time>-<name>]")
+]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", help="URL or SQLite file. [default: reinspect.db beside --out]"),
+]
+Category = Annotated[
+    list[str] | None, typer.Option("--category", help="Only this category; may be repeated.")
+]
+Workers = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Processes. [default: one per core, 8 at most]"),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(run)
+
+
+def run(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH...",
+            help="Images, folders (searched recursively), or MVTec-style roots (their test images).",
+        ),
+    ],
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            "--references",
+            help="Folder of known-good images, or of one such folder a category. "
+            "[default: train/good of an MVTec-style category, else the folder itself]",
+        ),
+    ] = None,
+    recipe: Recipe = None,
+    out: Out = None,
+    store: Store = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Finish the run in --out; failed images are retried.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option("--limit", min=1, help="Inspect the first N images only.")
+    ] = None,
+    explore: Annotated[
+        bool,
+        typer.Option(
+            "--explore", help="Take the second look at every image, for training; same verdicts."
+        ),
+    ] = False,
+    workers: Workers = None,
+    quiet: Quiet = False,
+) -> None:
+    """Inspect images and write verdicts, traces and a report."""
+    from reinspect.cli.job import Job, JobError, carry_out, items_of, plainly
+    from reinspect.cli.tables import summary, verdicts
+    from reinspect.graph.recipe import Recipe as RecipeFile
+    from reinspect.graph.recipe import load_recipe
+    from reinspect.graph.references import golden_sets
+    from reinspect.settings import Settings
+    from reinspect.store import Store as TraceStore
+
+    if resume and out is None:
+        raise JobError("--resume needs --out: the folder of the run to finish")
+    console = Console(quiet=quiet)
+    chosen = load_recipe(recipe) if recipe else RecipeFile()
+    folder = out or default_out(paths)
+    with plainly():
+        items = items_of(paths, exclude=[folder, *([references] if references else [])])
+        golden = golden_sets(items, chosen, given=references, beside=recipe)
+    job = Job(
+        items=items[:limit],
+        sources=tuple(paths),
+        recipe=chosen,
+        references=golden,
+        out=folder,
+        store=store or default_store(folder),
+        resume=resume,
+        explore=explore,
+        workers=workers or default_workers(),
+        cache=Settings().cache_dir,
+    )
+    finished = carry_out(job, console, quiet=quiet)
+    if not quiet:
+        with TraceStore.open(job.store, create=False) as opened:
+            console.print(verdicts(i.row for i in opened.inspections(finished.run_id)))
+    if finished.resumed == len(job.items):
+        console.print(f"All {len(job.items)} images were inspected before; nothing was left to do.")
+    console.print(summary(finished.tally))
+    console.print(f"Report   {folder / 'report.html'}", soft_wrap=True)
+    console.print(f"Results  {folder / 'results.jsonl'}, {folder / 'results.csv'}", soft_wrap=True)
+    console.print(f"Pictures {folder / 'pictures'}", soft_wrap=True)
+    console.print(f"Traces   {job.store} (reinspect show {folder} IMAGE)", soft_wrap=True)
+    if finished.interrupted:
+        line = _resume_line(paths, folder, job.store, references, recipe, explore=explore)
+        print(f"Interrupted; to finish: {line}", file=sys.stderr)  # noqa: T201 - for people
+        raise typer.Exit(130)
+    if finished.tally.errors:
+        raise typer.Exit(1)
+
+
+def _resume_line(
+    paths: list[Path],
+    folder: Path,
+    store: str,
+    references: Path | None,
+    recipe: Path | None,
+    *,
+    explore: bool,
+) -> str:
+    words = ["reinspect", "run", *map(str, paths), "--out", str(folder), "--store", store]
+    words += ["--references", str(references)] if references else []
+    words += ["--recipe", str(recipe)] if recipe else []
+    words += ["--explore"] if explore else []
+    return shlex.join([*words, "--resume"])
+
+
+def default_workers() -> int:
+    """One per core that this process may use, 8 at most."""
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)

@@ -1,0 +1,34 @@
+"""`reinspect sample` and `reinspect graph`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reinspect.cli.run import Recipe
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the commands."""
+    app.command()(sample)
+    app.command()(graph)
+
+
+def sample(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
+    seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same parts.")] = 0,
+) -> None:
+    """Make sample parts: an MVTec-style set with masks, drawn by the project's own generator."""
+    from reinspect.samples import write_sample_set
+
+    write_sample_set(folder, seed=seed)
+    typer.echo(f"Sample parts in {folder}; inspect them with: reinspect run {folder}")
+
+
+def graph(recipe: Recipe = None) -> None:
+    """Print the graph of a recipe, as Mermaid text and as ASCII."""
+    from reinspect.graph import build_graph, load_recipe
+
+    drawing = build_graph(load_recipe(recipe) if recipe else None).get_graph()
+    typer.echo(drawing.draw_mermaid())
+    typer.echo(drawing.draw_ascii())

@@ -1,0 +1,102 @@
+"""What the commands print: rows, sums, and one image's story."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reinspect.cli.progress import COLOURS
+from reinspect.images import one_line
+from reinspect.store import Look, Row, Tally
+from reinspect.vocabulary import (
+    Assessment,
+    Decision,
+    Disposition,
+    Evidence,
+    Explanation,
+    Outcome,
+    Product,
+    Revision,
+    Trace,
+    Verdict,
+)
+
+SHOWN = 60
+"""Rows printed at most; the report has all."""
+
+
+def verdicts(rows: Iterable[Row]) -> Table:
+    """The verdicts of a run, an image a row."""
+    table = Table("image", "first", "final", "reliability", "disposition", "why")
+    every = iter(rows)
+    for row in islice(every, SHOWN):
+        table.add_row(
+            Text(one_line(row.image)),
+            _look(row.first),
+            _look(row.verdict) if row.rounds else "",
+            "" if row.reliability is None else f"{row.reliability:.2f}",
+            Text(row.disposition.value, style=COLOURS[row.disposition]),
+            Text(row.error or row.reason),
+        )
+    rest = sum(1 for _ in every)
+    if rest:
+        table.caption = f"… and {rest} more: see report.html or results.csv"
+    return table
+
+
+def summary(tally: Tally) -> Text:
+    """How a run came out, in one line."""
+    counts = {
+        Outcome.PASS: tally.passed,
+        Outcome.FAIL: tally.failed,
+        Outcome.REVIEW: tally.review,
+    }
+    line = Text(f"{tally.images} images: ")
+    for outcome, count in counts.items():
+        line.append(f"{count} {outcome}", style=COLOURS[outcome]).append(", ")
+    line.append(f"{tally.revisited} looked at twice, {tally.corrected} corrected")
+    if tally.errors:
+        line.append(f", {tally.errors} failed", style="bold")
+    return line
+
+
+def story(console: Console, trace: Trace) -> None:
+    """One image, step by step."""
+    console.print(Text(one_line(trace.sample.id), style="bold"))
+    table = Table("step", "round", "seconds", "what it says", show_lines=True)
+    for step in trace.steps:
+        name = f"{step.node} (explored)" if step.explored else step.node
+        said = [_said(product) for product in step.products]
+        said += [f"failed: {step.error}"] if step.error else []
+        table.add_row(name, str(step.round), f"{step.seconds:.3f}", Text("\n".join(said)))
+    console.print(table)
+
+
+def _look(look: Look | None) -> str:
+    return "" if look is None else f"{look.label.value} {look.probability:.2f}"
+
+
+def _said(product: Product) -> str:
+    match product:
+        case Verdict():
+            own = [_said(evidence) for evidence in product.evidence]
+            return "\n".join(
+                [f"{product.label.value}, p = {product.probability:.3f}: {product.rationale}", *own]
+            )
+        case Evidence():
+            numbers = ", ".join(f"{k} {v:.3g}" for k, v in product.measurements.items())
+            files = "".join(f"\n  {p.shows}: {p.path}" for p in product.pictures)
+            sure = "" if product.probability is None else f" (p = {product.probability:.3f})"
+            return f"{product.source}{sure}: {product.summary}\n  {numbers}{files}"
+        case Assessment():
+            return "\n".join(product.reasons)
+        case Decision():
+            return f"{product.move.value} (by {product.policy}) {product.reason}"
+        case Revision():
+            return f"{product.move.value}: {product.reflection}"
+        case Explanation():
+            return f"first: {product.first}\nfinal: {product.final}"
+        case Disposition():
+            return f"{product.outcome.value}: {product.reason}"

@@ -1,0 +1,190 @@
+"""The state machine, with scripted members."""
+
+import dataclasses
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reinspect.agents.monitor import RAMonitor
+from reinspect.graph.crew import Crew, Workshop, build_crew
+from reinspect.graph.inspection import build
+from reinspect.policies.disposition import Thresholds
+from reinspect.policies.revision import Agreement
+from reinspect.testing import (
+    Failing,
+    ScriptedDetector,
+    ScriptedEstimator,
+    ScriptedMonitor,
+    ScriptedPolicy,
+    ScriptedTool,
+)
+from reinspect.vocabulary import Evidence, Label, Move, Outcome, Sample, Trace
+
+
+@pytest.fixture
+def part(tmp_path: Path) -> str:
+    path = tmp_path / "part.png"
+    cv2.imwrite(str(path), np.full((20, 30, 3), 90, np.uint8))
+    return str(path)
+
+
+def crew(**parts: object) -> Crew:
+    monitor = RAMonitor(ScriptedEstimator(0.9))
+    usual = Crew(
+        detector=ScriptedDetector(default=0.4),
+        monitor=monitor,
+        reviser=monitor.revise,
+        explainer=monitor.explain,
+        locators=(ScriptedTool(0.9, source="locator"),),
+        examiners=(ScriptedTool(0.9),),
+        trigger=ScriptedPolicy(Move.ACCEPT),
+        trigger_name="scripted",
+        revision=Agreement(),
+        settler=Thresholds(reliability=0.6),
+        rounds=1,
+    )
+    return dataclasses.replace(usual, **parts)  # type: ignore[arg-type]
+
+
+def inspect(part: str, members: Crew, **rest: object) -> Trace:
+    trace: Trace = build(members).invoke({"image": part, **rest})["trace"]
+    return trace
+
+
+def nodes(trace: Trace) -> list[str]:
+    return [step.node for step in trace.steps]
+
+
+LOOK_AGAIN = ["locate", "examine", "revise", "assess"]
+
+
+def test_a_verdict_that_can_be_relied_on_is_accepted(part: str) -> None:
+    trace = inspect(part, crew())
+    assert nodes(trace) == ["detect", "assess", "explain", "settle"]
+    assert trace.disposition is not None
+    assert trace.disposition.outcome is Outcome.PASS
+    assert trace.sample.visual.size == (30, 20)
+
+
+def test_a_doubtful_verdict_is_looked_at_again_and_corrected(part: str) -> None:
+    trace = inspect(part, crew(trigger=ScriptedPolicy("revisit")))
+    assert nodes(trace) == ["detect", "assess", *LOOK_AGAIN, "explain", "settle"]
+    assert trace.revised
+    assert trace.verdict is not None
+    assert trace.verdict.label is Label.ANOMALOUS
+    assert [step.round for step in trace.steps] == [0, 0, 1, 1, 1, 1, 0, 0]
+
+
+def test_evidence_that_disagrees_with_itself_corrects_nothing(part: str) -> None:
+    tools = (ScriptedTool(0.99, source="one"), ScriptedTool(0.3, source="other"))
+    trace = inspect(part, crew(examiners=tools, trigger=ScriptedPolicy("revisit")))
+    assert trace.rounds == 1
+    assert not trace.revised
+    assert trace.verdict is not None
+    assert trace.verdict.probability < 0.5
+
+
+@pytest.mark.parametrize("rounds", [0, 1, 3])
+def test_second_looks_end_with_the_budget(part: str, rounds: int) -> None:
+    trace = inspect(part, crew(trigger=ScriptedPolicy("revisit"), rounds=rounds))
+    assert trace.rounds == rounds
+    assert trace.decision is not None
+    assert trace.decision.policy == "budget"
+
+
+def test_an_escalated_part_goes_to_review_without_a_second_look(part: str) -> None:
+    trace = inspect(part, crew(trigger=ScriptedPolicy("escalate")))
+    assert trace.rounds == 0
+    assert trace.disposition is not None
+    assert trace.disposition.outcome is Outcome.REVIEW
+
+
+def test_exploring_changes_no_verdict(part: str) -> None:
+    plain, explored = inspect(part, crew()), inspect(part, crew(), explore=True)
+    assert [step.node for step in explored.steps if step.explored] == LOOK_AGAIN
+    assert (explored.verdict, explored.rounds) == (plain.verdict, plain.rounds)
+    assert explored.assessment == plain.assessment
+    assert explored.hypothetical.revised
+
+
+def test_exploring_adds_nothing_where_a_second_look_was_taken(part: str) -> None:
+    trace = inspect(part, crew(trigger=ScriptedPolicy("revisit", "accept")), explore=True)
+    assert nodes(trace) == ["detect", "assess", *LOOK_AGAIN, "explain", "settle"]
+    assert not any(step.explored for step in trace.steps)
+
+
+@pytest.mark.parametrize(
+    ("role", "node"),
+    [
+        pytest.param("detector", "detect", id="detector"),
+        pytest.param("monitor", "assess", id="monitor"),
+        pytest.param("trigger", "assess", id="trigger"),
+        pytest.param("locators", "locate", id="locating tool"),
+        pytest.param("examiners", "examine", id="examining tool"),
+        pytest.param("reviser", "revise", id="reviser"),
+        pytest.param("revision", "revise", id="revision policy"),
+        pytest.param("explainer", "explain", id="explainer"),
+    ],
+)
+def test_a_failing_member_is_a_step_and_the_part_goes_to_review(
+    part: str, role: str, node: str
+) -> None:
+    failing = Failing("boom")
+    parts: dict[str, object] = {"trigger": ScriptedPolicy("revisit"), role: failing}
+    if role in ("locators", "examiners"):
+        parts[role] = (failing, ScriptedTool(0.9))
+    trace = inspect(part, crew(**parts))
+    assert trace.error == f"{node}: RuntimeError: boom"
+    assert trace.disposition is not None
+    assert trace.disposition.outcome is Outcome.REVIEW
+
+
+def test_an_unreadable_part_goes_to_review(tmp_path: Path) -> None:
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    trace = inspect(str(tmp_path / "no.png"), crew())
+    assert trace.first is None
+    assert trace.error is not None
+    assert "no.png" in trace.error
+    assert trace.disposition is not None
+    assert trace.disposition.outcome is Outcome.REVIEW
+
+
+def test_a_detector_that_can_only_show_sends_to_review(part: str) -> None:
+    def shows(sample: Sample) -> Evidence:
+        return Evidence(source="map", summary="nothing to compare with")
+
+    trace = inspect(part, crew(detector=shows))
+    assert (trace.verdict, trace.error) == (None, None)
+    assert trace.disposition is not None
+    assert trace.disposition.outcome is Outcome.REVIEW
+    assert trace.disposition.reason == "nothing to compare with"
+
+
+def test_low_reliability_is_for_review(part: str) -> None:
+    trace = inspect(part, crew(monitor=ScriptedMonitor(0.4)))
+    assert trace.disposition is not None
+    assert trace.disposition.outcome is Outcome.REVIEW
+
+
+def test_a_graph_streams_its_nodes(part: str) -> None:
+    seen = [list(update)[0] for update in build(crew()).stream({"image": part})]
+    assert seen == ["detect", "assess", "explain", "settle"]
+
+
+def test_the_drawing_of_the_graph() -> None:
+    drawing = build(build_crew(Workshop())).get_graph().draw_mermaid()
+    edges = [line.strip() for line in drawing.splitlines() if "-->" in line or "-.->" in line]
+    assert edges == [
+        "__start__ --> detect;",
+        "assess -.-> explain;",
+        "assess -.-> locate;",
+        "detect -.-> assess;",
+        "detect -.-> settle;",
+        "examine --> revise;",
+        "explain --> settle;",
+        "locate --> examine;",
+        "revise --> assess;",
+        "settle --> __end__;",
+    ]

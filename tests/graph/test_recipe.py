@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import pytest
+
+from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, load_recipe, parse_recipe
+
+
+def test_an_empty_recipe_is_the_default() -> None:
+    assert parse_recipe("") == Recipe()
+
+
+def test_a_recipe_survives_being_written() -> None:
+    recipe = parse_recipe(
+        "detector: {kind: 'my.module:Detector', size: 3}\n"
+        "references: {bolt: golden/bolt}\n"
+        "product: {normal: 'oil is normal', tolerated: [dust]}\n"
+    )
+    assert parse_recipe(dump_recipe(recipe)) == recipe
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("detektor: x", r"detektor: unknown key \(value 'x'\).*'detector'", id="typo"),
+        pytest.param(
+            "budgets: {round: 2}", r"budgets\.round: unknown key.*'rounds'", id="nested typo"
+        ),
+        pytest.param("budgets: {rounds: -1}", r"budgets\.rounds: .*value -1", id="wrong value"),
+        pytest.param("zzz: 1", r"known: detector, monitor, tools", id="nothing close"),
+        pytest.param("- a\n- b", r"a recipe is a mapping", id="list"),
+        pytest.param("detector: {", r"not YAML", id="no YAML"),
+        pytest.param("detector: {size: 1}", r"detector\.kind: Field required", id="no kind"),
+    ],
+)
+def test_a_wrong_recipe_is_refused_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as refused:
+        parse_recipe(text)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_missing_recipe_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=r"none\.yaml: cannot read"):
+        load_recipe(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("detector: embeded", r"detector\.kind: .*did you mean 'embedded'", id="kind"),
+        pytest.param("detector: {kind: embedded, size: 3}", r"detector\.size: unknown", id="none"),
+        pytest.param(
+            "tools: [{kind: zoom, margn: 1}]",
+            r"tools\.0\.margn: .*did you mean 'margin'",
+            id="typo",
+        ),
+        pytest.param(
+            "tools: [{kind: zoom, margin: 9}]", r"tools\.0\.margin: .*value 9", id="out of range"
+        ),
+        pytest.param("monitor: 'no.such:Thing'", r"monitor\.kind: cannot import", id="no module"),
+        pytest.param("monitor: 'json:nothing'", r"monitor\.kind: cannot import", id="no object"),
+        pytest.param(
+            "tools: [{kind: zoom, stage: before}]", r"tools\.0\.stage: 'before'", id="stage"
+        ),
+    ],
+)
+def test_a_part_that_cannot_be_made_is_refused_in_one_line(text: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message) as refused:
+        build_crew(Workshop(recipe=parse_recipe(text)))
+    assert "\n" not in str(refused.value)
+
+
+def test_parts_of_ones_own_are_made_with_their_options() -> None:
+    recipe = parse_recipe(
+        "detector: {kind: 'reinspect.testing:ScriptedDetector', default: 0.75}\n"
+        "tools: [{kind: 'reinspect.testing:Failing', stage: locate}]\n"
+    )
+    crew = build_crew(Workshop(recipe=recipe))
+    assert crew.detector.__class__.__name__ == "ScriptedDetector"
+    assert (len(crew.locators), len(crew.examiners)) == (1, 0)
