@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -82,7 +82,7 @@ def _embedded_monitor() -> RAMonitor:
     return RAMonitor(HandSet())
 
 
-def _segmentation(workshop: Workshop, backend: Literal["embedded"] = "embedded") -> Tool:
+def _segmentation(workshop: Workshop) -> Tool:
     from reinspect.tools.segmentation import TightenedRegions
 
     return TightenedRegions(workshop.experts)
@@ -250,7 +250,7 @@ def _called(
 
 def _validated(target: Callable[..., Any], options: dict[str, Any], where: str) -> dict[str, Any]:
     """Options coerced to the types that the part's signature names."""
-    typed = target.__init__ if inspect.isclass(target) else target  # type: ignore[misc]
+    typed = target.__init__ if inspect.isclass(target) else target
     hints = get_type_hints(typed, include_extras=True)
     valid = {}
     for name, value in options.items():

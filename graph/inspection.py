@@ -163,10 +163,14 @@ def _opened(state: State) -> tuple[Sample, str | None]:
 def _use(node: str, tools: Iterable[Tool], state: State) -> dict[str, Any]:
     trace, steps = _seen(state), []
     for tool in tools:
-        step = _attempt(node, lambda tool=tool, trace=trace: [tool(trace)])
+        step = _attempt(node, functools.partial(_asked, tool, trace))
         steps.append(step)
         trace = trace.then(step)
     return _record(state, *steps)
+
+
+def _asked(tool: Tool, trace: Trace) -> list[Product]:
+    return [tool(trace)]
 
 
 def _attempt(node: str, work: Callable[[], Iterable[Product]]) -> Step:

@@ -5,7 +5,7 @@ from reinspect.vocabulary import Estimate, Evidence, Trace, Verdict
 
 
 class HandSet:
-    """Estimates by `policies.rules`; witnesses are the pieces of new evidence with a probability."""
+    """Estimates by `policies.rules`; new evidence with a probability is a witness."""
 
     def __call__(self, trace: Trace) -> Estimate:
         first = trace.first

@@ -102,9 +102,8 @@ class Expert:
         with self._making:
             if self._fit is None:
                 kind = FolderFit if self.golden.mode is Mode.FOLDER else Fit
-                self._fit = cast(
-                    "Fit | FolderFit",
-                    self._made("first", kind.load, lambda: kind.from_references(self._images())),
+                self._fit = self._made(
+                    "first", kind.load, lambda: kind.from_references(self._images())
                 )
             return self._fit
 

@@ -27,7 +27,7 @@ class GoldenSet:
 
     @property
     def key(self) -> str:
-        """Content hash of the whole set: the same pictures give the same key, whatever the order."""
+        """Content hash of the whole set, whatever its order and its names."""
         return hashlib.sha256("\n".join((self.mode, *sorted(self.hashes))).encode()).hexdigest()
 
     def index(self, sha256: str | None) -> int | None:

@@ -169,7 +169,7 @@ def test_low_reliability_is_for_review(part: str) -> None:
 
 
 def test_a_graph_streams_its_nodes(part: str) -> None:
-    seen = [list(update)[0] for update in build(crew()).stream({"image": part})]
+    seen = [next(iter(update)) for update in build(crew()).stream({"image": part})]
     assert seen == ["detect", "assess", "explain", "settle"]
 
 

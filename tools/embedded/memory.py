@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from reinspect.tools.embedded.features import Floats
 
 _NEIGHBOURS = 3
-_GROUP = 50  # columns searched together, see _nearest
+_GROUP = 50  # entries searched together, see _search
+_CHUNK = 1024  # cells compared at once: the table of distances stays near 10 MB
 _FAR = np.float32(1e12)
 
 
@@ -94,22 +95,32 @@ class Memory:
 def _nearest(
     cells: Floats, entries: Floats, left_out: NDArray[np.bool_] | None
 ) -> tuple[Floats, NDArray[np.intp]]:
-    """Return each cell's RMS distance to its nearest entries, and which they are.
+    """Return each cell's RMS distance to its nearest entries, and which they are."""
+    groups = -(-len(entries) // _GROUP)
+    padded = np.zeros((groups * _GROUP, entries.shape[1]), np.float32)
+    padded[: len(entries)] = entries
+    square = np.full(len(padded), _FAR, np.float32)
+    square[: len(entries)] = np.einsum("ij,ij->i", entries, entries)
+    if left_out is not None:
+        square[: len(entries)][left_out] = _FAR
+    padded *= -2
+    parts = [
+        _search(cells[start : start + _CHUNK], padded.T, square)
+        for start in range(0, len(cells), _CHUNK)
+    ]
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
+
+
+def _search(cells: Floats, keys: Floats, square: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    """Search some cells (n, f) among keys (f, m), which are -2 x entries of that square norm.
 
     The three nearest of all lie in the three groups of columns whose best members are nearest,
     which spares a partial sort of the whole distance matrix.
     """
-    groups = -(-len(entries) // _GROUP)
-    square = np.full((groups * _GROUP,), _FAR, np.float32)
-    square[: len(entries)] = np.einsum("ij,ij->i", entries, entries)
-    if left_out is not None:
-        square[: len(entries)][left_out] = _FAR
-    padded = np.zeros((groups * _GROUP, entries.shape[1]), np.float32)
-    padded[: len(entries)] = entries
-    table = cells @ (-2 * padded).T
+    groups = len(square) // _GROUP
+    table = cells @ keys
     table += square
-    grouped = table.reshape(len(cells), _GROUP, groups)  # member m of group g: column m*groups+g
-    best = grouped.min(axis=1)
+    best = table.reshape(len(cells), _GROUP, groups).min(axis=1)  # column = member * groups + group
     count = min(_NEIGHBOURS, groups)
     chosen = np.argpartition(best, count - 1, axis=1)[:, :count]
     candidates = chosen[:, None, :] + groups * np.arange(_GROUP)[:, None]

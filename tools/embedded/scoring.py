@@ -19,7 +19,7 @@ from reinspect.tools.embedded.positional import smooth
 MAX_BOXES = 5
 DOUBT = 0.04
 """What a score is believed to vary by, as a share of its mean, before any reference is seen."""
-DOUBT_OF_ONE = 0.4
+DOUBT_OF_ONE = 1.0
 """The same where stand-ins replace all references but one (see ``variation``)."""
 
 Box = tuple[float, float, float, float, float]

@@ -52,6 +52,7 @@ HI_RES = "hi_res"
 ALIGNED = "aligned"
 
 _FINE_SIDE = 640.0  # square root of the working area of the hi-res look
+_REACH = 3  # cells that a part may be displaced in the hi-res look
 _SHARE = 0.02  # of the cells, whose strongest are compared with the rest of the map
 _BLUR = 0.8  # cells
 _NEIGHBOURS = 4  # references laid over an image
@@ -310,7 +311,7 @@ def _distances(positional: Positional, grid: Floats, excluding: int | None) -> F
     if excluding is not None:
         references = np.delete(references, excluding, axis=0)
     planes = whiten(resample(grid, shape), positional.whitening)
-    return np.asarray(window_distances(planes, references).min(axis=0), np.float32)
+    return np.asarray(window_distances(planes, references, _REACH).min(axis=0), np.float32)
 
 
 def _unusual(positional: Positional, distances: Floats) -> Floats:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +18,7 @@ class Meter:
 
     def __init__(self) -> None:
         self._images: Counter[str] = Counter()
-        self._seconds: Counter[str] = Counter()
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._peaks: dict[str, float] = {}
         self._peak = 0.0
         self._last = time.perf_counter()

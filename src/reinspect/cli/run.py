@@ -41,7 +41,7 @@ def run(
         list[Path],
         typer.Argument(
             metavar="PATH...",
-            help="Images, folders (searched recursively), or MVTec-style roots (their test images).",
+            help="Images, folders (searched recursively), MVTec-style roots (their test images).",
         ),
     ],
     references: Annotated[
