@@ -31,6 +31,7 @@ _PRIOR_WEIGHT = 3  # references which that belief is worth
 _CLIP = 4.0  # one odd reference must not set the threshold
 _QUANTILE = 0.9  # of good images expected below the threshold
 _LOWEST, _HIGHEST = 1.2, 4.0  # where a threshold may lie
+_THRESHOLD_OF_ONE = 0.25  # stand-ins differ about as much as well fixtured parts do
 _SLOPE = 0.52  # log-odds per z
 _ENLARGE = 4  # cells are cut this fine before boxes are drawn
 _BOX_QUANTILE = 0.998  # of the references' own cells lie below the box threshold
@@ -108,6 +109,8 @@ class Calibration:
 
     def threshold(self, *, excluding: int | None = None) -> float:
         """The z that about a tenth of good images exceed, allowing for how few are known."""
+        if self.doubt >= DOUBT_OF_ONE:
+            return _THRESHOLD_OF_ONE
         own = self.left_out(excluding=excluding)
         count, mean = len(own), own.mean()
         spread = np.sqrt((((own - mean) ** 2).sum() + 4) / (count + 3))
