@@ -43,7 +43,7 @@ def corrected(image: str, **where: str) -> Trace:
         type="scratch",
         mask=Rle(size=(4, 4), counts="02203ON5"),
     )
-    heat = Picture(path="pictures/heat.jpg", sha256=HASH, shows="heat-map")
+    heat = Picture(path="pictures/heat.png", sha256=HASH, shows="heat-map")
     seen = Evidence(
         source="anomaly map",
         summary="a spot of 14×9 px",

@@ -1,11 +1,11 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 
 from made_traces import corrected, judged, unreadable
+from reinspect.pictures import write_image
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Outcome
 
@@ -15,11 +15,9 @@ ODD = '<script>alert("1")</script>\n=ü\u202e\'&.png'
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A run's folder, with a picture of 40×20 pixels as the part and as its heat-map."""
-    picture = np.full((20, 40, 3), 90, np.uint8)
-    (tmp_path / "monday" / "pictures").mkdir(parents=True)
-    for name in ("part.png", "monday/pictures/heat.jpg"):
-        assert cv2.imwrite(str(tmp_path / name), picture)
+    """A run's folder with a heat-map, and beside it a part of 40×20 pixels."""
+    write_image(tmp_path / "part.png", np.full((20, 40, 3), 90, np.uint8))
+    write_image(tmp_path / "monday/pictures/heat.png", np.full((2, 4), 60_000, np.uint16))
     return tmp_path / "monday"
 
 

@@ -8,6 +8,7 @@ import pytest
 from made_traces import corrected, judged, sample, unreadable
 from reinspect.export import write_report
 from reinspect.export.report import urgency
+from reinspect.export.thumbnails import thumbnails
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import (
     Box,
@@ -112,7 +113,7 @@ def test_only_the_reports_own_script_may_run(store: Store, run: int, tmp_path: P
 
 
 def test_what_is_missing_is_said(store: Store, run: int, folder: Path, tmp_path: Path) -> None:
-    (folder / "pictures" / "heat.jpg").unlink()
+    (folder / "pictures" / "heat.png").unlink()
     words = _page(store, run, tmp_path / "report.html").words
     assert "The heat-map is missing." in words
     assert words.count("The picture can't be shown.") == 2
@@ -160,3 +161,17 @@ def test_a_long_text_is_cut(store: Store, tmp_path: Path) -> None:
 def test_a_run_without_images_has_a_report(store: Store, tmp_path: Path, name: str) -> None:
     run = store.begin_run(RunInfo(name=name))
     assert "No images" in _page(store, run, tmp_path / "report.html").words
+
+
+def test_a_heat_map_is_laid_over_its_part(folder: Path) -> None:
+    photo, heat = thumbnails(folder.parent / "part.png", folder / "pictures" / "heat.png", 20)
+    assert heat is not None
+    assert (photo.width, photo.height) == (heat.width, heat.height) == (20, 10)
+    assert photo.data != heat.data
+
+
+def test_a_heat_map_without_its_part_is_shown_alone(folder: Path) -> None:
+    photo, heat = thumbnails(folder / "gone.png", folder / "pictures" / "heat.png", 20)
+    assert heat is not None
+    assert photo.data is None
+    assert (heat.width, heat.height) == (20, 10)

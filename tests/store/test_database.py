@@ -13,8 +13,8 @@ from made_traces import corrected
 from reinspect.store import RunInfo, Store, StoreError
 from reinspect.store.database import (
     VERSION_TABLE,
-    _let_tables_be_replaced,
     connect,
+    let_tables_be_replaced,
     masked,
     parse,
     writing,
@@ -140,7 +140,7 @@ def test_a_migration_may_replace_a_table_and_loses_no_row(store: Store, run: int
         writer.write(corrected("a.png"))
     engine = writing(connect(parse(store.name), create=True, patience=1))
     with engine.connect() as connection:
-        _let_tables_be_replaced(connection)
+        let_tables_be_replaced(connection)
         with connection.begin():
             operations = Operations(MigrationContext.configure(connection))
             with operations.batch_alter_table("inspections", recreate="always") as table:

@@ -100,7 +100,7 @@ def test_evidence_is_found_by_its_source(store: Store, run: int, tmp_path: Path)
     assert [row[:3] for row in found] == [
         ("anomaly map", 0, 0), ("anomaly map", 1, 2), ("anomaly map", 2, 2),
     ]  # fmt: skip
-    assert "pictures/heat.jpg" in found[0][3]
+    assert "pictures/heat.png" in found[0][3]
 
 
 _KILLED = """

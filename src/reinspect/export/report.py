@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from reinspect.export.thumbnails import Thumbnail, thumbnail
+from reinspect.export.thumbnails import Thumbnail, thumbnails
 from reinspect.export.whole import whole_file
+from reinspect.pictures import HEAT_MAP
 from reinspect.store import Inspected, Store
 from reinspect.vocabulary import Defect, Evidence, Explanation, Outcome, Trace
 
@@ -25,7 +26,7 @@ PICTURED = 400
 LISTED = 20_000
 """Images in the table; about 0.6 kB each."""
 
-_PHOTO, _HEAT = 288, 216  # longer side in pixels
+_SIDE = 256  # pixels of a picture's longer side
 _LONGEST = 600  # characters of a text
 _URGENCY = {Outcome.REVIEW: 0, Outcome.FAIL: 1, Outcome.PASS: 3}
 _CORRECTED = 2
@@ -111,10 +112,11 @@ def _card(store: Store, folder: Path, found: Inspected) -> Card:
         row.first.defects if row.first else (),
         row.verdict.defects if row.verdict else (),
     )
+    photo, heat = thumbnails(found.path, _heat_map(trace, folder), _SIDE)
     return Card(
         found=found,
-        photo=thumbnail(found.path, _PHOTO),
-        heat=_heat(trace, folder),
+        photo=photo,
+        heat=heat,
         first=() if first == final else first,
         final=final,
         explanation=trace.last(Explanation),
@@ -122,12 +124,11 @@ def _card(store: Store, folder: Path, found: Inspected) -> Card:
     )
 
 
-def _heat(trace: Trace, folder: Path) -> Thumbnail | None:
+def _heat_map(trace: Trace, folder: Path) -> Path | None:
     """The newest heat-map of the trace, if any tool made one."""
-    maps = [
-        picture for found in trace.evidence for picture in found.pictures if "heat" in picture.shows
-    ]
-    return thumbnail(folder / maps[-1].path, _HEAT) if maps else None
+    pictures = (picture for found in trace.evidence for picture in found.pictures)
+    maps = [picture.path for picture in pictures if picture.shows == HEAT_MAP]
+    return folder / maps[-1] if maps else None
 
 
 def _environment() -> Environment:

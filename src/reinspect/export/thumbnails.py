@@ -5,10 +5,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 import cv2
+import numpy as np
 
-from reinspect.images import UnreadableImage, read_image
+from reinspect.images import Pixels, UnreadableImage, read_image
+from reinspect.pictures import heat_map_picture, read_map
 
 _QUALITY = 78
+# The same for all images, so that maps can be compared: what z-scores of normal parts reach now and
+# then is not coloured, and what only clear defects reach is brightest.
+_COOL, _HOT = 2.0, 8.0
 
 
 class Thumbnail(NamedTuple):
@@ -20,16 +25,40 @@ class Thumbnail(NamedTuple):
     missing: str = ""
 
 
-def thumbnail(path: Path | str, side: int) -> Thumbnail:
-    """The picture, its longer side at most `side` pixels; a file that can't be read gives why."""
+def thumbnails(
+    photo: Path | str, heat_map: Path | None, side: int
+) -> tuple[Thumbnail, Thumbnail | None]:
+    """A part, and its heat-map laid over it, the longer side at most `side` pixels.
+
+    What can't be read gives why; without a photo, the map lies on black.
+    """
+    small: Pixels | None = None
     try:
-        pixels = read_image(path)
+        small = _shrunk(read_image(photo), side)
+        part = _encoded(small)
     except UnreadableImage as error:
-        return Thumbnail(None, missing=str(error))
+        part = Thumbnail(None, missing=str(error))
+    if heat_map is None:
+        return part, None
+    try:
+        heat = read_map(heat_map)
+    except ValueError as error:
+        return part, Thumbnail(None, missing=str(error))
+    if small is None:
+        scale = side / max(heat.shape)
+        small = np.zeros((*(max(1, round(length * scale)) for length in heat.shape), 3), np.uint8)
+    return part, _encoded(heat_map_picture(small, heat, low=_COOL, high=_HOT))
+
+
+def _shrunk(pixels: Pixels, side: int) -> Pixels:
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
-    jpeg = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _encoded(pixels: Pixels) -> Thumbnail:
+    height, width = pixels.shape[:2]
+    jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
     data = base64.b64encode(jpeg.tobytes()).decode()
-    return Thumbnail(f"data:image/jpeg;base64,{data}", *size)
+    return Thumbnail(f"data:image/jpeg;base64,{data}", width, height)
