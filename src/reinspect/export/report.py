@@ -22,7 +22,7 @@ from reinspect.store import Inspected, Store
 from reinspect.vocabulary import Defect, Evidence, Explanation, Outcome, Trace
 
 PICTURED = 400
-"""Images with pictures; about 25 kB each."""
+"""Images with pictures; 15 to 40 kB each."""
 LISTED = 20_000
 """Images in the table; about 0.6 kB each."""
 
