@@ -1,0 +1,117 @@
+import math
+
+import pytest
+
+from reinspect.policies import rules
+
+GRID = [0.0, 0.02, 0.2, 0.4, 0.5, 0.6, 0.8, 0.98, 1.0]
+
+
+@pytest.mark.parametrize("first", GRID)
+@pytest.mark.parametrize("name", ["aligned", "hi_res", "another"])
+def test_more_alarming_evidence_never_lowers_the_fused_probability(first: float, name: str) -> None:
+    fused = [rules.fuse(first, {name: witness}) for witness in GRID]
+    assert fused == sorted(fused)
+    assert all(0 <= probability <= 1 for probability in fused)
+
+
+@pytest.mark.parametrize("witness", GRID)
+def test_a_more_alarming_first_look_never_lowers_it_either(witness: float) -> None:
+    fused = [rules.fuse(first, {"aligned": witness, "hi_res": 0.3}) for first in GRID]
+    assert fused == sorted(fused)
+
+
+@pytest.mark.parametrize("first", GRID)
+def test_without_evidence_nothing_changes(first: float) -> None:
+    assert rules.fuse(first, {}) == first
+    assert not rules.flip_allowed(first, 1 - first, {})
+
+
+@pytest.mark.parametrize(
+    ("first", "witnesses", "flips"),
+    [
+        pytest.param(0.45, {"aligned": 0.9}, True, id="new-evidence-finds-a-defect"),
+        pytest.param(0.55, {"aligned": 0.1}, True, id="new-evidence-clears-the-part"),
+        pytest.param(0.55, {"aligned": 0.9}, False, id="new-evidence-confirms"),
+        pytest.param(0.45, {"aligned": 0.52}, False, id="new-evidence-is-weak"),
+        pytest.param(0.99, {"aligned": 0.02}, False, id="the-first-look-is-sure"),
+        pytest.param(0.45, {"hi_res": 0.9}, True, id="textures-have-no-other-evidence"),
+        pytest.param(0.45, {"aligned": 0.4, "hi_res": 1.0}, False, id="hi-res-is-overruled"),
+        pytest.param(0.45, {"aligned": 0.9, "hi_res": 0.1}, True, id="and-cannot-object"),
+        pytest.param(0.45, {"zoom": 0.99, "grounding": 0.4}, False, id="one-witness-objects"),
+        pytest.param(0.45, {"zoom": 0.99, "grounding": 0.6}, True, id="all-witnesses-agree"),
+    ],
+)
+def test_a_label_flips_only_by_agreeing_evidence(
+    first: float, witnesses: dict[str, float], flips: bool
+) -> None:
+    fused = rules.fuse(first, witnesses)
+    changed = (fused >= 0.5) != (first >= 0.5)
+    assert (changed and rules.flip_allowed(first, fused, witnesses)) is flips
+
+
+@pytest.mark.parametrize("first", GRID)
+@pytest.mark.parametrize("fused", GRID)
+def test_no_flip_without_a_witness_on_its_side(first: float, fused: float) -> None:
+    against = {"aligned": 0.1 if fused >= 0.5 else 0.9}
+    assert not rules.flip_allowed(first, fused, against)
+
+
+def test_one_witness_cannot_shout() -> None:
+    assert rules.fuse(0.5, {"aligned": 1.0}) == rules.fuse(0.5, {"aligned": 0.9})
+    assert rules.fuse(0.5, {"aligned": 1.0}) < 0.9
+
+
+def test_reliability_is_least_at_even_odds_and_symmetric() -> None:
+    reliabilities = [rules.first_reliability(p, {}) for p in (0.5, 0.6, 0.8, 0.95, 1.0)]
+    assert reliabilities == sorted(reliabilities)
+    assert reliabilities[0] == 0.5
+    assert reliabilities[-1] < 1
+    for p in GRID:
+        assert rules.first_reliability(p, {}) == pytest.approx(rules.first_reliability(1 - p, {}))
+        assert rules.final_reliability(0.5, p, {"aligned": p}) == pytest.approx(
+            rules.final_reliability(0.5, 1 - p, {})
+        )
+
+
+@pytest.mark.parametrize(
+    ("z_above_threshold", "again"),
+    [(-2.0, False), (-1.0, True), (0.0, True), (1.2, True), (1.5, False), (9.0, False)],
+)
+def test_only_verdicts_near_the_threshold_are_looked_at_again(
+    z_above_threshold: float, again: bool
+) -> None:
+    probability = 1 / (1 + math.exp(-0.52 * z_above_threshold))
+    reliability = rules.first_reliability(probability, {})
+    assert rules.wants_second_look(probability, reliability, {}) is again
+
+
+@pytest.mark.parametrize(
+    ("probability", "reliability", "expected"),
+    [
+        pytest.param(0.9, 0.9, "FAIL", id="sure-of-a-defect"),
+        pytest.param(0.5, 0.9, "FAIL", id="even-odds-are-anomalous"),
+        pytest.param(0.1, 0.9, "PASS", id="sure-of-a-good-part"),
+        pytest.param(0.9, 0.6, "REVIEW", id="doubtful-defect"),
+        pytest.param(0.1, 0.6, "REVIEW", id="doubtful-part"),
+        pytest.param(0.1, rules.LEAST_RELIABILITY, "PASS", id="just-reliable-enough"),
+    ],
+)
+def test_a_person_decides_what_cannot_be_relied_on(
+    probability: float, reliability: float, expected: str
+) -> None:
+    assert rules.disposition(probability, reliability) == expected
+
+
+def test_a_verdict_settled_by_the_second_look_is_not_reviewed() -> None:
+    fused = rules.fuse(0.55, {"aligned": 0.8})
+    reliability = rules.final_reliability(0.55, fused, {"aligned": 0.8})
+    assert rules.disposition(fused, reliability) == "FAIL"
+
+
+@pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])
+def test_what_is_no_probability_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="outside"):
+        rules.first_reliability(wrong, {})
+    with pytest.raises(ValueError, match="outside"):
+        rules.fuse(0.5, {"aligned": wrong})
