@@ -119,7 +119,7 @@ def _agreement(verdict: Verdict, evidence: Sequence[Evidence]) -> list[str]:
             continue
         agrees = (piece.probability >= 0.5) == (verdict.label is Label.ANOMALOUS)
         verb = "agrees" if agrees else "disagrees"
-        words.append(f"{piece.source} {verb} (p = {piece.probability:.2f})")
+        words.append(f"{piece.source}: {verb} (p = {piece.probability:.2f})")
     return words
 
 

@@ -1,0 +1,129 @@
+"""Trigger, revision and disposition, given the trace so far."""
+
+import pytest
+
+from reinspect.policies.disposition import Thresholds
+from reinspect.policies.hand_set import HandSet
+from reinspect.policies.revision import Agreement, held
+from reinspect.policies.triggers import Doubt
+from reinspect.vocabulary import (
+    Assessment,
+    Decision,
+    Evidence,
+    Label,
+    Move,
+    Outcome,
+    Product,
+    Revision,
+    Sample,
+    Step,
+    Trace,
+    Verdict,
+    View,
+)
+
+SAMPLE = Sample(id="a", views=(View(path="a.png", sha256="0" * 64),))
+
+
+def trace(*products: Product, error: str | None = None) -> Trace:
+    steps = tuple(Step(node="test", products=(product,)) for product in products)
+    return Trace(sample=SAMPLE, steps=(*steps, Step(node="test", error=error)))
+
+
+def assessed(probability: float, reliability: float) -> tuple[Verdict, Assessment]:
+    verdict = Verdict.of(probability)
+    return verdict, Assessment(confidence=verdict.confidence, reliability=reliability)
+
+
+@pytest.mark.parametrize(
+    ("seen", "move"),
+    [
+        pytest.param(assessed(0.97, 0.97), Move.ACCEPT, id="reliable"),
+        pytest.param(assessed(0.52, 0.52), Move.REVISIT, id="doubtful"),
+        pytest.param((), Move.ESCALATE, id="no verdict"),
+    ],
+)
+def test_doubt_looks_again_where_a_verdict_cannot_be_relied_on(
+    seen: tuple[Product, ...], move: Move
+) -> None:
+    assert Doubt()(trace(*seen)) is move
+
+
+def proposal(probability: float) -> Revision:
+    return Revision(move=Move.CORRECT, after=Verdict.of(probability), reflection="seen.")
+
+
+def says(probability: float, source: str = "one") -> Evidence:
+    return Evidence(source=source, summary="", probability=probability)
+
+
+@pytest.mark.parametrize(
+    ("products", "move"),
+    [
+        pytest.param((says(0.9), proposal(0.7)), Move.CORRECT, id="evidence agrees"),
+        pytest.param((says(0.3), proposal(0.7)), Move.KEEP, id="evidence disagrees"),
+        pytest.param(
+            (says(0.9), says(0.2, "other"), proposal(0.7)), Move.KEEP, id="evidence is divided"
+        ),
+        pytest.param((proposal(0.7),), Move.KEEP, id="no new evidence"),
+        pytest.param((says(0.9), proposal(0.3)), Move.KEEP, id="no flip proposed"),
+        pytest.param((says(0.9),), Move.KEEP, id="nothing proposed"),
+    ],
+)
+def test_a_flip_needs_agreeing_new_evidence(products: tuple[Product, ...], move: Move) -> None:
+    assert Agreement()(trace(Verdict.of(0.4), *products)) is move
+
+
+@pytest.mark.parametrize(
+    ("first", "proposed", "label"),
+    [
+        pytest.param(0.4, 0.9, Label.NORMAL, id="stays normal"),
+        pytest.param(0.6, 0.1, Label.ANOMALOUS, id="stays anomalous"),
+        pytest.param(0.6, 0.8, Label.ANOMALOUS, id="no flip"),
+    ],
+)
+def test_a_held_verdict_keeps_its_label(first: float, proposed: float, label: Label) -> None:
+    revision = held(trace(Verdict.of(first)), proposal(proposed))
+    assert (revision.move, revision.after.label) == (Move.KEEP, label)
+
+
+def test_a_verdict_that_only_gets_surer_keeps_the_fused_probability() -> None:
+    assert held(trace(Verdict.of(0.6)), proposal(0.8)).after.probability == 0.8
+
+
+@pytest.mark.parametrize(
+    ("seen", "outcome"),
+    [
+        pytest.param(trace(*assessed(0.1, 0.9)), Outcome.PASS, id="normal"),
+        pytest.param(trace(*assessed(0.9, 0.9)), Outcome.FAIL, id="anomalous"),
+        pytest.param(trace(*assessed(0.9, 0.55)), Outcome.REVIEW, id="unreliable"),
+        pytest.param(trace(*assessed(0.1, 0.9), error="boom"), Outcome.REVIEW, id="error"),
+        pytest.param(trace(), Outcome.REVIEW, id="no verdict"),
+        pytest.param(
+            trace(*assessed(0.1, 0.9), Decision(move=Move.ESCALATE, policy="mine")),
+            Outcome.REVIEW,
+            id="escalated",
+        ),
+    ],
+)
+def test_disposition(seen: Trace, outcome: Outcome) -> None:
+    disposition = Thresholds(reliability=0.6)(seen)
+    assert disposition.outcome is outcome
+    assert disposition.reason
+
+
+def test_the_hand_set_estimate_is_the_first_look_until_there_is_more() -> None:
+    assert HandSet()(trace(Verdict.of(0.7))).probability == 0.7
+
+
+def test_agreeing_evidence_makes_the_hand_set_estimate_surer() -> None:
+    alone = HandSet()(trace(Verdict.of(0.6)))
+    both = HandSet()(trace(Verdict.of(0.6), says(0.9)))
+    assert both.probability > alone.probability
+    assert both.reliability > alone.reliability
+    assert both.signals["p of one"] == 0.9
+
+
+def test_explored_evidence_counts_for_nothing_on_record() -> None:
+    explored = Step(node="examine", products=(says(0.9),), explored=True)
+    assert HandSet()(trace(Verdict.of(0.3)).then(explored)).probability == 0.3
