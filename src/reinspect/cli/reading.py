@@ -15,7 +15,7 @@ StoreUrl = Annotated[
     typer.Option(
         "--store",
         help="URL or SQLite file of the store. "
-        "[default: reinspect.db beside the run's folder, else runs/reinspect.db]",
+        "\\[default: reinspect.db beside the run's folder, else runs/reinspect.db]",
         show_default=False,
     ),
 ]
@@ -69,7 +69,7 @@ def export(
     format: Annotated[FormatName, typer.Option("--format", help="What to write.")],  # noqa: A002
     out: Annotated[
         Path | None,
-        typer.Option("--out", help="File to write. [default: RUN.<format's suffix>]"),
+        typer.Option("--out", help="File to write. \\[default: RUN.<format's suffix>]"),
     ] = None,
     store: StoreUrl = None,
 ) -> None:

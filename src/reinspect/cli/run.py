@@ -12,21 +12,22 @@ from rich.console import Console
 from reinspect.cli.places import default_out, default_store
 
 Recipe = Annotated[
-    Path | None, typer.Option("--recipe", help="Recipe file. [default: the embedded one]")
+    Path | None, typer.Option("--recipe", help="Recipe file. \\[default: the embedded one]")
 ]
 Out = Annotated[
-    Path | None, typer.Option("--out", help="Folder for the results. [default: runs/<time>-<name>]")
+    Path | None,
+    typer.Option("--out", help="Folder for the results. \\[default: runs/<time>-<name>]"),
 ]
 Store = Annotated[
     str | None,
-    typer.Option("--store", help="URL or SQLite file. [default: reinspect.db beside --out]"),
+    typer.Option("--store", help="URL or SQLite file. \\[default: reinspect.db beside --out]"),
 ]
 Category = Annotated[
     list[str] | None, typer.Option("--category", help="Only this category; may be repeated.")
 ]
 Workers = Annotated[
     int | None,
-    typer.Option("--workers", min=1, help="Processes. [default: one per core, 8 at most]"),
+    typer.Option("--workers", min=1, help="Processes. \\[default: one per core, 8 at most]"),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
@@ -49,7 +50,7 @@ def run(
         typer.Option(
             "--references",
             help="Folder of known-good images, or of one such folder a category. "
-            "[default: train/good of an MVTec-style category, else the folder itself]",
+            "\\[default: train/good of an MVTec-style category, else the folder itself]",
         ),
     ] = None,
     recipe: Recipe = None,

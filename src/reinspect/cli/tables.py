@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from itertools import islice
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -28,17 +29,24 @@ SHOWN = 60
 
 
 def verdicts(rows: Iterable[Row]) -> Table:
-    """The verdicts of a run, an image a row."""
-    table = Table("image", "first", "final", "reliability", "disposition", "why")
+    """The verdicts of a run, an image a row; why, where a person has to look."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
+    table.add_column("image", overflow="fold", min_width=24)
+    for name in ("first", "final", "reliability", "outcome"):
+        table.add_column(name, no_wrap=True)
     every = iter(rows)
-    for row in islice(every, SHOWN):
+    shown = list(islice(every, SHOWN))
+    reasons = [_why(row) for row in shown]
+    if any(reasons):
+        table.add_column("why", overflow="fold")
+    for row, reason in zip(shown, reasons, strict=True):
         table.add_row(
             Text(one_line(row.image)),
             _look(row.first),
             _look(row.verdict) if row.rounds else "",
             "" if row.reliability is None else f"{row.reliability:.2f}",
             Text(row.disposition.value, style=COLOURS[row.disposition]),
-            Text(row.error or row.reason),
+            *([Text(reason)] if any(reasons) else []),
         )
     rest = sum(1 for _ in every)
     if rest:
@@ -72,6 +80,11 @@ def story(console: Console, trace: Trace) -> None:
         said += [f"failed: {step.error}"] if step.error else []
         table.add_row(name, str(step.round), f"{step.seconds:.3f}", Text("\n".join(said)))
     console.print(table)
+
+
+def _why(row: Row) -> str:
+    """Nothing for PASS and FAIL, whose numbers stand beside it."""
+    return row.error or (row.reason if row.disposition is Outcome.REVIEW else "")
 
 
 def _look(look: Look | None) -> str:
