@@ -56,7 +56,10 @@ them apart; one fixed rule can't.)
 """
 
 
-def first_reliability(probability: float, signals: Mapping[str, float]) -> float:
+def first_reliability(
+    probability: float,
+    signals: Mapping[str, float],  # noqa: ARG001 - estimators that were fitted do use them
+) -> float:
     """P(the first label is right), in [0.5, 0.97].
 
     Args:
@@ -67,7 +70,9 @@ def first_reliability(probability: float, signals: Mapping[str, float]) -> float
 
 
 def wants_second_look(
-    probability: float, reliability: float, signals: Mapping[str, float]
+    probability: float,  # noqa: ARG001 - no side of the threshold is more worth a second look
+    reliability: float,
+    signals: Mapping[str, float],  # noqa: ARG001 - as above
 ) -> bool:
     """Whether the first verdict can't be relied on as it stands."""
     return reliability < DOUBTFUL
@@ -92,13 +97,18 @@ def fuse(first: float, witnesses: Mapping[str, float]) -> float:
 
 def flip_allowed(first: float, fused: float, witnesses: Mapping[str, float]) -> bool:
     """Whether the label may change: only by new evidence, all of which agrees with the change."""
+    anomalous = fused >= 0.5
     heard = _heard(witnesses)
-    return bool(heard) and all(
-        (probability >= 0.5) == (fused >= 0.5) for probability in heard.values()
-    )
+    if not heard or (first >= 0.5) is anomalous:
+        return False
+    return all((probability >= 0.5) is anomalous for probability in heard.values())
 
 
-def final_reliability(first: float, fused: float, witnesses: Mapping[str, float]) -> float:
+def final_reliability(
+    first: float,  # noqa: ARG001 - see below
+    fused: float,
+    witnesses: Mapping[str, float],  # noqa: ARG001
+) -> float:
     """P(the label after the second look is right), in [0.5, 0.97].
 
     Nothing but the fused probability has helped on every kind of part: that the first look or

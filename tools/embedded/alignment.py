@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 
+_STAY = ((1, 0, 0), (0, 1, 0))  # the warp that moves nothing
 _LOOK = 32  # side of the thumbnail by which appearances are compared
 _SIDE = 160.0  # square root of the area at which images are registered
 _SHORTEST = 16  # side of a thin image at registration
@@ -101,7 +102,7 @@ def register(fixed: Floats, moving: Floats) -> tuple[NDArray[np.float64], float]
         the two once laid over each other.  The identity where nothing correlates better.
     """
     height, width = fixed.shape
-    stay = np.float32([[1, 0, 0], [0, 1, 0]])
+    stay = np.array(_STAY, np.float32)
     window = cv2.createHanningWindow((width, height), cv2.CV_32F)
     # OpenCV multiplies the window into its inputs where their size is already optimal.
     shift, _ = cv2.phaseCorrelate(fixed.copy(), moving.copy(), window)
@@ -109,14 +110,16 @@ def register(fixed: Floats, moving: Floats) -> tuple[NDArray[np.float64], float]
     if _plausible(_shifted(shift), width, height):
         candidates.append(_shifted(shift))
     start = max(candidates, key=lambda warp: _correlation(fixed, moving, warp))
+    everywhere = np.full(fixed.shape, 255, np.uint8)
     try:
-        _, refined = cv2.findTransformECC(
-            fixed, moving, start.copy(), cv2.MOTION_EUCLIDEAN, _STEPS, None, 1
+        _, found = cv2.findTransformECC(
+            fixed, moving, start.copy(), cv2.MOTION_EUCLIDEAN, _STEPS, everywhere, 1
         )
     except cv2.error:  # flat images and hopeless starts do not converge
-        refined = start
+        found = start
+    refined = np.asarray(found, np.float32)
     if _plausible(refined, width, height):
-        candidates.append(np.asarray(refined, np.float32))
+        candidates.append(refined)
     scores = [_correlation(fixed, moving, warp) for warp in candidates]
     best = int(np.argmax(scores))
     return candidates[best].astype(np.float64), scores[best]
@@ -154,9 +157,9 @@ def shared_structure(image: Pixels, aligned: Sequence[Aligned]) -> float:
     near 1 for rigid parts and near 0 for textures, which cannot be laid over each other.
     """
     own = _fine_structure(image)
-    everywhere = np.float32([[1, 0, 0], [0, 1, 0]])
+    stay = np.array(_STAY, np.float32)
     return max(
-        (_correlation(own, _fine_structure(other.image), everywhere) for other in aligned),
+        (_correlation(own, _fine_structure(other.image), stay) for other in aligned),
         default=0.0,
     )
 
@@ -184,7 +187,7 @@ def _thumbnail(image: Pixels, size: tuple[int, int]) -> Floats:
 
 
 def _shifted(shift: Sequence[float]) -> Floats:
-    return np.float32([[1, 0, shift[0]], [0, 1, shift[1]]])
+    return np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
 
 
 def _plausible(warp: Floats, width: int, height: int) -> bool:

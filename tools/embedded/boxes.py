@@ -2,9 +2,11 @@
 
 Cells of a heat-map are larger than many defects, and a heat-map is hot well beyond them.  Two
 kinds of defect are told apart by one fixed rule.  A *spot* (a pit, a pore, a hole) is darker than
-its surroundings in every direction, however streaky these are; it is boxed by its own scale,
-found in the scale space of the image.  Anything else is boxed as the *region* where the hi-res
-look and the aligned references agree.
+its surroundings in every direction, however streaky these are, and very hot to both looks; it is
+boxed by its own scale, found in the scale space of the image.  Anything else is boxed as the
+*region* where the hi-res look and the aligned references agree.
+
+One box an image: on three kinds of part, boxing a second place lowered F1 in every variant tried.
 """
 
 from __future__ import annotations
@@ -21,7 +23,8 @@ _SIDE = 640.0  # square root of the largest area at which spots are sought
 _SCALES = (4.0, 6.5, 10.0, 16.0, 25.0)  # of spots, in pixels (sigma of the blur)
 _HEAT_POWER = 3  # how much more the heat counts than the darkness
 _EXTENT = 1.5  # half the side of a spot's box, in sigmas
-_STANDS_OUT = 3.0  # times the usual spot of a good image
+_STANDS_OUT = 2.0  # times the usual spot of a good image
+_HOT = 6.5  # z that both looks must show at a spot; 6 to 7 box alike
 _LEAST_HEAT = 0.1  # so that one cold map does not veto the others
 _REGION_SIDE = 400  # pixels: longest side at which regions are drawn
 _REGION_SHARE = 0.45  # of a region's own peak: where its edge is drawn
@@ -52,7 +55,7 @@ def tighten(
         One box (x1, y1, x2, y2, score in z units), or none where nothing is hot.
     """
     spot, strength = _spot(image, heat_maps)
-    if spot is not None and strength > _STANDS_OUT * usual_spot:
+    if spot is not None and spot[4] > _HOT and strength > _STANDS_OUT * usual_spot:
         return (spot,)
     region = _region(image, (heat_maps[1], heat_maps[0] if difference is None else difference))
     return () if region is None else (region,)
@@ -122,7 +125,7 @@ def _spots(image: Pixels, heat_maps: Sequence[Floats]) -> tuple[Floats, Floats, 
     shrink = min(1.0, _SIDE / np.sqrt(rows * columns))
     size = (max(1, round(columns * shrink)), max(1, round(rows * shrink)))
     small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    grey = np.ascontiguousarray(cv2.cvtColor(small, cv2.COLOR_BGR2Lab)[..., 0])
+    grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2Lab)[..., 0], np.float32)
     heat = _agreement(heat_maps, size) ** _HEAT_POWER
     darkness = np.empty((len(_SCALES), *grey.shape), np.float32)
     for layer, sigma in zip(darkness, _SCALES, strict=True):
@@ -147,7 +150,8 @@ def _region(image: Pixels, heat_maps: Sequence[Floats]) -> Box | None:
     _, labels, spans, _ = cv2.connectedComponentsWithStats(
         (heat > _REGION_SHARE * peak).astype(np.uint8), connectivity=8
     )
-    x, y, width, height = (int(value) for value in spans[labels.flat[int(heat.argmax())]][:4])
+    hottest = int(np.asarray(labels).flat[int(heat.argmax())])
+    x, y, width, height = (int(value) for value in spans[hottest][:4])
     return (
         x / size[0], y / size[1], (x + width) / size[0], (y + height) / size[1], peak
     )  # fmt: skip

@@ -340,9 +340,7 @@ def _cells(pixels: Floats) -> Floats:
     )
 
 
-def _calibrate(
-    planes: Sequence[Floats], scores: NDArray[np.float64], doubt: float
-) -> Calibration:
+def _calibrate(planes: Sequence[Floats], scores: NDArray[np.float64], doubt: float) -> Calibration:
     """Calibrate on leave-one-out maps, scored (k, statistics) in another way than usual."""
     learned = Calibration.learn([[plane] for plane in planes], doubt=doubt)
     return replace(learned, scores=scores.reshape(len(scores), 1, -1))

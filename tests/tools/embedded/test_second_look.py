@@ -171,7 +171,9 @@ def test_what_was_compared_with_a_template_is_left_alone(fits: tuple[Fit, Second
     for _ in range(3):
         board = np.zeros((256, 256, 3), np.uint8)
         for left, top in rng.integers(0, 220, (12, 2)):
-            cv2.rectangle(board, (int(left), int(top)), (int(left) + 30, int(top) + 9), (255,) * 3, -1)
+            cv2.rectangle(
+                board, (int(left), int(top)), (int(left) + 30, int(top) + 9), (255,) * 3, -1
+            )
         boards.append(board)
     fit = Fit.from_references(boards)
     image = boards[1].copy()
