@@ -118,10 +118,10 @@ def _agreement() -> Policy:
     return Agreement()
 
 
-def _thresholds(reliability: Annotated[float, Field(ge=0, le=1)] = 0.6) -> Settler:
+def _thresholds(reliability: Annotated[float, Field(ge=0, le=1)] | None = None) -> Settler:
     from reinspect.policies.disposition import Thresholds
 
-    return Thresholds(reliability)
+    return Thresholds() if reliability is None else Thresholds(reliability)
 
 
 def _always() -> Policy:

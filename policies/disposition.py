@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reinspect.policies import rules
 from reinspect.vocabulary import Disposition, Evidence, Label, Move, Outcome, Trace
 
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -16,7 +17,7 @@ class Thresholds:
         reliability: least reliability of a verdict that nobody needs to review.
     """
 
-    def __init__(self, reliability: Share = 0.6) -> None:
+    def __init__(self, reliability: Share = rules.LEAST_RELIABILITY) -> None:
         self._least = reliability
 
     def __call__(self, trace: Trace) -> Disposition:

@@ -22,7 +22,7 @@ class HandSet:
         return Estimate(
             probability=fused,
             reliability=rules.final_reliability(first.probability, fused, witnesses),
-            signals={**signals, **{f"p of {name}": p for name, p in witnesses.items()}},
+            signals={**signals, **{f"{name}_p": p for name, p in witnesses.items()}},
         )
 
 

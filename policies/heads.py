@@ -24,7 +24,7 @@ from reinspect.vocabulary import Probability, Value
 
 Floats = npt.NDArray[np.float64]
 
-EDGE = 0.02
+EDGE = 0.03
 """Looks nearer to 0 or 1 count as this near: a model's last digits of certainty mean nothing."""
 
 REACH = 3.0

@@ -6,7 +6,7 @@ from reinspect.tools.expert import Experts
 from reinspect.tools.golden import Mode
 from reinspect.vocabulary import Box, Evidence, Picture, Region, Sample
 
-SOURCE = "anomaly map"
+SOURCE = "anomaly_map"
 
 
 class AnomalyMap:
@@ -28,7 +28,7 @@ class AnomalyMap:
             measurements={
                 "z": look.z,
                 "threshold": look.threshold,
-                **{f"z of {name}": z for name, z in look.members.items()},
+                **{f"{name}_z": z for name, z in look.members.items()},
                 **look.signals,
             },
             pictures=self._kept(look, sample),

@@ -4,7 +4,7 @@ from reinspect.tools.expert import Experts
 from reinspect.tools.witness import heard
 from reinspect.vocabulary import Evidence, Trace
 
-SOURCE = "aligned references"
+SOURCE = "aligned"
 
 
 class AlignedReference:

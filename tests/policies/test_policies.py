@@ -121,7 +121,7 @@ def test_agreeing_evidence_makes_the_hand_set_estimate_surer() -> None:
     both = HandSet()(trace(Verdict.of(0.6), says(0.9)))
     assert both.probability > alone.probability
     assert both.reliability > alone.reliability
-    assert both.signals["p of one"] == 0.9
+    assert both.signals["one_p"] == 0.9
 
 
 def test_explored_evidence_counts_for_nothing_on_record() -> None:
