@@ -233,8 +233,8 @@ class WorthIt:
 class Targets:
     """PASS, FAIL or REVIEW by thresholds that were held to targets.
 
-    Errors, escalated parts and verdicts that contradict the fused probability go to REVIEW, which can only
-    lower escape and overkill.
+    Errors, escalated parts and verdicts that contradict the fused probability go to REVIEW, which
+    can only lower escape and overkill.
 
     Raises:
         MonitorError: the monitor was fitted without targets.

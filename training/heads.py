@@ -1,0 +1,295 @@
+"""Fit one head: small, regularised, monotone in the looks.
+
+Maximum a posteriori logistic regression under bounds. Priors are normal: looks around their blend
+(the mean of their logits), everything else around 0. How far signals may move the probability is
+learned: their prior's spread is averaged over a few candidates, weighted by how well each predicts
+parts that were left out. With few parts the result is the blend; it moves as far as they warrant.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+
+from reinspect.policies.heads import (
+    EDGE,
+    REACH,
+    Floats,
+    Head,
+    LookWeights,
+    SignalWeights,
+    Trust,
+    sureness,
+)
+from reinspect.policies.judgements import Judgement
+
+Bools = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
+
+SPREADS = (0.03, 0.1, 0.3, 1.0)
+"""Candidate prior standard deviations of signal weights, in logits per standard deviation."""
+
+_INTERCEPT, _WEIGHT, _STANDING = 2.0, 0.3, 1.0  # prior standard deviations
+_TRUST_INTERCEPT, _TRUST_CONFIDENCE, _TRUST_LABEL, _TRUST_SIGNAL = 0.5, 0.25, 0.3, 0.1
+_STEPS, _CLOSE = 50, 1e-9  # Newton's method: at most so many, until no weight moves more
+_KNOTS = 33
+_LEAST_PRESENT = 0.2  # a signal that fewer parts have is left aside
+_DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Table:
+    """Judgements as arrays: looks (n, k), signals (n, m) with NaN where missing, truth (n,)."""
+
+    looks: Floats
+    signals: Floats
+    truth: Bools
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, judgements: Sequence[Judgement], looks: int, prefix: str = "") -> Self:
+        """Arrays of parts with known truth, of the signals whose name starts with `prefix`."""
+        names = sorted({n for j in judgements for n in j.signals if n.startswith(prefix)})
+        signals = [[j.signals.get(name, np.nan) for name in names] for j in judgements]
+        rows = [[j.first, j.first if j.second is None else j.second][:looks] for j in judgements]
+        return cls(
+            looks=np.array(rows, dtype=np.float64).reshape(len(judgements), looks),
+            signals=np.array(signals, dtype=np.float64).reshape(len(judgements), len(names)),
+            truth=np.array([j.truth is True for j in judgements], dtype=bool),
+            names=tuple(names),
+        )
+
+    def rows(self, indices: Indices) -> "Table":
+        """Some of the parts."""
+        return Table(self.looks[indices], self.signals[indices], self.truth[indices], self.names)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A head, and what heads like it said of each part when it was left out, shape (n,)."""
+
+    head: Head
+    left_out: Floats
+    spread: float
+
+
+def fit_head(table: Table, folds: Sequence[Indices]) -> Fitted:
+    """Fit a head on all rows; `folds` choose the spread and keep its trust honest.
+
+    Every fold's complement must hold both classes.
+    """
+    design = _Design.learn(table)
+    spread = _spread(table, folds)
+    left_out = _left_out(table, folds, spread)
+    weights = _weights(*design.columns(table), table.truth, spread)
+    head = design.head(weights, _trust(design, table, left_out))
+    return Fitted(head, left_out, spread)
+
+
+def unfitted(looks: int) -> Head:
+    """The prior itself: the blend of the looks."""
+    weights = LookWeights(weight=1 / looks, standing=0.0, values=(0.5,), ranks=(0.0,))
+    return Head(intercept=0.0, looks=(weights,) * looks)
+
+
+@dataclass(frozen=True)
+class _Design:
+    """What turns looks and signals into columns; learned on the rows of the fit alone."""
+
+    ranks: tuple[tuple[Floats, Floats], ...]
+    signals: dict[str, SignalWeights]
+    places: tuple[int, ...]
+
+    @classmethod
+    def learn(cls, table: Table) -> Self:
+        ranks = tuple(_ranks(column) for column in table.looks.T)
+        signals, places = {}, []
+        for place, name in enumerate(table.names):
+            column = table.signals[:, place]
+            known = column[~np.isnan(column)]
+            if len(known) < max(1, _LEAST_PRESENT * len(column)):
+                continue
+            places.append(place)
+            spread = float(known.std())
+            signals[name] = SignalWeights(
+                mean=_rounded(known.mean()),
+                # What is left of rounding in a constant column is no spread.
+                spread=_rounded(spread) if spread > 1e-9 * np.abs(known).max() else 0.0,
+                low=float(known.min()),
+                high=float(known.max()),
+                missing=_rounded(1 - len(known) / len(column)),
+                weight=0.0,
+                trust=0.0,
+            )
+        return cls(ranks, signals, tuple(places))
+
+    def columns(self, table: Table) -> tuple[Floats, Floats]:
+        """Look columns (n, 2k): logits, then ranks; signal columns (n, m)."""
+        kept = np.clip(table.looks, EDGE, 1 - EDGE)
+        logits = np.log(kept / (1 - kept))
+        ranks = [
+            np.interp(column, *knots)
+            for column, knots in zip(table.looks.T, self.ranks, strict=True)
+        ]
+        signals = [
+            _standardised(table.signals[:, place], seen)
+            for place, seen in zip(self.places, self.signals.values(), strict=True)
+        ]
+        shape = (len(table.truth), len(signals))
+        return np.column_stack([logits, *ranks]), np.array(signals).T.reshape(shape)
+
+    def head(self, weights: Floats, trust: Floats) -> Head:
+        """Weights (2k + m + 1) and trust (2 + m + 1), intercepts last, as a head."""
+        k = len(self.ranks)
+        looks = tuple(
+            LookWeights(
+                weight=_rounded(weights[i]),
+                standing=_rounded(weights[k + i]),
+                values=tuple(values.tolist()),
+                ranks=tuple(_rounded(rank) for rank in ranks),
+            )
+            for i, (values, ranks) in enumerate(self.ranks)
+        )
+        signals = {
+            name: seen.model_copy(
+                update={
+                    "weight": _rounded(weights[2 * k + i]),
+                    "trust": _rounded(trust[2 + i]),
+                }
+            )
+            for i, (name, seen) in enumerate(self.signals.items())
+        }
+        return Head(
+            intercept=_rounded(weights[-1]),
+            looks=looks,
+            signals=signals,
+            trust=Trust(
+                intercept=_rounded(trust[-1]),
+                confidence=_rounded(trust[0]),
+                label=_rounded(trust[1]),
+            ),
+        )
+
+
+def _ranks(column: Floats) -> tuple[Floats, Floats]:
+    """Distinct values and their mid-ranks, [−1, 1]; of very many values, some."""
+    values, counts = np.unique(column, return_counts=True)
+    middle = np.cumsum(counts) - counts / 2
+    if len(values) > _KNOTS:
+        wanted = np.linspace(0, len(column), _KNOTS)
+        kept = np.unique(np.abs(middle[:, None] - wanted).argmin(axis=0))
+        values, middle = values[kept], middle[kept]
+    return values, 2 * middle / len(column) - 1
+
+
+def _standardised(column: Floats, seen: SignalWeights) -> Floats:
+    """As `SignalWeights.standardised`, for a whole column; missing values become 0."""
+    if not seen.spread:
+        return np.zeros(len(column))
+    z = (np.clip(column, seen.low, seen.high) - seen.mean) / seen.spread
+    return np.nan_to_num(np.clip(z, -REACH, REACH))
+
+
+def _weights(looks: Floats, signals: Floats, truth: Bools, spread: float) -> Floats:
+    k, m = looks.shape[1] // 2, signals.shape[1]
+    prior = np.concatenate([np.full(k, 1 / k), np.zeros(k + m + 1)])
+    spreads = np.repeat([_WEIGHT, _STANDING, spread, _INTERCEPT], [k, k, m, 1])
+    rising = np.arange(len(prior)) < 2 * k
+    return _map(np.hstack([looks, signals]), truth, prior, spreads, rising)
+
+
+def _trust(design: _Design, table: Table, left_out: Floats) -> Floats:
+    """Fitted on left-out probabilities: on its own parts any fit looks better than it is."""
+    _, signals = design.columns(table)
+    m = signals.shape[1]
+    right = (left_out >= 0.5) == table.truth
+    prior = np.concatenate([[1.0], np.zeros(m + 2)])
+    spreads = np.concatenate(
+        [[_TRUST_CONFIDENCE, _TRUST_LABEL], np.full(m, _TRUST_SIGNAL), [_TRUST_INTERCEPT]]
+    )
+    sure = [sureness(p) for p in left_out]
+    side = np.where(left_out >= 0.5, 0.5, -0.5)
+    rising = np.arange(len(prior)) < 1
+    return _map(np.column_stack([sure, side, signals]), right, prior, spreads, rising)
+
+
+def _spread(table: Table, folds: Sequence[Indices]) -> float:
+    """Geometric mean of the candidates, weighted by the likelihood of parts left out."""
+    losses = []
+    for spread in SPREADS:
+        p = np.clip(_left_out(table, folds, spread), 1e-9, 1 - 1e-9)
+        losses.append(-np.log(np.where(table.truth, p, 1 - p)).sum())
+    weights = np.exp(min(losses) - np.array(losses))
+    return float(np.exp(np.average(np.log(SPREADS), weights=weights)))
+
+
+def _left_out(table: Table, folds: Sequence[Indices], spread: float) -> Floats:
+    left_out = np.empty(len(table.truth))
+    for fold in folds:
+        rest = np.setdiff1d(np.arange(len(table.truth)), fold)
+        train, test = table.rows(rest), table.rows(fold)
+        design = _Design.learn(train)
+        weights = _weights(*design.columns(train), train.truth, spread)
+        z = np.hstack(design.columns(test)) @ weights[:-1] + weights[-1]
+        left_out[fold] = _logistic(z)
+    return left_out
+
+
+def _map(columns: Floats, truth: Bools, prior: Floats, spread: Floats, rising: Bools) -> Floats:
+    """Maximum a posteriori weights, the intercept last; those that are `rising` are not negative.
+
+    Projected Newton's method (Bertsekas 1982); the loss is convex, so there is one answer.
+
+    Args:
+        columns: shape (n, d).
+        truth: shape (n,).
+        prior: means, shape (d + 1,).
+        spread: standard deviations, shape (d + 1,).
+        rising: shape (d + 1,).
+    """
+    design = np.column_stack([columns, np.ones(len(truth))])
+    precision, target = spread**-2.0, truth.astype(np.float64)
+
+    def loss(weights: Floats) -> float:
+        z = design @ weights
+        misfit = np.logaddexp(0, z).sum() - z @ target
+        return float(misfit + precision @ (weights - prior) ** 2 / 2)
+
+    weights = prior.copy()
+    for _ in range(_STEPS):
+        p = _logistic(design @ weights)
+        slope = design.T @ (p - target) + precision * (weights - prior)
+        # A weight at its bound stays there as long as the loss pulls it beyond.
+        free = ~(rising & (weights <= 0) & (slope > 0))
+        bend = (design.T * (p * (1 - p))) @ design + np.diag(precision)
+        step = np.zeros_like(weights)
+        step[free] = np.linalg.solve(bend[np.ix_(free, free)], slope[free])
+        if np.abs(step).max() < _CLOSE:
+            break
+        weights = _descended(loss, weights, step, rising)
+    return weights
+
+
+def _descended(
+    loss: Callable[[Floats], float], weights: Floats, step: Floats, rising: Bools
+) -> Floats:
+    """The weights after a Newton step, cut in half until it descends, and kept in bounds."""
+    before, length = loss(weights), 1.0
+    while length > _CLOSE:
+        after = weights - length * step
+        after = np.where(rising, np.maximum(after, 0), after)
+        if loss(after) <= before:
+            return after
+        length /= 2
+    return weights
+
+
+def _logistic(z: Floats) -> Floats:
+    return 1 / (1 + np.exp(-np.clip(z, -500, 500)))
+
+
+def _rounded(value: float) -> float:
+    """Six significant digits: what a saved head keeps."""
+    return float(f"{value:.{_DIGITS}g}")
