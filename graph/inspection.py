@@ -17,8 +17,9 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
+from reinspect.agents.calls import recorded
 from reinspect.graph.crew import Crew
-from reinspect.images import UnreadableImage, load
+from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held
 from reinspect.roles import Tool
 from reinspect.vocabulary import Decision, Move, Product, Sample, Step, Trace, View
@@ -155,8 +156,12 @@ def _opened(state: State) -> tuple[Sample, str | None]:
         size = (pixels.shape[1], pixels.shape[0])
     except UnreadableImage as failure:
         fault = str(failure)
-    view = View(path=path, sha256=sha256, size=size)
-    name = state.get("id", path)
+    readable = legible(path)  # to every program that the trace is for
+    if readable != path and fault is None:
+        sha256, size = None, None
+        fault = str(UnreadableImage(path, "its name is not valid UTF-8", "rename the file"))
+    view = View(path=readable, sha256=sha256, size=size)
+    name = state.get("id", readable)
     return Sample(id=name, category=state.get("category"), views=(view,)), fault
 
 
@@ -176,11 +181,14 @@ def _asked(tool: Tool, trace: Trace) -> list[Product]:
 def _attempt(node: str, work: Callable[[], Iterable[Product]]) -> Step:
     """Run a node's work, timed. The one place where a member's failure is caught."""
     start = time.perf_counter()
-    try:
-        products, error = tuple(work()), None
-    except Exception as failure:  # noqa: BLE001 - a member is anybody's code; the batch goes on
-        products, error = (), f"{node}: {type(failure).__name__}: {failure}"
-    return Step(node=node, products=products, error=error, seconds=time.perf_counter() - start)
+    with recorded() as calls:
+        try:
+            step = Step(node=node, products=tuple(work()))  # refuses what is no product
+        except Exception as failure:  # noqa: BLE001 - a member is anybody's code; the batch goes on
+            words = " ".join(f"{node}: {type(failure).__name__}: {failure}".split())
+            step = Step(node=node, error=legible(words))
+    took = time.perf_counter() - start
+    return step.model_copy(update={"products": (*calls, *step.products), "seconds": took})
 
 
 def _record(state: State, *steps: Step) -> dict[str, Any]:

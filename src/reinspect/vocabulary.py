@@ -242,8 +242,36 @@ class Disposition(Value):
     reason: str
 
 
+class Call(Value):
+    """One request to a model, as it was answered. Its pictures are never kept.
+
+    A member's calls stand in its step before what the member made of them, and stand there where
+    it failed, too.
+    """
+
+    kind: Literal["call"] = "call"
+    model: str
+    prompt: str = Field(description="Name of the prompt's file.")
+    prompt_sha256: Sha256 = Field(description="Of the prompt's file: its version.")
+    pictures: int = Field(default=0, ge=0, description="Pictures sent.")
+    answers: tuple[str, ...] = Field(default=(), description="Raw, as the model wrote them.")
+    unread: int = Field(default=0, ge=0, description="Answers that could not be read.")
+    probabilities: Mapping[str, Probability] = Field(
+        default_factory=dict,
+        description="What each source says of the answer yes: token probability, sample agreement, "
+        "stated confidence; one that is missing was not to be had.",
+    )
+    tokens_in: int | None = Field(default=None, ge=0, description="Null where not reported.")
+    tokens_out: int | None = Field(default=None, ge=0, description="Null where not reported.")
+    usd: float | None = Field(
+        default=None, ge=0, allow_inf_nan=False, description="Null where unknown: that is not 0."
+    )
+    seconds: Seconds = 0.0
+    error: str | None = None
+
+
 Product = Annotated[
-    Verdict | Assessment | Decision | Evidence | Revision | Explanation | Disposition,
+    Verdict | Assessment | Decision | Evidence | Revision | Explanation | Disposition | Call,
     Field(discriminator="kind"),
 ]
 

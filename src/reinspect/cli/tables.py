@@ -13,6 +13,7 @@ from reinspect.images import one_line
 from reinspect.store import Look, Row, Tally
 from reinspect.vocabulary import (
     Assessment,
+    Call,
     Decision,
     Disposition,
     Evidence,
@@ -113,3 +114,16 @@ def _said(product: Product) -> str:
             return f"first: {product.first}\nfinal: {product.final}"
         case Disposition():
             return f"{product.outcome.value}: {product.reason}"
+        case Call():
+            return _asked(product)
+
+
+def _asked(call: Call) -> str:
+    cost = "cost unknown" if call.usd is None else f"{call.usd:.6f} USD"
+    said = "".join(f"\n  > {answer}" for answer in call.answers)
+    failed = f"\n  failed: {call.error}" if call.error else ""
+    return (
+        f"asked {call.model} ({call.prompt} {call.prompt_sha256:.8}, {call.pictures} pictures): "
+        f"{call.tokens_in or '?'} tokens in, {call.tokens_out or '?'} out, {call.seconds:.2f} s, "
+        f"{cost}{said}{failed}"
+    )
