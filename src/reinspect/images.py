@@ -94,6 +94,11 @@ def one_line(text: str) -> str:
     return text if text.isprintable() else repr(text)
 
 
+def legible(text: str) -> str:
+    """`text` with the bytes that are no text escaped: they would break every file it goes into."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def load(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Loaded:
     """Read a file once: its content hash and its picture.
 
