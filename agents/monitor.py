@@ -37,7 +37,7 @@ class RAMonitor:
             f"{verdict.label.value} at p = {verdict.probability:.2f}: "
             f"confidence {verdict.confidence:.2f}, reliability {estimate.reliability:.2f}, "
             f"divergence {gap:+.2f}",
-            *_agreement(verdict, trace.evidence),
+            *_said(verdict, trace.evidence),
             *estimate.notes,
         )
         return Assessment(
@@ -57,7 +57,7 @@ class RAMonitor:
             defects = tuple(_as_defect(region, before.defects) for region in regions)
             after = after.model_copy(update={"defects": defects})
         move = Move.KEEP if after.label is before.label else Move.CORRECT
-        views = "; ".join(_agreement(before, _newest_look(trace))) or "no new evidence"
+        views = "; ".join(_said(before, _newest_look(trace))) or "no new evidence"
         reflection = (
             f"First look: {before.label.value} (p = {before.probability:.2f}). "
             f"Second look: {views}. "
@@ -73,7 +73,7 @@ class RAMonitor:
         said = _finding(first, trace.sample)
         if not trace.rounds:
             return Explanation(first=said, final=f"{said}; accepted at the first look")
-        views = "; ".join(_agreement(first, _newest_look(trace))) or "nothing new was found"
+        views = "; ".join(_said(first, _newest_look(trace))) or "nothing new was found"
         did = f"corrected to {final.label.value}" if trace.revised else "kept"
         return Explanation(first=said, final=f"{_finding(final, trace.sample)}; {views}; {did}")
 
@@ -110,16 +110,15 @@ def _overlap(one: Region, other: Region) -> bool:
     )
 
 
-def _agreement(verdict: Verdict, evidence: Sequence[Evidence]) -> list[str]:
-    """Who agrees with the verdict, in words; the first look is not asked about itself."""
+def _said(verdict: Verdict, evidence: Sequence[Evidence]) -> list[str]:
+    """What other evidence says, in words; the first look is not asked about itself."""
     own = {piece.source for piece in verdict.evidence}
     words = []
     for piece in evidence:
         if piece.probability is None or piece.source in own:
             continue
-        agrees = (piece.probability >= 0.5) == (verdict.label is Label.ANOMALOUS)
-        verb = "agrees" if agrees else "disagrees"
-        words.append(f"{piece.source}: {verb} (p = {piece.probability:.2f})")
+        label = Verdict.of(piece.probability).label
+        words.append(f"{piece.source} says {label.value} (p = {piece.probability:.2f})")
     return words
 
 

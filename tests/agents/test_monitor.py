@@ -40,10 +40,10 @@ def test_an_assessment_sets_confidence_against_reliability() -> None:
     )
 
 
-def test_an_assessment_says_who_agrees() -> None:
+def test_an_assessment_says_what_the_evidence_says() -> None:
     seen = trace(Verdict.of(0.9), says(0.8, "one"), says(0.2, "other"))
     reasons = RAMonitor(ScriptedEstimator(0.6))(seen).reasons
-    assert reasons[1:] == ("one: agrees (p = 0.80)", "other: disagrees (p = 0.20)")
+    assert reasons[1:] == ("one says anomalous (p = 0.80)", "other says normal (p = 0.20)")
 
 
 def test_the_first_look_is_not_its_own_witness() -> None:
@@ -83,11 +83,11 @@ def test_a_normal_verdict_has_no_defects() -> None:
 def test_an_explanation_says_where_and_what_was_kept() -> None:
     first = Verdict.of(0.8, defects=(Defect(box=SPOT), Defect(box=Box(0, 0, 0.1, 0.1))))
     revision = Revision(move=Move.KEEP, after=first, reflection="")
-    seen = trace(first, says(0.9, "aligned references"))
+    seen = trace(first, says(0.9))
     seen = seen.then(Step(node="revise", products=(revision,)))
     explained = RAMonitor(ScriptedEstimator()).explain(seen)
     assert explained.first == "flagged for a spot of 14×9 px at (212, 96) and 1 more (p = 0.80)"
-    assert explained.final == (f"{explained.first}; aligned references: agrees (p = 0.90); kept")
+    assert explained.final == (f"{explained.first}; aligned says anomalous (p = 0.90); kept")
 
 
 @pytest.mark.parametrize(

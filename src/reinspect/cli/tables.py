@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 
 from rich import box
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -28,27 +29,29 @@ from reinspect.vocabulary import (
 SHOWN = 60
 """Rows printed at most; the report has all."""
 
+ROOMY = 120
+"""Columns of a terminal that are enough to say why, too."""
 
-def verdicts(rows: Iterable[Row]) -> Table:
-    """The verdicts of a run, an image a row; why, where a person has to look."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=0)
-    table.add_column("image", overflow="fold", min_width=24)
-    for name in ("first", "final", "reliability", "outcome"):
+
+def verdicts(rows: Iterable[Row], *, width: int = 80) -> Table:
+    """The verdicts of a run, an image a row; why, where there is room for it."""
+    table = Table(box=box.SIMPLE, pad_edge=False)
+    table.add_column("image", overflow="fold")
+    for name in ("first", "final", "rel.", "disposition"):
         table.add_column(name, no_wrap=True)
+    roomy = width >= ROOMY
+    if roomy:
+        table.add_column("why")
     every = iter(rows)
-    shown = list(islice(every, SHOWN))
-    reasons = [_why(row) for row in shown]
-    if any(reasons):
-        table.add_column("why", overflow="fold")
-    for row, reason in zip(shown, reasons, strict=True):
-        table.add_row(
+    for row in islice(every, SHOWN):
+        cells = [
             Text(one_line(row.image)),
             _look(row.first),
             _look(row.verdict) if row.rounds else "",
             "" if row.reliability is None else f"{row.reliability:.2f}",
             Text(row.disposition.value, style=COLOURS[row.disposition]),
-            *([Text(reason)] if any(reasons) else []),
-        )
+        ]
+        table.add_row(*cells, *([Text(row.error or row.reason)] if roomy else []))
     rest = sum(1 for _ in every)
     if rest:
         table.caption = f"… and {rest} more: see report.html or results.csv"
