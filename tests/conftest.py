@@ -24,3 +24,21 @@ def real_parts() -> Path:
     if not PARTS.is_dir():
         unavailable("parts", f"no real parts at {PARTS} (set REINSPECT_PARTS)")
     return PARTS
+
+
+@pytest.fixture(scope="session")
+def sample_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small MVTec-style set: two categories, known-good images, defects with masks."""
+    from reinspect.samples import write_sample_set
+
+    folder = tmp_path_factory.mktemp("sample") / "parts"
+    write_sample_set(
+        folder, categories=("flange", "fabric"), references=3, good=2, defective=4, size=128
+    )
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache that a whole session shares: making a fit takes seconds."""
+    return tmp_path_factory.mktemp("fits")
