@@ -1,17 +1,17 @@
 """The inspection graph: composed from a recipe, run on one image or on many."""
 
 from pathlib import Path
-from typing import Any
-
-from langgraph.graph.state import CompiledStateGraph
+from typing import TYPE_CHECKING, Any
 
 from reinspect.graph.crew import Workshop, build_crew
-from reinspect.graph.inspection import Part, build
 from reinspect.graph.recipe import Recipe, RecipeError, load_recipe
 from reinspect.graph.references import golden_sets
 from reinspect.pictures import Pictures
 from reinspect.settings import Settings
 from reinspect.vocabulary import Trace
+
+if TYPE_CHECKING:
+    from langgraph.graph.state import CompiledStateGraph
 
 __all__ = ["Recipe", "RecipeError", "build_graph", "inspect_image", "load_recipe", "studio"]
 
@@ -24,7 +24,7 @@ def build_graph(
     references: AnyPath | None = None,
     pictures: AnyPath | None = None,
     cache: AnyPath | None = None,
-) -> CompiledStateGraph[Any, None, Any, Any]:
+) -> "CompiledStateGraph[Any, None, Any, Any]":
     """A compiled LangGraph: `.invoke({"image": path})["trace"]` is the finished trace.
 
     Args:
@@ -38,6 +38,8 @@ def build_graph(
         RecipeError: a part can't be made.
         FileNotFoundError, ValueError: there are no such references, or one can't be read.
     """
+    from reinspect.graph.inspection import build
+
     chosen = recipe or Recipe()
     workshop = Workshop(
         recipe=chosen,
@@ -61,11 +63,11 @@ def inspect_image(
     An unreadable image raises nothing: the trace has its error, and its disposition is REVIEW.
     """
     graph = build_graph(recipe, references=references, pictures=pictures)
-    trace: Trace = graph.invoke(Part(image=str(image), explore=explore))["trace"]
+    trace: Trace = graph.invoke({"image": str(image), "explore": explore})["trace"]
     return trace
 
 
-def studio() -> CompiledStateGraph[Any, None, Any, Any]:
+def studio() -> "CompiledStateGraph[Any, None, Any, Any]":
     """The graph that `langgraph.json` names: the recipe of REINSPECT_RECIPE, else the default."""
     settings = Settings()
     recipe = load_recipe(settings.recipe) if settings.recipe else None

@@ -4,19 +4,23 @@ import collections
 import contextlib
 import itertools
 import multiprocessing
+import multiprocessing.connection
+import os
 import signal
-from collections.abc import Generator, Iterable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
 import cv2
-from langgraph.graph.state import CompiledStateGraph
 from threadpoolctl import threadpool_limits
 
 from reinspect.graph.crew import Workshop, build_crew
-from reinspect.graph.inspection import Part, build
+from reinspect.images import legible
 from reinspect.vocabulary import Disposition, Outcome, Sample, Step, Trace, View
+
+Inspect = Callable[["Work"], Trace]
 
 IN_FLIGHT = 4
 """Images a worker may have waiting: enough to keep it busy, few enough to bound memory."""
@@ -52,9 +56,9 @@ def inspect_all(
 
 def _here(works: Iterable[Work], workshop: Workshop, explore: bool) -> Generator[Trace, None, None]:
     with _single_threaded():
-        graph = build(build_crew(workshop))
+        inspect = _inspector(workshop, explore)
         for work in works:
-            yield _inspect(graph, work, explore)
+            yield inspect(work)
 
 
 def _elsewhere(
@@ -66,16 +70,14 @@ def _elsewhere(
     try:
         while True:
             for work in itertools.islice(queue, workers * IN_FLIGHT - len(flying)):
-                flying.append((work, pool.submit(_inspect_in_worker, work)))
+                flying.append((work, _submitted(pool, work)))
             if not flying:
                 return
-            work, future = flying[0]
             try:
-                trace = future.result()
+                trace = flying[0][1].result()
             except BrokenProcessPool:
-                pool.shutdown(wait=False, cancel_futures=True)
-                for work, future in flying:
-                    yield future.result() if _arrived(future) else _alone(work, workshop, explore)
+                pool.shutdown(wait=True, cancel_futures=True)
+                yield from _recovered(flying, workshop, explore)
                 flying.clear()
                 pool = _pool(workers, workshop, explore)
                 continue
@@ -85,22 +87,32 @@ def _elsewhere(
         pool.shutdown(wait=True, cancel_futures=True)
 
 
+def _recovered(
+    flying: Iterable[tuple[Work, Future[Trace]]], workshop: Workshop, explore: bool
+) -> Generator[Trace, None, None]:
+    """After a worker died: what was in flight, one image at a time, to find the culprit."""
+    pool = _pool(1, workshop, explore)
+    try:
+        for work, future in flying:
+            try:
+                trace = (future if _arrived(future) else _submitted(pool, work)).result()
+            except BrokenProcessPool:
+                pool.shutdown(wait=True)
+                pool = _pool(1, workshop, explore)
+                trace = _lost(work)
+            yield trace
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
 def _arrived(future: Future[Trace]) -> bool:
     return future.done() and not future.cancelled() and future.exception() is None
 
 
-def _alone(work: Work, workshop: Workshop, explore: bool) -> Trace:
-    """After a worker died: an image in a process of its own, to find the culprit."""
-    with _pool(1, workshop, explore) as pool:
-        try:
-            return pool.submit(_inspect_in_worker, work).result()
-        except BrokenProcessPool:
-            return _lost(work)
-
-
 def _lost(work: Work) -> Trace:
     why = "the worker process died on this image (out of memory, or a crash in a native library)"
-    sample = Sample(id=work.id, category=work.category, views=(View(path=work.path, sha256=None),))
+    view = View(path=legible(work.path), sha256=None)
+    sample = Sample(id=work.id, category=work.category, views=(view,))
     disposition = Disposition(outcome=Outcome.REVIEW, reason=why)
     steps = (Step(node="detect", error=why), Step(node="settle", products=(disposition,)))
     return Trace(sample=sample, steps=steps)
@@ -116,27 +128,71 @@ def _pool(workers: int, workshop: Workshop, explore: bool) -> ProcessPoolExecuto
     )
 
 
-_worker: tuple[CompiledStateGraph, bool] | None = None  # type: ignore[type-arg]
+def _submitted(pool: ProcessPoolExecutor, work: Work) -> Future[Trace]:
+    """The answer to come; of a pool that broke meanwhile, its failure."""
+    try:
+        with _interrupts_held():
+            return pool.submit(_inspect_in_worker, work)
+    except BrokenProcessPool as failure:
+        future: Future[Trace] = Future()
+        future.set_exception(failure)
+        return future
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits; a process that starts meanwhile is deaf to it until it says otherwise.
+
+    A terminal sends it to the workers as well, and one that is still importing would die of it,
+    with its traceback.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_worker: Inspect | None = None
 
 
 def _start_worker(workshop: Workshop, explore: bool) -> None:
     global _worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threadpool_limits(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
-    _worker = build(build_crew(workshop)), explore
+    _worker = _inspector(workshop, explore)
+    threadpool_limits(1)  # of what is loaded by now
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed tells nobody; its workers would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
 
 
 def _inspect_in_worker(work: Work) -> Trace:
     assert _worker is not None
-    graph, explore = _worker
-    return _inspect(graph, work, explore)
+    return _worker(work)
 
 
-def _inspect(graph: CompiledStateGraph, work: Work, explore: bool) -> Trace:  # type: ignore[type-arg]
-    part = Part(image=work.path, id=work.id, category=work.category, explore=explore)
-    trace: Trace = graph.invoke(part)["trace"]
-    return trace
+def _inspector(workshop: Workshop, explore: bool) -> Inspect:
+    # Imported by who runs a graph: a parent that leaves it to its workers is a third smaller.
+    from reinspect.graph.inspection import Part, build
+
+    graph = build(build_crew(workshop))
+
+    def inspect(work: Work) -> Trace:
+        part = Part(image=work.path, id=work.id, category=work.category, explore=explore)
+        trace: Trace = graph.invoke(part)["trace"]
+        return trace
+
+    return inspect
 
 
 @contextlib.contextmanager

@@ -3,9 +3,9 @@
 import contextlib
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast, overload
 
 from reinspect.images import Pixels, read_image, read_view
 from reinspect.tools.embedded import second_look
@@ -128,8 +128,8 @@ class Expert:
         index, fit = self.golden.index(sample.visual.sha256), self.fit
         return fit.album.position(index) if index is not None and isinstance(fit, Fit) else None
 
-    def _images(self) -> list[Pixels]:
-        return [read_image(file) for file in self.golden.files]
+    def _images(self) -> Sequence[Pixels]:
+        return _Files(self.golden.files)
 
     def _remembered(self, sample: Sample, what: str, see: Callable[[], T]) -> T:
         sha256 = sample.visual.sha256
@@ -145,13 +145,47 @@ class Expert:
         if self._cache is None:
             return make()
         file = self._cache / "fits" / f"{self.golden.key[:24]}.{what}.npz"
-        with contextlib.suppress(OSError, ValueError):  # absent, or of another version
-            return load(file)
-        made = make()
-        with contextlib.suppress(OSError):  # a cache that can't be written is only slower
+        with _one_process_at_a_time(file):
+            with contextlib.suppress(OSError, ValueError):  # absent, or of another version
+                return load(file)
+            made = make()
+            with contextlib.suppress(OSError):  # a cache that can't be written is only slower
+                made.save(file)
+            return made
+
+
+@contextlib.contextmanager
+def _one_process_at_a_time(file: Path) -> Iterator[None]:
+    """Workers that need the same fit wait for the one that makes it: half the work and memory.
+
+    Where there is no such lock, each makes its own; a lock ends with its process.
+    """
+    with contextlib.ExitStack() as held:
+        with contextlib.suppress(OSError, ImportError):
+            import fcntl
+
             file.parent.mkdir(parents=True, exist_ok=True)
-            made.save(file)
-        return made
+            fcntl.flock(held.enter_context(file.with_suffix(".lock").open("ab")), fcntl.LOCK_EX)
+        yield
+
+
+class _Files(Sequence[Pixels]):
+    """Pictures read when they are asked for: a thousand references don't fit into memory."""
+
+    def __init__(self, files: Sequence[str]) -> None:
+        self._files = files
+
+    def __len__(self) -> int:
+        return len(self._files)
+
+    @overload
+    def __getitem__(self, index: int) -> Pixels: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Pixels]: ...
+    def __getitem__(self, index: int | slice) -> Pixels | Sequence[Pixels]:
+        if isinstance(index, slice):
+            return _Files(self._files[index])
+        return read_image(self._files[index])
 
 
 class Experts:

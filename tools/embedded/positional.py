@@ -47,10 +47,20 @@ def smooth(plane: Floats, sigma: float) -> Floats:
 
 def learn_whitening(grids: Sequence[Floats], rng: np.random.Generator) -> Floats:
     """Whiten the residuals of equal grids from their mean: (features, components)."""
-    stack = np.stack(grids)
-    residuals = (stack - stack.mean(axis=0)).reshape(-1, stack.shape[3])
-    if len(residuals) > _SAMPLE:
-        residuals = residuals[rng.choice(len(residuals), _SAMPLE, replace=False)]
+    rows, columns, features = grids[0].shape
+    mean = grids[0].copy()  # grid by grid: all of them stacked take most of a fit's memory
+    for grid in grids[1:]:
+        mean += grid
+    mean /= len(grids)
+    cells = np.arange(len(grids) * rows * columns)
+    if len(cells) > _SAMPLE:
+        cells = rng.choice(len(cells), _SAMPLE, replace=False)
+    owners, places = np.divmod(cells, rows * columns)
+    residuals = np.empty((len(cells), features), np.float32)
+    for owner, grid in enumerate(grids):
+        own = owners == owner
+        at = places[own]
+        residuals[own] = grid.reshape(-1, features)[at] - mean.reshape(-1, features)[at]
     values, vectors = np.linalg.eigh(np.cov(residuals.T.astype(np.float64)))
     ridge = 0.1 * np.maximum(values, 0).mean() + _NOISE
     strongest = slice(-1, -1 - _COMPONENTS, -1)

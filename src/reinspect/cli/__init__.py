@@ -1,34 +1,26 @@
-"""The command line. Commands import what they need when they run: `--help` stays instant."""
+"""The command line. It imports nothing until it runs: worker processes import this package, too."""
 
+import io
 import sys
 from collections.abc import Sequence
-
-import typer
-
-from reinspect.cli import bench, doctor, reading, run, samples
-
-app = typer.Typer(
-    name="reinspect",
-    help="Inspect parts, and look twice where the first verdict can't be relied on.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
-)
-for module in (run, bench, reading, samples, doctor):
-    module.add_to(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit code 0 done, 1 done with failed items, 2 wrong usage, 130 interrupted."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a name that it can't write is no reason to stop
+            stream.reconfigure(errors="backslashreplace")
     try:
+        from reinspect.cli.commands import app
+
         app(args=arguments)
     except KeyboardInterrupt:
         sys.exit(130)
     except (ValueError, RuntimeError, OSError) as failure:
         if not _is_ours(failure):
             raise
-        print(f"reinspect: {failure}", file=sys.stderr)  # noqa: T201 - the one error line
+        said = " ".join(str(failure).split())
+        print(f"reinspect: {said}", file=sys.stderr)  # noqa: T201 - the one error line
         sys.exit(2)
 
 

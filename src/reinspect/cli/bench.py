@@ -1,13 +1,23 @@
 """`reinspect bench`: a run on annotated parts, and its figures."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import default_out, default_store
-from reinspect.cli.run import Category, Out, Quiet, Recipe, Store, Workers, default_workers
+from reinspect.cli.places import default_out, default_store, plainly
+from reinspect.cli.run import (
+    Category,
+    Out,
+    Quiet,
+    Recipe,
+    Store,
+    Workers,
+    default_workers,
+    say,
+)
 
 if TYPE_CHECKING:
     from reinspect.cli.job import Finished, Job
@@ -45,8 +55,9 @@ def bench(
     quiet: Quiet = False,
 ) -> None:
     """Measure a recipe: accuracy, localisation, calibration, and what the second look changed."""
-    from reinspect.cli.job import Job, carry_out, items_of, plainly
+    from reinspect.cli.job import Job, carry_out, items_of
     from reinspect.cli.meter import Meter
+    from reinspect.export.whole import whole_file
     from reinspect.graph.recipe import Recipe as RecipeFile
     from reinspect.graph.recipe import load_recipe
     from reinspect.graph.references import golden_sets
@@ -73,13 +84,15 @@ def bench(
     with Meter() as meter:
         finished = carry_out(job, console, quiet=quiet, watcher=meter)
     if finished.interrupted:
+        said = f"Interrupted; what was inspected is in {folder}; run it again for figures"
+        print(said, file=sys.stderr)  # noqa: T201 - for people
         raise typer.Exit(130)
     report = _scored(job, finished, meter)
     if json:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        json.write_text(report.model_dump_json(indent=2, by_alias=True) + "\n", encoding="utf-8")
+        with whole_file(json) as file:
+            file.write(report.model_dump_json(indent=2, by_alias=True).encode() + b"\n")
     console.print(table(report))
-    console.print(f"Report   {folder / 'report.html'}", soft_wrap=True)
+    say(console, f"Report   {folder / 'report.html'}")
     if finished.tally.errors:
         raise typer.Exit(1)
 

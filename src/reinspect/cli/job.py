@@ -1,18 +1,19 @@
 """One run from the command line: what to inspect, by what, and where the results go."""
 
-import contextlib
 import hashlib
 import importlib.metadata
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
+from reinspect.cli.places import plainly
 from reinspect.cli.progress import Counter
 from reinspect.dataset import Item, Truth, discover, truth_of
 from reinspect.export import write_run_folder
+from reinspect.export.whole import whole_file
 from reinspect.graph.batch import Work, inspect_all
 from reinspect.graph.crew import Workshop, build_crew
 from reinspect.graph.recipe import Recipe, dump_recipe
@@ -25,15 +26,6 @@ from reinspect.tools.golden import GoldenSets
 
 class JobError(ValueError):
     """A run that can't start as it was asked for."""
-
-
-@contextlib.contextmanager
-def plainly() -> Iterator[None]:
-    """What was asked for can't be had: one line for the user instead of a traceback."""
-    try:
-        yield
-    except (ValueError, OSError) as failure:
-        raise JobError(str(failure)) from failure
 
 
 def items_of(
@@ -112,15 +104,15 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
         pictures=Pictures(job.out / "pictures"),
         cache=job.cache,
     )
-    build_crew(workshop)  # refuse a wrong recipe before anything is written
+    build_crew(workshop)  # refuse what can't be done before anything is written
+    with plainly():
+        truths = _truths(job.items)
     start = time.perf_counter()
     _make_folder(job.out)
     with Store.open(job.store) as store:
         run_id = _enter(store, job)
         items = _left(store, run_id, job)
-        with plainly():
-            truths = _truths(items)
-        store.write_truth(run_id, truths)
+        store.write_truth(run_id, {item.id: truths[item.id] for item in items if item.id in truths})
         counter = Counter(console, len(items), quiet=quiet)
         with store.writer(run_id) as writer, counter:
             sinks = [sink for sink in (writer, counter, watcher) if sink]
@@ -129,10 +121,9 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
         status = Status.INTERRUPTED if interrupted else Status.DONE
         store.finish_run(run_id, status, tally.model_dump())
         write_run_folder(store, run_id, job.out)
-        name = _run_name(job)
     return Finished(
         run_id=run_id,
-        name=name,
+        name=_run_name(job),
         tally=tally,
         interrupted=interrupted,
         resumed=len(job.items) - len(items),
@@ -205,8 +196,10 @@ def _enter(store: Store, job: Job) -> int:
     changed = differences(run.fingerprint, info.fingerprint)
     if changed:
         raise JobError(
-            f"{job.out}: cannot resume, its verdicts would not be alike: {'; '.join(changed)}"
+            f"{job.out}: cannot resume, its verdicts would not be alike: {'; '.join(changed)}; "
+            "start another run with another --out"
         )
+    _freeze_recipe(job, info)
     store.resume_run(run.id)
     return run.id
 
@@ -214,7 +207,8 @@ def _enter(store: Store, job: Job) -> int:
 def _freeze_recipe(job: Job, info: RunInfo) -> None:
     packages = "".join(f"#   {name} {version}\n" for name, version in info.versions.items())
     text = f"# The recipe of run {info.name}, every default written out; made with\n{packages}"
-    (job.out / "recipe.yaml").write_text(text + info.recipe, encoding="utf-8")
+    with whole_file(job.out / "recipe.yaml") as file:
+        file.write((text + info.recipe).encode())
 
 
 def fingerprint(job: Job) -> dict[str, str]:
@@ -253,6 +247,15 @@ def _hash(item: Item) -> str:
         return ""
 
 
-def _truths(items: list[Item]) -> Mapping[str, Truth]:
-    known = ((item.id, truth_of(item)) for item in items)
+def _truths(items: Sequence[Item]) -> Mapping[str, Truth]:
+    known = ((item.id, _truth(item)) for item in items)
     return {name: truth for name, truth in known if truth is not None}
+
+
+def _truth(item: Item) -> Truth | None:
+    try:
+        return truth_of(item)
+    except UnreadableImage as failure:
+        if failure.path != item.path:
+            raise
+        return None  # the image has its own row, which says what is wrong with it

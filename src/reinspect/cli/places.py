@@ -1,8 +1,23 @@
 """Where results go unless told otherwise."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
+
+
+class AskedFor(ValueError):  # noqa: N818 - it names what was asked for, not a fault of ours
+    """What was asked for can't be had; the message is one line: where, what, what to do."""
+
+
+@contextlib.contextmanager
+def plainly() -> Iterator[None]:
+    """What was asked for can't be had: one line for the user instead of a traceback."""
+    try:
+        yield
+    except (ValueError, OSError) as failure:
+        raise AskedFor(str(failure)) from failure
+
 
 RUNS = Path("runs")
 STORE = "reinspect.db"
@@ -17,6 +32,12 @@ def default_out(sources: Sequence[Path]) -> Path:
 def default_store(out: Path) -> str:
     """The store that a run's folder belongs to: `reinspect.db` beside it."""
     return str(out.parent / STORE)
+
+
+def runs_beside(out: Path) -> list[Path]:
+    """The folders of runs beside a run's folder, whose pictures are not to be inspected."""
+    beside = out.parent.glob("*/recipe.yaml")
+    return [file.parent for file in beside if (file.parent / "pictures").is_dir()]
 
 
 def store_of(run: str, store: str | None) -> str:

@@ -4,12 +4,15 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import default_out, default_store
+from reinspect.cli.places import default_out, default_store, plainly, runs_beside
+
+if TYPE_CHECKING:
+    from reinspect.cli.job import Job
 
 Recipe = Annotated[
     Path | None, typer.Option("--recipe", help="Recipe file. \\[default: the embedded one]")
@@ -72,7 +75,7 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
-    from reinspect.cli.job import Job, JobError, carry_out, items_of, plainly
+    from reinspect.cli.job import Job, JobError, carry_out, items_of
     from reinspect.cli.tables import summary, verdicts
     from reinspect.graph.recipe import Recipe as RecipeFile
     from reinspect.graph.recipe import load_recipe
@@ -86,7 +89,8 @@ def run(
     chosen = load_recipe(recipe) if recipe else RecipeFile()
     folder = out or default_out(paths)
     with plainly():
-        items = items_of(paths, exclude=[folder, *([references] if references else [])])
+        apart = [folder, *runs_beside(folder), *([references] if references else [])]
+        items = items_of(paths, exclude=apart)
         golden = golden_sets(items, chosen, given=references, beside=recipe)
     job = Job(
         items=items[:limit],
@@ -100,38 +104,53 @@ def run(
         workers=workers or default_workers(),
         cache=Settings().cache_dir,
     )
-    finished = carry_out(job, console, quiet=quiet)
+    again = _resume_line(job, references, recipe, limit)
+    try:
+        finished = carry_out(job, console, quiet=quiet)
+    except KeyboardInterrupt:
+        _interrupted(again if (folder / "recipe.yaml").exists() else None)
     if not quiet:
         with TraceStore.open(job.store, create=False) as opened:
             console.print(verdicts(i.row for i in opened.inspections(finished.run_id)))
     if finished.resumed == len(job.items):
-        console.print(f"All {len(job.items)} images were inspected before; nothing was left to do.")
+        say(console, f"All {len(job.items)} images were inspected before; nothing was left to do.")
     console.print(summary(finished.tally))
-    console.print(f"Report   {folder / 'report.html'}", soft_wrap=True)
-    console.print(f"Results  {folder / 'results.jsonl'}, {folder / 'results.csv'}", soft_wrap=True)
-    console.print(f"Pictures {folder / 'pictures'}", soft_wrap=True)
-    console.print(f"Traces   {job.store} (reinspect show {folder} IMAGE)", soft_wrap=True)
+    where = [] if job.store == default_store(folder) else ["--store", job.store]
+    story = shlex.join(["reinspect", "show", str(folder), *where])
+    say(console, f"Report   {folder / 'report.html'}")
+    say(console, f"Results  {folder / 'results.jsonl'}, {folder / 'results.csv'}")
+    say(console, f"Pictures {folder / 'pictures'}")
+    say(console, f"Traces   {job.store} ({story} IMAGE)")
     if finished.interrupted:
-        line = _resume_line(paths, folder, job.store, references, recipe, explore=explore)
-        print(f"Interrupted; to finish: {line}", file=sys.stderr)  # noqa: T201 - for people
-        raise typer.Exit(130)
+        _interrupted(again)
     if finished.tally.errors:
         raise typer.Exit(1)
 
 
+def say(console: Console, text: str) -> None:
+    """Print a line as it is: no mark-up, no wrapping, no colours."""
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def _interrupted(resume_line: str | None) -> NoReturn:
+    said = f"to finish: {resume_line}" if resume_line else "nothing was inspected yet"
+    print(f"Interrupted; {said}", file=sys.stderr)  # noqa: T201 - for people
+    raise typer.Exit(130)
+
+
 def _resume_line(
-    paths: list[Path],
-    folder: Path,
-    store: str,
-    references: Path | None,
-    recipe: Path | None,
-    *,
-    explore: bool,
+    job: "Job", references: Path | None, recipe: Path | None, limit: int | None
 ) -> str:
-    words = ["reinspect", "run", *map(str, paths), "--out", str(folder), "--store", store]
-    words += ["--references", str(references)] if references else []
-    words += ["--recipe", str(recipe)] if recipe else []
-    words += ["--explore"] if explore else []
+    options = {
+        "--out": job.out,
+        "--store": job.store,
+        "--references": references,
+        "--recipe": recipe,
+        "--limit": limit,
+    }
+    words = ["reinspect", "run", *map(str, job.sources)]
+    words += [str(w) for name, value in options.items() if value is not None for w in (name, value)]
+    words += ["--explore"] if job.explore else []
     return shlex.join([*words, "--resume"])
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from reinspect.cli.places import plainly
 from reinspect.cli.run import Recipe
 
 
@@ -21,7 +22,8 @@ def sample(
     """Make sample parts: an MVTec-style set with masks, drawn by the project's own generator."""
     from reinspect.samples import write_sample_set
 
-    write_sample_set(folder, seed=seed)
+    with plainly():
+        write_sample_set(folder, seed=seed)
     typer.echo(f"Sample parts in {folder}; inspect them with: reinspect run {folder}")
 
 
@@ -29,6 +31,8 @@ def graph(recipe: Recipe = None) -> None:
     """Print the graph of a recipe, as Mermaid text and as ASCII."""
     from reinspect.graph import build_graph, load_recipe
 
-    drawing = build_graph(load_recipe(recipe) if recipe else None).get_graph()
+    chosen = load_recipe(recipe) if recipe else None
+    with plainly():
+        drawing = build_graph(chosen).get_graph()
     typer.echo(drawing.draw_mermaid())
     typer.echo(drawing.draw_ascii())

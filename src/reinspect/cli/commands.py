@@ -1,0 +1,16 @@
+"""All commands. Each imports what it needs when it runs: `--help` stays instant."""
+
+import typer
+
+from reinspect.cli import bench, doctor, reading, run, samples
+
+app = typer.Typer(
+    name="reinspect",
+    help="Inspect parts, and look twice where the first verdict can't be relied on.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for module in (run, bench, reading, samples, doctor):
+    module.add_to(app)
