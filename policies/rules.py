@@ -1,9 +1,9 @@
 """The hand-set rules of reflection, for detectors without a fitted monitor.
 
-Pure functions of probabilities.  Their constants were chosen on four kinds of part (ball screws,
-cookies, toys, magnetic tiles) with the embedded detector: each kind was judged by constants that
-suited the other three, over four draws of 8 references each, and the constants that kept working
-were rounded.  Log-odds are natural; witnesses map a source to its P(anomalous).
+Pure functions of probabilities.  Their constants come from the embedded detector on four kinds of
+part (ball screws, cookies, toys, magnetic tiles) and four draws of 8 references each.  Weights were
+fitted with one kind left out; where such fits did not beat a round number, the round number stays.
+Log-odds are natural; witnesses map a source to its P(anomalous).
 """
 
 from __future__ import annotations
