@@ -36,8 +36,8 @@ textures, which can't be aligned, it is the only new evidence.
 _WEIGHTS = {"hi_res": 1.5}
 """How much a witness's log-odds count, 1 where not named, against 1 for the first look.
 
-For aligned references, weights fitted on two kinds of rigid part (0.8 to 1.5) were no better on
-the third than 1.  The hi-res weight rests on one kind of texture; 1 to 2 work alike there.
+For aligned references, weights fitted on two kinds of rigid part (0.4 to 1.8) were no better on
+the third than 1.  The hi-res weight rests on one kind of texture; 1 to 3 work alike there.
 """
 
 _LOUDEST = 1.5
@@ -65,7 +65,7 @@ def first_reliability(
 
     Args:
         probability: the first look's P(anomalous).
-        signals: the first look's measurements; none of them has helped on every kind of part.
+        signals: the first look's measurements, which this rule leaves to fitted estimators.
     """
     return _confidence(probability)
 

@@ -148,7 +148,7 @@ class Abreast:
 
         Textures can't: what differs then is chance, and flipped as many right labels as wrong.
         The bound lies between what pictures of one texture (magnetic tiles, 0.19 to 0.31 over
-        four draws) and of the least regular objects (cookies, 0.43 to 0.48) were seen to share.
+        three draws) and of the least regular objects (cookies, 0.43 to 0.48) were seen to share.
         """
         return self.structure >= _STRUCTURE
 
