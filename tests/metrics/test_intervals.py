@@ -61,3 +61,29 @@ def test_draws_without_a_figure_are_left_out():
 def test_refuses(arrays, options, message):
     with pytest.raises(ValueError, match=message):
         metrics.bootstrap(np.mean, *arrays, rng=np.random.default_rng(0), **options)
+
+
+@pytest.mark.parametrize(
+    ("k", "n", "low", "high"),
+    [
+        # Newcombe 1998, table I: 81 of 263, 15 of 148, 0 of 20, 1 of 29.
+        pytest.param(81, 263, 0.2553, 0.3662, id="81-of-263"),
+        pytest.param(15, 148, 0.0624, 0.1605, id="15-of-148"),
+        pytest.param(0, 20, 0.0, 0.1611, id="none"),
+        pytest.param(1, 29, 0.0061, 0.1718, id="one"),
+        pytest.param(20, 20, 1 - 0.1611, 1.0, id="all"),
+    ],
+)
+def test_wilson_is_the_published_interval(k: int, n: int, low: float, high: float) -> None:
+    assert metrics.wilson(k, n) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_wilson_has_nothing_to_say_without_parts() -> None:
+    assert metrics.wilson(0, 0) is None
+
+
+def test_wilson_refuses_what_is_no_share() -> None:
+    with pytest.raises(ValueError, match="k 3 is outside 0 … 2"):
+        metrics.wilson(3, 2)
+    with pytest.raises(ValueError, match="level 1 is outside"):
+        metrics.wilson(1, 2, level=1)

@@ -1,8 +1,9 @@
 """COCO: images, boxes in pixels, masks as run lengths, categories.
 
-Defects of the final verdict become annotations where it says anomalous; images without any are
-listed, too. COCO needs sizes in pixels, so the pictures' headers are read where they were when they
-were inspected; an image that isn't there any more is named in `info.left_out`.
+Defects of a reviewer's verdict, else of the final one, become annotations where it says anomalous;
+images without any are listed, too, and reviewed images name their reviewer. COCO needs sizes in
+pixels, so the pictures' headers are read where they were when they were inspected; an image that
+isn't there any more is named in `info.left_out`.
 """
 
 import json
@@ -13,33 +14,34 @@ from typing import IO, Any
 import cv2
 import numpy as np
 
+from reinspect.export.selection import Selection
 from reinspect.export.whole import whole_file
 from reinspect.images import UnreadableImage, decode_mask, encode_mask, size_of
-from reinspect.store import Inspected, Store
+from reinspect.store import Row
 from reinspect.store.rows import rounded
-from reinspect.vocabulary import Defect, Label, Rle
+from reinspect.vocabulary import Rle
 
 _UNNAMED = "defect"  # category where the detector names no type
 
 _Size = tuple[int, int]  # width, height
 
 
-def write_coco(store: Store, run_id: int, out: Path) -> None:
-    """Write the run as one COCO file; images and annotations are streamed, one after the other."""
-    run = store.run_of(run_id)
+def write_coco(chosen: Selection, out: Path) -> None:
+    """Write one COCO file; images and annotations are streamed, one after the other."""
+    run = chosen.run
     sizes: dict[int, _Size] = {}
     left_out: list[str] = []
     types: set[str] = set()
     with whole_file(out) as file:
         _put(file, '{"images": [')
-        _put_all(file, _images(store, run_id, sizes, left_out, types))
+        _put_all(file, _images(chosen, sizes, left_out, types))
         categories = {name: number for number, name in enumerate(sorted(types), start=1)}
         _put(file, '],\n"annotations": [')
-        _put_all(file, _annotations(store, run_id, sizes, categories))
+        _put_all(file, _annotations(chosen, sizes, categories))
         _put(file, '],\n"categories": ')
         _put(file, _json([{"id": key, "name": name} for name, key in categories.items()]))
         info = {
-            "description": f"{run.name}: final verdicts, not annotations by people",
+            "description": f"{run.name}: final verdicts; by people where an image is `reviewed`",
             "date_created": run.started.isoformat(),
             "left_out": left_out,
         }
@@ -47,16 +49,16 @@ def write_coco(store: Store, run_id: int, out: Path) -> None:
 
 
 def _images(
-    store: Store, run_id: int, sizes: dict[int, _Size], left_out: list[str], types: set[str]
+    chosen: Selection, sizes: dict[int, _Size], left_out: list[str], types: set[str]
 ) -> Iterator[dict[str, Any]]:
-    for found in store.inspections(run_id):
+    for found in chosen.inspections():
         row = found.row
         try:
             width, height = sizes[found.id] = size_of(found.path)
         except UnreadableImage:
             left_out.append(row.image)
             continue
-        types.update(defect.type or _UNNAMED for defect in _defects(found))
+        types.update(defect.type or _UNNAMED for defect in row.defects)
         yield {
             "id": found.id,
             "file_name": row.image,
@@ -64,18 +66,20 @@ def _images(
             "height": height,
             "verdict": row.verdict.label.value if row.verdict else None,
             "disposition": row.disposition.value,
+            "reviewed": row.review is not None,
+            **_review(row),
         }
 
 
 def _annotations(
-    store: Store, run_id: int, sizes: dict[int, _Size], categories: dict[str, int]
+    chosen: Selection, sizes: dict[int, _Size], categories: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
     number = 0
-    for found in store.inspections(run_id):
+    for found in chosen.inspections():
         if found.id not in sizes:
             continue
         width, height = sizes[found.id]
-        for defect in _defects(found):
+        for defect in found.row.defects:
             number += 1
             x1, y1, x2, y2 = (
                 rounded(corner * side)
@@ -95,9 +99,10 @@ def _annotations(
             }
 
 
-def _defects(found: Inspected) -> tuple[Defect, ...]:
-    verdict = found.row.verdict
-    return verdict.defects if verdict and verdict.label is Label.ANOMALOUS else ()
+def _review(row: Row) -> dict[str, Any]:
+    if row.review is None:
+        return {}
+    return {"reviewer": row.review.reviewer, "reviewed_verdict": row.review.label.value}
 
 
 def _fitted(mask: Rle, width: int, height: int) -> Rle:

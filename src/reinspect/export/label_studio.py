@@ -1,4 +1,4 @@
-"""Label Studio: one task an image, with the final verdict as its prediction.
+"""Label Studio: one task an image, with the final verdict as its prediction, the newest review as annotation.
 
 Fits a labelling configuration with these two controls; serve the inspected folder as local files:
 
@@ -14,21 +14,21 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from reinspect.export.selection import Selection
 from reinspect.export.whole import whole_file
-from reinspect.store import Inspected, Look, Run, Store
+from reinspect.store import Checked, Inspected, Look, Run
 from reinspect.store.rows import rounded
 from reinspect.vocabulary import Defect
 
 _UNNAMED = "defect"  # label where the detector names no type
 
 
-def write_label_studio(store: Store, run_id: int, out: Path) -> None:
-    """Write the run's images as a JSON array of tasks."""
-    run = store.run_of(run_id)
+def write_label_studio(chosen: Selection, out: Path) -> None:
+    """Write the images as a JSON array of tasks."""
     with whole_file(out) as file:
         file.write(b"[")
-        for number, found in enumerate(store.inspections(run.id)):
-            task = json.dumps(_task(run, found), ensure_ascii=False)
+        for number, found in enumerate(chosen.inspections()):
+            task = json.dumps(_task(chosen.run, found), ensure_ascii=False)
             file.write((",\n" if number else "\n").encode() + task.encode())
         file.write(b"\n]\n")
 
@@ -50,12 +50,21 @@ def _task(run: Run, found: Inspected) -> dict[str, Any]:
             "category": row.category,
             "disposition": row.disposition.value,
             "reason": row.reason,
+            "reviewed": row.review is not None,
         },
         "predictions": predictions,
+        "annotations": [_annotation(row.review)] if row.review else [],
     }
 
 
-def _result(verdict: Look) -> list[dict[str, Any]]:
+def _annotation(review: Checked) -> dict[str, Any]:
+    """A person's verdict. Label Studio knows people by number, so the name stands in `meta`."""
+    result = _result(review)
+    result[0]["meta"] = {"text": [f"{review.reviewer}: {review.why}"]}
+    return {"result": result, "created_at": review.at.isoformat(), "was_cancelled": False}
+
+
+def _result(verdict: Look | Checked) -> list[dict[str, Any]]:
     choice = {
         "id": "verdict",
         "from_name": "verdict",

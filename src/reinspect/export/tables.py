@@ -14,8 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from reinspect.export.selection import Selection
 from reinspect.export.whole import ExportError, whole_file
-from reinspect.store import Look, Row, Store
+from reinspect.store import Checked, Look, Row
 from reinspect.store.rows import flat
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -44,30 +45,36 @@ COLUMNS = (
     "revised",
     "seconds",
     "error",
+    "reviewed_label",
+    "reviewed_types",
+    "reviewed_defects",
+    "reviewer",
+    "reviewed_at",
+    "review_reason",
 )
 """Of the CSV, in order."""
 
 
-def write_jsonl(store: Store, run_id: int, out: Path) -> None:
+def write_jsonl(chosen: Selection, out: Path) -> None:
     """Write one JSON object an image and line."""
     with whole_file(out) as file:
-        for found in store.inspections(run_id):
+        for found in chosen.inspections():
             file.write(found.row.model_dump_json().encode() + b"\n")
 
 
-def write_csv(store: Store, run_id: int, out: Path) -> None:
+def write_csv(chosen: Selection, out: Path) -> None:
     """Write one flat line an image; defects as JSON in a cell, types joined by `; `."""
     with whole_file(out) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")
         # RFC 4180's line ends; with others, csv leaves a lone carriage return in a cell unquoted.
         lines = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
         lines.writeheader()
-        for found in store.inspections(run_id):
+        for found in chosen.inspections():
             lines.writerow({name: _harmless(cell) for name, cell in _cells(found.row).items()})
         text.detach()  # writes what it held back, and leaves closing to whole_file
 
 
-def write_parquet(store: Store, run_id: int, out: Path) -> None:
+def write_parquet(chosen: Selection, out: Path) -> None:
     """Write the rows as Parquet, nested as in the JSON lines.
 
     Raises:
@@ -80,13 +87,13 @@ def write_parquet(store: Store, run_id: int, out: Path) -> None:
         raise ExportError("Parquet needs pyarrow: pip install 'reinspect[parquet]'") from error
     schema = _schema(pa)
     with whole_file(out) as file, parquet.ParquetWriter(file, schema) as writer:
-        for rows in _groups(store, run_id):
+        for rows in _groups(chosen):
             writer.write_table(pa.Table.from_pylist(rows, schema=schema))
 
 
-def _groups(store: Store, run_id: int) -> Iterator[list[dict[str, Any]]]:
+def _groups(chosen: Selection) -> Iterator[list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
-    for found in store.inspections(run_id):
+    for found in chosen.inspections():
         rows.append(found.row.model_dump(mode="json"))
         if len(rows) == _ROW_GROUP:
             yield rows
@@ -113,7 +120,18 @@ def _schema(arrow: ModuleType) -> Any:
             "rationale": arrow.string(),
         }
     )
+    review = arrow.struct(
+        {
+            "label": arrow.string(),
+            "types": arrow.list_(arrow.string()),
+            "defects": arrow.list_(defect),
+            "reviewer": arrow.string(),
+            "at": arrow.string(),
+            "why": arrow.string(),
+        }
+    )
     special = {
+        "review": review,
         "verdict": look,
         "first": look,
         "confidence": arrow.float64(),
@@ -127,21 +145,39 @@ def _schema(arrow: ModuleType) -> Any:
 
 
 def _cells(row: Row) -> dict[str, Any]:
-    written = row.model_dump(mode="json", exclude={"verdict", "first"})
-    return {**written, **_look(row.verdict, ""), **_look(row.first, "first_")}
+    written = row.model_dump(mode="json", exclude={"verdict", "first", "review"})
+    return {**written, **_look(row.verdict, ""), **_look(row.first, "first_"), **_review(row)}
 
 
 def _look(look: Look | None, prefix: str) -> dict[str, Any]:
     if look is None:
         return {}
-    boxes = [flat(defect.model_copy(update={"mask": None})) for defect in look.defects]
     return {
         f"{prefix}label": look.label.value,
         f"{prefix}probability": look.model_dump(mode="json")["probability"],
         f"{prefix}types": "; ".join(look.types),
-        f"{prefix}defects": json.dumps(boxes, ensure_ascii=False),
+        f"{prefix}defects": _boxes(look),
         f"{prefix}rationale": look.rationale,
     }
+
+
+def _review(row: Row) -> dict[str, Any]:
+    review = row.review
+    if review is None:
+        return {}
+    return {
+        "reviewed_label": review.label.value,
+        "reviewed_types": "; ".join(review.types),
+        "reviewed_defects": _boxes(review),
+        "reviewer": review.reviewer,
+        "reviewed_at": review.at.isoformat(),
+        "review_reason": review.why,
+    }
+
+
+def _boxes(look: Look | Checked) -> str:
+    boxes = [flat(defect.model_copy(update={"mask": None})) for defect in look.defects]
+    return json.dumps(boxes, ensure_ascii=False)
 
 
 def _harmless(cell: Any) -> Any:

@@ -10,6 +10,7 @@ that two people get the same number. The conventions all of them share:
 - wrong shapes, NaN and values out of range raise a ValueError that shows the value.
 """
 
+from reinspect.metrics.agreement import cohen_kappa
 from reinspect.metrics.calibration import (
     Bin,
     accuracy_at_coverage,
@@ -28,7 +29,7 @@ from reinspect.metrics.detection import (
     overkill_rate,
     review_rate,
 )
-from reinspect.metrics.intervals import Interval, bootstrap
+from reinspect.metrics.intervals import Interval, bootstrap, wilson
 from reinspect.metrics.ledger import Directions, Ledger, Tally
 from reinspect.metrics.localisation import (
     Matches,
@@ -55,6 +56,7 @@ __all__ = [
     "auroc",
     "balanced_accuracy",
     "bootstrap",
+    "cohen_kappa",
     "confidence",
     "ece",
     "escape_rate",
@@ -73,4 +75,5 @@ __all__ = [
     "risk_coverage",
     "shift",
     "type_similarity",
+    "wilson",
 ]

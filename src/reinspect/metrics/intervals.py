@@ -1,6 +1,8 @@
 """How far a figure would move on other parts of the same kind."""
 
+import math
 from collections.abc import Callable
+from statistics import NormalDist
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -14,6 +16,26 @@ class Interval(NamedTuple):
 
     low: float
     high: float
+
+
+def wilson(k: int, n: int, *, level: float = 0.95) -> Interval | None:
+    """Score interval of a share, k of n (Wilson 1927); None without parts.
+
+    Unlike the bootstrap it says something where k is 0 or n.
+
+    Raises:
+        ValueError: `k` outside 0 … n, `level` outside (0, 1).
+    """
+    if not 0 <= k <= n:
+        raise ValueError(f"k {k!r} is outside 0 … {n!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"level {level!r} is outside (0, 1)")
+    if not n:
+        return None
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    centre = (k + z * z / 2) / (n + z * z)
+    reach = z * math.sqrt(k * (n - k) / n + z * z / 4) / (n + z * z)
+    return Interval(max(0.0, centre - reach), min(1.0, centre + reach))
 
 
 def bootstrap(

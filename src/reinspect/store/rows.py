@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Self
 
-from pydantic import Field, FiniteFloat, PlainSerializer, field_serializer
+from pydantic import AwareDatetime, Field, FiniteFloat, PlainSerializer, field_serializer
 
 from reinspect.vocabulary import (
     Defect,
@@ -50,7 +50,22 @@ class Look(Value):
     @property
     def types(self) -> tuple[str, ...]:
         """The distinct defect types that it names, sorted."""
-        return tuple(sorted({defect.type for defect in self.defects if defect.type}))
+        return flat_types(self.defects)
+
+    @field_serializer("defects", when_used="json")
+    def _flat(self, defects: tuple[Defect, ...]) -> list[dict[str, Any]]:
+        return [flat(defect) for defect in defects]
+
+
+class Checked(Value):
+    """What a person said of an image: the newest review of it."""
+
+    label: Label
+    types: tuple[str, ...] = ()
+    defects: tuple[Defect, ...] = ()
+    reviewer: str
+    at: AwareDatetime
+    why: str = ""
 
     @field_serializer("defects", when_used="json")
     def _flat(self, defects: tuple[Defect, ...]) -> list[dict[str, Any]]:
@@ -77,6 +92,13 @@ class Row(Value):
     revised: bool = Field(default=False, description="The label differs from the first look's.")
     seconds: Annotated[Seconds, _Rounded] = 0.0
     error: str | None = None
+    review: Checked | None = Field(default=None, description="None where nobody reviewed it.")
+
+    @property
+    def defects(self) -> tuple[Defect, ...]:
+        """The defects that count: the reviewer's, else the final verdict's; none of a good part."""
+        judged = self.review or self.verdict
+        return judged.defects if judged and judged.label is Label.ANOMALOUS else ()
 
     @classmethod
     def of(cls, trace: Trace) -> Self:
@@ -98,6 +120,11 @@ class Row(Value):
             seconds=trace.seconds,
             error=trace.error,
         )
+
+
+def flat_types(defects: tuple[Defect, ...]) -> tuple[str, ...]:
+    """The distinct types of defects, sorted."""
+    return tuple(sorted({defect.type for defect in defects if defect.type}))
 
 
 def flat(defect: Defect) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import Literal, Protocol, Self
 
 from natsort import natsorted
 from sqlalchemy import ColumnElement, Engine, case, delete, func, insert, update
@@ -14,7 +14,8 @@ from sqlmodel import Session, col, select
 
 from reinspect.store import tables
 from reinspect.store.database import StoreError, connect, masked, parse, told, writing
-from reinspect.store.rows import Look, Row
+from reinspect.store.desk import Desk
+from reinspect.store.readings import Inspected, inspected, reviews_of
 from reinspect.store.runs import Run, RunInfo, Status
 from reinspect.store.writer import Writer
 from reinspect.vocabulary import Box, Label, Outcome, Step, Trace, Value
@@ -45,14 +46,6 @@ class Truth(Value):
     boxes: tuple[Box, ...] = ()
     mask: str | None = None
     source: Source = "annotation"
-
-
-class Inspected(NamedTuple):
-    """An image's row, its key in the store, and where the picture was when it was inspected."""
-
-    id: int
-    row: Row
-    path: str
 
 
 class Tally(Value):
@@ -106,6 +99,11 @@ class Store:
     def name(self) -> str:
         """Where it is, without a password."""
         return masked(self._engine.url)
+
+    @property
+    def desk(self) -> Desk:
+        """The same store as people use it: pages, filters, reviews."""
+        return Desk(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -233,7 +231,11 @@ class Store:
             part = order[start : start + _CHUNK]
             with told(self._engine.url), Session(self._engine) as session:
                 query = select(table).where(col(table.id).in_(part))
-                found = {_key(entry.id): _inspected(entry) for entry in session.exec(query)}
+                reviewed = reviews_of(session, part)
+                found = {
+                    _key(entry.id): inspected(entry, reviewed.get(_key(entry.id)))
+                    for entry in session.exec(query)
+                }
             yield from (found[key] for key in part)
 
     def trace(self, run_id: int, image: str) -> Trace:
@@ -257,8 +259,8 @@ class Store:
 
     def traces(self, run_id: int) -> Iterator[Trace]:
         """All traces of the run in natural order, one in memory at a time."""
-        for inspected in self.inspections(run_id):
-            yield self.trace_of(inspected.id)
+        for found in self.inspections(run_id):
+            yield self.trace_of(found.id)
 
     def write_truth(
         self, run_id: int, known: Mapping[str, Known], source: Source = "annotation"
@@ -327,38 +329,6 @@ def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
 
 def _run(found: tables.Run) -> Run:
     return Run.model_validate(found.model_dump(include=set(Run.model_fields)))
-
-
-def _inspected(entry: tables.Inspection) -> Inspected:
-    row = Row(
-        image=entry.image,
-        sha256=entry.sha256 or None,
-        category=entry.category,
-        verdict=_look(entry.label, entry.probability, entry.defects, entry.rationale),
-        first=_look(
-            entry.first_label, entry.first_probability, entry.first_defects, entry.first_rationale
-        ),
-        confidence=entry.confidence,
-        reliability=entry.reliability,
-        divergence=entry.divergence,
-        disposition=Outcome(entry.disposition),
-        reason=entry.reason,
-        rounds=entry.rounds,
-        revised=entry.revised,
-        seconds=entry.seconds,
-        error=entry.error,
-    )
-    return Inspected(_key(entry.id), row, entry.sample.views[0].path)
-
-
-def _look(
-    label: str | None, probability: float | None, defects: object, rationale: object
-) -> Look | None:
-    if label is None:
-        return None
-    return Look.model_validate(
-        {"label": label, "probability": probability, "defects": defects, "rationale": rationale}
-    )
 
 
 def _step(step: tables.Step) -> Step:

@@ -54,6 +54,9 @@ class Inspection(Table, table=True):
         Index(None, "run_id", "reliability"),
         Index(None, "run_id", "disposition", "reliability"),
         Index(None, "run_id", "category"),
+        Index(None, "reliability"),
+        Index(None, "disposition", "reliability"),
+        Index(None, "types"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
@@ -141,6 +144,7 @@ class Review(Table, table=True):
     reviewer: str = Field(sa_type=columns.Words)
     before: Verdict | None = Field(sa_type=columns.Judgement)
     after: Verdict = Field(sa_type=columns.Judgement)
+    label: str = Field(description="Of `after`.")
     why: str = Field(sa_type=columns.Words)
 
 
@@ -157,3 +161,9 @@ class Caption(Table, table=True):
     source: str = Field(sa_type=columns.Words)
     state: str = Field(index=True, description="draft, accepted, edited or rejected.")
     reviewer: str | None = Field(sa_type=columns.Words)
+    origin: int | None = Field(
+        default=None,
+        foreign_key="captions.id",
+        index=True,
+        description="The draft that this is a person's decision on. Drafts are never changed.",
+    )

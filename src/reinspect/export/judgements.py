@@ -1,0 +1,26 @@
+"""Judgements: what a monitor is fitted on, with the truth where people or annotations know it."""
+
+from pathlib import Path
+
+from reinspect.export.selection import Selection
+from reinspect.export.whole import whole_file
+from reinspect.policies.judgements import Occasion, judgement_of, label_of
+
+
+def write_judgements(chosen: Selection, out: Path) -> None:
+    """Write a judgement a line; an image without a first look has none."""
+    explored = chosen.run.explored
+    truths = chosen.store.truth(chosen.run.id)
+    with whole_file(out) as file:
+        for found in chosen.inspections():
+            trace = chosen.store.trace_of(found.id)
+            if trace.first is None:
+                continue
+            truth = truths.get(found.row.image)
+            judgement = judgement_of(
+                trace.hypothetical if explored else trace,
+                truth=label_of(truth.label) if truth else None,
+                truth_source=truth.source if truth else None,
+                occasion=Occasion.EXPLORED if explored else Occasion.ASKED,
+            )
+            file.write(judgement.model_dump_json(exclude_defaults=True).encode() + b"\n")

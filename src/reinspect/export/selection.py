@@ -1,0 +1,27 @@
+"""What an export is of: a whole run, or what a filter leaves of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from reinspect.store import Filter, Inspected, Run, Store
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Inspections of one run: all in natural order, or a filter's in the order of inspection."""
+
+    store: Store
+    run: Run
+    wanted: Filter | None = None
+
+    @classmethod
+    def of(cls, store: Store, run_id: int, wanted: Filter | None = None) -> "Selection":
+        """Of a run; what the filter says about runs is overruled."""
+        only = None if wanted is None else wanted.model_copy(update={"runs": (run_id,)})
+        return cls(store, store.run_of(run_id), only)
+
+    def inspections(self) -> Iterator[Inspected]:
+        """The inspections, a few hundred in memory at a time; the same ones each time."""
+        if self.wanted is None:
+            return self.store.inspections(self.run.id)
+        return self.store.desk.inspections(self.wanted)

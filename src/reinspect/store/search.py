@@ -1,0 +1,192 @@
+"""Which inspections are meant: a filter and an order, as conditions of the database."""
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from pydantic import Field, FiniteFloat, model_validator
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, cast, exists, or_, type_coerce
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+
+from reinspect.store.tables import Evidence, Inspection, Review
+from reinspect.vocabulary import Outcome, Value
+
+_MODULUS = 2**31 - 1
+
+
+class Span(NamedTuple):
+    """From `low` to `high`, both included."""
+
+    low: FiniteFloat
+    high: FiniteFloat
+
+
+class Reviewed(StrEnum):
+    """How people stand to an inspection."""
+
+    NO = "no"
+    YES = "yes"
+    DISPUTED = "disputed"
+
+
+class Order(StrEnum):
+    """What inspections are sorted by; what has no such value comes last."""
+
+    RELIABILITY = "reliability"
+    DIVERGENCE = "divergence"
+    PROBABILITY = "probability"
+    SECONDS = "seconds"
+    IMAGE = "image"
+    AT = "at"
+
+
+class Filter(Value):
+    """Which inspections are meant; an empty field means all. Fields are joined by "and"."""
+
+    runs: tuple[int, ...] = Field(default=(), description="Ids of runs.")
+    categories: tuple[str, ...] = ()
+    dispositions: tuple[Outcome, ...] = ()
+    types: tuple[str, ...] = Field(default=(), description="Defect types; any of them.")
+    sources: tuple[str, ...] = Field(default=(), description="Who brought evidence; any of them.")
+    reliability: Span | None = None
+    divergence: Span | None = None
+    seconds: Span | None = None
+    revised: bool | None = None
+    errors: bool | None = None
+    reviewed: Reviewed | None = None
+    due: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="What waits for a person: not reviewed, and REVIEW or in the audit sample, "
+        "which has this share of PASS.",
+    )
+    text: str = Field(default="", description="In a rationale, a reason, an error or the name.")
+
+    @model_validator(mode="after")
+    def _spans_have_ends_in_order(self) -> "Filter":
+        for name in ("reliability", "divergence", "seconds"):
+            span = getattr(self, name)
+            if span is not None and span.low > span.high:
+                raise ValueError(f"{name} from {span.low!r} to {span.high!r} is empty")
+        return self
+
+
+def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    """The filter as conditions on `inspections`."""
+    return [*_chosen(wanted), *_ranged(wanted), *_stated(wanted)]
+
+
+def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """What is picked from lists."""
+    table = Inspection
+    for column, values in (
+        (col(table.run_id), wanted.runs),
+        (col(table.category), wanted.categories),
+        (col(table.disposition), [outcome.value for outcome in wanted.dispositions]),
+    ):
+        if values:
+            yield column.in_(values)
+    if wanted.types:
+        yield or_(*(_names(name) for name in wanted.types))
+    if wanted.sources:
+        brought = col(Evidence.source).in_(wanted.sources)
+        yield col(table.id).in_(select(Evidence.inspection_id).where(brought))
+
+
+def _ranged(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    table = Inspection
+    for number, span in (
+        (col(table.reliability), wanted.reliability),
+        (col(table.divergence), wanted.divergence),
+        (col(table.seconds), wanted.seconds),
+    ):
+        if span is not None:
+            yield number.between(span.low, span.high)
+
+
+def _stated(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """What is or is not the case."""
+    if wanted.revised is not None:
+        yield col(Inspection.revised).is_(wanted.revised)
+    if wanted.errors is not None:
+        failed = col(Inspection.error)
+        yield failed.is_not(None) if wanted.errors else failed.is_(None)
+    if wanted.reviewed is not None:
+        yield _reviewed(wanted.reviewed)
+    if wanted.due is not None:
+        yield _due(wanted.due)
+        yield _reviewed(Reviewed.NO)
+    if wanted.text.strip():
+        yield _mentions(wanted.text.strip())
+
+
+def ranking(order: Order, *, descending: bool) -> tuple[ColumnElement[Any], ...]:
+    """The order as columns to sort by; equal ones by id, so that pages don't overlap."""
+    value, key = col(getattr(Inspection, order.value)), col(Inspection.id)
+    if descending:
+        return value.desc().nulls_last(), key.desc()
+    return value.asc().nulls_last(), key.asc()
+
+
+def before(order: Order, value: Any, key: int, *, descending: bool) -> ColumnElement[bool]:
+    """Whether a row comes before the one that has this value and id."""
+    column, ids = col(getattr(Inspection, order.value)), col(Inspection.id)
+    earlier = ids > key if descending else ids < key
+    if value is None:
+        return or_(column.is_not(None), and_(column.is_(None), earlier))
+    beyond = column > value if descending else column < value
+    return or_(beyond, and_(column == value, earlier))
+
+
+def audited(share: float) -> ColumnElement[bool]:
+    """Whether an inspection is in the audit sample of this share of all: the same for everyone.
+
+    A number in [0, 1) is drawn from the id by a quadratic congruence, which has no period that a
+    production line could share. A larger share contains every smaller one.
+    """
+    key = cast(col(Inspection.id), BigInteger)
+    drawn = ((key * key % _MODULUS) * 1103515245 + key * 12345) % _MODULUS
+    return drawn < int(share * _MODULUS)
+
+
+def _due(share: float) -> ColumnElement[bool]:
+    outcome = col(Inspection.disposition)
+    return or_(outcome == Outcome.REVIEW.value, and_(outcome == Outcome.PASS.value, audited(share)))
+
+
+def _reviewed(state: Reviewed) -> ColumnElement[bool]:
+    mine, theirs = aliased(Review), aliased(Review)
+    of_this = col(mine.inspection_id) == col(Inspection.id)
+    if state is not Reviewed.DISPUTED:
+        some = exists().where(of_this)
+        return some if state is Reviewed.YES else ~some
+    other = and_(
+        col(theirs.inspection_id) == col(mine.inspection_id),
+        col(theirs.reviewer) != col(mine.reviewer),
+        col(theirs.label) != col(mine.label),
+        *(_newest(mine), _newest(theirs)),
+    )
+    return exists().where(of_this, other)
+
+
+def _newest(review: Any) -> ColumnElement[bool]:
+    later = aliased(Review)
+    return ~exists().where(
+        col(later.inspection_id) == col(review.inspection_id),
+        col(later.reviewer) == col(review.reviewer),
+        col(later.id) > col(review.id),
+    )
+
+
+def _names(name: str) -> ColumnElement[bool]:
+    quoted = json.dumps(name, ensure_ascii=False)
+    return type_coerce(col(Inspection.types), Text).contains(quoted, autoescape=True)
+
+
+def _mentions(text: str) -> ColumnElement[bool]:
+    table = Inspection
+    columns = (table.image, table.rationale, table.first_rationale, table.reason, table.error)
+    return or_(*(col(column).icontains(text, autoescape=True) for column in columns))

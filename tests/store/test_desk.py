@@ -1,0 +1,247 @@
+import itertools
+import threading
+from datetime import UTC
+from pathlib import Path
+
+import pytest
+
+from made_traces import corrected, judged, unreadable
+from reinspect.store import (
+    Filter,
+    NewCaption,
+    Order,
+    Reviewed,
+    RunInfo,
+    Span,
+    Store,
+    StoreError,
+)
+from reinspect.store.search import audited
+from reinspect.vocabulary import Box, Defect, Outcome, Trace, Verdict
+
+BENT = Verdict.of(1.0, defects=(Defect(box=Box(0.1, 0.1, 0.4, 0.3), score=1, type="bent"),))
+GOOD = Verdict.of(0.0)
+
+
+def _write(store: Store, run: int, *traces: Trace) -> None:
+    with store.writer(run) as writer:
+        for trace in traces:
+            writer.write(trace)
+
+
+@pytest.fixture
+def five(store: Store, run: int) -> int:
+    """Reliabilities: corrected 0.9, failed 0.8, doubtful 0.6, passed 0.95, unreadable none."""
+    _write(
+        store,
+        run,
+        corrected("corrected.png"),
+        judged("failed.png", 0.8, Outcome.FAIL),
+        judged('doubt <b>"100%_sure"</b>.png', 0.6, Outcome.REVIEW),
+        judged("passed.png", 0.05, Outcome.PASS),
+        unreadable("broken.png"),
+    )
+    return run
+
+
+def _names(store: Store, wanted: Filter, **how: object) -> list[str]:
+    return [found.row.image for found in store.desk.page(wanted, **how).items]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        pytest.param({}, ["doubt", "failed", "corrected", "passed", "broken"], id="least-reliable"),
+        pytest.param({"dispositions": ("PASS",)}, ["corrected", "passed"], id="disposition"),
+        pytest.param({"categories": ("nut",)}, [], id="no-such-category"),
+        pytest.param({"reliability": Span(0.6, 0.8)}, ["doubt", "failed"], id="reliability"),
+        pytest.param({"divergence": Span(-1, -0.05)}, ["corrected"], id="divergence"),
+        pytest.param({"seconds": Span(0.4, 9)}, ["doubt", "failed", "passed"], id="seconds"),
+        pytest.param({"revised": True}, ["corrected"], id="revised"),
+        pytest.param({"errors": True}, ["broken"], id="errors"),
+        pytest.param({"sources": ("anomaly map",)}, ["corrected"], id="evidence"),
+        pytest.param({"text": "LINE IS ON"}, ["corrected"], id="rationale"),
+        pytest.param({"text": '"100%_s'}, ["doubt"], id="wildcards-are-text"),
+        pytest.param({"text": "100%%"}, [], id="wildcards-are-no-wildcards"),
+        pytest.param({"due": 0.0}, ["doubt", "broken"], id="due"),
+        pytest.param({"due": 1.0}, ["doubt", "corrected", "passed", "broken"], id="due-all-pass"),
+        pytest.param({"reviewed": "yes"}, [], id="nobody-reviewed"),
+    ],
+)
+def test_a_filter_finds(store: Store, five: int, wanted: dict, names: list[str]) -> None:
+    found = _names(store, Filter(runs=(five,), **wanted))
+    assert [name.split(".")[0].split(" ")[0] for name in found] == names
+    assert store.desk.count(Filter(**wanted)) == len(names)
+
+
+def test_types_are_found_whole(store: Store, run: int) -> None:
+    bent = judged("a.png", 0.9, Outcome.FAIL)
+    for name, kind in (("a.png", "bent"), ("b.png", "bent pin"), ("c.png", 'say "ü"')):
+        verdict = Verdict.of(0.9, defects=(Defect(box=Box(0, 0, 1, 1), type=kind),))
+        detect = bent.steps[0].model_copy(update={"products": (verdict,)})
+        sample = judged(name, 0.9, Outcome.FAIL).sample
+        steps = (detect, *bent.steps[1:])
+        _write(store, run, Trace(sample=sample, steps=steps))
+    assert _names(store, Filter(types=("bent",))) == ["a.png"]
+    assert _names(store, Filter(types=('say "ü"',))) == ["c.png"]
+    choices = store.desk.choices()
+    assert choices.types == ("bent", "bent pin", 'say "ü"')
+    assert choices.categories == ("bolt",)
+
+
+def test_pages_follow_each_other(store: Store, five: int) -> None:
+    every = _names(store, Filter())
+    pages = [store.desk.page(Filter(), offset=offset, limit=2) for offset in (0, 2, 4, 6)]
+    assert [found.row.image for page in pages for found in page.items] == every
+    assert [page.total for page in pages] == [5, 5, 5, 5]
+
+
+@pytest.mark.parametrize("order", list(Order))
+@pytest.mark.parametrize("descending", [False, True])
+def test_each_has_its_place(store: Store, five: int, order: Order, descending: bool) -> None:
+    found = store.desk.page(Filter(), order=order, descending=descending).items
+    places = [
+        store.desk.place(Filter(), one.id, order=order, descending=descending) for one in found
+    ]
+    assert places == [0, 1, 2, 3, 4]
+
+
+def test_an_empty_span_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"reliability from 0.9 to 0.1 is empty"):
+        Filter(reliability=Span(0.9, 0.1))
+
+
+def test_all_of_a_filter_are_read_in_parts(store: Store, five: int) -> None:
+    found = [one.row.image for one in store.desk.inspections(Filter(runs=(five,)))]
+    assert found[0] == "corrected.png"
+    assert len(found) == 5
+
+
+def test_a_review_is_added_and_counts(store: Store, five: int) -> None:
+    desk = store.desk
+    (doubt, *_) = desk.page(Filter(due=0.0)).items
+    first = desk.review(doubt.id, BENT, reviewer=" Ann ", why="the pin is bent")
+    assert (first.reviewer, first.at.tzinfo) == ("Ann", UTC)
+    assert first.before is not None
+    assert first.before.probability == 0.6
+    assert [one.row.image for one in desk.page(Filter(due=0.0)).items] == ["broken.png"]
+    second = desk.review(doubt.id, GOOD, reviewer="Bob", why="it is the light")
+    assert second.before == BENT
+    assert [review.why for review in desk.reviews(doubt.id)] == [
+        "the pin is bent",
+        "it is the light",
+    ]
+    row = desk.one(doubt.id).row
+    assert row.review is not None
+    assert (row.review.label.value, row.review.reviewer, row.defects) == ("normal", "Bob", ())
+    assert row.verdict is not None
+    assert row.verdict.label.value == "anomalous"
+    truth = store.truth(five)[row.image]
+    assert (truth.label.value, truth.source) == ("normal", "review")
+
+
+def test_two_who_disagree_are_seen(store: Store, five: int) -> None:
+    desk = store.desk
+    one, two = (found.id for found in desk.page(Filter(), limit=2).items)
+    for key, name, verdict in (
+        (one, "Ann", BENT),
+        (one, "Bob", GOOD),
+        (two, "Ann", BENT),
+        (two, "Bob", GOOD),
+        (two, "Bob", BENT),  # changed his mind
+    ):
+        desk.review(key, verdict, reviewer=name)
+    assert [found.id for found in desk.page(Filter(reviewed=Reviewed.DISPUTED)).items] == [one]
+    assert [tuple(opinion) for opinion in desk.opinions()] == sorted(
+        [
+            (one, "Ann", "anomalous"),
+            (one, "Bob", "normal"),
+            (two, "Ann", "anomalous"),
+            (two, "Bob", "anomalous"),
+        ]
+    )
+    assert desk.opinions([five + 1]) == ()
+
+
+def test_two_at_once_lose_nothing(store: Store, five: int, tmp_path: Path) -> None:
+    (found, *_) = store.desk.page(Filter(due=0.0)).items
+
+    def say(name: str) -> None:
+        with Store.open(tmp_path / "reinspect.db", create=False) as mine:
+            for _ in range(10):
+                mine.desk.review(found.id, BENT, reviewer=name)
+
+    both = [threading.Thread(target=say, args=(name,)) for name in ("Ann", "Bob")]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    reviews = store.desk.reviews(found.id)
+    assert len(reviews) == 20
+    assert all(later.before == earlier.after for earlier, later in itertools.pairwise(reviews))
+
+
+def test_a_review_counts_in_every_run_that_has_the_picture(store: Store, five: int) -> None:
+    tuesday = store.begin_run(RunInfo(name="tuesday"))
+    _write(store, tuesday, judged("moved.png", 0.2, Outcome.PASS, content="failed.png"))
+    (found,) = store.desk.page(Filter(dispositions=(Outcome.FAIL,))).items
+    assert [one.row.image for one in store.desk.elsewhere(found)] == ["moved.png"]
+    store.desk.review(found.id, GOOD, reviewer="Ann")
+    assert store.truth(tuesday)["moved.png"].label.value == "normal"
+
+
+def test_a_review_needs_a_name_and_an_inspection(store: Store, five: int) -> None:
+    with pytest.raises(ValueError, match="reviewer ' ' is no name"):
+        store.desk.review(1, GOOD, reviewer=" ")
+    with pytest.raises(StoreError, match="has no inspection of id 999"):
+        store.desk.review(999, GOOD, reviewer="Ann")
+    with pytest.raises(StoreError, match="has no inspection of id 999"):
+        store.desk.one(999)
+
+
+def test_the_audit_sample_is_even_and_grows(store: Store) -> None:
+    engine = store._engine
+    sql = "WITH RECURSIVE n(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM n WHERE id < 50000) "
+    with engine.connect() as connection:
+
+        def drawn(share: float) -> set[int]:
+            text = str(audited(share).compile(engine, compile_kwargs={"literal_binds": True}))
+            query = f"{sql} SELECT id FROM n AS inspections WHERE {text}"
+            return set(connection.exec_driver_sql(query).scalars())
+
+        few, many = drawn(0.05), drawn(0.2)
+    assert few < many
+    assert len(few) == pytest.approx(2500, rel=0.1)
+    for period in (2, 7, 10, 24, 60):
+        shares = [sum(key % period == rest for key in many) for rest in range(period)]
+        mean = len(many) / period
+        assert max(abs(count - mean) for count in shares) < 4 * mean**0.5, period
+
+
+def test_a_decision_on_a_caption_leaves_the_draft(store: Store, five: int) -> None:
+    desk = store.desk
+    desk.add_captions(
+        NewCaption(inspection_id=1, mode="thinking", text=text, source="template v1")
+        for text in ("one", "two", "three")
+    )
+    drafts, total = desk.captions("draft", limit=2)
+    assert ([draft.text for draft in drafts], total) == (["one", "two"], 3)
+    edited = desk.decide(drafts[0].id, "edited", reviewer="Ann", text="better")
+    assert (edited.text, edited.source, edited.origin) == ("better", "template v1", drafts[0].id)
+    desk.decide(drafts[1].id, "accepted", reviewer="Ann")
+    desk.decide(drafts[1].id, "rejected", reviewer="Bob")
+    assert [caption.text for caption in desk.captions("draft", limit=9)[0]] == ["three"]
+    assert [caption.text for caption in desk.captions("edited", limit=9)[0]] == ["better"]
+    assert desk.captions("accepted") == ((), 0)
+    assert [caption.reviewer for caption in desk.captions("rejected", limit=9)[0]] == ["Bob"]
+
+
+def test_a_caption_is_decided_on_by_someone_with_a_text(store: Store, five: int) -> None:
+    desk = store.desk
+    desk.add_captions([NewCaption(inspection_id=1, mode="thinking", text="one", source="t")])
+    with pytest.raises(ValueError, match="needs a text"):
+        desk.decide(1, "edited", reviewer="Ann", text=" ")
+    with pytest.raises(ValueError, match="is no name"):
+        desk.decide(1, "accepted", reviewer="")
+    with pytest.raises(StoreError, match="no draft"):
+        desk.decide(7, "accepted", reviewer="Ann")
