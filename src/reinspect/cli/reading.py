@@ -46,8 +46,10 @@ def show(
         if image is not None:
             story(console, opened.trace(found.id, image))
             return
-        console.print(verdicts(inspected.row for inspected in opened.inspections(found.id)))
-        console.print(summary(opened.tally(found.id)))
+        tally = opened.tally(found.id)
+        rows = (inspected.row for inspected in opened.inspections(found.id))
+        console.print(verdicts(rows, tally.images, width=console.width))
+        console.print(summary(tally))
 
 
 def runs(store: StoreUrl = None) -> None:

@@ -13,6 +13,7 @@ from reinspect.cli.places import default_out, default_store, plainly, runs_besid
 
 if TYPE_CHECKING:
     from reinspect.cli.job import Job
+    from reinspect.store import Store as TraceStore
 
 Recipe = Annotated[
     Path | None, typer.Option("--recipe", help="Recipe file. \\[default: the embedded one]")
@@ -76,7 +77,6 @@ def run(
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
     from reinspect.cli.job import Job, JobError, carry_out, items_of
-    from reinspect.cli.tables import summary, verdicts
     from reinspect.graph.recipe import Recipe as RecipeFile
     from reinspect.graph.recipe import load_recipe
     from reinspect.graph.references import golden_sets
@@ -111,10 +111,9 @@ def run(
         _interrupted(again if (folder / "recipe.yaml").exists() else None)
     if not quiet:
         with TraceStore.open(job.store, create=False) as opened:
-            console.print(verdicts(i.row for i in opened.inspections(finished.run_id)))
+            _show(console, opened, finished.run_id)
     if finished.resumed == len(job.items):
         say(console, f"All {len(job.items)} images were inspected before; nothing was left to do.")
-    console.print(summary(finished.tally))
     where = [] if job.store == default_store(folder) else ["--store", job.store]
     story = shlex.join(["reinspect", "show", str(folder), *where])
     say(console, f"Report   {folder / 'report.html'}")
@@ -125,6 +124,19 @@ def run(
         _interrupted(again)
     if finished.tally.errors:
         raise typer.Exit(1)
+
+
+def _show(console: Console, store: "TraceStore", run_id: int) -> None:
+    from reinspect.cli.tables import against_truth, summary, verdicts
+
+    tally = store.tally(run_id)
+    rows = (found.row for found in store.inspections(run_id))
+    console.print(verdicts(rows, tally.images, width=console.width))
+    console.print(summary(tally))
+    truth = store.truth(run_id)
+    if truth:
+        again = (found.row for found in store.inspections(run_id))
+        console.print(against_truth(again, truth))
 
 
 def say(console: Console, text: str) -> None:

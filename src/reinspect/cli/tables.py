@@ -1,9 +1,8 @@
 """What the commands print: rows, sums, and one image's story."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 
-from rich import box
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -11,7 +10,7 @@ from rich.text import Text
 
 from reinspect.cli.progress import COLOURS
 from reinspect.images import one_line
-from reinspect.store import Look, Row, Tally
+from reinspect.store import Look, Row, Tally, Truth
 from reinspect.vocabulary import (
     Assessment,
     Call,
@@ -33,8 +32,8 @@ ROOMY = 120
 """Columns of a terminal that are enough to say why, too."""
 
 
-def verdicts(rows: Iterable[Row], *, width: int = 80) -> Table:
-    """The verdicts of a run, an image a row; why, where there is room for it."""
+def verdicts(rows: Iterable[Row], total: int, *, width: int = 80) -> Table:
+    """The first of a run's `total` verdicts, an image a row; why, where there is room for it."""
     table = Table(box=box.SIMPLE, pad_edge=False)
     table.add_column("image", overflow="fold")
     for name in ("first", "final", "rel.", "disposition"):
@@ -42,8 +41,7 @@ def verdicts(rows: Iterable[Row], *, width: int = 80) -> Table:
     roomy = width >= ROOMY
     if roomy:
         table.add_column("why")
-    every = iter(rows)
-    for row in islice(every, SHOWN):
+    for row in islice(rows, SHOWN):
         cells = [
             Text(one_line(row.image)),
             _look(row.first),
@@ -52,9 +50,8 @@ def verdicts(rows: Iterable[Row], *, width: int = 80) -> Table:
             Text(row.disposition.value, style=COLOURS[row.disposition]),
         ]
         table.add_row(*cells, *([Text(row.error or row.reason)] if roomy else []))
-    rest = sum(1 for _ in every)
-    if rest:
-        table.caption = f"… and {rest} more: see report.html or results.csv"
+    if total > SHOWN:
+        table.caption = f"… and {total - SHOWN} more: see report.html or results.csv"
     return table
 
 
@@ -72,6 +69,21 @@ def summary(tally: Tally) -> Text:
     if tally.errors:
         line.append(f", {tally.errors} failed", style="bold")
     return line
+
+
+def against_truth(rows: Iterable[Row], truth: Mapping[str, Truth]) -> Text:
+    """How right the first and the final verdicts were, in one line."""
+    known = [
+        (row.first.label, row.verdict.label, truth[row.image].label)
+        for row in rows
+        if row.first and row.verdict and row.image in truth
+    ]
+    first, final = (sum(look[i] is look[2] for look in known) for i in (0, 1))
+    fixed = sum(before is not true and after is true for before, after, true in known)
+    return Text(
+        f"Right, of {len(known)} whose truth is known: {first} at the first look, {final} in the "
+        f"end; second looks fixed {fixed} and broke {first + fixed - final}"
+    )
 
 
 def story(console: Console, trace: Trace) -> None:
