@@ -31,7 +31,7 @@ def said(*command: str) -> str:
 
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The files of a wheel made from an sdist, as an index would, of a copy that leaves the checkout clean."""
+    """The files of a wheel made from an sdist; of a copy, so that the checkout stays clean."""
     folder = tmp_path_factory.mktemp("packaging")
     source = folder / "source"
     shutil.copytree(REPOSITORY, source, symlinks=True, ignore=UNSHIPPED)
@@ -50,7 +50,7 @@ def test_every_folder_is_linked_into_the_package() -> None:
 
 def test_the_wheel_holds_every_source_file(packed: set[str]) -> None:
     package = REPOSITORY / "src" / "reinspect"
-    roots = [package, *(package / name for name in FOLDERS)]  # older Pythons follow no links
+    roots = [package, *(package / name for name in FOLDERS)]  # rglob follows no links
     sources = {
         file.relative_to(package.parent).as_posix()
         for root in roots
