@@ -64,11 +64,12 @@ def bench(
     from reinspect.settings import Settings
     from reinspect.training.bench import table
 
+    first = _count(references)
     folder = out or default_out([root])
     chosen = load_recipe(recipe) if recipe else RecipeFile()
     with plainly():
         items = items_of([root], only=category, categorised=True)
-        golden = golden_sets(items, chosen, beside=recipe, first=_count(references))
+        golden = golden_sets(items, chosen, beside=recipe, first=first)
     job = Job(
         items=items,
         sources=(root,),

@@ -1,0 +1,380 @@
+"""What can be wrong with pictures, references, stores and disks: a clear line, and on it goes."""
+
+import json
+import os
+import shutil
+import sqlite3
+import struct
+import subprocess
+import tempfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from command_line import Answer, invoke, judged, put_greys, put_recipe, rows, said
+from conftest import unavailable
+from reinspect.images import read_image
+
+# Pictures
+
+
+def png_header(width: int, height: int) -> bytes:
+    """A PNG of a few bytes that claims to be of this size."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    pixels = zlib.compress(b"\0" * 1000)
+    return (
+        b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+    )
+
+
+def turned(image: Image.Image, path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    image.rotate(90, expand=True).save(path, exif=exif, quality=95)
+
+
+def deep(image: Image.Image, path: Path) -> None:
+    cv2.imwrite(str(path), np.asarray(image.convert("L")).astype(np.uint16) * 257)
+
+
+SOUND: dict[str, Callable[[Image.Image, Path], object]] = {
+    "plain.png": lambda image, path: image.save(path),
+    "one pixel.png": lambda image, path: image.resize((1, 1)).save(path),
+    "line.png": lambda image, path: image.resize((400, 1)).save(path),
+    "deep.png": deep,
+    "palette.png": lambda image, path: image.convert("P").save(path),
+    "grey.png": lambda image, path: image.convert("L").save(path),
+    "clear.png": lambda image, path: image.convert("RGBA").save(path),
+    "print.jpg": lambda image, path: image.convert("CMYK").save(path, quality=95),
+    "turned.jpg": turned,
+    "ünïcödé 部品 'quoted'.png": lambda image, path: image.save(path),
+    "two\nlines.png": lambda image, path: image.save(path),
+    "=cmd|' '!A1.png": lambda image, path: image.save(path),
+    "[red]mark-up[bold].png": lambda image, path: image.save(path),
+    f"{'long' * 50}.png": lambda image, path: image.save(path),
+}
+"""Name → how to write a picture that can be inspected."""
+
+BROKEN: dict[str, tuple[Callable[[Path, Path], object], str]] = {
+    "empty.png": (lambda sound, path: path.write_bytes(b""), "the file is empty"),
+    "truncated.jpg": (
+        lambda sound, path: path.write_bytes(sound.read_bytes()[:2000]),
+        "truncated or damaged",
+    ),
+    "text.png": (lambda sound, path: path.write_text("hello"), "not an image"),
+    "bomb.png": (
+        lambda sound, path: path.write_bytes(png_header(20_000, 20_000)),
+        "over the limit of 100 megapixels",
+    ),
+    "broken link.png": (lambda sound, path: path.symlink_to("nowhere.png"), "broken link"),
+    "loop.png": (lambda sound, path: path.symlink_to(path), "loop"),
+    "pipe.png": (lambda sound, path: os.mkfifo(path), "is not a regular file"),
+    os.fsdecode(b"byte\xff.png"): (
+        lambda sound, path: shutil.copy(sound, path),
+        "its name is not valid UTF-8",
+    ),
+}
+"""Name → how to write a file that can't be inspected, and what is said of it."""
+
+
+class Mixed:
+    """A run over all of these at once."""
+
+    def __init__(self, folder: Path, answer: Answer) -> None:
+        self.folder, self.answer = folder, answer
+        self.rows: dict[str, dict[str, Any]] = {row["image"]: row for row in rows(folder)}
+
+
+@pytest.fixture(scope="module")
+def mixed(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Mixed:
+    folder = tmp_path_factory.mktemp("mixed") / "parts"
+    folder.mkdir()
+    part = sample_parts / "fabric" / "test" / "good" / "000.jpg"
+    with Image.open(part) as image:
+        for name, put in SOUND.items():
+            put(image.convert("RGB"), folder / name)
+    for name, (put_broken, _) in BROKEN.items():
+        put_broken(part, folder / name)
+    (folder / "round").symlink_to(folder, target_is_directory=True)
+    out = folder.parent / "out"
+    known = sample_parts / "fabric" / "train" / "good"
+    return Mixed(out, invoke("run", folder, "--references", known, "--out", out))
+
+
+def test_a_batch_with_bad_files_is_done_with_failed_items(mixed: Mixed) -> None:
+    assert mixed.answer.code == 1
+    assert f"{len(BROKEN)} failed" in mixed.answer.out
+    assert len(mixed.rows) == len(SOUND) + len(BROKEN)
+
+
+@pytest.mark.parametrize("name", SOUND, ids=[ascii(name)[1:20] for name in SOUND])
+def test_odd_pictures_get_a_verdict(mixed: Mixed, name: str) -> None:
+    row = mixed.rows[name]
+    assert row["error"] is None
+    assert row["verdict"] is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [pytest.param(name, words, id=ascii(name)[1:-1]) for name, (_, words) in BROKEN.items()],
+)
+def test_bad_files_get_an_error_and_review(mixed: Mixed, name: str, words: str) -> None:
+    row = mixed.rows[os.fsencode(name).decode("utf-8", "backslashreplace")]
+    assert words in row["error"]
+    assert len(row["error"].splitlines()) == 1
+    assert (row["verdict"], row["disposition"]) == (None, "REVIEW")
+
+
+@pytest.mark.parametrize("kind", ["jsonl", "csv", "coco", "label-studio"])
+def test_a_batch_with_bad_files_can_be_exported(mixed: Mixed, tmp_path: Path, kind: str) -> None:
+    out = tmp_path / "exported"
+    assert invoke("export", mixed.folder, "--format", kind, "--out", out).code == 0
+    assert out.stat().st_size > 0
+
+
+@pytest.mark.parametrize("name", ["two\nlines.png", "empty.png", "byte\\xff.png"])
+def test_the_story_of_an_odd_file_can_be_shown(mixed: Mixed, name: str) -> None:
+    answer = invoke("show", mixed.folder, name)
+    assert answer.code == 0
+    assert "settle" in answer.out
+
+
+def test_a_member_that_fails_gives_rows_with_its_error(greys: Path, tmp_path: Path) -> None:
+    recipe = put_recipe(
+        tmp_path / "failing.yaml", "reinspect.testing:Failing", error="out of\nfilm"
+    )
+    answer = invoke("run", greys, "--recipe", recipe, "--out", tmp_path / "out")
+    assert answer.code == 1
+    assert {row["error"] for row in rows(tmp_path / "out")} == {"detect: RuntimeError: out of film"}
+
+
+def test_a_picture_with_annotations_that_can_not_be_read_costs_its_own_row(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(sample_parts / "fabric", tmp_path / "fabric")
+    spoilt = next(path for path in sorted(root.glob("test/*/*")) if path.parent.name != "good")
+    marked = spoilt.relative_to(root).as_posix()
+    (root / "boxes.json").write_text(json.dumps({marked: [{"box": [1, 1, 5, 5]}]}))
+    spoilt.write_bytes(b"")
+    recipe = put_recipe(tmp_path / "quick.yaml")
+    out = tmp_path / "out"
+    assert invoke("run", root, "--recipe", recipe, "--out", out).code == 1
+    assert [row["image"] for row in rows(out) if row["error"]] == [marked]
+
+
+def test_a_mask_that_can_not_be_read_is_refused_before_anything_is_written(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(sample_parts / "fabric", tmp_path / "fabric")
+    mask = next(root.glob("ground_truth/*/*"))
+    mask.write_bytes(b"")
+    line = said(invoke("run", root, "--out", tmp_path / "out"))
+    assert mask.name in line
+    assert not (tmp_path / "out").exists()
+
+
+# References
+
+
+def alone(folder: Path, known: Path) -> None:
+    shutil.copy(known / "000.jpg", folder)
+
+
+def alike(folder: Path, known: Path) -> None:
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        shutil.copy(known / "000.jpg", folder / name)
+
+
+def of_other_sizes(folder: Path, known: Path) -> None:
+    for number, file in enumerate(sorted(known.iterdir())):
+        size = (90 + 70 * number, 200 - 40 * number)
+        cv2.imwrite(str(folder / f"{number}.png"), cv2.resize(read_image(file), size))
+
+
+def tiny(folder: Path, known: Path) -> None:
+    put_greys(folder, 3)
+
+
+def of_one_pixel(folder: Path, known: Path) -> None:
+    for grey in range(2):
+        cv2.imwrite(str(folder / f"{grey}.png"), np.full((1, 1, 3), 90 + grey))
+
+
+def blank(folder: Path, known: Path) -> None:
+    for grey in range(3):
+        cv2.imwrite(str(folder / f"{grey}.png"), np.full((100, 120, 3), 90 + grey))
+
+
+@pytest.mark.parametrize("put", [alone, alike, of_other_sizes, tiny, of_one_pixel, blank])
+def test_odd_references_give_verdicts(
+    sample_parts: Path, tmp_path: Path, put: Callable[[Path, Path], None]
+) -> None:
+    (tmp_path / "known").mkdir()
+    put(tmp_path / "known", sample_parts / "fabric" / "train" / "good")
+    parts = sample_parts / "fabric" / "test" / "good"
+    out = tmp_path / "out"
+    answer = invoke("run", parts, "--references", tmp_path / "known", "--out", out, "--explore")
+    assert answer.code == 0, [row["error"] for row in rows(out)]
+    assert all(row["verdict"] for row in rows(out))
+
+
+def test_one_unreadable_reference_is_named(sample_parts: Path, tmp_path: Path) -> None:
+    known = shutil.copytree(sample_parts / "fabric" / "train" / "good", tmp_path / "known")
+    (known / "001.jpg").write_bytes(b"no picture")
+    parts = sample_parts / "fabric" / "test"
+    line = said(invoke("run", parts, "--references", known, "--out", tmp_path / "out"))
+    assert f"{known}/001.jpg: not an image" in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_copies_has_nothing_to_compare_with(sample_parts: Path, tmp_path: Path) -> None:
+    (tmp_path / "parts").mkdir()
+    alike(tmp_path / "parts", sample_parts / "fabric" / "train" / "good")
+    assert invoke("run", tmp_path / "parts", "--out", tmp_path / "out").code == 0
+    assert {row["disposition"] for row in rows(tmp_path / "out")} == {"REVIEW"}
+    assert len(rows(tmp_path / "out")) == 3
+
+
+def test_unreadable_files_are_no_references_of_their_folder(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    parts = shutil.copytree(sample_parts / "fabric" / "test" / "good", tmp_path / "parts")
+    (parts / "empty.png").write_bytes(b"")
+    assert invoke("run", parts, "--out", tmp_path / "out").code == 1
+    assert judged(tmp_path / "out")["000.jpg"][0] is not None
+
+
+# Stores and disks
+
+
+def test_a_store_of_a_newer_version_is_refused(greys: Path, quick: Path, tmp_path: Path) -> None:
+    store = tmp_path / "store.db"
+    paths = ("--recipe", quick, "--store", store)
+    invoke("run", greys, *paths, "--out", tmp_path / "one")
+    with sqlite3.connect(store) as connection:
+        connection.execute("UPDATE reinspect_version SET version_num = '9999'")
+    connection.close()
+    for command in (
+        ("run", greys, *paths, "--out", tmp_path / "two"),
+        ("show", "one", "--store", store),
+        ("runs", "--store", store),
+    ):
+        line = said(invoke(*command))
+        assert f"store {store}: of a newer reinspect" in line
+        assert "upgrade reinspect" in line
+
+
+def test_a_name_that_the_store_has_already(greys: Path, quick: Path, tmp_path: Path) -> None:
+    paths = (greys, "--recipe", quick, "--store", tmp_path / "store.db", "--out")
+    assert invoke("run", *paths, tmp_path / "a" / "run").code == 0
+    assert "has a run 'run' already" in said(invoke("run", *paths, tmp_path / "b" / "run"))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of half a megabyte."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=512k", "reinspect-test", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        unavailable("mount", "only root may mount a small disk")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_a_disk_that_fills_up_under_the_store(small_disk: Path, tmp_path: Path) -> None:
+    many = put_greys(tmp_path / "many", 240, start=1, step=1)
+    recipe = put_recipe(tmp_path / "quick.yaml")
+    (small_disk / "ballast").write_bytes(b"\0" * 200_000)
+    paths = (many, "--recipe", recipe, "--out", tmp_path / "out", "--workers", 1)
+    store = ("--store", small_disk / "store.db")
+    line = said(invoke("run", *paths, *store))
+    assert f"store {small_disk}/store.db: " in line
+    assert "resume the run" in line
+    (small_disk / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    assert invoke("run", *paths, *store, "--resume").code == 0
+    assert len({row["image"] for row in rows(tmp_path / "out")}) == 240
+    assert len(rows(tmp_path / "out")) == 240
+
+
+def test_a_disk_that_fills_up_under_the_pictures(
+    small_disk: Path, sample_parts: Path, tmp_path: Path
+) -> None:
+    (small_disk / "ballast").write_bytes(b"\0" * 500_000)
+    paths = (sample_parts / "fabric", "--out", small_disk / "out", "--store", tmp_path / "s.db")
+    line = said(invoke("run", *paths))
+    assert "No space left" in line
+    (small_disk / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    assert invoke("run", *paths, "--resume").code == 0
+    assert not any(row["error"] for row in rows(small_disk / "out"))
+
+
+def test_a_disk_that_can_only_be_read(small_disk: Path, greys: Path, tmp_path: Path) -> None:
+    subprocess.run(["mount", "-o", "remount,ro", str(small_disk)], check=True)
+    line = said(invoke("run", greys, "--out", small_disk / "out"))
+    assert f"{small_disk}/out: cannot write there" in line
+    assert "--out" in line
+    store = ("--store", small_disk / "store.db")
+    assert f"store {small_disk}" in said(invoke("run", greys, "--out", tmp_path / "out", *store))
+
+
+@pytest.fixture
+def powerless(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder in a process that permissions apply to, also where the tests run as root."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o777)
+    monkeypatch.setenv("REINSPECT_CACHE_DIR", str(folder / "cache"))
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(65534)
+    try:
+        yield folder
+    finally:
+        os.seteuid(user)
+        for below in folder.rglob("*"):
+            if below.is_dir():
+                below.chmod(0o700)
+        shutil.rmtree(folder)
+
+
+def test_a_folder_and_a_file_that_are_closed_to_us(powerless: Path) -> None:
+    parts = put_greys(powerless / "parts", 3)
+    put_greys(parts / "closed", 2, start=50)
+    recipe = put_recipe(powerless / "quick.yaml")
+    (parts / "closed").chmod(0)
+    (parts / "part1.png").chmod(0)
+    answer = invoke("run", parts, "--recipe", recipe, "--out", powerless / "out")
+    assert answer.code == 1
+    errors = {row["image"]: row["error"] for row in rows(powerless / "out")}
+    assert "the folder can't be listed" in errors.pop("closed")
+    assert "no permission to read it" in errors.pop("part1.png")
+    assert errors == {"part0.png": None, "part2.png": None}
+
+
+def test_folders_that_we_may_not_write_to(powerless: Path) -> None:
+    parts = put_greys(powerless / "parts", 3)
+    recipe = put_recipe(powerless / "quick.yaml")
+    run = ("run", parts, "--recipe", recipe)
+    (powerless / "closed").mkdir()
+    (powerless / "closed").chmod(0o500)
+    assert "cannot write there" in said(invoke(*run, "--out", powerless / "closed" / "out"))
+    line = said(invoke(*run, "--out", powerless / "out", "--store", powerless / "closed" / "s.db"))
+    assert "unable to open" in line
+    invoke(*run, "--out", powerless / "good")
+    target = powerless / "closed" / "rows.csv"
+    line = said(invoke("export", powerless / "good", "--format", "csv", "--out", target))
+    assert f"{target}: can't be written" in line
+    assert "closed" in said(invoke("sample", powerless / "closed" / "parts"))

@@ -1,0 +1,328 @@
+"""`reinspect run`: what it leaves, what it takes, what it refuses, how it goes on."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from command_line import invoke, judged, names, put_greys, put_recipe, rows, said
+from reinspect.graph.recipe import Recipe, load_recipe
+from reinspect.store import Status, Store
+
+KEYS = [
+    "image",
+    "sha256",
+    "category",
+    "verdict",
+    "first",
+    "confidence",
+    "reliability",
+    "divergence",
+    "disposition",
+    "reason",
+    "rounds",
+    "revised",
+    "seconds",
+    "error",
+]
+VERDICT = ["label", "probability", "defects", "rationale"]
+ESCAPE = "\x1b"
+
+
+def test_the_folder_of_a_run(finished: Path) -> None:
+    files = {path.name for path in finished.iterdir()}
+    assert files == {"results.jsonl", "results.csv", "report.html", "recipe.yaml", "pictures"}
+    assert (finished.parent / "reinspect.db").is_file()
+    assert not list(finished.rglob(".*")), "nothing half-written is left"
+
+
+def test_the_rows_of_a_run(finished: Path) -> None:
+    for row in rows(finished):
+        assert list(row)[: len(KEYS)] == KEYS
+        assert list(row["verdict"]) == list(row["first"]) == VERDICT
+        for defect in row["verdict"]["defects"]:
+            assert list(defect) in (["type", "box", "score"], ["type", "box", "score", "mask"])
+        assert len(row["sha256"]) == 64
+        assert row["error"] is None
+
+
+def test_of_a_root_the_test_images_alone_are_inspected(finished: Path, sample_parts: Path) -> None:
+    taken = {path.relative_to(sample_parts).as_posix() for path in sample_parts.glob("*/test/*/*")}
+    assert set(names(finished)) == taken
+    assert len(names(finished)) == len(taken)
+    assert {row["category"] for row in rows(finished)} == {"fabric", "flange"}
+
+
+def test_the_recipe_is_frozen_with_versions(finished: Path) -> None:
+    text = (finished / "recipe.yaml").read_text(encoding="utf-8")
+    assert load_recipe(finished / "recipe.yaml") == Recipe()
+    assert set(yaml.safe_load(text)) == set(Recipe.model_fields)
+    assert "#   numpy " in text
+
+
+def test_truth_is_kept_apart(finished: Path) -> None:
+    with Store.open(finished.parent / "reinspect.db", create=False) as store:
+        run = store.run("first")
+        truth = store.truth(run.id)
+        assert set(truth) == set(names(finished))
+        for trace in store.traces(run.id):
+            assert truth[trace.sample.id].label.value not in trace.sample.model_dump_json()
+
+
+def test_rows_stand_in_natural_order(greys: Path, quick: Path, tmp_path: Path) -> None:
+    invoke("run", greys, "--recipe", quick, "--out", tmp_path / "out")
+    assert names(tmp_path / "out") == [f"part{index}.png" for index in range(12)]
+
+
+def test_limit_takes_the_first(greys: Path, quick: Path, tmp_path: Path) -> None:
+    invoke("run", greys, "--recipe", quick, "--out", tmp_path / "out", "--limit", 3)
+    assert names(tmp_path / "out") == ["part0.png", "part1.png", "part2.png"]
+
+
+def test_what_is_printed_is_plain_where_there_is_no_terminal(
+    greys: Path, quick: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "[bold]out"
+    answer = invoke("run", greys, "--recipe", quick, "--out", out)
+    assert ESCAPE not in answer.out + answer.err
+    assert "12 images: " in answer.out
+    for file in ("report.html", "results.jsonl", "results.csv", "pictures"):
+        assert f"{out}/{file}" in answer.out
+
+
+def test_quiet_prints_nothing(greys: Path, quick: Path, tmp_path: Path) -> None:
+    answer = invoke("run", greys, "--recipe", quick, "--out", tmp_path / "out", "--quiet")
+    assert answer == (0, "", "")
+
+
+def test_a_failed_item_gives_exit_code_1(greys: Path, quick: Path, tmp_path: Path) -> None:
+    (greys / "part3.png").write_bytes(b"")
+    answer = invoke("run", greys, "--recipe", quick, "--out", tmp_path / "out")
+    assert answer.code == 1
+    assert "1 failed" in answer.out
+    assert [row["image"] for row in rows(tmp_path / "out") if row["error"]] == ["part3.png"]
+
+
+def test_one_image_alone_gets_a_heat_map_and_no_verdict(sample_parts: Path, tmp_path: Path) -> None:
+    part = sample_parts / "fabric" / "test" / "good" / "000.jpg"
+    answer = invoke("run", part, "--out", tmp_path / "out")
+    (row,) = rows(tmp_path / "out")
+    assert (answer.code, row["verdict"], row["error"]) == (0, None, None)
+    assert (row["image"], row["disposition"]) == ("000.jpg", "REVIEW")
+    assert list((tmp_path / "out" / "pictures").rglob("*.heat-map.png"))
+
+
+def test_results_go_to_runs_unless_told_otherwise(
+    greys: Path, quick: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    invoke("run", greys, "--recipe", quick)
+    (folder,) = (tmp_path / "runs").glob("*-greys")
+    assert len(rows(folder)) == 12
+    assert (tmp_path / "runs" / "reinspect.db").is_file()
+    assert folder.name in invoke("runs").out
+
+
+def test_runs_inside_the_inspected_folder_are_not_inspected(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sample_parts / "fabric" / "test" / "good", tmp_path / "here")
+    for name in ("one", "two"):
+        invoke("run", tmp_path / "here", "--out", tmp_path / "here" / name)
+        assert names(tmp_path / "here" / name) == ["000.jpg", "001.jpg"]
+
+
+# Renaming: no member sees a path
+
+
+def test_verdicts_are_the_same_with_other_names_and_references_given(
+    finished: Path, sample_parts: Path, tmp_path: Path
+) -> None:
+    for number, file in enumerate(sorted(sample_parts.glob("fabric/test/*/*"), reverse=True)):
+        (tmp_path / "flat").mkdir(exist_ok=True)
+        shutil.copy(file, tmp_path / "flat" / f"{number * 7 % 11}.jpg")
+    (tmp_path / "known").mkdir()
+    for number, file in enumerate(sorted(sample_parts.glob("fabric/train/good/*"), reverse=True)):
+        shutil.copy(file, tmp_path / "known" / f"scratch-{number}.jpg")
+    out = tmp_path / "out"
+    invoke("run", tmp_path / "flat", "--references", tmp_path / "known", "--out", out)
+    before = judged(finished, by="sha256")
+    assert judged(out, by="sha256") == {key: before[key] for key in judged(out, by="sha256")}
+    assert len(judged(out, by="sha256")) == 6
+
+
+def test_verdicts_of_a_folder_that_is_its_own_reference_are_the_same_with_other_names(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(sample_parts / "fabric" / "test", tmp_path / "named" / "parts")
+    (tmp_path / "flat").mkdir()
+    for number, file in enumerate(sorted((tmp_path / "named").rglob("*.jpg"), reverse=True)):
+        shutil.copy(file, tmp_path / "flat" / f"{number * 5 % 7}.jpg")
+    named, flat = tmp_path / "1", tmp_path / "2"
+    invoke("run", tmp_path / "named", "--out", named)
+    invoke("run", tmp_path / "flat", "--out", flat)
+    assert judged(named, by="sha256") == judged(flat, by="sha256")
+    assert all(row["verdict"] for row in rows(named))
+
+
+def test_exploring_changes_no_verdict(finished: Path, sample_parts: Path, tmp_path: Path) -> None:
+    out = tmp_path / "explored"
+    invoke("run", sample_parts, "--out", out, "--explore", "--workers", 1)
+    assert judged(out) == judged(finished)
+    with Store.open(tmp_path / "reinspect.db", create=False) as store:
+        for trace in store.traces(store.run("explored").id):
+            assert trace.rounds or any(step.explored for step in trace.steps)
+
+
+# Going on
+
+
+def run(*arguments: object) -> None:
+    assert invoke("run", *arguments).code == 0
+
+
+def test_resume_finishes_with_each_image_once(greys: Path, quick: Path, tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    run(greys, "--recipe", quick, "--out", whole)
+    run(greys, "--recipe", quick, "--out", broken, "--limit", 5)
+    run(greys, "--recipe", quick, "--out", broken, "--resume")
+    assert names(broken) == names(whole)
+    assert judged(broken) == judged(whole)
+    with Store.open(tmp_path / "reinspect.db", create=False) as store:
+        assert store.run("broken").status is Status.DONE
+
+
+def test_resume_tries_failed_images_again(greys: Path, quick: Path, tmp_path: Path) -> None:
+    sound = (greys / "part3.png").read_bytes()
+    (greys / "part3.png").write_bytes(b"")
+    paths = (greys, "--recipe", quick, "--references", greys / "known", "--out", tmp_path / "out")
+    put_greys(greys / "known", 2)
+    assert invoke("run", *paths).code == 1
+    (greys / "part3.png").write_bytes(sound)
+    run(*paths, "--resume")
+    assert names(tmp_path / "out") == [f"part{index}.png" for index in range(12)]
+    assert not any(row["error"] for row in rows(tmp_path / "out"))
+
+
+def test_resume_of_a_finished_run_says_so(greys: Path, quick: Path, tmp_path: Path) -> None:
+    run(greys, "--recipe", quick, "--out", tmp_path / "out")
+    before = judged(tmp_path / "out")
+    answer = invoke("run", greys, "--recipe", quick, "--out", tmp_path / "out", "--resume")
+    assert answer.code == 0
+    assert "All 12 images were inspected before; nothing was left to do." in answer.out
+    assert judged(tmp_path / "out") == before
+
+
+@pytest.mark.parametrize(
+    ("changed", "differs"),
+    [
+        pytest.param(["--recipe", "other.yaml"], ["recipe: was"], id="recipe"),
+        pytest.param(["--references", "known"], ["references: was"], id="references"),
+        pytest.param(["--explore"], ["explore: was false, is now true"], id="explore"),
+        pytest.param(
+            ["--recipe", "other.yaml", "--explore"], ["recipe: was", "explore: was"], id="both"
+        ),
+    ],
+)
+def test_resume_of_something_else_is_refused(
+    greys: Path,
+    quick: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    changed: list[str],
+    differs: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    put_recipe(tmp_path / "other.yaml", seconds=0.001)
+    put_greys(tmp_path / "known", 3, start=100)
+    run(greys, "--recipe", quick, "--out", "out", "--limit", 2)
+    line = said(invoke("run", greys, "--recipe", quick, *changed, "--out", "out", "--resume"))
+    assert "cannot resume" in line
+    assert "--out" in line
+    assert all(part in line for part in differs)
+    assert len(rows(tmp_path / "out")) == 2
+
+
+# Wrong usage
+
+USED, FILE, EMPTY = "used", "file.txt", "empty"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["nowhere"], "no image or folder at nowhere", id="no-such-path"),
+        pytest.param([EMPTY], "no images in empty", id="no-images"),
+        pytest.param(["greys", "--out", USED], "used: is not empty", id="out-not-empty"),
+        pytest.param(["greys", "--out", FILE], "file.txt: is not a folder", id="out-is-a-file"),
+        pytest.param(["greys", "--resume"], "--resume needs --out", id="resume-without-out"),
+        pytest.param(["greys", "--out", "new", "--resume"], "has no run", id="nothing-to-resume"),
+        pytest.param(["greys", "--references", "nowhere"], "no folder of references", id="no-refs"),
+        pytest.param(["greys", "--references", FILE], "no folder of references", id="refs-a-file"),
+        pytest.param(["greys", "--references", EMPTY], "no images in it", id="refs-empty"),
+        pytest.param(["greys", "--recipe", "nowhere"], "cannot read the recipe", id="no-recipe"),
+        pytest.param(["greys", "--recipe", "key.yaml"], "did you mean 'detector'", id="wrong-key"),
+        pytest.param(["greys", "--recipe", "part.yaml"], "cannot import", id="unknown-part"),
+        pytest.param(["greys", "--recipe", "value.yaml"], "rounds", id="wrong-value"),
+        pytest.param(["greys", "--recipe", "torn.yaml"], "not YAML", id="not-yaml"),
+        pytest.param(["greys", "--recipe", "list.yaml"], "mapping of keys", id="no-mapping"),
+        pytest.param(["greys", "--store", EMPTY], "unable to open", id="store-is-a-folder"),
+        pytest.param(["greys", "--store", FILE], "not a database", id="store-is-a-text"),
+        pytest.param(["greys", "--store", "x://y"], "no driver for it", id="store-of-no-kind"),
+    ],
+)
+def test_what_can_not_be_done_is_said_in_one_line(
+    greys: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / EMPTY).mkdir()
+    (tmp_path / USED).mkdir()
+    (tmp_path / USED / "notes.txt").write_text("mine")
+    (tmp_path / FILE).write_text("text " * 200)
+    (tmp_path / "key.yaml").write_text("detecter: embedded")
+    (tmp_path / "part.yaml").write_text("detector: no.such:Part")
+    (tmp_path / "value.yaml").write_text("budgets: {rounds: many}")
+    (tmp_path / "torn.yaml").write_text("detector: [")
+    (tmp_path / "list.yaml").write_text("- detector")
+    line = said(invoke("run", *arguments))
+    assert line.startswith("reinspect: ")
+    assert words in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["run"], "PATH", id="no-path"),
+        pytest.param(["run", "x", "--limit", "0"], "--limit", id="limit-0"),
+        pytest.param(["run", "x", "--workers", "none"], "--workers", id="workers-no-number"),
+        pytest.param(["run", "x", "--colour"], "--colour", id="unknown-option"),
+        pytest.param(["inspect"], "inspect", id="unknown-command"),
+        pytest.param(["export", "x", "--format", "xml"], "xml", id="unknown-format"),
+        pytest.param(["bench", "x", "--references", "few"], "few", id="references-no-number"),
+        pytest.param(["bench", "x", "--references", "0"], "'0'", id="references-0"),
+    ],
+)
+def test_wrong_usage_gives_exit_code_2(arguments: list[str], words: str) -> None:
+    answer = invoke(*arguments)
+    assert answer.code == 2
+    assert words in answer.err
+
+
+@pytest.mark.parametrize(
+    "verb", ["run", "bench", "show", "runs", "export", "sample", "graph", "doctor"]
+)
+def test_every_verb_has_help(verb: str) -> None:
+    answer = invoke(verb, "--help")
+    assert answer.code == 0
+    assert "Usage" in answer.out
+
+
+def test_the_rows_are_json_that_any_program_reads(finished: Path) -> None:
+    for line in (finished / "results.jsonl").read_bytes().splitlines():
+        json.loads(line, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))

@@ -1,0 +1,122 @@
+"""Many images: order, equality, deaths, laziness, closing."""
+
+import itertools
+import multiprocessing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from command_line import put_greys
+from reinspect.dataset import discover
+from reinspect.graph.batch import IN_FLIGHT, Work, inspect_all
+from reinspect.graph.crew import Workshop
+from reinspect.graph.recipe import Recipe
+from reinspect.graph.references import golden_sets
+from reinspect.vocabulary import Outcome, Trace
+
+
+def workshop(detector: str) -> Workshop:
+    return Workshop(recipe=Recipe.model_validate({"detector": detector, "tools": []}))
+
+
+def works(folder: Path) -> list[Work]:
+    return [Work(item.path, item.id, item.category) for item in discover([folder])]
+
+
+def greys(folder: Path, *levels: int) -> list[Work]:
+    """Pictures of these greys, in this order."""
+    for index, level in enumerate(levels):
+        put_greys(folder / f"{index:02}", 1, start=level)
+    return works(folder)
+
+
+def timeless(trace: Trace) -> Trace:
+    steps = tuple(step.model_copy(update={"seconds": 0.0}) for step in trace.steps)
+    return trace.model_copy(update={"steps": steps})
+
+
+def ids(traces: list[Trace]) -> list[str]:
+    return [trace.sample.id for trace in traces]
+
+
+def test_two_workers_find_what_one_process_finds(sample_parts: Path, fits: Path) -> None:
+    listed = list(discover([sample_parts / "flange"]))
+    made = Workshop(references=golden_sets(listed, Recipe()), cache=fits)
+    todo = [Work(item.path, item.id, item.category) for item in listed]
+    here, there = (
+        [timeless(trace) for trace in inspect_all(todo, made, workers=n, explore=True)]
+        for n in (1, 2)
+    )
+    assert here == there
+    assert not any(trace.error for trace in here)
+
+
+def test_results_come_in_the_order_of_the_works(tmp_path: Path) -> None:
+    todo = greys(tmp_path, 255, 5, 250, 0, 200, 3, 2, 1)
+    traces = list(inspect_all(todo, workshop("own_parts:Slower"), workers=2))
+    assert ids(traces) == [work.id for work in todo]
+
+
+@pytest.mark.parametrize(
+    "levels",
+    [
+        pytest.param((9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0), id="on-the-last"),
+        pytest.param((0, 9, 9, 9, 9, 9, 9, 9, 9, 9, 9, 0, 0, 9), id="on-the-first-and-again"),
+    ],
+)
+def test_a_dying_worker_costs_only_its_own_image(tmp_path: Path, levels: tuple[int, ...]) -> None:
+    todo = greys(tmp_path, *levels)
+    traces = list(inspect_all(todo, workshop("own_parts:Fragile"), workers=2))
+    assert ids(traces) == [work.id for work in todo]
+    for level, trace in zip(levels, traces, strict=True):
+        if level:
+            assert trace.error is None
+        else:
+            assert trace.error is not None
+            assert "died on this image" in trace.error
+            assert trace.disposition is not None
+            assert trace.disposition.outcome is Outcome.REVIEW
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_works_are_drawn_only_as_they_are_needed(tmp_path: Path, workers: int) -> None:
+    (work,) = greys(tmp_path, 9)
+    drawn = itertools.count()
+
+    def endless() -> Iterator[Work]:
+        while True:
+            yield Work(work.path, f"{next(drawn)}")
+
+    traces = inspect_all(endless(), workshop("own_parts:Brightness"), workers=workers)
+    taken = list(itertools.islice(traces, 3))
+    traces.close()
+    assert ids(taken) == ["0", "1", "2"]
+    assert next(drawn) <= 3 + workers * IN_FLIGHT
+
+
+def test_closing_early_stops_the_workers(tmp_path: Path) -> None:
+    todo = greys(tmp_path, *[9] * 12)
+    traces = inspect_all(todo, workshop("own_parts:Brightness"), workers=2)
+    next(traces)
+    assert multiprocessing.active_children()
+    traces.close()
+    assert not multiprocessing.active_children()
+
+
+def test_nothing_to_inspect_is_done_at_once() -> None:
+    assert list(inspect_all([], workshop("own_parts:Brightness"), workers=2)) == []
+
+
+def test_fewer_than_one_worker_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 1, not 0"):
+        inspect_all([], workshop("own_parts:Brightness"), workers=0)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_answer_that_is_none_goes_to_review(tmp_path: Path, workers: int) -> None:
+    todo = greys(tmp_path, 9, 10)
+    for trace in inspect_all(todo, workshop("own_parts:babbling"), workers=workers):
+        assert trace.error is not None
+        assert trace.error.startswith("detect: ValidationError")
+        assert len(trace.error.splitlines()) == 1

@@ -1,0 +1,40 @@
+"""A user's own members, importable in worker processes, too."""
+
+import os
+import time
+
+from reinspect.images import read_view
+from reinspect.vocabulary import Sample, Verdict
+
+
+class Brightness:
+    """P(anomalous) is the picture's mean grey: what it says depends on the pixels alone."""
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self._seconds = seconds
+
+    def __call__(self, sample: Sample) -> Verdict:
+        time.sleep(self._seconds)
+        return Verdict.of(float(read_view(sample.visual).mean()) / 255)
+
+
+class Fragile(Brightness):
+    """Takes its process down on a black picture, as a native library may."""
+
+    def __call__(self, sample: Sample) -> Verdict:
+        if not read_view(sample.visual).any():
+            os._exit(17)
+        return super().__call__(sample)
+
+
+class Slower(Brightness):
+    """The brighter the picture, the longer it takes: later ones finish first."""
+
+    def __call__(self, sample: Sample) -> Verdict:
+        verdict = super().__call__(sample)
+        time.sleep(0.2 * verdict.probability)
+        return verdict
+
+
+def babbling(sample: Sample) -> object:
+    return f"{sample.id} looks fine to me"
