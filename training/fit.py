@@ -19,10 +19,11 @@ from reinspect.training.targets import Goals, dispositions
 LEAST_ITEMS, LEAST_OF_CLASS = 12, 4
 """Fewer judgements, or fewer of one class, are refused: nothing could be checked on the rest."""
 
-LEAST_GAIN = 0.01
-"""Expected fall of the Brier score that is worth a second look where no share was asked for."""
+SHARE = 0.3
+"""Of parts that are looked at twice, unless told otherwise."""
 
-_RIDGE = 5.0  # parts' worth of belief that a second look gains nothing
+_GAIN = (0.0, 0.05, 0.0)  # what is believed of gains beforehand: doubtful parts have some …
+_RIDGE = 20.0  # … and how many parts' worth of belief that is
 _FEWEST_GROUPS = 3
 
 
@@ -35,7 +36,7 @@ def fit_monitor(
     *,
     seed: int = 0,
     goals: Goals | None = None,
-    share: float | None = None,
+    share: float = SHARE,
     sources: Mapping[str, str] | None = None,
 ) -> FittedMonitor:
     """Fit a monitor on the judgements whose truth is known.
@@ -46,8 +47,8 @@ def fit_monitor(
         judgements: of unique ids, in any order.
         seed: of the splits.
         goals: targets that PASS and FAIL have to keep.
-        share: of parts that may be looked at twice, (0, 1]; without, those whose expected gain is
-            at least `LEAST_GAIN`.
+        share: of parts that are to be looked at twice, (0, 1]: those with the highest expected
+            gain, as long as it is above 0.
         sources: name → SHA-256 of the files or runs they are from; kept on record.
 
     Raises:
@@ -55,7 +56,7 @@ def fit_monitor(
     """
     known = ordered([j for j in judgements if j.truth is not None])
     _refuse_duplicates(known)
-    if share is not None and not 0 < share <= 1:
+    if not 0 < share <= 1:
         raise FitError(f"share {share!r} of second looks is outside (0, 1]")
     goals = goals or Goals()
     if goals.any and goals.escape is None and not any(j.truth for j in known):
@@ -85,7 +86,7 @@ def _settled(
 
 
 def _fit(
-    known: Sequence[Judgement], seed: int, share: float | None, sources: Mapping[str, str]
+    known: Sequence[Judgement], seed: int, share: float, sources: Mapping[str, str]
 ) -> FittedMonitor:
     _refuse_poor(known)
     notes: list[str] = []
@@ -128,7 +129,8 @@ def _inner(known: Sequence[Judgement], seed: int) -> tuple[list[Indices], str]:
     """Folds inside the fit: by group where there are enough, so that what transfers is chosen."""
     by_group = folds(known, Split.GROUP, seed=seed)
     truth = np.array([j.truth is True for j in known])
-    if len(by_group) >= _FEWEST_GROUPS and _usable(by_group, truth):
+    named = {j.group for j in known if j.group is not None}
+    if min(len(named), len(by_group)) >= _FEWEST_GROUPS and _usable(by_group, truth):
         return by_group, "one group left out at a time"
     return folds(known, Split.RANDOM, seed=seed, count=min(5, int(truth.sum()))), "random"
 
@@ -144,7 +146,7 @@ def _again(
     first: Fitted,
     second: Fitted,
     twice: Bools,
-    share: float | None,
+    share: float,
 ) -> Again:
     """Ridge regression of what a second look gained, on parts that were left out.
 
@@ -156,11 +158,12 @@ def _again(
     gained = (before - truth) ** 2 - (after - truth) ** 2
     columns = _gain_columns(before)
     gram = columns.T @ columns + _RIDGE * np.eye(columns.shape[1])
-    weights = [float(f"{w:.6g}") for w in np.linalg.solve(gram, columns.T @ gained)]
+    solved = np.linalg.solve(gram, columns.T @ gained + _RIDGE * np.array(_GAIN))
+    weights = [float(f"{w:.6g}") for w in solved]
     taken = [j.seconds for j, mine in zip(known, twice, strict=True) if mine and j.seconds]
     cost, unit = (float(np.mean(taken)), "second") if taken else (1.0, "look")
     expected = _gain_columns(before) @ weights / cost
-    least = LEAST_GAIN / cost if share is None else _least(expected, share)
+    least = _least(expected, share)
     return Again(
         intercept=weights[0],
         doubt=weights[1],
@@ -177,10 +180,10 @@ def _gain_columns(p: Floats) -> Floats:
 
 
 def _least(expected: Floats, share: float) -> float:
-    """The least gain for which the share of parts that have it is nearest to `share`."""
+    """The least gain, not below 0, that a share of parts nearest to `share` has."""
     candidates = np.unique(expected)
     shares = np.array([(expected >= least).mean() for least in candidates])
-    return float(candidates[np.abs(shares - share).argmin()])
+    return max(float(candidates[np.abs(shares - share).argmin()]), 0.0)
 
 
 def _good_only(

@@ -31,7 +31,7 @@ Indices = npt.NDArray[np.intp]
 SPREADS = (0.03, 0.1, 0.3, 1.0)
 """Candidate prior standard deviations of signal weights, in logits per standard deviation."""
 
-_INTERCEPT, _WEIGHT, _STANDING = 2.0, 0.3, 1.0  # prior standard deviations
+_INTERCEPT, _WEIGHT, _STANDING = 1.0, 0.3, 1.0  # prior standard deviations
 _TRUST_INTERCEPT, _TRUST_CONFIDENCE, _TRUST_LABEL, _TRUST_SIGNAL = 0.5, 0.25, 0.3, 0.1
 _STEPS, _CLOSE = 50, 1e-9  # Newton's method: at most so many, until no weight moves more
 _KNOTS = 33
@@ -81,8 +81,9 @@ def fit_head(table: Table, folds: Sequence[Indices]) -> Fitted:
     Every fold's complement must hold both classes.
     """
     design = _Design.learn(table)
-    spread = _spread(table, folds)
-    left_out = _left_out(table, folds, spread)
+    kept = [_Fold.of(table, fold) for fold in folds]
+    spread = _spread(table, kept)
+    left_out = _left_out(kept, spread)
     weights = _weights(*design.columns(table), table.truth, spread)
     head = design.head(weights, _trust(design, table, left_out))
     return Fitted(head, left_out, spread)
@@ -215,25 +216,37 @@ def _trust(design: _Design, table: Table, left_out: Floats) -> Floats:
     return _map(np.column_stack([sure, side, signals]), right, prior, spreads, rising)
 
 
-def _spread(table: Table, folds: Sequence[Indices]) -> float:
+@dataclass(frozen=True)
+class _Fold:
+    """One part left out, and all that is needed to fit without it, as columns."""
+
+    place: Indices
+    columns: tuple[Floats, Floats]
+    rest: tuple[Floats, Floats]
+    truth: Bools
+
+    @classmethod
+    def of(cls, table: Table, place: Indices) -> Self:
+        rest = table.rows(np.setdiff1d(np.arange(len(table.truth)), place))
+        design = _Design.learn(rest)
+        return cls(place, design.columns(table.rows(place)), design.columns(rest), rest.truth)
+
+
+def _spread(table: Table, folds: Sequence[_Fold]) -> float:
     """Geometric mean of the candidates, weighted by the likelihood of parts left out."""
     losses = []
     for spread in SPREADS:
-        p = np.clip(_left_out(table, folds, spread), 1e-9, 1 - 1e-9)
+        p = np.clip(_left_out(folds, spread), 1e-9, 1 - 1e-9)
         losses.append(-np.log(np.where(table.truth, p, 1 - p)).sum())
     weights = np.exp(min(losses) - np.array(losses))
     return float(np.exp(np.average(np.log(SPREADS), weights=weights)))
 
 
-def _left_out(table: Table, folds: Sequence[Indices], spread: float) -> Floats:
-    left_out = np.empty(len(table.truth))
+def _left_out(folds: Sequence[_Fold], spread: float) -> Floats:
+    left_out = np.empty(sum(len(fold.place) for fold in folds))
     for fold in folds:
-        rest = np.setdiff1d(np.arange(len(table.truth)), fold)
-        train, test = table.rows(rest), table.rows(fold)
-        design = _Design.learn(train)
-        weights = _weights(*design.columns(train), train.truth, spread)
-        z = np.hstack(design.columns(test)) @ weights[:-1] + weights[-1]
-        left_out[fold] = _logistic(z)
+        weights = _weights(*fold.rest, fold.truth, spread)
+        left_out[fold.place] = _logistic(np.hstack(fold.columns) @ weights[:-1] + weights[-1])
     return left_out
 
 

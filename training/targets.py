@@ -14,6 +14,7 @@ import math
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from pydantic import Field
 from scipy.stats import beta
 
@@ -42,14 +43,19 @@ class Goals(Value):
         return (self.escape, self.overkill, self.review) != (None, None, None)
 
 
-def upper_bound(count: int, n: int, confidence: float) -> float:
-    """The largest rate that `count` of `n` do not refute (Clopper and Pearson 1934), [0, 1].
+def upper_bounds(counts: npt.ArrayLike, n: int, confidence: float) -> Floats:
+    """For each count the largest rate that it does not refute among n, [0, 1].
 
-    1 where n = 0: nothing is known.
+    Exact, one-sided (Clopper and Pearson 1934); 1 where n = 0: nothing is known.
     """
-    if count >= n:
-        return 1.0
-    return float(beta.ppf(confidence, count + 1, n - count))
+    k = np.asarray(counts, dtype=np.float64)
+    bounds = beta.ppf(confidence, k + 1, np.maximum(n - k, 1))
+    return np.where(k < n, bounds, 1.0)
+
+
+def upper_bound(count: int, n: int, confidence: float) -> float:
+    """`upper_bounds` of one count."""
+    return float(upper_bounds([count], n, confidence)[0])
 
 
 def needed(target: float, confidence: float) -> int:
@@ -129,7 +135,7 @@ def _last(
 
     `wrong` and `settled` count, at each place, the parts wrongly and rightly settled; both rise.
     """
-    bounds = np.array([upper_bound(int(count), n, level) for count in wrong])
+    bounds = upper_bounds(wrong, n, level)
     kept = int((bounds <= target).sum())
     useful = int(np.argmax(settled > 0)) if (settled > 0).any() else None
     if kept and useful is not None and useful < kept:
@@ -154,10 +160,8 @@ def _last(
 def _widest(ranked: Floats, target: float, level: float) -> tuple[float, float]:
     """The widest band of doubt around 0.5 that keeps reviews to a target."""
     half = GRID[GRID >= 0.5]
-    reviewed = [
-        int(np.searchsorted(ranked, high) - np.searchsorted(ranked, 1 - high)) for high in half
-    ]
-    kept = sum(upper_bound(count, len(ranked), level) <= target for count in reviewed)
+    reviewed = np.searchsorted(ranked, half) - np.searchsorted(ranked, 1 - half)
+    kept = int((upper_bounds(reviewed, len(ranked), level) <= target).sum())
     if not kept:
         return 0.5, 0.5
     high = float(half[kept - 1])

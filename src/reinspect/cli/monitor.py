@@ -1,0 +1,209 @@
+"""`reinspect monitor`: fit, apply and examine a monitor."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+
+from reinspect.cli.places import store_of
+
+if TYPE_CHECKING:
+    from reinspect.policies.reliability import FittedMonitor
+    from reinspect.training.sources import Gathered
+
+app = typer.Typer(
+    name="monitor", help="Fit, apply and examine what says when a verdict can be relied on."
+)
+
+Judgements = Annotated[
+    Path | None, typer.Option("--judgements", help="Judgements, one JSON record a line.")
+]
+Store = Annotated[
+    str | None,
+    typer.Option("--store", help="URL or SQLite file. [default: reinspect.db beside the run]"),
+]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the splits.")]
+Monitor = typer.Option("--monitor", help="A monitor that `fit` has written.")
+
+
+class MonitorUsageError(ValueError):
+    """Options that can't be, or can't be together."""
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app)
+
+
+@app.command()
+def fit(
+    out: Annotated[Path, typer.Option("--out", help="File for the monitor, JSON.")],
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Runs, by folder or name.")
+    ] = None,
+    judgements: Judgements = None,
+    max_escape: Annotated[
+        float | None, typer.Option(help="Of defective parts, the most that may pass.")
+    ] = None,
+    max_overkill: Annotated[
+        float | None, typer.Option(help="Of good parts, the most that may fail.")
+    ] = None,
+    max_review: Annotated[
+        float | None, typer.Option(help="Of all parts, the most that people may have to see.")
+    ] = None,
+    confidence: Annotated[float, typer.Option(help="With which each target is to hold.")] = 0.9,
+    revisits: Annotated[
+        float, typer.Option(help="Share of parts to look at twice, where most is to be gained.")
+    ] = 0.3,
+    seed: Seed = 0,
+    store: Store = None,
+) -> None:
+    """Fit a monitor on judgements whose truth is known."""
+    from reinspect.export.whole import whole_file
+    from reinspect.training.fit import fit_monitor
+    from reinspect.training.targets import Goals
+
+    goals = Goals(
+        escape=None if max_escape is None else _share("--max-escape", max_escape),
+        overkill=None if max_overkill is None else _share("--max-overkill", max_overkill),
+        review=None if max_review is None else _share("--max-review", max_review),
+        confidence=_share("--confidence", confidence),
+    )
+    gathered = _gathered(runs or [], judgements, store)
+    monitor = fit_monitor(
+        gathered.judgements,
+        seed=seed,
+        goals=goals,
+        share=revisits,
+        sources=gathered.sources,
+    )
+    with whole_file(out) as file:
+        file.write((monitor.model_dump_json(indent=1) + "\n").encode())
+    _told(monitor)
+    typer.echo(out)
+
+
+@app.command()
+def score(
+    judgements: Annotated[
+        Path, typer.Option("--judgements", help="Judgements, one JSON record a line.")
+    ],
+    monitor: Annotated[Path, Monitor],
+    json_out: Annotated[Path, typer.Option("--json", help="File for the results.")],
+) -> None:
+    """Say how each judgement looks to a monitor: probability, reliability, move."""
+    from reinspect.export.whole import whole_file
+    from reinspect.policies.judgements import read_judgements
+    from reinspect.policies.reliability import load_monitor
+
+    loaded = load_monitor(monitor)
+    results = [loaded.score(judgement) for judgement in read_judgements(judgements)]
+    content = [result.model_dump(mode="json") for result in results]
+    with whole_file(json_out) as file:
+        file.write((json.dumps(content, indent=1) + "\n").encode())
+    flagged = sum(bool(result.flags) for result in results)
+    typer.echo(f"{len(results)} judgements, {flagged} flagged: {json_out}")
+
+
+@app.command()
+def report(
+    run: Annotated[
+        str | None, typer.Argument(metavar="[RUN]", help="A run's folder, or its name.")
+    ] = None,
+    judgements: Judgements = None,
+    monitor: Annotated[Path | None, Monitor] = None,
+    cross_validate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="group|random",
+            help="Fit anew without each group, or each of five random parts. "
+            "[default: random, unless --monitor is given]",
+        ),
+    ] = None,
+    seed: Seed = 0,
+    json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="File for a page with plots.")] = None,
+    store: Store = None,
+) -> None:
+    """Compare the first look, the blend of both looks, and the fitted monitor."""
+    from reinspect.export.whole import whole_file
+    from reinspect.policies.reliability import load_monitor
+    from reinspect.training import report as made
+    from reinspect.training.report_page import page, tables
+    from reinspect.training.splits import Split
+
+    if monitor is not None and cross_validate is not None:
+        raise MonitorUsageError("--monitor and --cross-validate exclude each other")
+    if cross_validate not in (None, *Split):
+        raise MonitorUsageError(f"--cross-validate {cross_validate!r} is not 'group' or 'random'")
+    gathered = _gathered([run] if run else [], judgements, store)
+    warnings: tuple[str, ...] = ()
+    if monitor is not None:
+        known, results, warnings = made.apply(gathered.judgements, load_monitor(monitor))
+        how = f"monitor {monitor.name}"
+    else:
+        split = Split(cross_validate or Split.RANDOM)
+        known, results = made.cross_validate(gathered.judgements, split, seed=seed)
+        folds = "group left out in turn" if split is Split.GROUP else "one fifth left out in turn"
+        how = f"cross-validated, {folds}, seed {seed}"
+    figures = made.report_of(known, results, how=how, seed=seed, warnings=warnings)
+    if json_out is not None:
+        with whole_file(json_out) as file:
+            file.write(made.dumped(figures).encode())
+    if html is not None:
+        with whole_file(html) as file:
+            file.write(page(figures).encode())
+    console = Console()
+    for table in tables(figures):
+        console.print(table)
+    for warning in figures.warnings:
+        console.print(f"warning: {warning}", markup=False)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON schema of a judgement."""
+    from reinspect.policies.judgements import Judgement
+
+    typer.echo(json.dumps(Judgement.model_json_schema(), indent=2))
+
+
+def _share(name: str, value: float) -> float:
+    if not 0 < value < 1:
+        raise MonitorUsageError(f"{name} {value!r} is not between 0 and 1")
+    return value
+
+
+def _gathered(runs: list[str], judgements: Path | None, store: str | None) -> "Gathered":
+    from reinspect.store import Store as TraceStore
+    from reinspect.training.sources import from_file, from_run, together
+
+    if bool(runs) == (judgements is not None):
+        raise MonitorUsageError("name either a RUN or --judgements FILE")
+    if judgements is not None:
+        return from_file(judgements)
+    parts = []
+    for run in runs:
+        with TraceStore.open(store_of(run, store), create=False) as opened:
+            parts.append(from_run(opened, run, prefix=len(runs) > 1))
+    return together(parts)
+
+
+def _told(monitor: "FittedMonitor") -> None:
+    training, again, settle = monitor.training, monitor.again, monitor.dispositions
+    lines = [
+        f"fitted on {len(training.fitted)} parts"
+        + (f", calibrated on {len(training.calibrated)} others" if training.calibrated else ""),
+        *training.notes,
+    ]
+    if again is not None:
+        lines.append(f"a second look is worth most, and taken, for {again.share:.0%} of the parts")
+    if settle is not None:
+        promises = (settle.escape, settle.overkill, settle.review)
+        lines += [promise.said for promise in promises if promise is not None]
+        lines += settle.notes
+        lines.append("these hold for parts that are like draws from those calibrated on")
+    for line in lines:
+        typer.echo(line)
