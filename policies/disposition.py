@@ -32,7 +32,7 @@ class Thresholds:
         if assessment.reliability < self._least:
             return _review(
                 f"reliability {assessment.reliability:.2f} of {verdict.label.value!r} is below "
-                f"{self._least:g}"
+                f"{self._least:.2f}"
             )
         outcome = Outcome.PASS if verdict.label is Label.NORMAL else Outcome.FAIL
         return Disposition(

@@ -34,7 +34,7 @@ ROOMY = 120
 
 def verdicts(rows: Iterable[Row], total: int, *, width: int = 80) -> Table:
     """The first of a run's `total` verdicts, an image a row; why, where there is room for it."""
-    table = Table(box=box.SIMPLE, pad_edge=False)
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=0)
     table.add_column("image", overflow="fold")
     for name in ("first", "final", "rel.", "disposition"):
         table.add_column(name, no_wrap=True)
