@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from reinspect.agents.monitor import RAMonitor
+from reinspect.graph.models import vlm_detector, vlm_monitor
 from reinspect.graph.recipe import PartSpec, Recipe, RecipeError, in_words
 from reinspect.pictures import Pictures
 from reinspect.roles import Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
@@ -77,9 +78,9 @@ def _embedded_detector(workshop: Workshop) -> Detector:
 
 
 def _embedded_monitor() -> RAMonitor:
-    from reinspect.policies.hand_set import HandSet
+    from reinspect.policies.opinions import Opinions
 
-    return RAMonitor(HandSet())
+    return RAMonitor(Opinions())
 
 
 def _segmentation(workshop: Workshop) -> Tool:
@@ -137,8 +138,8 @@ def _keep() -> Policy:
 
 
 KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
-    "detector": {"embedded": _embedded_detector},
-    "monitor": {"embedded": _embedded_monitor},
+    "detector": {"embedded": _embedded_detector, "vlm": vlm_detector},
+    "monitor": {"embedded": _embedded_monitor, "vlm": vlm_monitor},
     "tools": {
         "segmentation": _segmentation,
         "hi_res": _hi_res,
@@ -243,8 +244,6 @@ def _called(
             arguments["workshop"] = workshop
         return target(**arguments)
     except (TypeError, ValueError, OSError) as failure:
-        if isinstance(failure, RecipeError):
-            raise
         raise RecipeError(f"{where}: {failure}") from failure
 
 

@@ -9,6 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from reinspect.agents.calls import Limits
+from reinspect.agents.vlm.settings import Price, without_password
+
 
 class RecipeError(ValueError):
     """A recipe that can't be used; the message names the key and shows the value."""
@@ -45,9 +48,17 @@ class Policies(_Section):
 
 
 class Budgets(_Section):
-    """What one image may cost."""
+    """What one image, and a whole run, may cost."""
 
     rounds: int = Field(default=1, ge=0, le=10, description="Second looks at most.")
+    image: Limits = Field(default=Limits(), description="An image settles with what it has then.")
+    run: Limits = Field(default=Limits(), description="The rest of the run is for REVIEW then.")
+    prices: Mapping[str, Price] = Field(
+        default_factory=dict, description="Model → USD a million tokens; others cost: unknown."
+    )
+    in_flight: int = Field(
+        default=32, ge=1, le=1024, description="Images at once where a model server is asked."
+    )
 
 
 class ProductKnowledge(_Section):
@@ -111,9 +122,9 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
 
 
 def dump_recipe(recipe: Recipe) -> str:
-    """The recipe as YAML, every default written out."""
+    """The recipe as YAML, every default written out, passwords in addresses blotted out."""
     content = recipe.model_dump(mode="json")
-    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    return without_password(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
 
 
 def in_words(failure: ValidationError, model: type[BaseModel] | None = None) -> str:

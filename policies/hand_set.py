@@ -1,7 +1,7 @@
 """The estimator that needs no judgements: hand-set rules over looks and signals."""
 
 from reinspect.policies import rules
-from reinspect.vocabulary import Estimate, Evidence, Trace, Verdict
+from reinspect.vocabulary import Estimate, Evidence, Revision, Trace, Verdict
 
 
 class HandSet:
@@ -32,5 +32,10 @@ def signals_of(verdict: Verdict) -> dict[str, float]:
 
 
 def witnesses_of(trace: Trace) -> dict[str, float]:
-    """Source → P(anomalous) of the evidence that the first look did not have, newest last."""
-    return {e.source: e.probability for e in trace.products(Evidence) if e.probability is not None}
+    """Source → P(anomalous) of the evidence that the first look did not have, newest last.
+
+    What the last revision's verdict rests on is such evidence, too: a model's reflection.
+    """
+    revision = trace.last(Revision)
+    later = (*(revision.after.evidence if revision else ()), *trace.products(Evidence))
+    return {e.source: e.probability for e in later if e.probability is not None}

@@ -28,7 +28,10 @@ def held(trace: Trace, proposal: Revision) -> Revision:
     anomalous = before.label is Label.ANOMALOUS
     probability = max(after.probability, 0.5) if anomalous else min(after.probability, _JUST_NORMAL)
     kept = Verdict.of(
-        probability, defects=before.defects if anomalous else (), rationale=after.rationale
+        probability,
+        defects=before.defects if anomalous else (),
+        rationale=after.rationale,
+        evidence=after.evidence,
     )
     reflection = f"{proposal.reflection} The new evidence does not agree on that: kept."
     return Revision(move=Move.KEEP, after=kept, reflection=reflection)

@@ -193,6 +193,14 @@ class Estimate(Value):
     notes: tuple[str, ...] = ()
 
 
+class Wish(Value):
+    """The one look that a monitor asks for, by its name in the recipe, and where it should look."""
+
+    look: str
+    box: NormalisedBox | None = None
+    phrase: str = ""
+
+
 class Assessment(Value):
     """RA-Monitor's view of the verdict in force: can it be relied on, and why."""
 
@@ -201,6 +209,7 @@ class Assessment(Value):
     reliability: Probability
     reasons: tuple[str, ...] = ()
     signals: Mapping[str, FiniteFloat] = Field(default_factory=dict)
+    wish: Wish | None = Field(default=None, description="Null where the recipe's order applies.")
 
     @property
     def divergence(self) -> float:

@@ -1,0 +1,207 @@
+"""What a model answers, read strictly: an answer that can't be read is never guessed."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from reinspect.vocabulary import Box, Defect, NormalisedBox, Probability, Value
+
+GRID = 1000
+"""Corners in JSON are whole numbers from 0 to this: models write digits better than fractions."""
+
+MOST_DEFECTS = 8
+_LONGEST = 600  # characters of a reasoning field: structured output must come to an end
+_LONGEST_TYPE = 40
+
+_FENCE = re.compile(r"^```[a-z]*\s*(.*?)\s*```$", re.DOTALL)
+
+
+class UnreadableAnswer(ValueError):  # noqa: N818 - it names the answer, not a fault of ours
+    """An answer that does not say yes or no in the form that was asked for."""
+
+
+class Named(Value):
+    """A defect as a model names it."""
+
+    type: str | None = None
+    box: NormalisedBox | None = None
+
+
+class Answer(Value):
+    """A readable answer to "are there any defects in the test image?"."""
+
+    anomalous: bool
+    defects: tuple[Named, ...] = ()
+    thinking: str = ""
+    reflection: str | None = Field(default=None, description="Null in thinking mode.")
+    confidence: Probability | None = Field(default=None, description="As stated, in `anomalous`.")
+    notes: tuple[str, ...] = Field(default=(), description="What of it could not be read.")
+
+    @property
+    def located(self) -> tuple[Defect, ...]:
+        """The defects that have a place, as a verdict has them."""
+        score = 1.0 if self.confidence is None else self.confidence
+        return tuple(
+            Defect(box=found.box, type=found.type, score=score)
+            for found in self.defects
+            if found.box is not None
+        )
+
+
+def _words(what: str) -> dict[str, Any]:
+    return {"type": "string", "maxLength": _LONGEST, "description": what}
+
+
+_CORNER = {"type": "integer", "minimum": 0, "maximum": GRID}
+_CONFIDENCE = {"type": "number", "minimum": 0, "maximum": 1}
+
+
+def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": dict(properties),
+        "required": list(properties),
+        "additionalProperties": False,
+    }
+
+
+_DEFECTS = {
+    "type": "array",
+    "maxItems": MOST_DEFECTS,
+    "items": _object(
+        {
+            "type": {"type": "string", "maxLength": _LONGEST_TYPE},
+            "box": {"type": "array", "items": _CORNER, "minItems": 4, "maxItems": 4},
+        }
+    ),
+}
+
+
+def schema(mode: Literal["thinking", "reflection"]) -> dict[str, Any]:
+    """The JSON schema of an answer: reasoning first, so that the decision can rest on it."""
+    reasoning = (
+        {
+            "regions": _words("Which regions stand out"),
+            "examination": _words("What each of them shows on a close look"),
+        }
+        if mode == "thinking"
+        else {"reflection": _words("What was compared, what was verified, what is kept or not")}
+    )
+    return _object(
+        {
+            **reasoning,
+            "defects": _DEFECTS,
+            "answer": {"type": "string", "enum": ["yes", "no"]},
+            "confidence": _CONFIDENCE,
+        }
+    )
+
+
+def read_json(text: str) -> Answer:
+    """Read an answer in JSON, with or without a code fence around it.
+
+    Raises:
+        UnreadableAnswer: no JSON object, or `answer` is neither yes nor no.
+    """
+    content = json_object(text)
+    decided = content.get("answer")
+    if decided not in ("yes", "no"):
+        raise UnreadableAnswer(f"answer is {decided!r}, neither 'yes' nor 'no'")
+    anomalous, notes = decided == "yes", list[str]()
+    said = [content.get(key) for key in ("regions", "examination")]
+    thinking = "\n".join(words for words in said if isinstance(words, str) and words)
+    reflection = content.get("reflection")
+    listed = content.get("defects") if anomalous else ()
+    return Answer(
+        anomalous=anomalous,
+        defects=tuple(_named(listed, notes)),
+        thinking=thinking,
+        reflection=reflection if isinstance(reflection, str) else None,
+        confidence=stated_confidence(content, notes),
+        notes=tuple(notes),
+    )
+
+
+def write_json(answer: Answer) -> str:
+    """The answer as a model should write it; `read_json` reads it back, boxes to the grid."""
+    mode: Literal["thinking", "reflection"] = (
+        "thinking" if answer.reflection is None else "reflection"
+    )
+    known: dict[str, Any] = {
+        "regions": answer.thinking,
+        "examination": "",
+        "reflection": answer.reflection,
+        "defects": [
+            {"type": found.type or "", "box": [round(GRID * corner) for corner in found.box]}
+            for found in answer.defects
+            if found.box is not None
+        ],
+        "answer": "yes" if answer.anomalous else "no",
+        "confidence": answer.confidence,
+    }
+    return json.dumps({key: known[key] for key in schema(mode)["properties"]}, ensure_ascii=False)
+
+
+def json_object(text: str) -> dict[str, Any]:
+    """The JSON object that a text is.
+
+    Raises:
+        UnreadableAnswer: it is none.
+    """
+    bare = text.strip()
+    if not bare:
+        raise UnreadableAnswer("the answer is empty")
+    fenced = _FENCE.match(bare)
+    try:
+        content = json.loads(fenced[1] if fenced else bare)
+    except (json.JSONDecodeError, RecursionError) as failure:
+        raise UnreadableAnswer(f"no JSON: {failure}") from failure
+    if not isinstance(content, dict):
+        raise UnreadableAnswer(f"a JSON {type(content).__name__}, not an object")
+    return content
+
+
+def box_of(corners: Any, scale: float, notes: list[str]) -> Box | None:
+    """Two corners, in either order, as a box; none, with a note, where they make no box."""
+    try:
+        x1, y1, x2, y2 = (float(corner) / scale for corner in corners)
+        named = Named(box=Box(min(x1, x2), min(y1, y2), max(x1, x2), max(y1, y2)))
+    except (TypeError, ValueError, ValidationError):
+        notes.append(f"no box: {_short(corners)}")
+        return None
+    return named.box
+
+
+def _named(listed: Any, notes: list[str]) -> list[Named]:
+    if not isinstance(listed, list | tuple):
+        notes.append(f"no list of defects: {_short(listed)}")
+        return []
+    found = []
+    for one in listed[:MOST_DEFECTS]:
+        if not isinstance(one, dict):
+            notes.append(f"no defect: {_short(one)}")
+            continue
+        kind = one.get("type")
+        name = kind.strip()[:_LONGEST_TYPE] if isinstance(kind, str) else ""
+        found.append(Named(type=name or None, box=box_of(one.get("box"), GRID, notes)))
+    return found
+
+
+def stated_confidence(content: Mapping[str, Any], notes: list[str]) -> float | None:
+    """What a model says of how sure it is; none, with a note, where that is no number of [0, 1]."""
+    confidence = content.get("confidence")
+    if confidence is None:
+        return None
+    number = isinstance(confidence, int | float) and not isinstance(confidence, bool)
+    if number and 0 <= confidence <= 1:
+        return float(confidence)
+    notes.append(f"no confidence: {_short(confidence)}")
+    return None
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

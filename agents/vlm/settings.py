@@ -1,0 +1,94 @@
+"""What a recipe says of a model: which, where, how it is asked, and within what bounds."""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]*(?=@)")
+
+
+class Form(StrEnum):
+    """How answers are written.
+
+    `json`: structured output by JSON schema. `tags`: the published <think> … <answer> form, for
+    models that were fine-tuned on it.
+    """
+
+    JSON = "json"
+    TAGS = "tags"
+
+
+class Price(BaseModel):
+    """USD for a million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+
+    def of(self, tokens_in: int, tokens_out: int) -> float:
+        """USD for so many tokens."""
+        return (tokens_in * self.input + tokens_out * self.output) / 1e6
+
+
+class ModelSettings(BaseModel):
+    """A model behind an OpenAI-compatible server. Keys are named here, never written."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(min_length=1, description="As the server names it; an adapter's name, too.")
+    base_url: str | None = Field(
+        default=None, pattern=r"^https?://", description="Null: OpenAI's own, or OPENAI_BASE_URL."
+    )
+    key_env: str | None = Field(
+        default=None,
+        pattern=r"^[A-Za-z_][A-Za-z0-9_]*$",
+        description="Environment variable with the key. Without it OPENAI_API_KEY goes to OpenAI "
+        "alone, and a server at `base_url` gets none.",
+    )
+    format: Form = Form.JSON
+    samples: int = Field(default=1, ge=1, le=64, description="Answers to one question.")
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="Null: 0 for one sample, 0.7 for several."
+    )
+    max_tokens: int = Field(default=1024, ge=16)
+    timeout: float = Field(default=60.0, gt=0, description="Seconds without a byte; one attempt.")
+    max_retries: int = Field(default=2, ge=0, le=20, description="By the openai client.")
+    logprobs: bool = Field(default=True, description="Ask for token probabilities.")
+    seed: int | None = 0
+    max_pixels: int = Field(
+        default=1280 * 28 * 28, ge=28 * 28, description="A picture's budget; larger ones shrink."
+    )
+    encoding: Literal["jpeg", "png"] = "jpeg"
+    extra: Mapping[str, Any] = Field(
+        default_factory=dict, description="Further keys of the request, e.g. vLLM's top_k."
+    )
+
+    @property
+    def heat(self) -> float:
+        """The temperature that is asked for."""
+        if self.temperature is not None:
+            return self.temperature
+        return 0.0 if self.samples == 1 else 0.7
+
+    @property
+    def where(self) -> str:
+        """The server's address, without a password."""
+        return without_password(self.base_url or "api.openai.com")
+
+    @model_validator(mode="after")
+    def _samples_may_differ(self) -> Self:
+        if self.samples > 1 and self.heat == 0:
+            raise ValueError(f"{self.samples} samples at temperature 0 are all the same")
+        return self
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+def without_password(text: str) -> str:
+    """The text with the password of every user:password@host blotted out."""
+    return _PASSWORD.sub(r"\1:***", text)

@@ -1,0 +1,135 @@
+"""The parts that ask models: made from a recipe's options, its prices and its budget."""
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from reinspect.graph.recipe import PartSpec, Recipe, RecipeError, in_words
+from reinspect.roles import Detector
+
+if TYPE_CHECKING:
+    from reinspect.agents.vlm.client import Model
+    from reinspect.agents.vlm.monitor import VlmMonitor
+    from reinspect.agents.vlm.prompts import Product
+    from reinspect.agents.vlm.showing import Reference
+    from reinspect.graph.crew import Workshop
+    from reinspect.images import Pixels
+    from reinspect.vocabulary import Sample
+
+KIND = "vlm"
+
+_SECRET = ("key", "token", "password", "secret")
+
+
+def vlm_detector(
+    workshop: "Workshop", expert: bool = False, reference: bool = False, **options: Any
+) -> Detector:
+    """A model that takes the first look.
+
+    Args:
+        workshop: recipe, references and pictures.
+        expert: let the embedded expert mark candidates and have a second opinion.
+        reference: show the best aligned good part beside the test image.
+        options: those of `ModelSettings`.
+    """
+    from reinspect.agents.vlm.detector import VlmDetector
+    from reinspect.tools.anomaly_map import AnomalyMap
+
+    return VlmDetector(
+        _model(workshop, options),
+        _product(workshop),
+        AnomalyMap(workshop.experts, workshop.pictures) if expert else None,
+        _reference(workshop) if reference else None,
+    )
+
+
+def vlm_monitor(
+    workshop: "Workshop",
+    reference: bool = True,
+    consult: float | None = None,
+    file: str | None = None,
+    **options: Any,
+) -> "VlmMonitor":
+    """A model that reflects.
+
+    Args:
+        workshop: recipe, references and pictures.
+        reference: show the same places of a good part.
+        consult: reliability below which it is asked for its assessment.
+        file: a fitted monitor that weighs what it says; the hand-set rules by default.
+        options: those of `ModelSettings`.
+    """
+    from reinspect.agents.vlm.monitor import CONSULT, VlmMonitor
+    from reinspect.policies.opinions import Opinions
+    from reinspect.policies.reliability import FittedEstimator, load_monitor
+
+    return VlmMonitor(
+        _model(workshop, options),
+        FittedEstimator(load_monitor(file)) if file else Opinions(),
+        _product(workshop),
+        limits=workshop.recipe.budgets.image,
+        reference=_reference(workshop) if reference else None,
+        looks=looks_of(workshop.recipe),
+        consult=CONSULT if consult is None else consult,
+    )
+
+
+def models_of(recipe: Recipe) -> tuple[PartSpec, ...]:
+    """The parts of a recipe that ask a model."""
+    parts = (recipe.detector, recipe.monitor, *recipe.tools)
+    return tuple(part for part in parts if part.kind == KIND)
+
+
+def looks_of(recipe: Recipe) -> dict[str, str]:
+    """Tool → when it helps: what a monitor that asks may choose from."""
+    return {tool.kind: _WHEN[tool.kind] for tool in recipe.tools if tool.kind in _WHEN}
+
+
+_WHEN = {
+    "segmentation": "tight outlines of the suspicious regions: helps where a place is only vague",
+    "hi_res": "the anomaly map again at full resolution: helps with small or faint defects",
+    "reference": "compares with the best aligned good part: helps with missing, added or shifted "
+    "elements, and with marks that good parts have, too",
+    "zoom": "an enlarged, measured crop of `box`: helps to tell dirt or reflections from damage",
+    "grounding": "searches the image for `phrase`: helps to find a named kind of defect",
+}
+
+
+def _model(workshop: "Workshop", options: dict[str, Any]) -> "Model":
+    from reinspect.agents.vlm.client import Model, ModelError
+    from reinspect.agents.vlm.settings import ModelSettings
+
+    budgets = workshop.recipe.budgets
+    for name in options:  # before anything shows the value
+        if name not in ModelSettings.model_fields and any(s in name.lower() for s in _SECRET):
+            raise RecipeError(
+                f"{name}: keys are read from the environment; name the variable by key_env"
+            )
+    try:
+        settings = ModelSettings.model_validate(options)
+    except ValidationError as failure:
+        raise RecipeError(in_words(failure, ModelSettings)) from failure
+    price = budgets.prices.get(settings.model)
+    if price is None and (budgets.image.usd, budgets.run.usd) != (None, None):
+        raise RecipeError(
+            f"budgets: a limit in usd needs the price of {settings.model!r} in budgets.prices"
+        )
+    try:
+        return Model(settings, price)
+    except ModelError as failure:
+        raise RecipeError(str(failure)) from failure
+
+
+def _product(workshop: "Workshop") -> "Product":
+    from reinspect.agents.vlm.prompts import Product
+
+    known = workshop.recipe.product
+    return Product(normal=known.normal, tolerated=known.tolerated, defects=known.defects)
+
+
+def _reference(workshop: "Workshop") -> "Reference":
+    def good_part(sample: "Sample") -> "Pixels | None":
+        others = workshop.experts.of(sample).abreast(sample)
+        return others[0].image if others else None
+
+    return good_part
