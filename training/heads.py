@@ -290,6 +290,8 @@ def _descended(
 ) -> Floats:
     """The weights after a Newton step, cut in half until it descends, and kept in bounds."""
     before, length = loss(weights), 1.0
+    # Close to the end a step changes the loss by less than its own rounding.
+    before += abs(before) * 1e-12
     while length > _CLOSE:
         after = weights - length * step
         after = np.where(rising, np.maximum(after, 0), after)
