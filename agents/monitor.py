@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from reinspect.roles import Estimator
 from reinspect.vocabulary import (
     Assessment,
-    Defect,
     Evidence,
     Explanation,
     Label,
@@ -51,11 +50,7 @@ class RAMonitor:
         """Fuse the new evidence with the first look, and propose a verdict."""
         before = _in_force(trace)
         estimate = self._estimate(trace)
-        after = Verdict.of(estimate.probability)
-        regions = _regions(trace)
-        if after.label is Label.ANOMALOUS:
-            defects = tuple(_as_defect(region, before.defects) for region in regions)
-            after = after.model_copy(update={"defects": defects})
+        after = Verdict.of(estimate.probability, defects=before.defects).at(trace.regions)
         move = Move.KEEP if after.label is before.label else Move.CORRECT
         views = "; ".join(_said(before, _newest_look(trace))) or "no new evidence"
         reflection = (
@@ -87,27 +82,6 @@ def _in_force(trace: Trace) -> Verdict:
 def _newest_look(trace: Trace) -> tuple[Evidence, ...]:
     """Evidence that the first look did not have."""
     return tuple(trace.products(Evidence))
-
-
-def _regions(trace: Trace) -> Sequence[Region]:
-    """The regions of the newest evidence that located any, else the first look's own."""
-    located = [evidence.regions for evidence in trace.evidence if evidence.regions]
-    return located[-1] if located else ()
-
-
-def _as_defect(region: Region, known: Sequence[Defect]) -> Defect:
-    """A region as a defect, of the type that the detector gave to one it overlaps."""
-    kind = next((d.type for d in known if d.type and _overlap(d, region)), None)
-    return Defect(box=region.box, score=region.score, mask=region.mask, type=kind)
-
-
-def _overlap(one: Region, other: Region) -> bool:
-    return (
-        one.box.x1 < other.box.x2
-        and other.box.x1 < one.box.x2
-        and one.box.y1 < other.box.y2
-        and other.box.y1 < one.box.y2
-    )
 
 
 def _said(verdict: Verdict, evidence: Sequence[Evidence]) -> list[str]:

@@ -1,6 +1,6 @@
 """The state machine of one inspection.
 
-    START → detect → assess ─┬─ accept | escalate ──→ explain → settle → END
+    START → detect → assess ─┬─ accept | escalate ──→ pinpoint → explain → settle → END
                       ↑      └─ revisit → locate → examine → revise ─┐
                       └──────────────── at most N rounds ────────────┘
 
@@ -22,7 +22,7 @@ from reinspect.graph.crew import Crew
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held
 from reinspect.roles import Tool
-from reinspect.vocabulary import Decision, Move, Product, Sample, Step, Trace, View
+from reinspect.vocabulary import Decision, Label, Move, Product, Revision, Sample, Step, Trace, View
 
 
 class Part(TypedDict, total=False):
@@ -93,6 +93,25 @@ def revise(crew: Crew, state: State) -> dict[str, Any]:
     return _record(state, _attempt("revise", work))
 
 
+def pinpoint(crew: Crew, state: State) -> dict[str, Any]:
+    """Say exactly where a part is defective that was flagged at the first look.
+
+    Whoever repairs it needs the place as much as one whose part was looked at twice.
+    """
+    trace = _on_record(state)
+    verdict = trace.verdict
+    if verdict is None or verdict.label is Label.NORMAL or trace.rounds or not crew.locators:
+        return {"steps": []}
+    steps = _used("pinpoint", crew.locators, trace)
+    regions = Trace(sample=trace.sample, steps=tuple(steps)).regions
+    if regions:
+        exact = Revision(
+            move=Move.KEEP, after=verdict.at(regions), reflection="The place, exactly."
+        )
+        steps.append(Step(node="pinpoint", products=(exact,)))
+    return {"steps": steps}
+
+
 def explain(crew: Crew, state: State) -> dict[str, Any]:
     """Put the first and the final verdict into words."""
     trace = _on_record(state)
@@ -111,20 +130,20 @@ def after_detect(state: State) -> Literal["assess", "settle"]:
     return "assess" if _on_record(state).first else "settle"
 
 
-def after_assess(state: State) -> Literal["locate", "explain"]:
+def after_assess(state: State) -> Literal["locate", "pinpoint"]:
     """A second look where it was asked for, and once, for the record, where all are explored."""
     newest = state["steps"][-1]
     if newest.explored or newest.error:
-        return "explain"
+        return "pinpoint"
     decision = _on_record(state).decision
     revisit = decision is not None and decision.move is Move.REVISIT
-    return "locate" if revisit or _exploring(state) else "explain"
+    return "locate" if revisit or _exploring(state) else "pinpoint"
 
 
 def build(crew: Crew) -> CompiledStateGraph[State, None, Part, Finished]:
     """The compiled graph, its nodes bound to a crew."""
     graph = StateGraph(State, input_schema=Part, output_schema=Finished)
-    for node in (detect, assess, locate, examine, revise, explain, settle):
+    for node in (detect, assess, locate, examine, revise, pinpoint, explain, settle):
         graph.add_node(node.__name__, functools.partial(node, crew))
     graph.add_edge(START, "detect")
     graph.add_conditional_edges("detect", after_detect)
@@ -132,6 +151,7 @@ def build(crew: Crew) -> CompiledStateGraph[State, None, Part, Finished]:
     graph.add_edge("locate", "examine")
     graph.add_edge("examine", "revise")
     graph.add_edge("revise", "assess")
+    graph.add_edge("pinpoint", "explain")
     graph.add_edge("explain", "settle")
     graph.add_edge("settle", END)
     return graph.compile(name="inspection")
@@ -166,12 +186,17 @@ def _opened(state: State) -> tuple[Sample, str | None]:
 
 
 def _use(node: str, tools: Iterable[Tool], state: State) -> dict[str, Any]:
-    trace, steps = _seen(state), []
+    return _record(state, *_used(node, tools, _seen(state)))
+
+
+def _used(node: str, tools: Iterable[Tool], trace: Trace) -> list[Step]:
+    """Each tool in turn; a later one sees what the earlier ones found."""
+    steps = []
     for tool in tools:
         step = _attempt(node, functools.partial(_asked, tool, trace))
         steps.append(step)
         trace = trace.then(step)
-    return _record(state, *steps)
+    return steps
 
 
 def _asked(tool: Tool, trace: Trace) -> list[Product]:

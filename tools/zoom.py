@@ -29,10 +29,9 @@ class Zoom:
         self._experts, self._pictures, self._margin = experts, pictures, margin
 
     def __call__(self, trace: Trace) -> Evidence:
-        located = [evidence.regions for evidence in trace.evidence if evidence.regions]
-        if not located:
+        if not trace.regions:
             return Evidence(source=SOURCE, summary="no region to zoom in on")
-        region = max(located[-1], key=lambda found: found.score)
+        region = max(trace.regions, key=lambda found: found.score)
         image = read_view(trace.sample.visual)
         numbers = measure(image, (*region.box, region.score))
         return Evidence(

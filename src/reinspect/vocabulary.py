@@ -11,7 +11,7 @@ each kept as part of a `Step`, all steps together the `Trace`. Units, once for t
 - durations in seconds, money in USD, paths relative and POSIX.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
@@ -125,6 +125,11 @@ class Region(Value):
     score: FiniteFloat = 0.0
     mask: Rle | None = None
 
+    def overlaps(self, other: "Region") -> bool:
+        """Whether the boxes have anything in common."""
+        one, two = self.box, other.box
+        return one.x1 < two.x2 and two.x1 < one.x2 and one.y1 < two.y2 and two.y1 < one.y2
+
 
 class Defect(Region):
     """A region that is called defective; `type` is null where the detector names none."""
@@ -182,6 +187,21 @@ class Verdict(Value):
     def confidence(self) -> float:
         """How sure the detector is of its own label, [0.5, 1]."""
         return max(self.probability, 1 - self.probability)
+
+    def at(self, regions: Sequence[Region]) -> Self:
+        """The same verdict, its defects exactly there; each keeps the type of one it overlaps.
+
+        A normal verdict has no defects, and without regions an anomalous one keeps its own.
+        """
+        if self.label is Label.NORMAL:
+            return self.model_copy(update={"defects": ()})
+        if not regions:
+            return self
+        return self.model_copy(update={"defects": tuple(map(self._defect, regions))})
+
+    def _defect(self, region: Region) -> Defect:
+        kind = next((d.type for d in self.defects if d.type and d.overlaps(region)), None)
+        return Defect(box=region.box, score=region.score, mask=region.mask, type=kind)
 
 
 class Estimate(Value):
@@ -358,6 +378,11 @@ class Trace(Value):
         """All evidence, the first verdict's own before that of later looks."""
         own = self.first.evidence if self.first else ()
         return (*own, *self.products(Evidence))
+
+    @property
+    def regions(self) -> tuple[Region, ...]:
+        """What the newest evidence with any regions points at."""
+        return next((e.regions for e in reversed(self.evidence) if e.regions), ())
 
     @property
     def disposition(self) -> Disposition | None:
