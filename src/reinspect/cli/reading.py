@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from reinspect.cli.places import RUNS, STORE, store_of
 
@@ -54,6 +55,7 @@ def show(
 
 def runs(store: StoreUrl = None) -> None:
     """List the runs of a store, newest first."""
+    from reinspect.images import one_line
     from reinspect.store import Store
 
     table = Table("run", "status", "started", "images", "PASS", "FAIL", "REVIEW", "errors")
@@ -62,7 +64,9 @@ def runs(store: StoreUrl = None) -> None:
             tally = opened.tally(found.id)
             counts = (tally.images, tally.passed, tally.failed, tally.review, tally.errors)
             started = found.started.astimezone().strftime("%Y-%m-%d %H:%M:%S")
-            table.add_row(found.name, found.status.value, started, *map(str, counts))
+            table.add_row(
+                Text(one_line(found.name)), found.status.value, started, *map(str, counts)
+            )
     Console().print(table)
 
 

@@ -19,6 +19,8 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
     Raises:
         ExportError: the disk is full or read-only, or the folder can't be made.
     """
+    if path.is_dir():
+        raise ExportError(f"{path}: can't be written: is a folder; name a file")
     # Beside its goal, since a rename is atomic on one file system only.
     unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
     try:
@@ -33,4 +35,6 @@ def whole_file(path: Path) -> Iterator[IO[bytes]]:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
         words = error.strerror or str(error)
-        raise ExportError(f"{path}: can't be written: {words}") from error
+        raise ExportError(
+            f"{path}: can't be written: {words}; make room and give leave, or name another file"
+        ) from error
