@@ -10,10 +10,12 @@ from typing import Any, Protocol, TypeVar, cast, overload
 from reinspect.images import Pixels, read_image, read_view
 from reinspect.tools.embedded import second_look
 from reinspect.tools.embedded.alignment import Aligned
+from reinspect.tools.embedded.eye import EyeFit
 from reinspect.tools.embedded.fit import Fit, Look
 from reinspect.tools.embedded.folder import FolderFit
 from reinspect.tools.embedded.scoring import Box
 from reinspect.tools.embedded.second_look import SecondFit, Witness
+from reinspect.tools.embedded.sight import Sight
 from reinspect.tools.embedded.single import look_alone
 from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
 from reinspect.vocabulary import Sample
@@ -42,6 +44,7 @@ class Expert:
         self._making = threading.RLock()
         self._fit: Fit | FolderFit | None = None
         self._second: SecondFit | None = None
+        self._eye: tuple[Sight, EyeFit] | None = None
         self._newest = threading.local()
 
     def look(self, sample: Sample) -> Look:
@@ -88,6 +91,17 @@ class Expert:
             ),
         )
 
+    def eyed(self, sample: Sample, sight: Sight) -> Witness | None:
+        """The eye's witness; none where there is nothing to compare with."""
+        fit = self._eye_for(sample, sight)
+        if fit is None:
+            return None
+        return self._remembered(
+            sample,
+            "eyed",
+            lambda: fit.look(read_view(sample.visual), sight, excluding=self._page(sample)),
+        )
+
     def located(self, sample: Sample) -> tuple[Box, ...]:
         """The suspicious places, tightened at full resolution where the witnesses can help."""
         first, second = self.look(sample), self._second_for(sample)
@@ -122,6 +136,21 @@ class Expert:
             if self._second is None and isinstance(fit, Fit):
                 self._second = self._made("second", SecondFit.load, lambda: SecondFit.from_fit(fit))
             return self._second
+
+    def _eye_for(self, sample: Sample, sight: Sight) -> EyeFit | None:
+        """None where the second look has nothing to compare with either."""
+        if self.golden.mode is not Mode.GOLDEN or self.look(sample).signals.get("template", 0) > 0:
+            return None
+        with self._making:
+            fit = self.fit
+            if not isinstance(fit, Fit):
+                return None
+            if self._eye is None or self._eye[0] is not sight:
+                made = self._made(
+                    f"eye-{sight.pair}", EyeFit.load, lambda: EyeFit.from_fit(fit, sight)
+                )
+                self._eye = sight, made
+            return self._eye[1]
 
     def _page(self, sample: Sample) -> int | None:
         """The page of the album that holds this very image, which must not vouch for itself."""

@@ -22,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from reinspect.training.eye_net import Distances, Eye, Seen, Usual, usual_among
-from reinspect.training.eye_parts import SIDE, Shard, read_shard, write_shards
+from reinspect.training.eye_parts import SIDE, Shard, forget_before, read_shard, write_shards
 
 SMALL = 128
 """Pixels a side of the first steps, which are three times cheaper."""
@@ -114,6 +114,11 @@ class Training:
         """Share of the training that is done, in [0, 1]."""
         return self.plan.progress(self.step, self.seconds)
 
+    @property
+    def oldest(self) -> int:
+        """The first shard that is still needed."""
+        return max(0, self.step // _STEPS_A_SHARD - _WINDOW + 1)
+
     def advance(self) -> tuple[float, float, float]:
         """Take one step; its loss, AUROC and overlap."""
         started = time.monotonic()
@@ -122,7 +127,7 @@ class Training:
             group["lr"] = rate * (0.02 + 0.49 * (1 + np.cos(np.pi * self.done)))
         batch = self._batch(small=self.done < _SMALL_UNTIL)
         with torch.autocast(self.plan.device, dtype=torch.bfloat16):
-            fine, coarse = _judged(self.eye, batch)
+            fine, coarse = judged(self.eye, batch)
         loss, score = _loss(fine.float(), coarse.float(), batch.masks.flatten(0, 1)[:, None])
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -132,7 +137,7 @@ class Training:
         self.step += 1
         self._average_weights()
         self.seconds += time.monotonic() - started
-        return float(loss), *_measured(fine, score, batch.masks)
+        return float(loss.detach()), *_measured(fine, score, batch.masks)
 
     def save(self, file: Path) -> None:
         """Write everything that going on needs."""
@@ -176,7 +181,7 @@ class Training:
 
     def _batch(self, *, small: bool) -> Batch:
         newest = self.step // _STEPS_A_SHARD
-        shard = self._shard(int(self.rng.integers(max(0, newest - _WINDOW + 1), newest + 1)))
+        shard = self._shard(int(self.rng.integers(self.oldest, newest + 1)))
         pieces = shard.sound.shape[1]
         processes = (4 if pieces < 7 else 2) if small else (2 if pieces < 7 else 1)
         chosen = self.rng.choice(len(shard.sound), processes, replace=False)
@@ -188,12 +193,13 @@ class Training:
         others = np.stack([_others(sound, int(query), self.rng) for query in queries])
         references = torch.from_numpy(others)[None].expand(processes, -1, -1)
         device = self.plan.device
-        batch = _standardised(*(plane.to(device) for plane in planes), references.to(device))
+        batch = standardised(*(plane.to(device) for plane in planes), references.to(device))
         return _shrunk(batch, self.rng) if small else batch
 
     def _shard(self, index: int) -> Shard:
         shard = self._shards.pop(index, None) or read_shard(self.plan.folder, index)
         self._shards[index] = shard
+        forget_before(self.plan.folder, self.oldest)
         while len(self._shards) > _WINDOW:
             self._shards.popitem(last=False)
         return shard
@@ -213,7 +219,7 @@ def train(plan: Plan, report: Callable[[Progress], None] = lambda progress: None
         training.load(checkpoint)
     saved = time.monotonic()
     newest: list[tuple[float, float, float]] = []
-    with _renderers(plan):
+    with _renderers(plan, training.oldest):
         while training.done < 1:
             newest.append(training.advance())
             if training.step % _LOG_EVERY == 0 or training.done >= 1:
@@ -228,11 +234,11 @@ def train(plan: Plan, report: Callable[[Progress], None] = lambda progress: None
 
 
 @contextmanager
-def _renderers(plan: Plan) -> Iterator[None]:
-    """Processes that render shards until the training is over."""
+def _renderers(plan: Plan, start: int) -> Iterator[None]:
+    """Processes that render shards, from the first that is needed, until the training is over."""
     spawn = multiprocessing.get_context("spawn")
     workers = [
-        spawn.Process(target=_render_on, args=(plan, first), daemon=True)
+        spawn.Process(target=_render_on, args=(plan, start + first), daemon=True)
         for first in range(plan.renderers)
     ]
     for worker in workers:
@@ -247,7 +253,8 @@ def _renderers(plan: Plan) -> Iterator[None]:
 
 def _render_on(plan: Plan, first: int) -> None:
     most = 10**6 if plan.steps is None else plan.steps // _STEPS_A_SHARD + 1
-    write_shards(plan.folder, plan.seed, iter(range(first, most, plan.renderers)))
+    indices = iter(range(first, most, plan.renderers))
+    write_shards(plan.folder, plan.seed, indices, ahead=4 * _WINDOW)
 
 
 def _varied(
@@ -272,7 +279,8 @@ def _others(sound: Any, query: int, rng: np.random.Generator) -> Any:
     return np.delete(np.arange(len(sound)), left_out)
 
 
-def _standardised(sound: Tensor, seen: Tensor, masks: Tensor, references: Tensor) -> Batch:
+def standardised(sound: Tensor, seen: Tensor, masks: Tensor, references: Tensor) -> Batch:
+    """Pictures (P, S or Q, H, W, 3) of 0 to 255, by the spread of each process's sound ones."""
     first = sound.permute(0, 1, 4, 2, 3).float() / 255
     second = seen.permute(0, 1, 4, 2, 3).float() / 255
     mean = first.mean((1, 2, 3, 4), keepdim=True)
@@ -297,9 +305,10 @@ def _shrunk(batch: Batch, rng: np.random.Generator) -> Batch:
     return Batch(reduced(batch.sound), reduced(batch.seen), masks, batch.references)
 
 
-def _judged(eye: Eye, batch: Batch) -> tuple[Tensor, Tensor]:
+def judged(eye: Eye, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Log-odds of the queries' pixels, process by process: fine and coarse ones."""
     processes, sounds = batch.sound.shape[:2]
-    queries, count = batch.references.shape[1:]
+    count = batch.references.shape[2]
     split = processes * sounds
     images = torch.cat([batch.sound.flatten(0, 1), batch.seen.flatten(0, 1)])
     seen = eye.encoder(images.contiguous(memory_format=torch.channels_last))

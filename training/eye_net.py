@@ -161,7 +161,8 @@ class Judge(nn.Module):
         gains = self.gate(_summary(usual))[..., None, None]
         gain16, gain8, gain4 = gains[:, :64], gains[:, 64:128], gains[:, 128:]
         alike16, alike8 = found.alike[3], found.alike[2]
-        assert alike16 is not None and alike8 is not None
+        if alike16 is None or alike8 is None:
+            raise ValueError("scales 8 and 16 must be compared everywhere")
         x = self.at16(torch.cat([f[3] * 3, (f[3] - alike16) * 5, near16], 1)) * (1 + gain16)
         parts = [_enlarged(x, near8), f[2] * 3, (f[2] - alike8) * 5, near8, hint]
         x = self.at8(torch.cat(parts, 1)) * (1 + gain8)

@@ -94,14 +94,21 @@ def _imitation(rng: Rng, pieces: int) -> list[_Pictures] | None:
     return pairs
 
 
-def write_shards(folder: Path, seed: int, indices: Iterator[int]) -> None:
-    """Render shards that aren't there yet, one after the other, on one thread."""
+def write_shards(
+    folder: Path, seed: int, indices: Iterator[int], *, ahead: int | None = None
+) -> None:
+    """Render shards that aren't there yet, one after the other, on one thread.
+
+    Waits while `ahead` shards lie there; `forget_before` makes room.
+    """
     cv2.setNumThreads(1)
     folder.mkdir(parents=True, exist_ok=True)
     for index in indices:
         file = shard_file(folder, index)
         if file.exists():
             continue
+        while ahead is not None and sum(1 for _ in folder.glob("*.npz")) >= ahead:
+            time.sleep(1)
         shard = render(seed, index)
         draft = file.with_suffix(f".{os.getpid()}.tmp")
         with draft.open("wb") as opened:
@@ -109,6 +116,13 @@ def write_shards(folder: Path, seed: int, indices: Iterator[int]) -> None:
                 opened, sound=shard.sound, seen=shard.seen, masks=np.packbits(shard.masks, axis=-1)
             )
         draft.replace(file)  # whoever waits for it sees all of it or nothing
+
+
+def forget_before(folder: Path, index: int) -> None:
+    """Delete the shard that is needed no more once `index` is the first needed, and older ones."""
+    while index > 0 and shard_file(folder, index - 1).exists():
+        index -= 1
+        shard_file(folder, index).unlink()
 
 
 def shard_file(folder: Path, index: int) -> Path:

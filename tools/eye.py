@@ -1,0 +1,41 @@
+"""The eye as a tool: a trained network's comparison with the references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from reinspect.tools.embedded.sight import WEIGHTS, EyeError, open_eye
+from reinspect.tools.expert import Experts
+from reinspect.tools.witness import heard
+from reinspect.vocabulary import Evidence, Trace
+
+SOURCE = "eye"
+
+
+class Eye:
+    """What a network trained on drawn parts sees beside the references.
+
+    Without onnxruntime or usable weights the verdict rests on the learned filters alone, and the
+    evidence says so.
+    """
+
+    def __init__(self, experts: Experts, weights: Path = WEIGHTS) -> None:
+        self._experts = experts
+        self._weights = weights
+
+    def __call__(self, trace: Trace) -> Evidence:
+        """Compare the sample with its references."""
+        try:
+            sight = open_eye(self._weights)
+        except EyeError as failure:
+            return Evidence(
+                source=SOURCE,
+                summary=f"the eye can't be used: {failure}; the learned filters judge alone",
+            )
+        expert = self._experts.of(trace.sample)
+        witness = expert.eyed(trace.sample, sight)
+        if witness is None:
+            return Evidence(source=SOURCE, summary="no references for the eye to compare with")
+        first = expert.look(trace.sample)
+        agrees = (first.z >= first.threshold) == (witness.z >= witness.threshold)
+        return heard(witness, SOURCE, agrees_with_filters=float(agrees))
