@@ -104,21 +104,34 @@ def spent_on(trace: Trace) -> Spent:
     return Spent.on(calls_of(trace.steps))
 
 
+class BudgetSpent(RuntimeError):  # noqa: N818 - it names what happened, not a fault
+    """There is nothing left to ask a model with."""
+
+
 class Purse:
     """What a whole run may spend, shared by all threads that inspect."""
 
-    def __init__(self, limits: Limits) -> None:
-        self._limits, self._spent = limits, Spent()
+    def __init__(self, limits: Limits | None = None) -> None:
+        self._limits, self._spent = limits or Limits(), Spent()
         self._lock = threading.Lock()
 
-    def pay(self, calls: Iterable[Call]) -> None:
-        """Count what was spent."""
-        spent = Spent.on(calls)
-        if spent.calls:
-            with self._lock:
-                self._spent = self._spent + spent
+    def open(self) -> None:
+        """Count a call before it is made, so that threads can't make more of them than allowed.
 
-    @property
-    def empty(self) -> str | None:
-        """The limit that is reached, in words; none while there is something left."""
-        return self._limits.exceeded(self._spent)
+        What a call costs is known when it is over: up to as many as are in flight go beyond
+        the other limits.
+
+        Raises:
+            BudgetSpent: a limit is reached.
+        """
+        with self._lock:
+            reached = self._limits.exceeded(self._spent)
+            if reached:
+                raise BudgetSpent(f"budget: the run has spent {reached}")
+            self._spent = self._spent + Spent(calls=1)
+
+    def pay(self, call: Call) -> None:
+        """Count what a call that was counted before has cost."""
+        cost = Spent.on([call]).model_copy(update={"calls": 0})
+        with self._lock:
+            self._spent = self._spent + cost

@@ -9,7 +9,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 
@@ -17,6 +17,7 @@ import cv2
 from threadpoolctl import threadpool_limits
 
 from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.models import models_of
 from reinspect.images import legible
 from reinspect.vocabulary import Disposition, Outcome, Sample, Step, Trace, View
 
@@ -44,11 +45,16 @@ def inspect_all(
     one thread of its own. A process that dies takes no image with it but the one that killed it,
     which gets an error. Closing the iterator stops the workers after the image in hand.
 
+    A recipe that asks a model mostly waits: its images share this process, as many threads as the
+    recipe's `in_flight`, whatever `workers` says.
+
     Raises:
         ValueError: fewer than one worker.
     """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers!r}")
+    if models_of(workshop.recipe):
+        return _waiting(works, workshop, explore)
     if workers == 1:
         return _here(works, workshop, explore)
     return _elsewhere(works, workshop, workers, explore)
@@ -59,6 +65,26 @@ def _here(works: Iterable[Work], workshop: Workshop, explore: bool) -> Generator
         inspect = _inspector(workshop, explore)
         for work in works:
             yield inspect(work)
+
+
+def _waiting(
+    works: Iterable[Work], workshop: Workshop, explore: bool
+) -> Generator[Trace, None, None]:
+    threads = workshop.recipe.budgets.in_flight
+    queue, flying = iter(works), collections.deque[Future[Trace]]()
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="inspect")
+    with _single_threaded():
+        inspect = _inspector(workshop, explore)
+        try:
+            while True:
+                # More than there are threads: a slow image at the front must not idle the others.
+                for work in itertools.islice(queue, threads * IN_FLIGHT - len(flying)):
+                    flying.append(pool.submit(inspect, work))
+                if not flying:
+                    return
+                yield flying.popleft().result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
 
 
 def _elsewhere(

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
+from reinspect.agents.calls import Limits, Purse
 from reinspect.agents.monitor import RAMonitor
 from reinspect.graph.models import vlm_detector, vlm_monitor
 from reinspect.graph.recipe import PartSpec, Recipe, RecipeError, in_words
@@ -44,6 +45,9 @@ class Crew:
     revision: Policy
     settler: Settler
     rounds: int
+    limits: Limits = field(default_factory=Limits)
+    looks: Mapping[str, Tool] = field(default_factory=dict)
+    """The tools that a monitor may ask for, by name."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,11 @@ class Workshop:
         from reinspect.tools.expert import Experts
 
         return Experts(self.references, self.cache)
+
+    @cached_property
+    def purse(self) -> Purse:
+        """What the models of a run may spend, one purse for all parts of a crew."""
+        return Purse(self.recipe.budgets.run)
 
     def __getstate__(self) -> dict[str, Any]:
         # To a worker process goes what parts are made from, not what was made.
@@ -166,8 +175,11 @@ def build_crew(workshop: Workshop) -> Crew:
     monitor = _make("monitor", recipe.monitor, workshop)
     words = monitor if hasattr(monitor, "revise") else _embedded_monitor()
     stages: dict[str, list[Tool]] = {"locate": [], "examine": []}
+    looks: dict[str, Tool] = {}
     for position, spec in enumerate(recipe.tools):
-        stages[_stage(spec, position)].append(_make("tools", spec, workshop, f"tools.{position}"))
+        tool = _make("tools", spec, workshop, f"tools.{position}")
+        stages[_stage(spec, position)].append(tool)
+        looks[spec.kind] = tool
     return Crew(
         detector=_make("detector", recipe.detector, workshop),
         monitor=monitor,
@@ -180,6 +192,8 @@ def build_crew(workshop: Workshop) -> Crew:
         revision=_make("policies.revision", policies.revision, workshop),
         settler=_make("policies.disposition", policies.disposition, workshop),
         rounds=recipe.budgets.rounds,
+        limits=recipe.budgets.image,
+        looks=looks,
     )
 
 

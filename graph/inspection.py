@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal, Required, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from reinspect.agents.calls import recorded
+from reinspect.agents.calls import recorded, spent_on
 from reinspect.graph.crew import Crew
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held
@@ -73,12 +73,12 @@ def assess(crew: Crew, state: State) -> dict[str, Any]:
 
 def locate(crew: Crew, state: State) -> dict[str, Any]:
     """Find where to look again."""
-    return _use("locate", crew.locators, state)
+    return _use("locate", _granted(crew, state, crew.locators), state)
 
 
 def examine(crew: Crew, state: State) -> dict[str, Any]:
     """Look again, there and with other means."""
-    return _use("examine", crew.examiners, state)
+    return _use("examine", _granted(crew, state, crew.examiners), state)
 
 
 def revise(crew: Crew, state: State) -> dict[str, Any]:
@@ -165,6 +165,9 @@ def _decide(crew: Crew, trace: Trace) -> Decision:
             policy="budget",
             reason=f"still in doubt after {trace.rounds} of {crew.rounds} second looks",
         )
+    spent = crew.limits.exceeded(spent_on(trace)) if move is Move.REVISIT else None
+    if spent:
+        return Decision(move=Move.ACCEPT, policy="budget", reason=f"still in doubt after {spent}")
     return Decision(move=move, policy=crew.trigger_name)
 
 
@@ -183,6 +186,15 @@ def _opened(state: State) -> tuple[Sample, str | None]:
     view = View(path=readable, sha256=sha256, size=size)
     name = state.get("id", readable)
     return Sample(id=name, category=state.get("category"), views=(view,)), fault
+
+
+def _granted(crew: Crew, state: State, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+    """The one look that the monitor asks for, if it is one of these; all where it asks for none."""
+    assessment = _seen(state).assessment
+    wish = assessment.wish if assessment else None
+    if wish is None or wish.look not in crew.looks:
+        return tools
+    return tuple(tool for tool in tools if tool is crew.looks[wish.look])
 
 
 def _use(node: str, tools: Iterable[Tool], state: State) -> dict[str, Any]:

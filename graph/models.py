@@ -115,7 +115,7 @@ def _model(workshop: "Workshop", options: dict[str, Any]) -> "Model":
             f"budgets: a limit in usd needs the price of {settings.model!r} in budgets.prices"
         )
     try:
-        return Model(settings, price)
+        return Model(settings, price, workshop.purse)
     except ModelError as failure:
         raise RecipeError(str(failure)) from failure
 

@@ -15,7 +15,7 @@ LEAST = 96
 
 
 class Zoom:
-    """Crops the strongest region that was located, and measures it.
+    """Crops the region that the monitor asked for, else the strongest located, and measures it.
 
     Args:
         experts: for the best aligned reference.
@@ -56,3 +56,11 @@ class Zoom:
         key = trace.sample.visual.sha256 or ""
         shows = "crop-beside-reference" if others else "crop"
         return (self._pictures.save(side_by_side(*shown), shows=shows, key=key),)
+
+
+def _wanted(trace: Trace) -> Region | None:
+    wish = trace.assessment.wish if trace.assessment else None
+    if wish is not None and wish.look == SOURCE and wish.box is not None:
+        return Region(box=wish.box)
+    located = [evidence.regions for evidence in trace.evidence if evidence.regions]
+    return max(located[-1], key=lambda found: found.score) if located else None

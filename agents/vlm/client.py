@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
-from reinspect.agents.calls import note
+from reinspect.agents.calls import Purse, note
 from reinspect.agents.vlm.answers import UnreadableAnswer
 from reinspect.agents.vlm.confidence import Opinion, opinion, token_probability, tokens_of
 from reinspect.agents.vlm.encoding import data_uri
@@ -65,6 +65,7 @@ class Model:
     Args:
         settings: which model, where, and how.
         price: USD a million tokens; none means that the cost is not known.
+        purse: what the run may spend.
         environment: where the key is looked up.
 
     Raises:
@@ -77,9 +78,10 @@ class Model:
         self,
         settings: ModelSettings,
         price: Price | None = None,
+        purse: Purse | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        self.settings, self.price = settings, price
+        self.settings, self.price, self._purse = settings, price, purse or Purse()
         self._key = _key(settings, environment)
         self._logprobs = settings.logprobs
         self._chat: BaseChatModel | None = None
@@ -98,7 +100,9 @@ class Model:
         Raises:
             ModelError: no usable response: timeout, refused key, unknown model, broken server …
             UnreadableAnswer: not even half of the answers can be read.
+            BudgetSpent: the run may not ask any more.
         """
+        self._purse.open()
         start = time.perf_counter()
         call = Call(
             model=self.settings.model,
@@ -123,7 +127,9 @@ class Model:
             # Nothing is swallowed: whatever a client library raises becomes one error in words.
             raise ModelError(call.error) from None
         finally:
-            note(call.model_copy(update={"seconds": time.perf_counter() - start}))
+            call = call.model_copy(update={"seconds": time.perf_counter() - start})
+            self._purse.pay(call)
+            note(call)
         return heard
 
     def _answered(

@@ -91,12 +91,14 @@ def evidence_in_words(trace: Trace) -> str:
 
 
 def places_of(trace: Trace) -> tuple[Box, ...]:
-    """Where to look closely: the newest located regions, then the verdict's own defects."""
+    """Where to look closely: where the monitor asked, located regions, the verdict's defects."""
+    wish = trace.assessment.wish if trace.assessment else None
+    asked = (wish.box,) if wish and wish.box else ()
     located = [piece.regions for piece in trace.evidence if piece.regions]
     regions: Sequence[Region] = located[-1] if located else ()
     strongest = sorted(regions, key=lambda region: -region.score)
     own = trace.verdict.defects if trace.verdict else ()
-    return tuple(dict.fromkeys(found.box for found in (*strongest, *own)))
+    return tuple(dict.fromkeys((*asked, *(found.box for found in (*strongest, *own)))))
 
 
 def corners(box: Box) -> str:

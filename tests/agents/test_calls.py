@@ -1,11 +1,12 @@
 """Calls of models: on record whatever happens, summed, and limited."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from made_traces import corrected
-from reinspect.agents.calls import Limits, Purse, Spent, note, recorded, spent_on
+from reinspect.agents.calls import BudgetSpent, Limits, Purse, Spent, note, recorded, spent_on
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Call, Step, Trace
 
@@ -52,10 +53,32 @@ def test_what_a_trace_has_cost() -> None:
     ],
 )
 def test_a_limit_that_is_reached_is_named(limits: Limits, words: str | None) -> None:
-    purse = Purse(limits)
-    purse.pay([CALL])
-    purse.pay([UNPRICED])
-    assert purse.empty == words
+    assert limits.exceeded(Spent.on([CALL, UNPRICED])) == words
+
+
+def test_a_purse_lets_no_call_through_that_was_not_allowed() -> None:
+    purse = Purse(Limits(calls=20, tokens=10_000))
+    with ThreadPoolExecutor(8) as pool:
+        done = list(pool.map(lambda _: _opened(purse), range(50)))
+    assert done.count(None) == 20
+    assert done[-1] == "budget: the run has spent 20 of 20 calls"
+
+
+def test_a_purse_counts_what_calls_cost() -> None:
+    purse = Purse(Limits(usd=0.004))
+    for _ in range(2):
+        purse.open()
+        purse.pay(CALL)
+    with pytest.raises(BudgetSpent, match=r"0\.004 of 0\.004 usd"):
+        purse.open()
+
+
+def _opened(purse: Purse) -> str | None:
+    try:
+        purse.open()
+    except BudgetSpent as failure:
+        return str(failure)
+    return None
 
 
 def test_a_call_comes_back_from_the_store(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def ask_at() -> Callable[..., Model]:
     def made(server: ScriptedServer, price: Price | None = None, **settings: object) -> Model:
         options = {"model": "m", "base_url": server.url, "max_retries": 0, "timeout": 5}
         return Model(
-            ModelSettings.model_validate({**options, **settings}), price, {"KEY": "s3cr3t"}
+            ModelSettings.model_validate({**options, **settings}), price, None, {"KEY": "s3cr3t"}
         )
 
     return made
