@@ -1,6 +1,7 @@
 """The embedded expert: one category's fits, shared by every tool that compares with references."""
 
 import contextlib
+import ctypes
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -178,6 +179,7 @@ class Expert:
             with contextlib.suppress(OSError, ValueError):  # absent, or of another version
                 return load(file)
             made = make()
+            _give_back()
             with contextlib.suppress(OSError):  # a cache that can't be written is only slower
                 made.save(file)
             return made
@@ -196,6 +198,12 @@ def _one_process_at_a_time(file: Path) -> Iterator[None]:
             file.parent.mkdir(parents=True, exist_ok=True)
             fcntl.flock(held.enter_context(file.with_suffix(".lock").open("ab")), fcntl.LOCK_EX)
         yield
+
+
+def _give_back() -> None:
+    """Memory that only the fit needed, which glibc would keep for as long as the process lives."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class _Files(Sequence[Pixels]):
