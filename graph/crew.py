@@ -19,7 +19,6 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from reinspect.agents.calls import Limits, Purse
 from reinspect.agents.monitor import RAMonitor
-from reinspect.graph.models import vlm_detector, vlm_monitor
 from reinspect.graph.recipe import PartSpec, Recipe, RecipeError, in_words
 from reinspect.pictures import Pictures
 from reinspect.roles import Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
@@ -92,6 +91,26 @@ def _embedded_monitor() -> RAMonitor:
     return RAMonitor(Opinions())
 
 
+def _vlm_detector(
+    workshop: Workshop, expert: bool = False, reference: bool = False, **options: Any
+) -> Detector:
+    from reinspect.graph.models import vlm_detector
+
+    return vlm_detector(workshop, options, expert=expert, reference=reference)
+
+
+def _vlm_monitor(
+    workshop: Workshop,
+    reference: bool = True,
+    consult: Annotated[float, Field(ge=0, le=1)] | None = None,
+    file: str | None = None,
+    **options: Any,
+) -> RAMonitor:
+    from reinspect.graph.models import vlm_monitor
+
+    return vlm_monitor(workshop, options, reference=reference, consult=consult, file=file)
+
+
 def _segmentation(workshop: Workshop) -> Tool:
     from reinspect.tools.segmentation import TightenedRegions
 
@@ -147,8 +166,8 @@ def _keep() -> Policy:
 
 
 KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
-    "detector": {"embedded": _embedded_detector, "vlm": vlm_detector},
-    "monitor": {"embedded": _embedded_monitor, "vlm": vlm_monitor},
+    "detector": {"embedded": _embedded_detector, "vlm": _vlm_detector},
+    "monitor": {"embedded": _embedded_monitor, "vlm": _vlm_monitor},
     "tools": {
         "segmentation": _segmentation,
         "hi_res": _hi_res,

@@ -22,15 +22,15 @@ _SECRET = ("key", "token", "password", "secret")
 
 
 def vlm_detector(
-    workshop: "Workshop", expert: bool = False, reference: bool = False, **options: Any
+    workshop: "Workshop", options: dict[str, Any], *, expert: bool, reference: bool
 ) -> Detector:
     """A model that takes the first look.
 
     Args:
         workshop: recipe, references and pictures.
+        options: those of `ModelSettings`.
         expert: let the embedded expert mark candidates and have a second opinion.
         reference: show the best aligned good part beside the test image.
-        options: those of `ModelSettings`.
     """
     from reinspect.agents.vlm.detector import VlmDetector
     from reinspect.tools.anomaly_map import AnomalyMap
@@ -45,19 +45,20 @@ def vlm_detector(
 
 def vlm_monitor(
     workshop: "Workshop",
-    reference: bool = True,
-    consult: float | None = None,
-    file: str | None = None,
-    **options: Any,
+    options: dict[str, Any],
+    *,
+    reference: bool,
+    consult: float | None,
+    file: str | None,
 ) -> "VlmMonitor":
     """A model that reflects.
 
     Args:
         workshop: recipe, references and pictures.
+        options: those of `ModelSettings`.
         reference: show the same places of a good part.
         consult: reliability below which it is asked for its assessment.
         file: a fitted monitor that weighs what it says; the hand-set rules by default.
-        options: those of `ModelSettings`.
     """
     from reinspect.agents.vlm.monitor import CONSULT, VlmMonitor
     from reinspect.policies.opinions import Opinions
