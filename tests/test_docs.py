@@ -1,9 +1,10 @@
 """The documentation does what it says: its commands and Python run, its links lead somewhere.
 
 Blocks of one page run in order, in a folder that holds sample parts (`parts`), pictures (`photos`
-and `part.jpg`), known-good ones (`golden`) and the project's `examples`; names made by one Python
-block are known to the next. Of `bash` blocks the lines that call `reinspect` run, of `yaml` blocks
-all are read as recipes. `<!-- not run: why -->` right above a block leaves it out.
+and `part.jpg`), known-good ones (`golden`), judgements (`judged.jsonl`, `other.jsonl`) and the
+project's `examples`; names made by one Python block are known to the next. Of `bash` blocks the
+lines that call `reinspect` run, of `yaml` blocks all are read as recipes.
+`<!-- not run: why -->` right above a block leaves it out.
 """
 
 import inspect
@@ -18,6 +19,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from conftest import REPOSITORY
+from made_judgements import judgements, written
 from reinspect import build_graph
 from reinspect.cli import main
 from reinspect.graph.crew import KINDS
@@ -68,6 +70,8 @@ def folder(tmp_path: Path, sample_parts: Path, fits: Path, monkeypatch: pytest.M
     for number, part in enumerate(sorted(flange.glob("test/*/*"))):
         shutil.copy(part, tmp_path / "photos" / f"{number}.jpg")
     shutil.copy(flange / "test" / "good" / "000.jpg", tmp_path / "part.jpg")
+    for name, seed in (("judged", 1), ("other", 2)):
+        written(tmp_path / f"{name}.jsonl", judgements(200, seed=seed, strength=3))
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("REINSPECT_CACHE_DIR", str(fits))

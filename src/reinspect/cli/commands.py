@@ -2,7 +2,7 @@
 
 import typer
 
-from reinspect.cli import bench, doctor, reading, run, samples
+from reinspect.cli import bench, doctor, monitor, reading, run, samples
 
 app = typer.Typer(
     name="reinspect",
@@ -12,5 +12,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (run, bench, reading, samples, doctor):
+for module in (run, bench, reading, monitor, samples, doctor):
     module.add_to(app)
