@@ -44,6 +44,7 @@ class RAMonitor:
             reliability=estimate.reliability,
             reasons=reasons,
             signals=estimate.signals,
+            probability=estimate.probability,
         )
 
     def revise(self, trace: Trace) -> Revision:

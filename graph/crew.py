@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_type_hints
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -26,7 +26,11 @@ from reinspect.tools.golden import GoldenSets
 from reinspect.vocabulary import Move
 
 if TYPE_CHECKING:
+    from reinspect.policies.reliability import FittedMonitor
     from reinspect.tools.expert import Experts
+
+SHIPPED_MONITOR = Path(__file__).with_name("monitor.json")
+"""Fitted on the project's own sample parts, see `docs/reliability.md`."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +74,13 @@ class Workshop:
         """What the models of a run may spend, one purse for all parts of a crew."""
         return Purse(self.recipe.budgets.run)
 
+    @cached_property
+    def fitted(self) -> "FittedMonitor":
+        """The monitor that the recipe names by its file, else the one that ships."""
+        from reinspect.policies.reliability import load_monitor
+
+        return load_monitor(self.recipe.monitor.options.get("file", SHIPPED_MONITOR))
+
     def __getstate__(self) -> dict[str, Any]:
         # To a worker process goes what parts are made from, not what was made.
         return {own.name: getattr(self, own.name) for own in fields(self)}
@@ -89,6 +100,13 @@ def _embedded_monitor() -> RAMonitor:
     from reinspect.policies.opinions import Opinions
 
     return RAMonitor(Opinions())
+
+
+def _fitted_monitor(workshop: Workshop, file: str | None = None) -> RAMonitor:  # noqa: ARG001
+    # `workshop.fitted` reads the file: the policies of the same monitor need it, too.
+    from reinspect.policies.reliability import FittedEstimator
+
+    return RAMonitor(FittedEstimator(workshop.fitted))
 
 
 def _vlm_detector(
@@ -141,6 +159,12 @@ def _doubt() -> Policy:
     return Doubt()
 
 
+def _worth_it(workshop: Workshop) -> Policy:
+    from reinspect.policies.reliability import WorthIt
+
+    return WorthIt(workshop.fitted)
+
+
 def _agreement() -> Policy:
     from reinspect.policies.revision import Agreement
 
@@ -151,6 +175,12 @@ def _thresholds(reliability: Annotated[float, Field(ge=0, le=1)] | None = None) 
     from reinspect.policies.disposition import Thresholds
 
     return Thresholds() if reliability is None else Thresholds(reliability)
+
+
+def _targets(workshop: Workshop) -> Settler:
+    from reinspect.policies.reliability import Targets
+
+    return Targets(workshop.fitted)
 
 
 def _always() -> Policy:
@@ -167,16 +197,21 @@ def _keep() -> Policy:
 
 KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "detector": {"embedded": _embedded_detector, "vlm": _vlm_detector},
-    "monitor": {"embedded": _embedded_monitor, "vlm": _vlm_monitor},
+    "monitor": {"embedded": _embedded_monitor, "fitted": _fitted_monitor, "vlm": _vlm_monitor},
     "tools": {
         "segmentation": _segmentation,
         "hi_res": _hi_res,
         "reference": _reference,
         "zoom": _zoom,
     },
-    "policies.trigger": {"doubt": _doubt, "always": _always, "never": _never},
+    "policies.trigger": {
+        "doubt": _doubt,
+        "worth_it": _worth_it,
+        "always": _always,
+        "never": _never,
+    },
     "policies.revision": {"agreement": _agreement, "keep": _keep},
-    "policies.disposition": {"thresholds": _thresholds},
+    "policies.disposition": {"thresholds": _thresholds, "targets": _targets},
 }
 """Role → short name → what makes the part."""
 
@@ -191,6 +226,7 @@ def build_crew(workshop: Workshop) -> Crew:
         RecipeError: a part is unknown, can't be imported, or refuses its options.
     """
     recipe, policies = workshop.recipe, workshop.recipe.policies
+    trigger, disposition = _trigger(workshop), _disposition(workshop)
     monitor = _make("monitor", recipe.monitor, workshop)
     words = monitor if hasattr(monitor, "revise") else _embedded_monitor()
     stages: dict[str, list[Tool]] = {"locate": [], "examine": []}
@@ -206,14 +242,39 @@ def build_crew(workshop: Workshop) -> Crew:
         explainer=words.explain,
         locators=tuple(stages["locate"]),
         examiners=tuple(stages["examine"]),
-        trigger=_make("policies.trigger", policies.trigger, workshop),
-        trigger_name=policies.trigger.kind,
+        trigger=_make("policies.trigger", trigger, workshop),
+        trigger_name=trigger.kind,
         revision=_make("policies.revision", policies.revision, workshop),
-        settler=_make("policies.disposition", policies.disposition, workshop),
+        settler=_make("policies.disposition", disposition, workshop),
         rounds=recipe.budgets.rounds,
         limits=recipe.budgets.image,
         looks=looks,
     )
+
+
+def _trigger(workshop: Workshop) -> PartSpec:
+    """The recipe's, else the fitted monitor's where it has learned one, else the hand-set one."""
+    named = workshop.recipe.policies.trigger
+    if named is not None:
+        return named
+    return PartSpec(kind="worth_it" if _has_learned(workshop, "again") else "doubt")
+
+
+def _disposition(workshop: Workshop) -> PartSpec:
+    named = workshop.recipe.policies.disposition
+    if named is not None:
+        return named
+    learned = _has_learned(workshop, "dispositions")
+    return PartSpec(kind="targets" if learned else "thresholds")
+
+
+def _has_learned(workshop: Workshop, what: Literal["again", "dispositions"]) -> bool:
+    if workshop.recipe.monitor.kind != "fitted":
+        return False
+    try:
+        return getattr(workshop.fitted, what) is not None
+    except ValueError as failure:
+        raise RecipeError(f"monitor.file: {failure}") from failure
 
 
 def _stage(spec: PartSpec, position: int) -> str:

@@ -1,6 +1,6 @@
 """The state machine of one inspection.
 
-    START → detect → assess ─┬─ accept | escalate ──→ pinpoint → explain → settle → END
+    START → detect → assess ─┬─ accept | escalate ──→ conclude → explain → settle → END
                       ↑      └─ revisit → locate → examine → revise ─┐
                       └──────────────── at most N rounds ────────────┘
 
@@ -20,7 +20,7 @@ from langgraph.graph.state import CompiledStateGraph
 from reinspect.agents.calls import recorded, spent_on
 from reinspect.graph.crew import Crew
 from reinspect.images import UnreadableImage, legible, load
-from reinspect.policies.revision import held
+from reinspect.policies.revision import held, restated
 from reinspect.roles import Tool
 from reinspect.vocabulary import Decision, Label, Move, Product, Revision, Sample, Step, Trace, View
 
@@ -93,22 +93,24 @@ def revise(crew: Crew, state: State) -> dict[str, Any]:
     return _record(state, _attempt("revise", work))
 
 
-def pinpoint(crew: Crew, state: State) -> dict[str, Any]:
-    """Say exactly where a part is defective that was flagged at the first look.
+def conclude(crew: Crew, state: State) -> dict[str, Any]:
+    """Make a verdict final that was accepted at the first look: where exactly, and how probable.
 
-    Whoever repairs it needs the place as much as one whose part was looked at twice.
+    Whoever repairs a part needs the place as much as one whose part was looked at twice. The label
+    stays: it takes new evidence to change it.
     """
     trace = _on_record(state)
     verdict = trace.verdict
-    if verdict is None or verdict.label is Label.NORMAL or trace.rounds or not crew.locators:
+    if verdict is None or trace.rounds:
         return {"steps": []}
-    steps = _used("pinpoint", crew.locators, trace)
+    flagged = verdict.label is Label.ANOMALOUS
+    steps = _used("conclude", crew.locators, trace) if flagged else []
     regions = Trace(sample=trace.sample, steps=tuple(steps)).regions
-    if regions:
-        exact = Revision(
-            move=Move.KEEP, after=verdict.at(regions), reflection="The place, exactly."
-        )
-        steps.append(Step(node="pinpoint", products=(exact,)))
+    final = restated(verdict.at(regions), trace.assessment)
+    if final != verdict:
+        said = "Accepted at the first look: the exact place, and the monitor's probability."
+        stands = Revision(move=Move.KEEP, after=final, reflection=said)
+        steps.append(Step(node="conclude", products=(stands,)))
     return {"steps": steps}
 
 
@@ -130,20 +132,20 @@ def after_detect(state: State) -> Literal["assess", "settle"]:
     return "assess" if _on_record(state).first else "settle"
 
 
-def after_assess(state: State) -> Literal["locate", "pinpoint"]:
+def after_assess(state: State) -> Literal["locate", "conclude"]:
     """A second look where it was asked for, and once, for the record, where all are explored."""
     newest = state["steps"][-1]
     if newest.explored or newest.error:
-        return "pinpoint"
+        return "conclude"
     decision = _on_record(state).decision
     revisit = decision is not None and decision.move is Move.REVISIT
-    return "locate" if revisit or _exploring(state) else "pinpoint"
+    return "locate" if revisit or _exploring(state) else "conclude"
 
 
 def build(crew: Crew) -> CompiledStateGraph[State, None, Part, Finished]:
     """The compiled graph, its nodes bound to a crew."""
     graph = StateGraph(State, input_schema=Part, output_schema=Finished)
-    for node in (detect, assess, locate, examine, revise, pinpoint, explain, settle):
+    for node in (detect, assess, locate, examine, revise, conclude, explain, settle):
         graph.add_node(node.__name__, functools.partial(node, crew))
     graph.add_edge(START, "detect")
     graph.add_conditional_edges("detect", after_detect)
@@ -151,7 +153,7 @@ def build(crew: Crew) -> CompiledStateGraph[State, None, Part, Finished]:
     graph.add_edge("locate", "examine")
     graph.add_edge("examine", "revise")
     graph.add_edge("revise", "assess")
-    graph.add_edge("pinpoint", "explain")
+    graph.add_edge("conclude", "explain")
     graph.add_edge("explain", "settle")
     graph.add_edge("settle", END)
     return graph.compile(name="inspection")

@@ -40,11 +40,15 @@ class PartSpec(BaseModel):
 
 
 class Policies(_Section):
-    """When to look again, when a flip is allowed, and PASS / FAIL / REVIEW."""
+    """When to look again, when a flip is allowed, and PASS / FAIL / REVIEW.
 
-    trigger: PartSpec = PartSpec(kind="doubt")
+    Where a recipe names no trigger or disposition, those of a fitted monitor apply, as far as it
+    has learned them, else the hand-set ones.
+    """
+
+    trigger: PartSpec | None = None
     revision: PartSpec = PartSpec(kind="agreement")
-    disposition: PartSpec = PartSpec(kind="thresholds")
+    disposition: PartSpec | None = None
 
 
 class Budgets(_Section):
@@ -98,7 +102,13 @@ def load_recipe(path: str | Path) -> Recipe:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failure:
         raise RecipeError(f"{path}: cannot read the recipe: {failure}") from failure
-    return parse_recipe(text, name=str(path))
+    recipe = parse_recipe(text, name=str(path))
+    file = recipe.monitor.options.get("file")
+    if not isinstance(file, str):
+        return recipe
+    # Like its references, a recipe's monitor lies beside it, wherever it is called from.
+    beside = recipe.monitor.model_copy(update={"file": str(Path(path).parent / file)})
+    return recipe.model_copy(update={"monitor": beside})
 
 
 def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:

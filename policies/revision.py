@@ -2,7 +2,7 @@
 
 from reinspect.policies import rules
 from reinspect.policies.hand_set import witnesses_of
-from reinspect.vocabulary import Label, Move, Revision, Trace, Verdict
+from reinspect.vocabulary import Assessment, Label, Move, Revision, Trace, Verdict
 
 _JUST_NORMAL = 0.499
 
@@ -20,18 +20,30 @@ class Agreement:
         return Move.CORRECT if allowed else Move.KEEP
 
 
+def restated(verdict: Verdict, assessment: Assessment | None) -> Verdict:
+    """The same finding, as probable as the monitor puts it; its label stays."""
+    if assessment is None or assessment.probability is None:
+        return verdict
+    probability = _on_its_side(assessment.probability, verdict.label)
+    return verdict.model_copy(update={"probability": probability})
+
+
 def held(trace: Trace, proposal: Revision) -> Revision:
     """The proposal with the label in force kept: its probability stops at that label's border."""
     before, after = trace.verdict, proposal.after
     if before is None or after.label is before.label:
         return proposal.model_copy(update={"move": Move.KEEP})
-    anomalous = before.label is Label.ANOMALOUS
-    probability = max(after.probability, 0.5) if anomalous else min(after.probability, _JUST_NORMAL)
     kept = Verdict.of(
-        probability,
-        defects=before.defects if anomalous else (),
+        _on_its_side(after.probability, before.label),
+        defects=before.defects,
         rationale=after.rationale,
         evidence=after.evidence,
     )
     reflection = f"{proposal.reflection} The new evidence does not agree on that: kept."
     return Revision(move=Move.KEEP, after=kept, reflection=reflection)
+
+
+def _on_its_side(probability: float, label: Label) -> float:
+    if label is Label.ANOMALOUS:
+        return max(probability, 0.5)
+    return min(probability, _JUST_NORMAL)

@@ -229,6 +229,9 @@ class Assessment(Value):
     reliability: Probability
     reasons: tuple[str, ...] = ()
     signals: Mapping[str, FiniteFloat] = Field(default_factory=dict)
+    probability: Probability | None = Field(
+        default=None, description="P(anomalous) as the monitor would put it."
+    )
     wish: Wish | None = Field(default=None, description="Null where the recipe's order applies.")
 
     @property

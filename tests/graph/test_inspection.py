@@ -87,7 +87,7 @@ def test_a_doubtful_verdict_is_looked_at_again_and_corrected(part: str) -> None:
     assert [step.round for step in trace.steps] == [0, 0, 1, 1, 1, 1, 0, 0]
 
 
-def test_an_accepted_defect_is_pinpointed(part: str) -> None:
+def test_an_accepted_defect_is_located_exactly(part: str) -> None:
     region = Box(0.4, 0.4, 0.6, 0.6)  # where scripted tools point
     known = Defect(box=Box(0, 0, 0.5, 0.5), type="dent")
 
@@ -95,16 +95,16 @@ def test_an_accepted_defect_is_pinpointed(part: str) -> None:
         return Verdict.of(0.9, defects=(known,))
 
     trace = inspect(part, crew(detector=detector))
-    assert nodes(trace) == ["detect", "assess", "pinpoint", "pinpoint", "explain", "settle"]
+    assert nodes(trace) == ["detect", "assess", "conclude", "conclude", "explain", "settle"]
     assert trace.verdict is not None
     assert [(defect.box, defect.type) for defect in trace.verdict.defects] == [(region, "dent")]
     assert (trace.rounds, trace.revised) == (0, False)
     assert trace.verdict.probability == 0.9
 
 
-def test_a_defect_that_was_located_is_not_pinpointed_again(part: str) -> None:
+def test_a_defect_that_was_located_is_not_located_again(part: str) -> None:
     trace = inspect(part, crew(trigger=ScriptedPolicy("revisit")))
-    assert "pinpoint" not in nodes(trace)
+    assert "conclude" not in nodes(trace)
 
 
 def test_evidence_that_disagrees_with_itself_corrects_nothing(part: str) -> None:
@@ -200,7 +200,7 @@ def test_low_reliability_is_for_review(part: str) -> None:
 
 def test_a_graph_streams_its_nodes(part: str) -> None:
     seen = [next(iter(update)) for update in build(crew()).stream({"image": part})]
-    assert seen == ["detect", "assess", "pinpoint", "explain", "settle"]
+    assert seen == ["detect", "assess", "conclude", "explain", "settle"]
 
 
 def test_the_drawing_of_the_graph() -> None:
@@ -208,14 +208,14 @@ def test_the_drawing_of_the_graph() -> None:
     edges = [line.strip() for line in drawing.splitlines() if "-->" in line or "-.->" in line]
     assert edges == [
         "__start__ --> detect;",
+        "assess -.-> conclude;",
         "assess -.-> locate;",
-        "assess -.-> pinpoint;",
+        "conclude --> explain;",
         "detect -.-> assess;",
         "detect -.-> settle;",
         "examine --> revise;",
         "explain --> settle;",
         "locate --> examine;",
-        "pinpoint --> explain;",
         "revise --> assess;",
         "settle --> __end__;",
     ]
