@@ -2,7 +2,7 @@
 
 import typer
 
-from reinspect.cli import bench, doctor, monitor, reading, run, samples
+from reinspect.cli import bench, doctor, monitor, reading, run, samples, ui
 
 app = typer.Typer(
     name="reinspect",
@@ -12,5 +12,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (run, bench, reading, monitor, samples, doctor):
+for module in (run, bench, reading, monitor, samples, doctor, ui):
     module.add_to(app)

@@ -15,6 +15,7 @@ from sqlmodel import Session, col, select
 from reinspect.store import tables
 from reinspect.store.database import StoreError, connect, masked, parse, told, writing
 from reinspect.store.desk import Desk
+from reinspect.store.figures import Figures
 from reinspect.store.readings import Inspected, inspected, reviews_of
 from reinspect.store.runs import Run, RunInfo, Status
 from reinspect.store.writer import Writer
@@ -104,6 +105,11 @@ class Store:
     def desk(self) -> Desk:
         """The same store as people use it: pages, filters, reviews."""
         return Desk(self._engine)
+
+    @property
+    def figures(self) -> Figures:
+        """The same store in sums."""
+        return Figures(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -240,13 +246,17 @@ class Store:
 
     def trace(self, run_id: int, image: str) -> Trace:
         """The trace of an image; of several contents under one name, the newest."""
+        return self.trace_of(self.newest(run_id, image))
+
+    def newest(self, run_id: int, image: str) -> int:
+        """The id of an image's inspection; of several contents under one name, the newest."""
         table = tables.Inspection
         query = select(table.id).where(table.run_id == run_id, table.image == image)
         with told(self._engine.url), Session(self._engine) as session:
             key = session.exec(query.order_by(col(table.at).desc(), col(table.id).desc())).first()
         if key is None:
             raise StoreError(f"store {self.name}: the run has no image {image!r}")
-        return self.trace_of(key)
+        return _key(key)
 
     def trace_of(self, inspection_id: int) -> Trace:
         """The trace of an inspection."""
@@ -303,6 +313,16 @@ class Store:
                 entry.image: Truth.model_validate(entry.model_dump(include=set(Truth.model_fields)))
                 for entry in entries
             }
+
+    def truth_of(self, run_id: int, image: str) -> Truth | None:
+        """What is known of one image; a review outweighs an annotation."""
+        table = tables.Truth
+        query = select(table).where(table.run_id == run_id, table.image == image)
+        with told(self._engine.url), Session(self._engine) as session:
+            entry = session.exec(query.order_by(col(table.source).desc())).first()
+            if entry is None:
+                return None
+            return Truth.model_validate(entry.model_dump(include=set(Truth.model_fields)))
 
     def _mark(self, run_id: int, **columns: object) -> None:
         with told(self._engine.url), writing(self._engine).begin() as connection:

@@ -1,0 +1,87 @@
+"""`reinspect ui`: the console in a browser."""
+
+import importlib.util
+import os
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reinspect.cli.places import RUNS, STORE
+
+FLAGS = {
+    "browser.gatherUsageStats": "false",
+    "server.address": "127.0.0.1",
+    "server.fileWatcherType": "none",
+    "client.toolbarMode": "viewer",
+    "theme.base": "light",
+    "theme.primaryColor": "#0072b2",
+    "theme.backgroundColor": "#f7f8fa",
+    "theme.secondaryBackgroundColor": "#ffffff",
+    "theme.textColor": "#16202b",
+    "theme.font": "system-ui, -apple-system, Segoe UI, Roboto, DejaVu Sans, sans-serif",
+}
+"""Streamlit's options, each unless told otherwise on the command line or in the environment."""
+
+
+class UiError(RuntimeError):
+    """The console can't be opened; the message is one line: what, what to do."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(ui)
+
+
+def ui(
+    context: typer.Context,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            "--store",
+            help="URL or SQLite file of the store. \\[default: reinspect.db in --runs]",
+            show_default=False,
+        ),
+    ] = None,
+    runs: Annotated[
+        Path | None,
+        typer.Option("--runs", help="Folder that holds the runs' folders. \\[default: runs]"),
+    ] = None,
+    reviewer: Annotated[
+        str | None,
+        typer.Option("--reviewer", help="Your name, to review; without, the console only reads."),
+    ] = None,
+) -> None:
+    """Open the console on a store. Further options go to Streamlit, as --server.port=8600."""
+    if importlib.util.find_spec("streamlit") is None:
+        raise UiError("the console needs Streamlit: pip install 'reinspect[ui]'")
+    from reinspect.store import Store
+
+    url = store or str((runs or RUNS) / STORE)
+    with Store.open(url, create=False) as opened:  # refuse a wrong store before a browser opens
+        names = opened.name
+    words = ["--store", url if "://" in url else names]
+    words += ["--runs", str(runs.absolute())] if runs else []
+    words += ["--reviewer", reviewer] if reviewer and reviewer.strip() else []
+    from streamlit.web.cli import main
+
+    with as_file(files("reinspect.ui") / "app.py") as app:
+        main(["run", str(app), *flags(context.args), "--", *words])
+
+
+def flags(told: list[str]) -> list[str]:
+    """The options for Streamlit: what was told, and ours where nothing else was."""
+    named = {word.removeprefix("--").partition("=")[0] for word in told}
+    ours = [
+        f"--{name}={value}"
+        for name, value in FLAGS.items()
+        if name not in named and _variable(name) not in os.environ
+    ]
+    return [*ours, *told]
+
+
+def _variable(option: str) -> str:
+    """The environment variable by which Streamlit reads an option."""
+    words = "".join(f"_{c}" if c.isupper() else c for c in option.replace(".", "_"))
+    return f"STREAMLIT_{words.upper()}"

@@ -1,0 +1,188 @@
+"""The picture of one inspection with its layers, as plain data for the viewer.
+
+Only files that the store lists are read: the part's picture as inspected, and what its evidence
+shows, which must lie in the run's folder. A picture that is missing, or that has another content
+than when it was inspected, is said to be so.
+"""
+
+import base64
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+
+from reinspect.images import Pixels, UnreadableImage, decode_mask, load
+from reinspect.pictures import HEAT_MAP, heat_map_picture, read_map
+from reinspect.store import Run
+from reinspect.vocabulary import Defect, Evidence, Picture, Region, Trace
+
+SIDE = 1600
+"""Pixels of the longer side of the picture as shown; it is 100 to 400 kB."""
+
+_QUALITY = 85
+_COOL, _HOT = 2.0, 8.0  # z-scores: uncoloured below, brightest above; as in the report
+
+
+class Places(NamedTuple):
+    """Where a run's files are: its folder, as recorded or as `--runs` has it now."""
+
+    folder: Path | None
+
+    @classmethod
+    def of(cls, run: Run, runs: Path | None = None) -> "Places":
+        """The folder named after the run in `runs` if there is one, else the recorded one."""
+        if runs is not None and (runs / Path(run.name).name).is_dir():
+            return cls(runs / Path(run.name).name)
+        return cls(Path(run.folder) if run.folder else None)
+
+    def file(self, picture: Picture) -> Path | None:
+        """The file of a picture, if it lies in the run's folder."""
+        if self.folder is None:
+            return None
+        path = (self.folder / picture.path).resolve()
+        return path if path.is_relative_to(self.folder.resolve()) else None
+
+
+class Shown(NamedTuple):
+    """A picture as a `data:` address, or why there is none."""
+
+    data: str | None
+    width: int = 4
+    height: int = 3
+    missing: str = ""
+
+
+def scene(
+    trace: Trace, places: Places, *, reviewed: Iterable[Defect] | None = None
+) -> dict[str, Any]:
+    """What the viewer shows: the part's picture, and its layers from first look to review."""
+    view = trace.sample.views[0]
+    photo, why = _photo(view.path, view.sha256)
+    size = (SIDE, SIDE * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
+    first = trace.first.defects if trace.first else ()
+    final = trace.verdict.defects if trace.verdict else ()
+    layers = [
+        _boxes("First boxes", "first", first, on=bool(first) and first != final),
+        _boxes("Final boxes", "final", final, on=True),
+        _boxes("Reviewed boxes", "review", reviewed or (), on=True),
+        _boxes("Places looked at", "place", _places(trace), on=False),
+        _masks(final or first, size),
+        _heat(trace.evidence, places, photo, size),
+    ]
+    return {
+        "photo": None if photo is None else jpeg(photo),
+        "missing": why,
+        "width": size[0],
+        "height": size[1],
+        "alt": f"{trace.sample.id}, {len(final)} defects in the final verdict",
+        "layers": [layer for layer in layers if layer],
+    }
+
+
+def thumbnail(path: str, sha256: str | None, side: int) -> Shown:
+    """A part's picture in small; missing or changed since it was inspected: why."""
+    photo, why = _photo(path, sha256, side)
+    if photo is None:
+        return Shown(None, missing=why)
+    return Shown(jpeg(photo), photo.shape[1], photo.shape[0], why)
+
+
+def evidence_picture(
+    picture: Picture, places: Places, *, under: str | None = None, side: int = 480
+) -> Shown:
+    """A crop or comparison that evidence lists, or a heat-map in colour, laid on `under`'s file."""
+    path = places.file(picture)
+    if path is None or not path.is_file():
+        return Shown(None, missing=f"{picture.shows}: the file is missing")
+    if picture.shows == HEAT_MAP:
+        try:
+            heat = read_map(path)
+        except ValueError:
+            return Shown(None, missing="heat-map: the file can't be read")
+        photo = None if under is None else _photo(under, None, side)[0]
+        scale = side / max(heat.shape)
+        dark = np.zeros((*(max(1, round(length * scale)) for length in heat.shape), 3), np.uint8)
+        pixels = heat_map_picture(dark if photo is None else photo, heat, low=_COOL, high=_HOT)
+        return Shown(jpeg(pixels), pixels.shape[1], pixels.shape[0])
+    return thumbnail(str(path), picture.sha256, side)
+
+
+def jpeg(pixels: Pixels) -> str:
+    """The picture as a `data:` address."""
+    coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
+    return f"data:image/jpeg;base64,{base64.b64encode(coded.tobytes()).decode()}"
+
+
+def _photo(path: str, sha256: str | None, side: int = SIDE) -> tuple[Pixels | None, str]:
+    try:
+        loaded = load(path)
+    except UnreadableImage as error:
+        return None, f"The picture can't be shown: {error.what}."
+    changed = sha256 is not None and loaded.sha256 != sha256
+    why = "The file has changed since it was inspected." if changed else ""
+    return _shrunk(loaded.pixels, side), why
+
+
+def _shrunk(pixels: Pixels, side: int) -> Pixels:
+    height, width = pixels.shape[:2]
+    scale = min(1.0, side / max(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _places(trace: Trace) -> list[Region]:
+    return [region for piece in trace.products(Evidence) for region in piece.regions]
+
+
+def _boxes(name: str, style: str, regions: Iterable[Region], *, on: bool) -> dict[str, Any] | None:
+    boxes = [
+        {"box": [round(corner, 5) for corner in region.box], "type": getattr(region, "type", None)}
+        for region in regions
+    ]
+    return {"name": name, "style": style, "boxes": boxes, "on": on} if boxes else None
+
+
+def _masks(regions: Iterable[Region], size: tuple[int, int]) -> dict[str, Any] | None:
+    masks = [region.mask for region in regions if region.mask is not None]
+    if not masks:
+        return None
+    whole = np.zeros((size[1], size[0]), np.uint8)
+    for mask in masks:
+        part = decode_mask(mask).astype(np.uint8)
+        whole |= np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_NEAREST), np.uint8)
+    return _layer("Masks", np.dstack([whole * level for level in (115, 0, 204, 150)]), on=False)
+
+
+def _heat(
+    evidence: Iterable[Evidence], places: Places, photo: Pixels | None, size: tuple[int, int]
+) -> dict[str, Any] | None:
+    maps = [p for piece in evidence for p in piece.pictures if p.shows == HEAT_MAP]
+    if not maps:
+        return None
+    path = places.file(maps[-1])
+    try:
+        heat = read_map(path) if path else None
+    except ValueError:
+        heat = None
+    if heat is None:
+        return {"name": "Heat-map (missing)", "on": False, "missing": True}
+    under = np.zeros((size[1], size[0], 3), np.uint8) if photo is None else photo
+    laid = heat_map_picture(under, heat, low=_COOL, high=_HOT)
+    return {"name": "Heat-map", "src": jpeg(laid), "on": False}
+
+
+def _layer(name: str, bgra: Pixels, *, on: bool) -> dict[str, Any]:
+    coded = cv2.imencode(".png", bgra)[1].tobytes()
+    return {
+        "name": name,
+        "src": f"data:image/png;base64,{base64.b64encode(coded).decode()}",
+        "on": on,
+    }
+
+
+def digest(scene: dict[str, Any]) -> str:
+    """Of what a scene shows: the viewer keeps zoom and drawing as long as it is the same."""
+    return hashlib.sha256(repr(scene).encode()).hexdigest()[:16]

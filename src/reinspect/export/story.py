@@ -1,0 +1,184 @@
+"""One inspection as the story it is: a timeline for the console, and a page of its own.
+
+What comes from files and models is text, never markup: the templates escape it, and the page's own
+policy lets no script run but the viewer's.
+"""
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Iterable
+from functools import cache, partial
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from reinspect.export.scene import Places, digest, evidence_picture, scene
+from reinspect.export.whole import whole_file
+from reinspect.store import Inspected, Review, Run, Store, Truth
+from reinspect.vocabulary import Defect, Picture, Trace
+
+MOVES = {
+    "accept": "rely on it",
+    "revisit": "look again",
+    "escalate": "ask a person",
+    "keep": "keep",
+    "correct": "correct",
+}
+
+
+class Told(NamedTuple):
+    """All that a story is told from."""
+
+    run: Run
+    found: Inspected
+    trace: Trace
+    reviews: tuple[Review, ...]
+    truth: Truth | None
+    places: Places
+
+    @classmethod
+    def of(cls, store: Store, inspection_id: int, runs: Path | None = None) -> "Told":
+        """Read it from the store; `runs` is where runs' folders are now, if they were moved.
+
+        Raises:
+            StoreError: there is no such inspection.
+        """
+        found = store.desk.one(inspection_id)
+        run = store.run_of(found.run_id)
+        return cls(
+            run=run,
+            found=found,
+            trace=store.trace_of(inspection_id),
+            reviews=store.desk.reviews(inspection_id),
+            truth=store.truth_of(run.id, found.row.image),
+            places=Places.of(run, runs),
+        )
+
+    @property
+    def scene(self) -> dict[str, Any]:
+        """For the viewer."""
+        review = self.found.row.review
+        return scene(self.trace, self.places, reviewed=review.defects if review else None)
+
+
+class Spent(NamedTuple):
+    """What the model calls of a trace took; `usd` is None where one's price isn't known."""
+
+    calls: int
+    tokens: int
+    usd: float | None
+
+    @classmethod
+    def of(cls, trace: Trace) -> "Spent":
+        """Summed over all steps, failed ones included."""
+        calls: list[Any] = [p for s in trace.steps for p in s.products if p.kind == "call"]
+        tokens = sum((call.tokens_in or 0) + (call.tokens_out or 0) for call in calls)
+        prices = [call.usd for call in calls]
+        return cls(len(calls), tokens, None if None in prices else sum(prices))
+
+
+def timeline(told: Told) -> str:
+    """The story as HTML without scripts; `story.css` goes with it."""
+    macros = _environment().get_template("story.html.j2").make_module(_context(told))
+    return str(macros.story())  # type: ignore[attr-defined]
+
+
+def write_page(store: Store, run_id: int, image: str, out: Path) -> None:
+    """Write an image's story as one HTML file that needs nothing else, whole or not at all.
+
+    Raises:
+        ExportError: the file can't be written.
+        StoreError: the store can't be read, or has no such image.
+    """
+    told = Told.of(store, store.newest(run_id, image))
+    shown = told.scene
+    mount = (
+        "viewer({data: JSON.parse(document.getElementById('scene').textContent), "
+        "parentElement: document, setStateValue() {}});"
+    )
+    script = (
+        asset("viewer.js").replace("export default function", "const viewer = function") + mount
+    )
+    page = (
+        _environment()
+        .get_template("story_page.html.j2")
+        .render(
+            **_context(told),
+            scene=shown,
+            data=_inside_script({**shown, "key": digest(shown)}),
+            viewer_css=asset("viewer.css"),
+            story_css=asset("story.css"),
+            script=script,
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        )
+    )
+    with whole_file(out) as file:
+        file.write(page.encode("utf-8", "backslashreplace"))
+
+
+@cache
+def asset(name: str) -> str:
+    """A file beside this one: `viewer.js`, `viewer.css`, `story.css`."""
+    return (files("reinspect.export") / name).read_text(encoding="utf-8")
+
+
+def _context(told: Told) -> dict[str, Any]:
+    def shown(picture: Picture) -> Any:
+        return evidence_picture(picture, told.places, under=told.found.path)
+
+    return {
+        "run": told.run,
+        "row": told.found.row,
+        "trace": told.trace,
+        "first": told.trace.first,
+        "reviews": told.reviews,
+        "truth": told.truth,
+        "spent": Spent.of(told.trace),
+        "moves": MOVES,
+        "pictures": shown,
+    }
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("reinspect.export", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        number=_number,
+        signed=partial(_number, sign="+"),
+        figure=_figure,
+        seconds=_seconds,
+        types=_types,
+        word=lambda text: re.sub("[^a-z]", "", text.lower()),
+    )
+    return environment
+
+
+def _number(value: float | None, sign: str = "") -> str:
+    return "–" if value is None else f"{value:{sign}.2f}".replace("-", "−")
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}".replace("-", "−")
+
+
+def _seconds(value: float) -> str:
+    return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def _types(defects: Iterable[Defect]) -> list[str]:
+    return sorted({defect.type for defect in defects if defect.type})
+
+
+def _inside_script(value: dict[str, Any]) -> str:
+    """JSON in which no text can end the script element that it stands in."""
+    return json.dumps(value).replace("<", "\\u003c")

@@ -1,0 +1,83 @@
+"""The console: analysts look through verdicts and traces, and their corrections count.
+
+`reinspect ui` runs this file by Streamlit. The store's address comes as an argument, never from the
+browser; what the browser names is looked up in the store by id.
+"""
+
+import argparse
+import sys
+
+import streamlit as st
+from PIL import Image, ImageDraw
+
+from reinspect.ui.console import Console, Options, faults_shown, opened, reviewer_of, style
+from reinspect.ui.views import (
+    captions,
+    compare,
+    export,
+    inspections,
+    reliability,
+    review,
+    runs,
+    trace,
+)
+from reinspect.ui.words import escaped
+
+_PAGES = {
+    "runs": (runs.page, "Runs", ":material/list_alt:", "Look"),
+    "inspections": (inspections.page, "Inspections", ":material/photo_library:", "Look"),
+    "trace": (trace.page, "Trace", ":material/timeline:", "Look"),
+    "review": (review.page, "Review queue", ":material/rate_review:", "Decide"),
+    "captions": (captions.page, "Training data", ":material/edit_note:", "Decide"),
+    "reliability": (reliability.page, "Reliability", ":material/monitoring:", "Measure"),
+    "compare": (compare.page, "Compare", ":material/compare_arrows:", "Measure"),
+    "export": (export.page, "Export", ":material/download:", "Measure"),
+}
+
+
+def main(options: Options, start: str = "runs") -> None:
+    """Show the page that the address names; `start` is the one at the bare address."""
+    st.set_page_config(page_title="reinspect", page_icon=_icon(), layout="wide")
+    style()
+    # A page's function is called without arguments: it finds the console in the session.
+    sections: dict[str, list[st.Page]] = {}
+    pages = {}
+    for name, (page, title, icon, section) in _PAGES.items():
+        pages[name] = st.Page(page, title=title, icon=icon, url_path=name, default=name == start)
+        sections.setdefault(section, []).append(pages[name])
+    chosen = st.navigation(sections)
+    with faults_shown():
+        console = Console(opened(options.store), options, reviewer_of(options), pages)
+        st.session_state["console"] = console
+        chosen.run()
+        _who(console)
+
+
+def _who(console: Console) -> None:
+    with st.sidebar:
+        if console.reviewer:
+            st.html(f'<div class="facts">Reviewer <b>{escaped(console.reviewer)}</b></div>')
+        else:
+            st.caption("Read-only. To review: `reinspect ui --reviewer NAME`")
+        st.html(f'<div class="facts">Store {escaped(console.store.name)}</div>')
+
+
+def _icon() -> Image.Image:
+    """Ours, since Streamlit fetches its own icons of pages from the internet."""
+    icon = Image.new("RGBA", (64, 64))
+    pen = ImageDraw.Draw(icon)
+    pen.line((42, 42, 60, 60), fill="#d55e00", width=9)
+    pen.ellipse((6, 6, 50, 50), outline="#0072b2", width=8)
+    return icon
+
+
+def _options(arguments: list[str]) -> Options:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--store", required=True)
+    parser.add_argument("--runs")
+    parser.add_argument("--reviewer")
+    return Options(**vars(parser.parse_args(arguments)))
+
+
+if __name__ == "__main__":
+    main(_options(sys.argv[1:]))

@@ -1,0 +1,71 @@
+"""Charts, by Altair: each says in words what it shows, and no meaning rests on colour alone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reinspect.metrics import Bin, risk_coverage
+from reinspect.ui.words import BLUE, GREY, ORANGE
+
+_POINTS = 400  # of a curve; more than a screen shows
+
+
+def diagram(bins: Sequence[Bin]) -> Any:
+    """Reliability diagram: confidence against the share of right labels."""
+    bars = pd.DataFrame(
+        [
+            {"confidence": b.confidence, "share right": b.right, "images": b.n}
+            for b in bins
+            if b.n and b.confidence is not None
+        ]
+    )
+    even = pd.DataFrame({"x": [0.5, 1.0], "y": [0.5, 1.0]})
+    x = alt.X("confidence:Q", scale=alt.Scale(domain=[0.5, 1]), title="mean confidence of the bin")
+    y = alt.Y("share right:Q", scale=alt.Scale(domain=[0, 1]), title="share of right labels")
+    line = alt.Chart(bars).mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y)
+    points = (
+        alt.Chart(bars)
+        .mark_circle(color=BLUE, opacity=1)
+        .encode(x=x, y=y, size=alt.Size("images:Q", legend=None), tooltip=list(bars.columns))
+    )
+    ideal = alt.Chart(even).mark_line(color=GREY, strokeDash=[5, 4]).encode(x="x:Q", y="y:Q")
+    return (ideal + line + points).properties(height=300)
+
+
+def curve(
+    reliability: npt.NDArray[np.float64], hit: npt.NDArray[np.bool_], thresholds: Sequence[float]
+) -> Any:
+    """Risk–coverage curve; each threshold of reliability stands where it cuts."""
+    coverage, risk = risk_coverage(reliability, hit)
+    step = max(1, len(coverage) // _POINTS)
+    points = pd.DataFrame({"coverage": coverage[::-step], "risk": risk[::-step]})
+    x = alt.X(
+        "coverage:Q",
+        scale=alt.Scale(domain=[0, 1]),
+        title="coverage: share decided without a person",
+    )
+    y = alt.Y("risk:Q", title="risk: share of wrong labels")
+    chart = alt.Chart(points).mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y)
+    cuts = pd.DataFrame(
+        [
+            {"coverage": float((reliability >= cut).mean()), "name": f"threshold {cut:.2f}"}
+            for cut in thresholds
+        ]
+    )
+    if cuts.empty:
+        return alt.layer(chart).properties(height=300)
+    rule = (
+        alt.Chart(cuts)
+        .mark_rule(color=ORANGE, strokeDash=[6, 3], strokeWidth=2)
+        .encode(x="coverage:Q")
+    )
+    text = (
+        alt.Chart(cuts)
+        .mark_text(align="right", dx=-5, dy=-9, color=ORANGE, fontWeight="bold")
+        .encode(x="coverage:Q", y=alt.datum(0), text="name:N")
+    )
+    return (chart + rule + text).properties(height=300)

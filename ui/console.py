@@ -1,0 +1,136 @@
+"""What all pages share: the open store, who is reviewing, and how faults are shown."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import streamlit as st
+
+from reinspect.export.story import asset
+from reinspect.store import Run, Store, StoreError
+from reinspect.ui import addresses
+
+STALE = 15
+"""Seconds after which what was counted is counted again: a run may be writing."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `reinspect ui` was started with."""
+
+    store: str
+    runs: str | None = None
+    reviewer: str | None = None
+
+
+class At(NamedTuple):
+    """A store at a moment: what was counted then is kept until something is added."""
+
+    url: str
+    version: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Console:
+    """The store and the person in front of it."""
+
+    store: Store
+    options: Options
+    reviewer: str | None
+    pages: dict[str, Any]
+
+    @property
+    def runs_folder(self) -> Path | None:
+        """Where runs' folders are now, if that was said."""
+        return Path(self.options.runs) if self.options.runs else None
+
+    @property
+    def runs(self) -> list[Run]:
+        """All runs, newest first."""
+        return _runs(self.options.store)
+
+    @property
+    def names(self) -> dict[str, int]:
+        """Name → id of all runs, newest first."""
+        return {run.name: run.id for run in self.runs}
+
+    @property
+    def at(self) -> At:
+        """The store as it is now."""
+        return At(self.options.store, self.store.figures.version())
+
+    def view(self) -> addresses.View:
+        """The view that the address asks for, else the one that was looked at last."""
+        remembered = st.session_state.get("address", {})
+        if remembered and not any(name in st.query_params for name in addresses.NAMES):
+            for name, values in remembered.items():
+                st.query_params[name] = values
+        return addresses.read(st.query_params, self.names)
+
+    def remember(self, view: addresses.View) -> None:
+        """Put a view into the address, and keep it for the other pages."""
+        said = addresses.write(view, self.names)
+        st.session_state["address"] = said
+        for name in addresses.NAMES:
+            if name in said:
+                st.query_params[name] = said[name]
+            elif name in st.query_params:
+                del st.query_params[name]
+
+    def address(self, **more: Any) -> dict[str, Any]:
+        """Parameters that lead to another page with the same view."""
+        return {**st.session_state.get("address", {}), **more}
+
+
+@st.cache_resource(show_spinner=False)
+def opened(url: str) -> Store:
+    """The store, opened once for all sessions."""
+    return Store.open(url, create=False)
+
+
+@st.cache_data(ttl=STALE, show_spinner=False)
+def _runs(url: str) -> list[Run]:
+    return opened(url).runs()
+
+
+def reviewer_of(options: Options) -> str | None:
+    """Who is logged in by Streamlit's own login where one is configured, else who was named."""
+    if st.user.get("is_logged_in"):
+        return str(st.user.get("name") or st.user.get("email") or "") or None
+    return options.reviewer or None
+
+
+@contextmanager
+def faults_shown() -> Iterator[None]:
+    """A fault of the store or of a file in one line on the page; bugs keep their traceback."""
+    try:
+        yield
+    except StoreError as error:
+        st.error("The store can't be read.", icon=":material/error:")
+        st.text(str(error))
+
+
+def style() -> None:
+    """The console's own few rules, and those of stories and badges."""
+    st.html(f"<style>{asset('story.css')}{_css()}</style>")
+
+
+@cache
+def _css() -> str:
+    return (files("reinspect.ui") / "console.css").read_text(encoding="utf-8")
+
+
+def empty(text: str, hint: str = "") -> None:
+    """Nothing to show, and what to do about it."""
+    st.info(text, icon=":material/inbox:")
+    if hint:
+        st.code(hint, language=None)
+
+
+def cached(function: Callable[..., Any]) -> Any:
+    """Cache what a function reads from the store; its arguments name all that it depends on."""
+    return st.cache_data(ttl=600, max_entries=64, show_spinner=False)(function)

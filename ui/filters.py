@@ -1,0 +1,149 @@
+"""The filter in the side bar. The address is what counts: widgets show it, and change it."""
+
+from typing import Any
+
+import streamlit as st
+
+from reinspect.store import Choices, Filter, Order, Reviewed, Span
+from reinspect.ui.addresses import View
+from reinspect.ui.console import At, Console, cached, opened
+from reinspect.ui.words import OUTCOME_MARKS
+from reinspect.vocabulary import Outcome
+
+_ORDERS = {
+    (Order.RELIABILITY, False): "lowest reliability",
+    (Order.RELIABILITY, True): "highest reliability",
+    (Order.DIVERGENCE, True): "highest divergence",
+    (Order.PROBABILITY, True): "highest P(anomalous)",
+    (Order.SECONDS, True): "longest duration",
+    (Order.AT, True): "newest",
+    (Order.IMAGE, False): "name",
+}
+_YES_NO = {"any": None, "yes": True, "no": False}
+_REVIEWED = {
+    "any": None,
+    "not reviewed": Reviewed.NO,
+    "reviewed": Reviewed.YES,
+    "reviewers disagree": Reviewed.DISPUTED,
+}
+_SPANS = {
+    "reliability": (0.0, 1.0, "How likely the label is right, 0 to 1"),
+    "divergence": (-1.0, 1.0, "Confidence minus reliability; above 0: surer than it should be"),
+}
+_LONGEST = 60.0  # seconds; the slider's end means "or more"
+
+
+def panel(console: Console) -> View:
+    """Draw the filter; the view that it asks for."""
+    view = console.view()
+    console.remember(view)
+    names = console.names
+    choices = _choices(console.at, view.wanted.runs)
+    _show(view, names)
+    change: dict[str, Any] = {"on_change": _changed, "args": (console,)}
+    with st.sidebar:
+        st.text_input(
+            "Search", key="f_text", placeholder="rationale, reason, error, name", **change
+        )
+        _several("Run", "run", list(names), change)
+        st.pills(
+            "Disposition",
+            list(Outcome),
+            selection_mode="multi",
+            format_func=lambda outcome: OUTCOME_MARKS[outcome.value],
+            key="f_disposition",
+            **change,
+        )
+        _several("Category", "category", choices.categories, change)
+        _several("Defect type", "type", choices.types, change)
+        for name, (low, high, about) in _SPANS.items():
+            st.slider(
+                name.capitalize(), low, high, step=0.01, key=f"f_{name}", help=about, **change
+            )
+        with st.expander("More", expanded=_uses_more(view.wanted)):
+            _several("Evidence by", "source", choices.sources, change)
+            st.slider("Duration in seconds", 0.0, _LONGEST, step=0.5, key="f_seconds", **change)
+            st.segmented_control("Revised", list(_YES_NO), key="f_revised", **change)
+            st.segmented_control("Errors", list(_YES_NO), key="f_errors", **change)
+            st.selectbox("Reviews", list(_REVIEWED), key="f_reviewed", **change)
+        st.selectbox(
+            "Sort by", list(_ORDERS), format_func=_ORDERS.__getitem__, key="f_order", **change
+        )
+        st.button("Clear filter", on_click=_clear, args=(console,), width="stretch")
+    return view
+
+
+def _several(label: str, name: str, options: Any, change: dict[str, Any]) -> None:
+    # What the address asks for is an option, too, even where nothing has it any more.
+    every = [*options, *(o for o in st.session_state[f"f_{name}"] if o not in options)]
+    st.multiselect(label, every, key=f"f_{name}", placeholder="all", **change)
+
+
+def _show(view: View, names: dict[str, int]) -> None:
+    """Make the widgets show the view."""
+    wanted, state = view.wanted, st.session_state
+    state["f_text"] = wanted.text
+    state["f_run"] = [name for name, key in names.items() if key in wanted.runs]
+    state["f_disposition"] = list(wanted.dispositions)
+    state["f_category"] = list(wanted.categories)
+    state["f_type"] = list(wanted.types)
+    state["f_source"] = list(wanted.sources)
+    for name, (low, high, _) in _SPANS.items():
+        span: Span | None = getattr(wanted, name)
+        ends = span or Span(low, high)
+        state[f"f_{name}"] = (max(low, ends.low), min(high, ends.high))
+    lasting = wanted.seconds or Span(0, _LONGEST)
+    state["f_seconds"] = (min(lasting.low, _LONGEST), min(lasting.high, _LONGEST))
+    state["f_revised"] = _word(_YES_NO, wanted.revised)
+    state["f_errors"] = _word(_YES_NO, wanted.errors)
+    state["f_reviewed"] = _word(_REVIEWED, wanted.reviewed)
+    order = (view.order, view.descending)
+    state["f_order"] = order if order in _ORDERS else (Order.RELIABILITY, False)
+
+
+def _changed(console: Console) -> None:
+    """Make the address say what the widgets show."""
+    state, names = st.session_state, console.names
+    spans = {}
+    for name, (low, high, _) in _SPANS.items():
+        span = Span(*state[f"f_{name}"])
+        spans[name] = None if span == (low, high) else span
+    lasting: Span | None = Span(*state["f_seconds"])
+    if lasting == (0, _LONGEST):
+        lasting = None
+    elif lasting is not None and lasting.high == _LONGEST:
+        lasting = Span(lasting.low, 1e6)
+    wanted = Filter(
+        runs=tuple(names[name] for name in state["f_run"] if name in names),
+        dispositions=tuple(state["f_disposition"]),
+        categories=tuple(state["f_category"]),
+        types=tuple(state["f_type"]),
+        sources=tuple(state["f_source"]),
+        **spans,
+        seconds=lasting,
+        revised=_YES_NO[state["f_revised"] or "any"],
+        errors=_YES_NO[state["f_errors"] or "any"],
+        reviewed=_REVIEWED[state["f_reviewed"]],
+        text=state["f_text"],
+    )
+    console.remember(View(wanted, *state["f_order"]))
+    st.session_state["page"] = 1
+
+
+def _clear(console: Console) -> None:
+    console.remember(View(Filter()))
+    st.session_state["page"] = 1
+
+
+def _word(words: dict[str, Any], value: Any) -> str:
+    return next(word for word, meant in words.items() if meant == value)
+
+
+def _uses_more(wanted: Filter) -> bool:
+    stated = (wanted.sources, wanted.seconds, wanted.reviewed)
+    return any(stated) or wanted.revised is not None or wanted.errors is not None
+
+
+@cached
+def _choices(at: At, runs: tuple[int, ...]) -> Choices:
+    return opened(at.url).desk.choices(runs)

@@ -1,0 +1,80 @@
+"""A person's verdict: label, boxes, type, reason. Added to the store, never written over."""
+
+import streamlit as st
+
+from reinspect.export.story import Told
+from reinspect.ui.console import At, Console, cached, opened
+from reinspect.ui.viewer import Edit, viewer
+from reinspect.vocabulary import Defect, Label, Verdict
+
+
+def judge(console: Console, told: Told) -> bool:
+    """Draw the picture with boxes to edit and the form below; whether a review was added."""
+    if console.reviewer is None:
+        return False
+    row = told.found.row
+    stood = row.review or row.verdict
+    key = f"{told.found.id}-{st.session_state.get('saved', 0)}"
+    seen_key = f"seen-{key}"
+    if seen_key not in st.session_state:  # reviews that came after this one was begun
+        st.session_state[seen_key] = len(console.store.desk.reviews(told.found.id))
+    types = _types(console.at)
+    boxes = viewer(told.scene, key=f"edit-{key}", edit=Edit(stood.defects if stood else (), types))
+    with st.form(f"form-{key}", border=True):
+        label = st.radio(
+            "Your verdict",
+            list(Label),
+            index=list(Label).index(stood.label) if stood else None,
+            format_func={Label.NORMAL: "○ normal", Label.ANOMALOUS: "◆ anomalous"}.__getitem__,
+            horizontal=True,
+            key=f"label-{key}",
+        )
+        kind = st.selectbox(
+            "Defect type",
+            types,
+            index=None,
+            accept_new_options=True,
+            placeholder="pick or type; goes to boxes without a type",
+            key=f"type-{key}",
+        )
+        why = st.text_area("Reason", key=f"why-{key}", height=80, placeholder="What decided it?")
+        sent = st.form_submit_button("Save review", type="primary")
+    if not sent:
+        return False
+    if label is None:
+        st.warning("Choose a verdict first.")
+        return False
+    if label is Label.ANOMALOUS and kind and not boxes:
+        st.warning("Draw a box to say where the defect is; only then has it a type.")
+        return False
+    defects = _defects(boxes, kind) if label is Label.ANOMALOUS else ()
+    verdict = Verdict.of(float(label is Label.ANOMALOUS), defects=defects, rationale=why)
+    seen = st.session_state.pop(seen_key)
+    console.store.desk.review(told.found.id, verdict, reviewer=console.reviewer, why=why)
+    st.session_state["saved"] = st.session_state.get("saved", 0) + 1
+    others = console.store.desk.reviews(told.found.id)[seen:-1]
+    if others:
+        names = ", ".join(review.reviewer for review in others)
+        st.session_state["notice"] = (
+            f"{names} reviewed this image meanwhile; both reviews are kept."
+        )
+    else:
+        st.session_state["notice"] = f"Saved your review of {row.image}."
+    return True
+
+
+def notice() -> None:
+    """Say once what the last action did."""
+    said = st.session_state.pop("notice", None)
+    if said:
+        st.toast(said.replace("_", r"\_"), icon=":material/check:")
+
+
+def _defects(boxes: tuple[Defect, ...], kind: str | None) -> tuple[Defect, ...]:
+    named = (kind or "").strip() or None
+    return tuple(box if box.type else box.model_copy(update={"type": named}) for box in boxes)
+
+
+@cached
+def _types(at: At) -> list[str]:
+    return list(opened(at.url).desk.choices().types)

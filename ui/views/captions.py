@@ -1,0 +1,103 @@
+"""Training data: generated captions beside picture and truth, to accept, edit or reject."""
+
+import streamlit as st
+
+from reinspect.export.story import Told
+from reinspect.store import Caption
+from reinspect.store.reviews import CaptionState, Decided
+from reinspect.ui import words
+from reinspect.ui.console import Console, empty
+from reinspect.ui.judging import notice
+from reinspect.ui.viewer import viewer
+
+_STATES: tuple[CaptionState, ...] = ("draft", "accepted", "edited", "rejected")
+
+
+def page() -> None:
+    """Draw the page."""
+    console: Console = st.session_state["console"]
+    notice()
+    head, what = st.columns([3, 3], vertical_alignment="bottom")
+    chosen = what.segmented_control("State", _STATES, default="draft", key="caption_state")
+    state: CaptionState = chosen or "draft"
+    at = st.session_state.get("caption_at", 0)
+    found, total = console.store.desk.captions(state, offset=at)
+    if not found and at:
+        st.session_state["caption_at"] = at = 0
+        found, total = console.store.desk.captions(state)
+    head.title("Training data", anchor=False)
+    head.caption(f"{total:,} captions: {state}")
+    if not found:
+        _nothing(console, state)
+        return
+    _one(console, found[0])
+    _steps(at, total)
+
+
+def _nothing(console: Console, state: CaptionState) -> None:
+    if state == "draft" and not any(console.store.desk.captions(s)[1] for s in _STATES[1:]):
+        empty(
+            "There are no captions yet. They are made from runs by:",
+            "reinspect train episodes RUN --out DIR",
+        )
+    else:
+        empty(f"No caption is {state}." if state != "draft" else "No draft is left to check.")
+
+
+def _one(console: Console, caption: Caption) -> None:
+    told = Told.of(console.store, caption.inspection_id, console.runs_folder)
+    picture, text = st.columns([1.1, 1], gap="medium")
+    with picture:
+        viewer(told.scene, key=f"caption-{caption.inspection_id}")
+    with text:
+        row = told.found.row
+        truth = told.truth
+        known = f"{truth.label.value} ({truth.source})" if truth else "not known"
+        types = f" · {words.escaped(', '.join(truth.types))}" if truth and truth.types else ""
+        st.html(
+            f"<h3>{words.escaped(row.image)}</h3>"
+            f'<div class="facts">run {words.escaped(told.run.name)}</div>'
+            f"<p>Truth: <b>{known}</b>{types}<br>Final verdict: "
+            f"<b>{row.verdict.label.value if row.verdict else 'none'}</b></p>"
+            f'<div class="facts">{words.escaped(caption.mode)} caption · written by '
+            f"{words.escaped(caption.source)} · {caption.at:%Y-%m-%d %H:%M} UTC"
+            + (f" · decided by {words.escaped(caption.reviewer)}" if caption.reviewer else "")
+            + "</div>"
+        )
+        editable = caption.state == "draft" and console.reviewer is not None
+        said = st.text_area(
+            "Caption", caption.text, height=260, disabled=not editable, key=f"text-{caption.id}"
+        )
+        if editable:
+            _decide(console, caption, said)
+        elif caption.state == "draft":
+            st.info("Read-only: start the console with --reviewer NAME, or log in, to decide.")
+
+
+def _decide(console: Console, caption: Caption, said: str) -> None:
+    changed = said.strip() != caption.text.strip()
+    accept, edit, reject = st.columns(3)
+    if accept.button("Accept", type="primary", disabled=changed, width="stretch"):
+        _save(console, caption, "accepted", None)
+    if edit.button("Save edit", disabled=not changed or not said.strip(), width="stretch"):
+        _save(console, caption, "edited", said)
+    if reject.button("Reject", width="stretch"):
+        _save(console, caption, "rejected", None)
+    st.caption("The draft is kept as it is; your decision is added with your name.")
+
+
+def _save(console: Console, caption: Caption, state: Decided, text: str | None) -> None:
+    console.store.desk.decide(caption.id, state, reviewer=console.reviewer or "", text=text)
+    st.session_state["notice"] = f"Caption {state}."
+    st.rerun()
+
+
+def _steps(at: int, total: int) -> None:
+    back, where, on = st.columns([1, 2, 1], vertical_alignment="center")
+    if back.button("← Previous", disabled=at <= 0, width="stretch", shortcut="Left"):
+        st.session_state["caption_at"] = at - 1
+        st.rerun()
+    where.html(f'<p style="text-align:center;margin:0">{at + 1:,} of {total:,}</p>')
+    if on.button("Next →", disabled=at + 1 >= total, width="stretch", shortcut="Right"):
+        st.session_state["caption_at"] = at + 1
+        st.rerun()

@@ -1,0 +1,175 @@
+"""Inspections: filtered, sorted, as a gallery or a table, a page at a time."""
+
+import pandas as pd
+import streamlit as st
+
+from reinspect.export.scene import Shown, thumbnail
+from reinspect.store import Inspected, Page
+from reinspect.ui import filters, words
+from reinspect.ui.addresses import View
+from reinspect.ui.console import Console, empty
+
+SIZES = (12, 24, 48)
+COLUMNS = 4
+_SIDE = 320  # pixels of a thumbnail's longer side
+
+
+def page() -> None:
+    """Draw the page."""
+    console: Console = st.session_state["console"]
+    view = filters.panel(console)
+    head, layout, size = st.columns([5, 2, 2], vertical_alignment="bottom")
+    shown_as = layout.segmented_control(
+        "Show as",
+        ["Gallery", "Table"],
+        key="layout",
+        default="Gallery",
+        label_visibility="collapsed",
+    )
+    per_page = size.selectbox(
+        "Per page", SIZES, key="size", index=0, format_func=lambda n: f"{n} a page",
+        label_visibility="collapsed",
+    )  # fmt: skip
+    start = (st.session_state.setdefault("page", 1) - 1) * per_page
+    found = _found(console, view, start, per_page)
+    if not found.items and start:
+        st.session_state["page"] = 1
+        st.rerun()
+    head.title("Inspections", anchor=False)
+    head.caption(f"{found.total:,} found")
+    if not found.items:
+        _nothing(console)
+        return
+    if shown_as == "Table":
+        _table(console, found)
+    else:
+        _gallery(console, found)
+    pager(found.total, per_page)
+
+
+def _found(console: Console, view: View, start: int, size: int) -> Page:
+    return console.store.desk.page(
+        view.wanted, order=view.order, descending=view.descending, offset=start, limit=size
+    )
+
+
+def _nothing(console: Console) -> None:
+    if not console.runs:
+        empty("There are no runs in this store yet.", "reinspect run PARTS --store STORE")
+    else:
+        empty("No inspection fits this filter. Clear it in the side bar, or widen it.")
+
+
+def _gallery(console: Console, found: Page) -> None:
+    for start in range(0, len(found.items), COLUMNS):
+        cells = st.columns(COLUMNS)
+        row = found.items[start : start + COLUMNS]
+        for cell, one in zip(cells, row, strict=False):
+            with cell.container(border=True, key=f"card-{one.id}"):
+                st.html(card(one))
+                st.page_link(
+                    console.pages["trace"],
+                    label=words.plain(one.row.image, 60),
+                    query_params=console.address(id=str(one.id)),
+                )
+                st.html(facts(one))
+
+
+def _table(console: Console, found: Page) -> None:
+    names = {key: name for name, key in console.names.items()}
+    rows = [
+        {
+            "image": one.row.image,
+            "run": names.get(one.run_id, ""),
+            "outcome": words.OUTCOME_MARKS[one.row.disposition.value],
+            "first": one.row.first.label.value if one.row.first else None,
+            "final": one.row.verdict.label.value if one.row.verdict else None,
+            "types": ", ".join(one.row.verdict.types) if one.row.verdict else "",
+            "confidence": one.row.confidence,
+            "reliability": one.row.reliability,
+            "divergence": one.row.divergence,
+            "seconds": one.row.seconds,
+            "reviewed": one.row.review.label.value if one.row.review else None,
+            "reason": one.row.error or one.row.reason,
+        }
+        for one in found.items
+    ]
+    digits = st.column_config.NumberColumn(format="%.2f")
+    chosen = st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        on_select="rerun",
+        selection_mode="single-row",
+        column_config=dict.fromkeys(("confidence", "reliability", "divergence", "seconds"), digits),
+        alt="Inspections, one a row; select a row to open its trace",
+        key=f"table-{st.session_state['page']}",
+    )
+    st.caption("Select a row to open its trace.")
+    if chosen["selection"]["rows"]:
+        one = found.items[chosen["selection"]["rows"][0]]
+        st.switch_page(console.pages["trace"], query_params=console.address(id=str(one.id)))
+
+
+def pager(total: int, size: int) -> None:
+    """Previous and next page; the number is kept in the session."""
+    last = max(1, -(-total // size))
+    now = st.session_state["page"]
+    if last == 1:
+        return
+    back, where, on = st.columns([1, 2, 1], vertical_alignment="center")
+    if back.button("← Previous page", disabled=now <= 1, width="stretch"):
+        st.session_state["page"] = now - 1
+        st.rerun()
+    where.html(f'<p style="text-align:center;margin:0">page {now:,} of {last:,}</p>')
+    if on.button("Next page →", disabled=now >= last, width="stretch"):
+        st.session_state["page"] = now + 1
+        st.rerun()
+
+
+def card(one: Inspected) -> str:
+    """The picture in small with the boxes that count, as HTML."""
+    shown = _thumbnail(one.path, one.row.sha256)
+    name = words.escaped(one.row.image).replace("<bdi>", "").replace("</bdi>", "")
+    if shown.data is None:
+        why = words.escaped(shown.missing)
+        return (
+            f'<div class="thumb"><div class="gone" role="img" aria-label="{name}">{why}</div></div>'
+        )
+    kind = "review" if one.row.review else "final"
+    boxes = "".join(_rectangle(defect.box, kind) for defect in one.row.defects)
+    note = f'<div class="note">{words.escaped(shown.missing)}</div>' if shown.missing else ""
+    said = one.row.verdict.label.value if one.row.verdict else "no verdict"
+    return (
+        f'<div class="thumb"><div class="frame"><img src="{shown.data}" width="{shown.width}" '
+        f'height="{shown.height}" alt="{name}: {said}, {len(one.row.defects)} defects">'
+        f"{boxes}</div>{note}</div>"
+    )
+
+
+def facts(one: Inspected) -> str:
+    """Outcome, reliability and what became of the verdict, as HTML."""
+    row = one.row
+    parts = [words.badge(row.disposition.value)]
+    if row.review:
+        parts.append(f'<span class="chip review">reviewed: {row.review.label.value}</span>')
+    elif row.revised:
+        parts.append('<span class="chip corrected">corrected</span>')
+    elif row.rounds:
+        parts.append('<span class="chip">kept</span>')
+    parts.append(f"<span>reliability <b>{words.number(row.reliability)}</b></span>")
+    if row.verdict and row.verdict.types:
+        parts.append(words.escaped(", ".join(row.verdict.types)[:80]))
+    if row.error:
+        parts.append(f"<span>{words.escaped(row.error[:120])}</span>")
+    return f'<div class="facts">{" ".join(parts)}</div>'
+
+
+def _rectangle(box: tuple[float, float, float, float], kind: str) -> str:
+    x1, y1, x2, y2 = (100 * corner for corner in box)
+    place = f"left:{x1:.3f}%;top:{y1:.3f}%;width:{x2 - x1:.3f}%;height:{y2 - y1:.3f}%"
+    return f'<span class="box {kind}" style="{place}"></span>'
+
+
+@st.cache_data(ttl=600, max_entries=1000, show_spinner=False)
+def _thumbnail(path: str, sha256: str | None) -> Shown:
+    return thumbnail(path, sha256, _SIDE)

@@ -1,0 +1,239 @@
+"""Reliability: what second looks changed, whether confidence holds, and what slips through."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import streamlit as st
+import yaml
+
+from reinspect.metrics import Ledger, aurc, ece, reliability_diagram, right, wilson
+from reinspect.policies import rules
+from reinspect.store import Run
+from reinspect.ui import charts
+from reinspect.ui.console import At, Console, cached, empty, opened
+from reinspect.ui.views.runs import model_of
+from reinspect.ui.words import percent
+
+_COLUMNS = (
+    "run",
+    "category",
+    "first",
+    "p",
+    "reliability",
+    "outcome",
+    "rounds",
+    "truth",
+    "reviewed",
+    "audited",
+)
+
+
+def page() -> None:
+    """Draw the page."""
+    console: Console = st.session_state["console"]
+    st.title("Reliability", anchor=False)
+    if not console.runs:
+        empty("There are no runs in this store yet.", "reinspect run PARTS --store STORE")
+        return
+    left, middle = st.columns([3, 1], vertical_alignment="bottom")
+    asked = [name for name in st.query_params.get_all("run") if name in console.names]
+    default = asked or list(console.names)[:1]
+    names = left.multiselect("Runs", list(console.names), default=default, key="reliability_runs")
+    share = middle.slider("Audit share of PASS, %", 0, 100, 5, key="audit_share")
+    runs = [run for run in console.runs if run.name in names]
+    if not runs:
+        empty("Choose a run.")
+        return
+    key = tuple(run.id for run in runs)
+    every = _frame(console.at, key, share / 100)
+    _headline(every, runs)
+    _curves(every, runs)
+    _ledger(every)
+    _estimates(every)
+    _groups(every, "category", "Per category")
+    models = {run.id: model_of(run) for run in runs}
+    every = every.assign(model=every["run"].map(models))
+    if every["model"].nunique() > 1:
+        _groups(every, "model", "Per model")
+
+
+def _headline(every: pd.DataFrame, runs: list[Run]) -> None:
+    known = _known(every)
+    cells = st.columns(6)
+    figures: list[tuple[str, str, str]] = [
+        ("Images", f"{len(every):,}", "In these runs"),
+        ("Truth known", f"{len(known):,}", "From annotations or reviews"),
+        ("Looked at twice", percent(_mean(every["rounds"] > 0)), "Share of the images"),
+        ("Revised", percent(_mean(_flipped(every))), "Share whose label was changed"),
+        ("Calibration error", _figure(ece, known), "ECE of the final verdict: 0 is best"),
+        ("Answers not read", _parse_failures(runs), "Model answers that could not be read"),
+    ]  # fmt: skip
+    for cell, (name, value, about) in zip(cells, figures, strict=True):
+        cell.metric(name, value, help=about)
+
+
+def _figure(metric: Callable[..., float | None], known: pd.DataFrame) -> str:
+    value = metric(known["p"].to_numpy(), _truth(known))
+    return "–" if value is None else f"{value:.3f}"
+
+
+def _parse_failures(runs: list[Run]) -> str:
+    counted = [
+        run.counters[name]
+        for run in runs
+        for name in ("unread", "parse_failures")
+        if name in run.counters
+    ]
+    return f"{sum(counted):,.0f}" if counted else "–"
+
+
+def _curves(every: pd.DataFrame, runs: list[Run]) -> None:
+    known = _known(every)
+    if known.empty:
+        st.info("No truth is known of these images, so nothing can be said of right and wrong. "
+                "Annotations (an MVTec-style set) and reviews bring it.")  # fmt: skip
+        return
+    left, right_half = st.columns(2, gap="large")
+    with left:
+        st.subheader("Reliability diagram", anchor=False)
+        st.altair_chart(charts.diagram(reliability_diagram(known["p"].to_numpy(), _truth(known))))
+        st.caption(
+            "On the dashed line, confidence is as good as its word; below it, the detector is "
+            "surer than it should be. Larger points are more images."
+        )
+    with right_half:
+        st.subheader("Risk and coverage", anchor=False)
+        sure = known.dropna(subset=["reliability"])
+        hit = right(sure["p"].to_numpy(), _truth(sure))
+        order = sure["reliability"].to_numpy()
+        st.altair_chart(charts.curve(order, hit, sorted({threshold_of(run) for run in runs})))
+        area = aurc(order, hit)
+        st.caption(f"Area under the curve {area:.3f}: lower is better." if area is not None else "")
+
+
+def threshold_of(run: Run) -> float:
+    """The least reliability that the run's recipe decides without a person."""
+    try:
+        recipe = yaml.safe_load(run.recipe)
+        value = recipe["policies"]["disposition"]["reliability"]
+    except (yaml.YAMLError, KeyError, TypeError):
+        return rules.LEAST_RELIABILITY
+    return float(value) if isinstance(value, int | float) else rules.LEAST_RELIABILITY
+
+
+def _ledger(every: pd.DataFrame) -> None:
+    st.subheader("What second looks changed", anchor=False)
+    twice = _known(every[every["rounds"] > 0]).dropna(subset=["first"])
+    if twice.empty:
+        st.caption("No image with known truth was looked at twice.")
+        return
+    ledger = Ledger.count(twice["first"].to_numpy(), twice["p"].to_numpy(), _truth(twice))
+    directions = ledger.by_direction
+    tallies = {
+        "normal → anomalous": directions.normal_to_anomalous,
+        "anomalous → normal": directions.anomalous_to_normal,
+        "both": ledger,
+    }
+    rows = [
+        {
+            "direction": name,
+            "looked at twice": tally.revisited,
+            "✓ fixed": tally.fixed,
+            "✕ broken": tally.broken,
+            "unchanged, right": tally.unchanged_right,
+            "unchanged, wrong": tally.unchanged_wrong,
+        }
+        for name, tally in tallies.items()
+    ]
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Ledger of second looks by direction")
+
+
+def _estimates(every: pd.DataFrame) -> None:
+    st.subheader("Escapes and overkill", anchor=False)
+    st.dataframe(pd.DataFrame(_rates(every)), hide_index=True, alt="Escape and overkill estimates")
+    st.caption(
+        "Intervals: Wilson, 95 %. The audit counts reviewed images of the random sample of PASS "
+        "alone, so what a reviewer picked by suspicion doesn't bias it. Set the share as in the "
+        "review queue."
+    )
+
+
+def _rates(every: pd.DataFrame) -> list[dict[str, Any]]:
+    known = every.dropna(subset=["truth"])
+    bad, good = known[known["truth"] == "anomalous"], known[known["truth"] == "normal"]
+    passed = every[(every["outcome"] == "PASS") & every["audited"] & every["reviewed"]]
+    failed = every[(every["outcome"] == "FAIL") & every["reviewed"]]
+    return [
+        _rate("escape rate: defective given PASS", "all known truth", bad["outcome"] == "PASS"),
+        _rate("overkill rate: good given FAIL", "all known truth", good["outcome"] == "FAIL"),
+        _rate("defective among PASS", "PASS audit sample", passed["truth"] == "anomalous"),
+        _rate("good among FAIL", "reviews of FAIL", failed["truth"] == "normal"),
+    ]
+
+
+def _rate(name: str, source: str, hits: pd.Series) -> dict[str, Any]:
+    n, k = len(hits), int(hits.sum())
+    interval = wilson(k, n)
+    span = "–" if interval is None else f"{percent(interval.low)} to {percent(interval.high)}"
+    return {
+        "rate": name,
+        "from": source,
+        "of": n,
+        "found": k,
+        "estimate": percent(k / n if n else None),
+        "95 % interval": span,
+    }
+
+
+def _groups(every: pd.DataFrame, by: str, title: str) -> None:
+    st.subheader(title, anchor=False)
+    rows = []
+    for name, group in every.groupby(every[by].fillna("–")):
+        known = _known(group)
+        escape, overkill, *_ = _rates(group)
+        rows.append(
+            {
+                by: name,
+                "images": len(group),
+                "truth known": len(known),
+                "labels right": percent(_mean(right(known["p"].to_numpy(), _truth(known)))),
+                "calibration error": _figure(ece, known),
+                "looked at twice": percent(_mean(group["rounds"] > 0)),
+                "revised": percent(_mean(_flipped(group))),
+                "REVIEW": percent(_mean(group["outcome"] == "REVIEW")),
+                "escapes": f"{escape['estimate']} ({escape['95 % interval']})",
+                "overkill": f"{overkill['estimate']} ({overkill['95 % interval']})",
+            }
+        )
+    st.dataframe(pd.DataFrame(rows), hide_index=True, alt=title)
+
+
+def _known(every: pd.DataFrame) -> pd.DataFrame:
+    return every.dropna(subset=["truth", "p"])
+
+
+def _truth(known: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    return np.asarray(known["truth"] == "anomalous", dtype=bool)
+
+
+def _flipped(every: pd.DataFrame) -> pd.Series:
+    return (every["first"] >= 0.5) != (every["p"] >= 0.5)
+
+
+def _mean(flags: Any) -> float | None:
+    return float(np.mean(flags)) if len(flags) else None
+
+
+@cached
+def _frame(at: At, runs: tuple[int, ...], share: float) -> pd.DataFrame:
+    rows = opened(at.url).figures.known(runs, share=share)
+    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
+    numbers = ["first", "p", "reliability"]
+    frame[numbers] = frame[numbers].astype(float)
+    frame[["reviewed", "audited"]] = frame[["reviewed", "audited"]].astype(bool)
+    return frame.astype({"category": "category", "outcome": "category"}).assign(
+        outcome=lambda f: f["outcome"].astype(str), category=lambda f: f["category"].astype(object)
+    )

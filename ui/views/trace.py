@@ -1,0 +1,115 @@
+"""Trace: one inspection as the story it is, its picture beside it, and a person's verdict."""
+
+from typing import Any
+
+import streamlit as st
+
+from reinspect.export.story import Told, timeline
+from reinspect.store import Inspected, StoreError
+from reinspect.ui import words
+from reinspect.ui.addresses import View
+from reinspect.ui.console import Console, empty
+from reinspect.ui.judging import judge, notice
+from reinspect.ui.viewer import viewer
+
+
+def page() -> None:
+    """Draw the page."""
+    console: Console = st.session_state["console"]
+    notice()
+    view = console.view()
+    key = _asked_for(console, view)
+    if key is None:
+        st.title("Trace", anchor=False)
+        empty("No inspection is chosen. Open one from Inspections.")
+        return
+    try:
+        told = Told.of(console.store, key, console.runs_folder)
+    except StoreError:
+        st.title("Trace", anchor=False)
+        empty(f"The store has no inspection {key}.")
+        return
+    console.remember(view)
+    st.query_params["id"] = str(key)
+    _head(console, view, told)
+    picture, story = st.columns([1.1, 1], gap="medium")
+    with picture:
+        if console.reviewer and st.toggle("Review this image", key=f"judge-{key}"):
+            if judge(console, told):
+                st.rerun()
+        else:
+            viewer(told.scene, key=f"view-{key}")
+        _elsewhere(console, told.found)
+    with story:
+        st.html(timeline(told))
+
+
+def _asked_for(console: Console, view: View) -> int | None:
+    said = st.query_params.get("id", "")
+    if said.isascii() and said.isdecimal() and len(said) < 18:
+        return int(said)
+    first = console.store.desk.page(
+        view.wanted, order=view.order, descending=view.descending, limit=1
+    )
+    return first.items[0].id if first.items and not said else None
+
+
+def _head(console: Console, view: View, told: Told) -> None:
+    name, back, on = st.columns([6, 1.2, 1.2], vertical_alignment="center")
+    part = f" · {words.escaped(told.found.row.category)}" if told.found.row.category else ""
+    where = f"run {words.escaped(told.run.name)}{part}{_where(console, view, told)}"
+    name.html(
+        f'<h1 style="margin:0">{words.escaped(told.found.row.image)}</h1>'
+        f'<div class="facts">{where}</div>'
+    )
+    before, after = _neighbours(console, view, told.found.id)
+    _step(console, back, "← Previous", "Left", before)
+    _step(console, on, "Next →", "Right", after)
+
+
+def _where(console: Console, view: View, told: Told) -> str:
+    desk = console.store.desk
+    place = desk.place(view.wanted, told.found.id, order=view.order, descending=view.descending)
+    total = desk.count(view.wanted)
+    return (
+        f" · <b>{min(place + 1, total):,}</b> of {total:,} in the current filter" if total else ""
+    )
+
+
+def _neighbours(console: Console, view: View, key: int) -> tuple[int | None, int | None]:
+    """The inspections before and after this one in the current filter."""
+    desk = console.store.desk
+    how: Any = {"order": view.order, "descending": view.descending}
+    place = desk.place(view.wanted, key, **how)
+    around = desk.page(view.wanted, **how, offset=max(0, place - 1), limit=3).items
+    ids = [one.id for one in around]
+    before = ids[0] if place else None
+    rest = [other for other in ids[1 if place else 0 :] if other != key]
+    return before, rest[0] if rest else None
+
+
+def _step(
+    console: Console,
+    cell: "st.delta_generator.DeltaGenerator",
+    label: str,
+    key: str,
+    to: int | None,
+) -> None:
+    if cell.button(label, shortcut=key, disabled=to is None, width="stretch"):
+        st.switch_page(console.pages["trace"], query_params=console.address(id=str(to)))
+
+
+def _elsewhere(console: Console, found: Inspected) -> None:
+    others = console.store.desk.elsewhere(found)
+    if not others:
+        return
+    names = {key: name for name, key in console.names.items()}
+    st.caption("The same picture in other runs")
+    for other in others:
+        verdict = other.row.verdict.label.value if other.row.verdict else "no verdict"
+        run = words.plain(names.get(other.run_id, "?"), 40)
+        st.page_link(
+            console.pages["trace"],
+            label=f"{run}: {verdict}, {words.plain(other.row.disposition.value)}",
+            query_params={"id": str(other.id)},
+        )

@@ -1,0 +1,39 @@
+"""Words on the page: text of others kept as text, numbers, and colours that all can tell apart."""
+
+import html
+import re
+
+BLUE, ORANGE, YELLOW, PURPLE, GREY = "#0072b2", "#d55e00", "#e69f00", "#cc79a7", "#7b8794"
+"""Of Okabe and Ito's palette: told apart with every kind of colour blindness."""
+
+OUTCOME_COLOURS = {"PASS": BLUE, "FAIL": ORANGE, "REVIEW": YELLOW}
+OUTCOME_MARKS = {"PASS": "✓ PASS", "FAIL": "✕ FAIL", "REVIEW": "? REVIEW"}
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>&:$^=\"'/@])")
+
+
+def plain(text: str, limit: int = 120) -> str:
+    """Text for a Streamlit label, of which Markdown makes nothing; one line, cut if long."""
+    line = " ".join(text.split())
+    cut = line if len(line) <= limit else f"{line[: limit - 1]}…"
+    return _MARKDOWN.sub(r"\\\1", cut)
+
+
+def escaped(text: str) -> str:
+    """Text inside HTML; its own direction, so that a right-to-left name doesn't turn the line."""
+    return f"<bdi>{html.escape(text)}</bdi>"
+
+
+def number(value: float | None) -> str:
+    """Two digits, a real minus sign, a dash for none."""
+    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+
+
+def percent(value: float | None) -> str:
+    """One digit, a dash for none."""
+    return "–" if value is None else f"{100 * value:.1f} %"
+
+
+def badge(outcome: str) -> str:
+    """An outcome as HTML; mark and word say it without the colour."""
+    return f'<span class="badge {outcome}">{outcome}</span>'
