@@ -17,13 +17,27 @@ def add_to(app: typer.Typer) -> None:
 
 def sample(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="New or empty folder.")],
+    category: Annotated[
+        list[str] | None,
+        typer.Option("--category", help="A product to draw, or 'all'; may be repeated."),
+    ] = None,
+    references: Annotated[int, typer.Option("--references", help="Known-good parts each.")] = 8,
+    good: Annotated[int, typer.Option("--good", help="Good parts to inspect each.")] = 6,
+    defective: Annotated[int, typer.Option("--defective", help="Defective parts each.")] = 8,
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same parts.")] = 0,
 ) -> None:
     """Make sample parts: an MVTec-style set with masks, drawn by the project's own generator."""
-    from reinspect.samples import write_sample_set
+    from reinspect.samples import PRODUCTS, write_sample_set
 
     with plainly():
-        write_sample_set(folder, seed=seed)
+        write_sample_set(
+            folder,
+            categories=PRODUCTS if category == ["all"] else category,
+            seed=seed,
+            references=references,
+            good=good,
+            defective=defective,
+        )
     typer.echo(f"Sample parts in {folder}; inspect them with: reinspect run {folder}")
 
 

@@ -42,7 +42,7 @@ def verdicts(rows: Iterable[Row], total: int, *, width: int = 80) -> Table:
     if roomy:
         table.add_column("why")
     for row in islice(rows, SHOWN):
-        cells = [
+        cells: list[str | Text] = [
             Text(one_line(row.image)),
             _look(row.first),
             _look(row.verdict) if row.rounds else "",
