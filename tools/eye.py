@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
+from reinspect.pictures import Pictures
 from reinspect.tools.embedded.sight import WEIGHTS, EyeError, open_eye
 from reinspect.tools.expert import Experts
 from reinspect.tools.witness import heard
@@ -19,9 +21,10 @@ class Eye:
     evidence says so.
     """
 
-    def __init__(self, experts: Experts, weights: Path = WEIGHTS) -> None:
-        self._experts = experts
-        self._weights = weights
+    def __init__(
+        self, experts: Experts, pictures: Pictures | None = None, weights: Path = WEIGHTS
+    ) -> None:
+        self._experts, self._pictures, self._weights = experts, pictures, weights
 
     def __call__(self, trace: Trace) -> Evidence:
         """Compare the sample with its references."""
@@ -38,4 +41,10 @@ class Eye:
             return Evidence(source=SOURCE, summary="no references for the eye to compare with")
         first = expert.look(trace.sample)
         agrees = (first.z >= first.threshold) == (witness.z >= witness.threshold)
-        return heard(witness, SOURCE, agrees_with_filters=float(agrees))
+        said = heard(witness, SOURCE, agrees_with_filters=float(agrees))
+        if self._pictures is None:
+            return said
+        # A name of its own, beside the first look's map of the same picture.
+        key = hashlib.sha256(f"{trace.sample.visual.sha256} {SOURCE}".encode()).hexdigest()
+        kept = self._pictures.save_map(witness.heat_map, key=key)
+        return said.model_copy(update={"pictures": (kept,)})

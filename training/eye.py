@@ -148,6 +148,7 @@ class Training:
             "step": self.step,
             "seconds": self.seconds,
             "rng": self.rng.bit_generator.state,
+            "torch": torch.get_rng_state(),
             "seed": self.plan.seed,
         }
         draft = file.with_suffix(".tmp")
@@ -168,6 +169,7 @@ class Training:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
         self.rng.bit_generator.state = state["rng"]
+        torch.set_rng_state(state["torch"].cpu())
 
     def _average_weights(self) -> None:
         keep = min(_AVERAGE, self.step / (self.step + 15))

@@ -1,0 +1,76 @@
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import unavailable
+from reinspect.pictures import Pictures, read_map, write_image
+from reinspect.samples import Process
+from reinspect.tools.embedded.sight import EyeError, open_eye
+from reinspect.tools.expert import Experts
+from reinspect.tools.eye import SOURCE, Eye
+from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
+from reinspect.vocabulary import Sample, Trace, View
+
+Written = Callable[[np.ndarray], View]
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    def write(image: np.ndarray) -> View:
+        file = tmp_path / f"{hashlib.sha256(image.tobytes()).hexdigest()[:8]}.png"
+        return View(path=str(file), sha256=write_image(file, image))
+
+    return write
+
+
+@pytest.fixture
+def experts(written: Written, tmp_path: Path) -> Experts:
+    rng = np.random.default_rng(2)
+    process = Process.draw(np.random.default_rng(1), "flange")
+    views = [written(process.picture(rng, 160)) for _ in range(4)]
+    golden = GoldenSet(
+        Mode.GOLDEN, tuple(v.path for v in views), tuple(v.sha256 or "" for v in views)
+    )
+    return Experts(GoldenSets(golden), tmp_path / "cache")
+
+
+@pytest.fixture
+def trace(written: Written) -> Trace:
+    process = Process.draw(np.random.default_rng(1), "flange")
+    image = process.picture(np.random.default_rng(3), 160)
+    image[60:80, 60:90] = (10, 10, 160)
+    return Trace(sample=Sample(id="part", views=(written(image),)))
+
+
+def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) -> None:
+    try:
+        open_eye()
+    except EyeError as failure:
+        unavailable("eye", str(failure))
+    said = Eye(experts, Pictures(tmp_path / "pictures"))(trace)
+    assert said.source == SOURCE
+    assert said.probability is not None
+    assert said.probability > 0.5
+    assert said.measurements["agrees_with_filters"] in (0.0, 1.0)
+    assert read_map(tmp_path / said.pictures[0].path).max() > 3
+    again = Eye(Experts(experts._references, tmp_path / "cache"))(trace)  # from the cached fit
+    assert again.probability == pytest.approx(said.probability, abs=0.02)
+
+
+def test_without_weights_it_says_who_judges(experts: Experts, trace: Trace, tmp_path: Path) -> None:
+    said = Eye(experts, weights=tmp_path / "eye.onnx")(trace)
+    assert said.probability is None
+    assert "the learned filters judge alone" in said.summary
+
+
+def test_without_references_there_is_nothing_to_compare_with(trace: Trace) -> None:
+    try:
+        open_eye()
+    except EyeError as failure:
+        unavailable("eye", str(failure))
+    said = Eye(Experts(GoldenSets(), None))(trace)
+    assert said.probability is None
+    assert "no references" in said.summary

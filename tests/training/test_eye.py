@@ -1,0 +1,124 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conftest import unavailable
+from reinspect.training.eye_parts import (
+    PROCESSES,
+    SIDE,
+    forget_before,
+    read_shard,
+    render,
+    shard_file,
+    write_shards,
+)
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shards")
+    write_shards(folder, 7, iter(range(1)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def torch() -> None:
+    try:
+        import torch
+    except ImportError:
+        unavailable("train", "torch is not installed (extra 'train')")
+    torch.set_num_threads(1)
+
+
+@pytest.mark.slow
+def test_a_shard_is_the_same_whoever_renders_it(shards: Path) -> None:
+    read, made = read_shard(shards, 0), render(7, 0)
+    for one, other in ((read.sound, made.sound), (read.seen, made.seen), (read.masks, made.masks)):
+        np.testing.assert_array_equal(one, other)
+    assert read.sound.shape == (PROCESSES, 5, SIDE, SIDE, 3)
+    assert 0.3 < read.masks.any(axis=(2, 3)).mean() < 1
+
+
+def test_waiting_for_a_shard_ends(tmp_path: Path) -> None:
+    with pytest.raises(TimeoutError, match=r"000003\.npz"):
+        read_shard(tmp_path, 3, patience=0.1)
+
+
+def test_shards_are_forgotten_once_used(tmp_path: Path) -> None:
+    for index in range(5):
+        shard_file(tmp_path, index).touch()
+    forget_before(tmp_path, 3)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["000003.npz", "000004.npz"]
+    forget_before(tmp_path, 0)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("torch")
+class TestTraining:
+    @pytest.mark.parametrize(
+        ("minutes", "steps"),
+        [
+            pytest.param(None, None, id="neither"),
+            pytest.param(1.0, 5, id="both"),
+            pytest.param(-1.0, None, id="less-than-nothing"),
+        ],
+    )
+    def test_a_plan_lasts_some_time(
+        self, minutes: float | None, steps: int | None, tmp_path: Path
+    ) -> None:
+        from reinspect.training.eye import Plan
+
+        with pytest.raises(ValueError, match=r"(either|longer)"):
+            Plan(tmp_path, minutes=minutes, steps=steps)
+
+    def test_the_same_seed_gives_the_same_weights_stopped_or_not(self, shards: Path) -> None:
+        from reinspect.training.eye import Plan, Training
+
+        plan = Plan(shards, steps=40, seed=7, renderers=0)
+        straight, stopped = Training(plan), Training(plan)
+        for training in (straight, stopped):
+            training.advance()
+        stopped.save(shards / "state.pt")
+        gone_on = Training(plan)
+        gone_on.load(shards / "state.pt")
+        for training in (straight, gone_on):
+            training.advance()
+        weights = [t.average.state_dict() for t in (straight, gone_on)]
+        for name, value in weights[0].items():
+            np.testing.assert_array_equal(value.numpy(), weights[1][name].numpy(), err_msg=name)
+        other = Training(Plan(shards, steps=40, seed=8, renderers=0))
+        with pytest.raises(ValueError, match="seed is 7, not 8"):
+            other.load(shards / "state.pt")
+
+    def test_both_graphs_agree_with_torch(self, tmp_path: Path) -> None:
+        pytest.importorskip("onnxruntime")
+        import torch
+
+        from reinspect.tools.embedded.sight import open_eye
+        from reinspect.training.eye_export import JUDGES, Judges, Sees, example, export
+        from reinspect.training.eye_net import Eye
+
+        torch.manual_seed(3)
+        eye = Eye().eval()
+        pair = export(eye, tmp_path / "eye.onnx")
+        sight = open_eye(tmp_path / "eye.onnx")
+        assert sight.pair == pair
+        images = torch.rand(2, 3, 64, 96)
+        given = example(references=5, side=96)
+        with torch.no_grad():
+            features = Sees(eye)(images)
+            judged = Judges(eye)(*given)
+        seen = sight.sees.run(None, {"images": images.numpy()})
+        feed = {name: plane.numpy() for name, plane in zip(JUDGES, given, strict=True)}
+        for own, exported in (
+            *zip(features, seen, strict=True),
+            *zip(judged, sight.judges.run(None, feed), strict=True),
+        ):
+            np.testing.assert_allclose(own.numpy(), exported, atol=1e-3)
+
+    def test_the_network_is_small(self) -> None:
+        from reinspect.training.eye_net import Eye
+
+        assert sum(weights.numel() for weights in Eye().parameters()) <= 1_500_000
