@@ -141,6 +141,13 @@ def _hi_res(workshop: Workshop) -> Tool:
     return HiRes(workshop.experts)
 
 
+def _eye(workshop: Workshop, weights: str | None = None) -> Tool:
+    from reinspect.tools.eye import Eye
+
+    own = () if weights is None else (Path(weights),)
+    return Eye(workshop.experts, workshop.pictures, *own)
+
+
 def _reference(workshop: Workshop) -> Tool:
     from reinspect.tools.reference import AlignedReference
 
@@ -201,6 +208,7 @@ KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "tools": {
         "segmentation": _segmentation,
         "hi_res": _hi_res,
+        "eye": _eye,
         "reference": _reference,
         "zoom": _zoom,
     },
