@@ -56,13 +56,14 @@ def inspect_image(
     references: AnyPath | None = None,
     recipe: Recipe | None = None,
     pictures: AnyPath | None = None,
+    cache: AnyPath | None = None,
     explore: bool = False,
 ) -> Trace:
     """Inspect one image; see `build_graph` for the arguments.
 
     An unreadable image raises nothing: the trace has its error, and its disposition is REVIEW.
     """
-    graph = build_graph(recipe, references=references, pictures=pictures)
+    graph = build_graph(recipe, references=references, pictures=pictures, cache=cache)
     trace: Trace = graph.invoke({"image": str(image), "explore": explore})["trace"]
     return trace
 

@@ -91,9 +91,28 @@ class Recipe(_Section):
     )
     product: ProductKnowledge = ProductKnowledge()
 
+    def found_in(self, folder: Path) -> "Recipe":
+        """The recipe with its paths made absolute: they are relative to the folder it lies in."""
+        references = self.references
+        if isinstance(references, str):
+            references = str(folder / references)
+        elif references is not None:
+            references = {name: str(folder / path) for name, path in references.items()}
+        monitor, file = self.monitor, self.monitor.options.get("file")
+        if isinstance(file, str):
+            monitor = monitor.model_copy(update={"file": str(folder / file)})
+        return self.model_copy(update={"references": references, "monitor": monitor})
+
+    @property
+    def placeless(self) -> "Recipe":
+        """The recipe without its paths, whose contents count and not their places."""
+        options = {key: value for key, value in self.monitor.options.items() if key != "file"}
+        monitor = PartSpec(kind=self.monitor.kind, **options)
+        return self.model_copy(update={"references": None, "monitor": monitor})
+
 
 def load_recipe(path: str | Path) -> Recipe:
-    """Read a recipe.
+    """Read a recipe; paths in it are relative to its own folder.
 
     Raises:
         RecipeError: the file can't be read, is no YAML mapping, or has a wrong key or value.
@@ -102,13 +121,7 @@ def load_recipe(path: str | Path) -> Recipe:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failure:
         raise RecipeError(f"{path}: cannot read the recipe: {failure}") from failure
-    recipe = parse_recipe(text, name=str(path))
-    file = recipe.monitor.options.get("file")
-    if not isinstance(file, str):
-        return recipe
-    # Like its references, a recipe's monitor lies beside it, wherever it is called from.
-    beside = recipe.monitor.model_copy(update={"file": str(Path(path).parent / file)})
-    return recipe.model_copy(update={"monitor": beside})
+    return parse_recipe(text, name=str(path)).found_in(Path(path).absolute().parent)
 
 
 def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:

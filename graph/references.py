@@ -19,21 +19,20 @@ def golden_sets(
     recipe: Recipe,
     *,
     given: Path | None = None,
-    beside: Path | None = None,
     first: int | None = None,
 ) -> GoldenSets:
     """The golden sets of a run, every reference read once to make sure that it can be.
 
-    In this order: the folder `given` by the caller, the recipe's `references` (relative to the
-    recipe file, `beside`), `train/good` of an MVTec-style category (its `first` so many by name).
-    What has none of these is its own reference: a fixed sample of its images, chosen by content.
+    In this order: the folder `given` by the caller, the recipe's `references`, `train/good` of an
+    MVTec-style category (its `first` so many by name). What has none of these is its own
+    reference: a fixed sample of its images, chosen by content.
 
     Raises:
         FileNotFoundError: a folder of references does not exist.
         ValueError: it holds no images.
         UnreadableImage: a reference can't be read.
     """
-    named = _named(recipe, given, beside)
+    named = _named(recipe, given)
     if named is not None:
         return named
     listed = sorted(items, key=lambda item: item.category or "")
@@ -50,14 +49,13 @@ def golden_sets(
     return GoldenSets(default, by_category)
 
 
-def _named(recipe: Recipe, given: Path | None, beside: Path | None) -> GoldenSets | None:
-    base = beside.parent if beside else Path()
+def _named(recipe: Recipe, given: Path | None) -> GoldenSets | None:
     if given is None and isinstance(recipe.references, Mapping):
-        folders = {name: base / folder for name, folder in recipe.references.items()}
+        folders = {name: Path(folder) for name, folder in recipe.references.items()}
         sets = {name: _flat(folder) for name, folder in folders.items()}
         return GoldenSets(by_category=sets)
     if given is None and isinstance(recipe.references, str):
-        given = base / recipe.references
+        given = Path(recipe.references)
     if given is None:
         return None
     found = references_in(given)

@@ -78,3 +78,24 @@ def test_parts_of_ones_own_are_made_with_their_options() -> None:
     crew = build_crew(Workshop(recipe=recipe))
     assert crew.detector.__class__.__name__ == "ScriptedDetector"
     assert (len(crew.locators), len(crew.examiners)) == (1, 0)
+
+
+def test_paths_in_a_recipe_are_relative_to_it(tmp_path: Path) -> None:
+    file = tmp_path / "recipe.yaml"
+    file.write_text("references: {bolt: golden}\nmonitor: {kind: fitted, file: monitor.json}\n")
+    recipe = load_recipe(file)
+    assert recipe.references == {"bolt": str(tmp_path / "golden")}
+    assert recipe.monitor.options == {"file": str(tmp_path / "monitor.json")}
+    assert recipe.placeless == parse_recipe("monitor: fitted")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "message"),
+    [
+        pytest.param("{kind: fitted, file: none.json}", "cannot read the monitor", id="missing"),
+        pytest.param("{kind: fitted, fil: x}", r"monitor\.fil: unknown option", id="wrong key"),
+    ],
+)
+def test_a_fitted_monitor_that_cannot_be_had_is_refused(monitor: str, message: str) -> None:
+    with pytest.raises(RecipeError, match=message):
+        build_crew(Workshop(recipe=parse_recipe(f"monitor: {monitor}")))

@@ -3,6 +3,7 @@
 import io
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -10,6 +11,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that it can't write is no reason to stop
             stream.reconfigure(errors="backslashreplace")
+    sys.path.append(str(Path.cwd()))  # where a user's own parts lie
     try:
         from reinspect.cli.commands import app
 

@@ -69,7 +69,7 @@ def bench(
     chosen = load_recipe(recipe) if recipe else RecipeFile()
     with plainly():
         items = items_of([root], only=category, categorised=True)
-        golden = golden_sets(items, chosen, beside=recipe, first=first)
+        golden = golden_sets(items, chosen, first=first)
     job = Job(
         items=items,
         sources=(root,),

@@ -218,7 +218,7 @@ def fingerprint(job: Job) -> dict[str, str]:
     monitor = job.recipe.monitor.options.get("file")
     return {
         "version": importlib.metadata.version("reinspect"),
-        "recipe": hashlib.sha256(dump_recipe(job.recipe).encode()).hexdigest(),
+        "recipe": hashlib.sha256(dump_recipe(job.recipe.placeless).encode()).hexdigest(),
         "references": hashlib.sha256(keys.encode()).hexdigest(),
         "monitor file": hashlib.sha256(Path(monitor).read_bytes()).hexdigest() if monitor else "",
         "explore": str(job.explore).lower(),

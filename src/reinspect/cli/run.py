@@ -91,7 +91,7 @@ def run(
     with plainly():
         apart = [folder, *runs_beside(folder), *([references] if references else [])]
         items = items_of(paths, exclude=apart)
-        golden = golden_sets(items, chosen, given=references, beside=recipe)
+        golden = golden_sets(items, chosen, given=references)
     job = Job(
         items=items[:limit],
         sources=tuple(paths),
