@@ -130,7 +130,7 @@ class Training:
             fine, coarse = judged(self.eye, batch)
         loss, score = _loss(fine.float(), coarse.float(), batch.masks.flatten(0, 1)[:, None])
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         length = torch.nn.utils.clip_grad_norm_(self.eye.parameters(), 2.0)
         if torch.isfinite(length):
             self.optimiser.step()
@@ -195,7 +195,8 @@ class Training:
         others = np.stack([_others(sound, int(query), self.rng) for query in queries])
         references = torch.from_numpy(others)[None].expand(processes, -1, -1)
         device = self.plan.device
-        batch = standardised(*(plane.to(device) for plane in planes), references.to(device))
+        first, second, masks = (plane.to(device) for plane in planes)
+        batch = standardised(first, second, masks, references.to(device))
         return _shrunk(batch, self.rng) if small else batch
 
     def _shard(self, index: int) -> Shard:

@@ -123,10 +123,10 @@ class Judge(nn.Module):
         # How alike the references are decides which distances count: one gain a channel.
         self.gate = nn.Sequential(nn.Linear(12, 48), nn.ReLU(), nn.Linear(48, 64 + 64 + 40))
         self.sharpness = nn.Parameter(torch.tensor(-2.3))
-        nn.init.constant_(self.out.bias, _FAINT)  # type: ignore[arg-type]
-        nn.init.constant_(self.out8.bias, _FAINT)  # type: ignore[arg-type]
-        nn.init.zeros_(self.gate[2].weight)  # type: ignore[arg-type]
-        nn.init.zeros_(self.gate[2].bias)  # type: ignore[arg-type]
+        nn.init.constant_(self.out.bias, _FAINT)
+        nn.init.constant_(self.out8.bias, _FAINT)
+        nn.init.zeros_(self.gate[2].weight)
+        nn.init.zeros_(self.gate[2].bias)
 
     def compare(
         self, features: Sequence[Tensor], references: Sequence[Tensor], memory: Sequence[Tensor]

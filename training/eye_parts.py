@@ -49,7 +49,9 @@ def render(seed: int, index: int) -> Shard:
     rng = np.random.default_rng([seed, index])
     pieces = _PIECES[index % len(_PIECES)]
     strangers: list[Floats] = []
-    sound, seen, masks = [], [], []
+    sound: list[npt.NDArray[np.uint8]] = []
+    seen: list[npt.NDArray[np.uint8]] = []
+    masks: list[npt.NDArray[np.bool_]] = []
     while len(sound) < PROCESSES:
         pairs = _imitation(rng, pieces) if rng.random() < _IMITATIONS else None
         if pairs is None:

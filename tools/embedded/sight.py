@@ -135,4 +135,4 @@ def open_eye(weights: Path = WEIGHTS) -> Sight:
             raise EyeError(f"{file} is of version {found}, not {VERSION}")
     if marks[0].get("pair") != marks[1].get("pair"):
         raise EyeError(f"{files[0]} and {files[1].name} are not of one training")
-    return Sight(*sessions, pair=marks[0].get("pair", ""))
+    return Sight(sees=sessions[0], judges=sessions[1], pair=marks[0].get("pair", ""))

@@ -257,7 +257,7 @@ def _bent(piece: Piece, spot: _Spot) -> _Change:
 
 def _blurred(piece: Piece, spot: _Spot) -> _Change:
     sigma = float(spot.rng.uniform(1.5, 5)) * len(piece.cover) / UNIT
-    other = np.asarray(cv2.GaussianBlur(piece.image, (0, 0), sigma))
+    other = np.asarray(cv2.GaussianBlur(piece.image, (0, 0), sigma), np.float32)
     return _over(piece, spot.blob(len(piece.cover), 0.6, 3, 0.3, 0.5), other)
 
 

@@ -211,4 +211,5 @@ def blob(
     far = np.hypot((xs - np.float32(at[0])) / reach[0], (ys - np.float32(at[1])) / reach[1])
     least = min(reach)
     edge = blotches(rng, size, max(3.0, least * 0.8)) * np.clip(1.6 - far, 0, 1)
-    return np.clip((1 - far + np.float32(rough) * edge) * (least * 0.7), 0, 1).astype(np.float32)
+    cover = np.clip((1 - far + np.float32(rough) * edge) * (least * 0.7), 0, 1)
+    return np.asarray(cover, np.float32)

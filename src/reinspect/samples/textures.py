@@ -161,7 +161,7 @@ def _noise(texture: Texture, rng: Rng, size: int) -> Floats:
         field += np.float32(weight) * blotches(rng, size, high, wide)
     if texture.angle not in (0, 90):
         field = turned(field, texture.angle)
-    return field / (field.std() + np.float32(1e-3)) / 2
+    return np.asarray(field / (field.std() + np.float32(1e-3)) / 2, np.float32)
 
 
 def _waves(texture: Texture, rng: Rng, size: int) -> Floats:
@@ -184,7 +184,8 @@ def _brushed(texture: Texture, rng: Rng, size: int) -> Floats:
     noise = rng.standard_normal((size, size), np.float32)
     lines = cv2.GaussianBlur(noise, (0, 0), sigmaX=(4 + texture.pitch) * scale, sigmaY=0.6)
     lines = lines / lines.std() + 0.5 * blotches(rng, size, texture.octaves[0][0], UNIT)
-    return turned(np.asarray(lines, np.float32), np.rad2deg(texture._direction(rng))) / 2
+    halved = np.asarray(lines / 2, np.float32)
+    return turned(halved, np.rad2deg(texture._direction(rng)))
 
 
 def _cells(texture: Texture, rng: Rng, size: int) -> Floats:
@@ -196,9 +197,10 @@ def _cells(texture: Texture, rng: Rng, size: int) -> Floats:
     )
     own = rng.standard_normal(int(np.max(labels)) + 1).astype(np.float32)[labels]
     if texture.steep < 2:
-        return own * np.float32(0.6)
+        return np.asarray(own * np.float32(0.6), np.float32)
     inside = np.asarray(distance, np.float32)
-    return own * np.float32(0.4) - np.float32(0.3) * inside / (inside.mean() + 1)
+    domed = own * np.float32(0.4) - np.float32(0.3) * inside / (inside.mean() + 1)
+    return np.asarray(domed, np.float32)
 
 
 def _rings(texture: Texture, rng: Rng, size: int) -> Floats:
@@ -244,7 +246,8 @@ def _tiles(texture: Texture, rng: Rng, size: int) -> Floats:
     down, right = rng.integers(0, side, 2) if texture.adrift else (0, 0)
     many = np.tile(tile, (size // side + 3, size // side + 3))
     field = np.ascontiguousarray(many[down : down + size, right : right + size], np.float32)
-    return (turned(field, texture.angle) if texture.angle not in (0, 90) else field) / 2
+    field = np.asarray(field / 2, np.float32)
+    return turned(field, texture.angle) if texture.angle not in (0, 90) else field
 
 
 def _flat(_: Texture, __: Rng, size: int) -> Floats:
