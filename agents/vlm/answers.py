@@ -156,7 +156,8 @@ def json_object(text: str) -> dict[str, Any]:
         raise UnreadableAnswer("the answer is empty")
     fenced = _FENCE.match(bare)
     try:
-        content = json.loads(fenced[1] if fenced else bare)
+        # Not strict: grammars of structured output let a raw tab or line end into a string.
+        content = json.loads(fenced[1] if fenced else bare, strict=False)
     except (json.JSONDecodeError, RecursionError) as failure:
         raise UnreadableAnswer(f"no JSON: {failure}") from failure
     if not isinstance(content, dict):

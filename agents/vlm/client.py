@@ -150,8 +150,8 @@ class Model:
         self, messages: "list[BaseMessage]", options: dict[str, Any]
     ) -> "tuple[list[ChatGeneration], Mapping[str, Any]]":
         result = self._client().generate([messages], **options)
-        usage = (result.llm_output or {}).get("token_usage") or {}
-        return list(result.generations[0]), usage  # type: ignore[arg-type]
+        generations: list[ChatGeneration] = list(result.generations[0])  # type: ignore[arg-type]
+        return generations, (result.llm_output or {}).get("token_usage") or _streamed(generations)
 
     def _options(
         self, question: Question[A], samples: int | None, *, logprobs: bool
@@ -238,6 +238,8 @@ def _chat(settings: ModelSettings, key: str) -> "BaseChatModel":
             timeout=settings.timeout,
             max_retries=settings.max_retries,
             use_responses_api=False,
+            streaming=settings.stream,
+            stream_usage=settings.stream,
             **options,
         )
         return chat
@@ -273,6 +275,14 @@ def _heard(
         found = tokens_of(facts.get("logprobs")) if question.field else ()
         tokens.append(token_probability(found, question.field) if question.field else None)
     return Heard(tuple(answers), tuple(tokens)), faults
+
+
+def _streamed(generations: "Sequence[ChatGeneration]") -> dict[str, Any]:
+    """Token counts of an answer that came in pieces: LangChain keeps them with the message."""
+    usage = getattr(generations[0].message, "usage_metadata", None) if generations else None
+    if not usage:
+        return {}
+    return {"prompt_tokens": usage["input_tokens"], "completion_tokens": usage["output_tokens"]}
 
 
 def _read(question: Question[A], generation: "ChatGeneration", facts: Mapping[str, Any]) -> A:

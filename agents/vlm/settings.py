@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -58,6 +58,9 @@ class ModelSettings(BaseModel):
     timeout: float = Field(default=60.0, gt=0, description="Seconds without a byte; one attempt.")
     max_retries: int = Field(default=2, ge=0, le=20, description="By the openai client.")
     logprobs: bool = Field(default=True, description="Ask for token probabilities.")
+    stream: bool = Field(
+        default=False, description="Take answers piece by piece: `timeout` is then for each piece."
+    )
     seed: int | None = 0
     max_pixels: int = Field(
         default=1280 * 28 * 28, ge=28 * 28, description="A picture's budget; larger ones shrink."
@@ -83,10 +86,9 @@ class ModelSettings(BaseModel):
     def _samples_may_differ(self) -> Self:
         if self.samples > 1 and self.heat == 0:
             raise ValueError(f"{self.samples} samples at temperature 0 are all the same")
+        if self.samples > 1 and self.stream:
+            raise ValueError(f"{self.samples} samples can't be streamed")
         return self
-
-
-Share = Annotated[float, Field(ge=0, le=1)]
 
 
 def without_password(text: str) -> str:

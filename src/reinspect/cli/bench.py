@@ -93,6 +93,8 @@ def bench(
         with whole_file(json) as file:
             file.write(report.model_dump_json(indent=2, by_alias=True).encode() + b"\n")
     console.print(table(report))
+    for line in finished.bill.lines():
+        console.print(line, markup=False, soft_wrap=True)
     say(console, f"Report   {folder / 'report.html'}")
     if finished.tally.errors:
         raise typer.Exit(1)

@@ -5,14 +5,20 @@ import platform
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-OPTIONAL = {"pyarrow": ("parquet", "export --format parquet")}
+if TYPE_CHECKING:
+    from reinspect.vocabulary import Call
+
+OPTIONAL = {
+    "pyarrow": ("parquet", "export --format parquet"),
+    "langchain-openai": ("vlm", "parts of kind vlm"),
+}
 """Distribution → the extra that brings it, and what needs it."""
 
 BASE = ("langgraph", "numpy", "opencv-python-headless", "pillow", "pydantic", "scipy", "sqlmodel")
@@ -69,6 +75,7 @@ def _version(distribution: str) -> str | None:
 
 def _parts(recipe: Path | None) -> Iterator[Finding]:
     """Inspect a part that is made on the spot, through every node, with the recipe's own crew."""
+    from reinspect.agents.calls import calls_of
     from reinspect.graph import inspect_image, load_recipe
     from reinspect.graph.recipe import Recipe, RecipeError
     from reinspect.samples import write_sample_set
@@ -95,3 +102,20 @@ def _parts(recipe: Path | None) -> Iterator[Finding]:
         said = ", ".join(getattr(p, "source", p.kind) for p in step.products)
         details = step.error or f"{said} in {step.seconds:.2f} s"
         yield Finding(f"{name}: {step.node}", step.error is None, details)
+        for call in calls_of([step]):
+            yield Finding(f"{name}: {call.prompt}", call.error is None, _model(call))
+
+
+def _model(call: "Call") -> str:
+    """What one call says of a model: latency, token probabilities, whether answers fit."""
+    if call.error:
+        return f"{call.model}: {call.error}"
+    tokens = "token probability" in call.probabilities
+    logprobs = "with token probabilities" if tokens else "without token probabilities"
+    sure = f", {logprobs}" if call.probabilities else ""  # an explanation has nothing to be sure of
+    fits = "answers fit the schema" if call.prompt.endswith(".json.md") else "answers fit the tags"
+    cost = "cost unknown" if call.usd is None else f"{call.usd:.6f} USD"
+    return (
+        f"{call.model} answers in {call.seconds:.2f} s, {fits}{sure}, "
+        f"{call.tokens_in or '?'} tokens in, {call.tokens_out or '?'} out, {cost}"
+    )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
+from reinspect.cli.bill import Bill
 from reinspect.cli.places import plainly
 from reinspect.cli.progress import Counter
 from reinspect.dataset import Item, Truth, discover, truth_of
@@ -85,6 +86,7 @@ class Finished:
     interrupted: bool
     resumed: int
     wall_seconds: float
+    bill: Bill
 
 
 def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None = None) -> Finished:
@@ -113,13 +115,14 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
         run_id = _enter(store, job)
         items = _left(store, run_id, job)
         store.write_truth(run_id, {item.id: truths[item.id] for item in items if item.id in truths})
+        bill = Bill()
         counter = Counter(console, len(items), quiet=quiet)
         with store.writer(run_id) as writer, counter:
-            sinks = [sink for sink in (writer, counter, watcher) if sink]
+            sinks = [sink for sink in (writer, counter, bill, watcher) if sink]
             interrupted = _inspect(items, job, workshop, sinks)
         tally = store.tally(run_id)
         status = Status.INTERRUPTED if interrupted else Status.DONE
-        store.finish_run(run_id, status, tally.model_dump())
+        store.finish_run(run_id, status, {**tally.model_dump(), **bill.counters})
         write_run_folder(store, run_id, job.out)
     return Finished(
         run_id=run_id,
@@ -128,6 +131,7 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
         interrupted=interrupted,
         resumed=len(job.items) - len(items),
         wall_seconds=time.perf_counter() - start,
+        bill=bill,
     )
 
 

@@ -112,6 +112,8 @@ def run(
     if not quiet:
         with TraceStore.open(job.store, create=False) as opened:
             _show(console, opened, finished.run_id)
+        for line in finished.bill.lines():
+            say(console, line)
     if finished.resumed == len(job.items):
         say(console, f"All {len(job.items)} images were inspected before; nothing was left to do.")
     where = [] if job.store == default_store(folder) else ["--store", job.store]

@@ -35,12 +35,15 @@ def serve(
     """
     import os
 
-    from reinspect.agents.vlm.serving import VllmServer, command, environment
+    from reinspect.agents.vlm.serving import VllmServer, command, environment, installed_vllm
 
+    vllm = installed_vllm()
     adapters = {folder.name: folder for folder in adapter or ()}
-    words = command(model, host=host, port=port, name=name, adapters=adapters, extra=context.args)
+    words = command(
+        model, vllm, host=host, port=port, name=name, adapters=adapters, extra=context.args
+    )
     address = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}/v1"  # noqa: S104
-    with VllmServer(words, environment(model, os.environ), address) as server:
+    with VllmServer(words, environment(model, vllm, os.environ), address) as server:
         seconds = server.ready(PATIENCE)
         typer.echo(f"Ready after {seconds:.0f} s. In a recipe:")
         for served in (name or model, *adapters):
