@@ -16,7 +16,7 @@ def plain(text: str, limit: int = 120) -> str:
     """Text for a Streamlit label, of which Markdown makes nothing; one line, cut if long."""
     line = " ".join(text.split())
     cut = line if len(line) <= limit else f"{line[: limit - 1]}…"
-    return _MARKDOWN.sub(r"\\\1", cut)
+    return _MARKDOWN.sub(r"\\\1", cut).replace("\\/", "\\/\u200b")  # a path may break there
 
 
 def escaped(text: str) -> str:

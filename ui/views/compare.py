@@ -78,7 +78,7 @@ def _headline(pairs: list[Pair], a: Run, b: Run) -> None:
             }
         )
     st.dataframe(
-        pd.DataFrame(rows),
+        pd.DataFrame(rows).dropna(axis="columns", how="all"),
         hide_index=True,
         column_config={"seconds an image": st.column_config.NumberColumn(format="%.3f")},
         alt="Both runs' accuracy, latency and cost",

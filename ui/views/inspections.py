@@ -61,6 +61,8 @@ def _nothing(console: Console) -> None:
 
 
 def _gallery(console: Console, found: Page) -> None:
+    runs = {one.run_id for one in found.items}
+    names = {key: name for name, key in console.names.items()} if len(runs) > 1 else {}
     for start in range(0, len(found.items), COLUMNS):
         cells = st.columns(COLUMNS)
         row = found.items[start : start + COLUMNS]
@@ -72,7 +74,7 @@ def _gallery(console: Console, found: Page) -> None:
                     label=words.plain(one.row.image, 60),
                     query_params=console.address(id=str(one.id)),
                 )
-                st.html(facts(one))
+                st.html(facts(one, names.get(one.run_id)))
 
 
 def _table(console: Console, found: Page) -> None:
@@ -146,8 +148,8 @@ def card(one: Inspected) -> str:
     )
 
 
-def facts(one: Inspected) -> str:
-    """Outcome, reliability and what became of the verdict, as HTML."""
+def facts(one: Inspected, run: str | None = None) -> str:
+    """Outcome, reliability and what became of the verdict, as HTML; the run, if it is named."""
     row = one.row
     parts = [words.badge(row.disposition.value)]
     if row.review:
@@ -159,6 +161,8 @@ def facts(one: Inspected) -> str:
     parts.append(f"<span>reliability <b>{words.number(row.reliability)}</b></span>")
     if row.verdict and row.verdict.types:
         parts.append(words.escaped(", ".join(row.verdict.types)[:80]))
+    if run:
+        parts.append(f"<span>in {words.escaped(run)}</span>")
     if row.error:
         parts.append(f"<span>{words.escaped(row.error[:120])}</span>")
     return f'<div class="facts">{" ".join(parts)}</div>'

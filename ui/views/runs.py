@@ -32,10 +32,11 @@ def page() -> None:
         return
     words = st.text_input("Search", placeholder="name, recipe, model, folder", key="runs_search")
     chosen = [run for run in runs if _fits(run, words)]
-    table = pd.DataFrame([_row(console, run) for run in chosen])
     if not chosen:
         empty("No run has these words.")
         return
+    # What no run reports (tokens without a model, fixed without truth) is no column.
+    table = pd.DataFrame([_row(console, run) for run in chosen]).dropna(axis="columns", how="all")
     picked = st.dataframe(
         table,
         hide_index=True,

@@ -151,7 +151,10 @@ def _masks(regions: Iterable[Region], size: tuple[int, int]) -> dict[str, Any] |
         return None
     whole = np.zeros((size[1], size[0]), np.uint8)
     for mask in masks:
-        part = decode_mask(mask).astype(np.uint8)
+        try:
+            part = decode_mask(mask).astype(np.uint8)
+        except ValueError:  # run lengths that don't fill their size: the boxes still show
+            continue
         whole |= np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_NEAREST), np.uint8)
     return _layer("Masks", np.dstack([whole * level for level in (115, 0, 204, 150)]), on=False)
 

@@ -19,7 +19,7 @@ export default function ({ data, parentElement, setStateValue }) {
   scene.style.aspectRatio = `${data.width} / ${data.height}`;
   const stage = make("div", { className: "stage", tabIndex: 0, role: "group" });
   stage.ariaLabel = `${data.alt}. Plus and minus zoom, arrows move, 0 shows all.`;
-  stage.style.maxWidth = `calc(72vh * ${data.width / data.height})`;
+  stage.style.maxWidth = `calc(${data.edit ? 56 : 72}vh * ${data.width / data.height})`;
   stage.append(scene);
   root.replaceChildren(bar, stage);
   if (data.photo) scene.append(make("img", { src: data.photo, alt: data.alt, draggable: false }));

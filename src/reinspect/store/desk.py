@@ -69,7 +69,7 @@ class Desk:
         ids = (
             select(tables.Inspection.id)
             .where(*meant)
-            .order_by(*ranking(order, descending=descending))
+            .order_by(*ranking(order, descending=descending, searched=bool(wanted.text)))
             .offset(offset)
             .limit(limit)
         )

@@ -1,13 +1,27 @@
 """Which inspections are meant: a filter and an order, as conditions of the database."""
 
 import json
+import re
 from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
 from pydantic import Field, FiniteFloat, model_validator
-from sqlalchemy import BigInteger, ColumnElement, Text, and_, cast, exists, or_, type_coerce
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ColumnElement,
+    Text,
+    and_,
+    cast,
+    exists,
+    func,
+    or_,
+    type_coerce,
+)
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import aliased
+from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col, select
 
 from reinspect.store.tables import Evidence, Inspection, Review
@@ -123,9 +137,14 @@ def _stated(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield _mentions(wanted.text.strip())
 
 
-def ranking(order: Order, *, descending: bool) -> tuple[ColumnElement[Any], ...]:
+def ranking(
+    order: Order, *, descending: bool, searched: bool = False
+) -> tuple[ColumnElement[Any], ...]:
     """The order as columns to sort by; equal ones by id, so that pages don't overlap."""
-    value, key = col(getattr(Inspection, order.value)), col(Inspection.id)
+    value: Any = col(getattr(Inspection, order.value))
+    key = col(Inspection.id)
+    if searched:  # nearly every row must be read: in the table's order, not in the index's
+        value = func.coalesce(value, value)
     if descending:
         return value.desc().nulls_last(), key.desc()
     return value.asc().nulls_last(), key.asc()
@@ -189,4 +208,24 @@ def _names(name: str) -> ColumnElement[bool]:
 def _mentions(text: str) -> ColumnElement[bool]:
     table = Inspection
     columns = (table.image, table.rationale, table.first_rationale, table.reason, table.error)
-    return or_(*(col(column).icontains(text, autoescape=True) for column in columns))
+    literal = re.sub("[/%_]", r"/\g<0>", text)
+    return or_(*(_Like(type_coerce(col(column), Text), f"%{literal}%") for column in columns))
+
+
+class _Like(FunctionElement[bool]):
+    """LIKE without regard to case; SQLite's own disregards that of ASCII, at half the time."""
+
+    inherit_cache = True
+    type = Boolean()
+
+
+@compiles(_Like)
+def _ilike(element: _Like, compiler: Any, **how: Any) -> str:
+    left, right = (compiler.process(clause, **how) for clause in element.clauses)
+    return f"{left} ILIKE {right} ESCAPE '/'"
+
+
+@compiles(_Like, "sqlite")
+def _like(element: _Like, compiler: Any, **how: Any) -> str:
+    left, right = (compiler.process(clause, **how) for clause in element.clauses)
+    return f"{left} LIKE {right} ESCAPE '/'"

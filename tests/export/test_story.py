@@ -1,0 +1,131 @@
+import html
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from made_oddities import LONG, ODD
+from made_traces import corrected, judged
+from reinspect.export.scene import Places, digest
+from reinspect.export.story import Spent, Told, asset, timeline, write_page
+from reinspect.store import Filter, RunInfo, Store, StoreError
+from reinspect.vocabulary import (
+    Call,
+    Evidence,
+    Outcome,
+    Picture,
+    Step,
+    Trace,
+    Verdict,
+)
+
+CALL = Call(
+    model="m<b>",
+    prompt="detect.md",
+    prompt_sha256="ab" * 32,
+    answers=("<answer>yes</answer>",),
+    tokens_in=1200,
+    tokens_out=34,
+    usd=0.001,
+)
+
+
+@pytest.fixture
+def odd_run(store: Store, folder: Path) -> int:
+    part = str(folder.parent / "part.png")
+    number = store.begin_run(RunInfo(name="odd <i>run</i>", folder=str(folder)))
+    told = judged(ODD, 0.7, Outcome.FAIL, path=part)
+    wordy = Verdict.of(0.7, rationale=LONG)
+    detect = told.steps[0].model_copy(update={"products": (CALL, wordy)})
+    failed = Step(node="examine", round=1, error="zoom <i>failed</i>")
+    with store.writer(number) as writer:
+        writer.write(told.model_copy(update={"steps": (detect, failed, *told.steps[1:])}))
+        writer.write(judged("plain.png", 0.2, Outcome.PASS, path=part))
+    return number
+
+
+def _told(store: Store, run: int, image: str) -> Told:
+    return Told.of(store, store.newest(run, image))
+
+
+def test_a_page_needs_nothing_else(store: Store, run: int, tmp_path: Path) -> None:
+    write_page(store, run, "b 2.png", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert not re.search(r"""(src|href)=["'](?!data:)""", page)
+    assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
+    scene = json.loads(page.partition('id="scene">')[2].partition("</script>")[0])
+    assert {layer["name"] for layer in scene["layers"]} >= {"First boxes", "Heat-map"}
+    assert "⟳ Corrected" in page
+
+
+def test_all_text_is_text(store: Store, odd_run: int, tmp_path: Path) -> None:
+    write_page(store, odd_run, ODD, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    for markup in ("<script>alert", "<i>failed", "<answer>", "m<b>", "<i>run", '<b>"1"'):
+        assert markup not in page
+    assert html.escape(ODD) in page
+    assert "1,234 tokens, 0.00100 USD" in page
+    assert "This step failed" in page
+
+
+def test_a_price_that_is_not_known_is_not_nothing() -> None:
+    def spent(*prices: float | None) -> Spent:
+        calls = tuple(CALL.model_copy(update={"usd": usd}) for usd in prices)
+        step = Step(node="detect", products=calls)
+        return Spent.of(Trace(sample=corrected("a.png").sample, steps=(step,)))
+
+    assert spent(0.5, 0.25) == (2, 2468, 0.75)
+    assert spent(0.5, None).usd is None
+    assert spent() == (0, 0, 0)
+
+
+def test_what_is_missing_is_said(store: Store, run: int, folder: Path) -> None:
+    gone = _told(store, run, "gone.png").scene
+    assert gone["photo"] is None
+    assert "no such file" in gone["missing"]
+    (folder / "pictures/heat.png").unlink()
+    layers = {layer["name"]: layer for layer in _told(store, run, "b 2.png").scene["layers"]}
+    assert layers["Heat-map (missing)"]["missing"]
+    assert "the file is missing" in timeline(_told(store, run, "b 2.png"))
+
+
+def test_a_picture_that_changed_since_is_said(store: Store, run: int) -> None:
+    # The stored hash is of other bytes than those of the file.
+    assert "changed since" in _told(store, run, "b 2.png").scene["missing"]
+
+
+@pytest.mark.parametrize("path", ["../part.png", "/etc/hostname", "pictures/../../part.png"])
+def test_only_files_of_the_run_are_read(store: Store, folder: Path, path: str) -> None:
+    picture = Picture(path=path, sha256="0" * 64, shows="crop")
+    assert Places(folder).file(picture) is None
+    piece = Evidence(source="zoom", summary="", pictures=(picture,))
+    trace = corrected("a.png")
+    steps = (*trace.steps, Step(node="examine", products=(piece,)))
+    run = store.begin_run(RunInfo(name="hostile", folder=str(folder)))
+    with store.writer(run) as writer:
+        writer.write(trace.model_copy(update={"steps": steps}))
+    assert "crop: the file is missing" in timeline(_told(store, run, "a.png"))
+
+
+def test_a_moved_run_is_found_by_its_name(store: Store, run: int, tmp_path: Path) -> None:
+    (tmp_path / "moved").mkdir()
+    (tmp_path / "monday").rename(tmp_path / "moved" / "monday")
+    (found,) = (f for f in store.desk.inspections(Filter()) if f.row.image == "b 2.png")
+    here = Told.of(store, found.id, tmp_path / "moved")
+    assert "Heat-map" in {layer["name"] for layer in here.scene["layers"]}
+
+
+def test_a_scene_is_recognised(store: Store, run: int) -> None:
+    one, other = (_told(store, run, name).scene for name in ("b 2.png", "b 10.png"))
+    assert digest(one) == digest(_told(store, run, "b 2.png").scene)
+    assert digest(one) != digest(other)
+
+
+def test_an_image_that_is_not_there_is_said(store: Store, run: int, tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match=r"has no image 'none.png'"):
+        write_page(store, run, "none.png", tmp_path / "page.html")
+
+
+def test_the_box_drawing_component_stays_small() -> None:
+    assert len(asset("viewer.js").splitlines()) <= 150

@@ -1,0 +1,119 @@
+import importlib.util
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from conftest import unavailable
+from made_oddities import LONG, ODD
+from made_traces import corrected, judged, unreadable
+from reinspect.pictures import write_image
+from reinspect.store import RunInfo, Status, Store
+from reinspect.vocabulary import Box, Defect, Label, Outcome, Step, Trace, Verdict
+
+
+class Known:
+    """Truth of an image."""
+
+    def __init__(self, label: Label, *types: str) -> None:
+        self.label, self.types, self.boxes, self.mask = label, types, (), None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _streamlit() -> None:
+    if importlib.util.find_spec("streamlit") is None:
+        unavailable("ui", "Streamlit is not installed: pip install 'reinspect[ui]'")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of the run, with a heat-map; beside it a part."""
+    pixels = np.full((120, 160, 3), 90, np.uint8)
+    pixels[30:60, 40:90] = 220
+    write_image(tmp_path / "part.png", pixels)
+    write_image(tmp_path / "monday/pictures/heat.png", np.full((12, 16), 14_000, np.uint16))
+    return tmp_path / "monday"
+
+
+@pytest.fixture
+def store(tmp_path: Path, folder: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "reinspect.db") as opened:
+        yield opened
+
+
+@pytest.fixture
+def monday(store: Store, folder: Path) -> int:
+    """A run of everything that the issue of the console names, one image each."""
+    part = str(folder.parent / "part.png")
+    number = store.begin_run(
+        RunInfo(name="monday", folder=str(folder), recipe="detector:\n  kind: embedded\n")
+    )
+    with store.writer(number) as writer:
+        writer.write(judged("fail.png", 0.9, Outcome.FAIL, path=part))
+        writer.write(corrected("corrected.png", path=part))
+        writer.write(judged(ODD, 0.1, Outcome.PASS, path=part))
+        writer.write(judged("doubt.png", 0.55, Outcome.REVIEW, path=part))
+        writer.write(unreadable("broken.png", error="=is\nno <b>image</b>"))
+        writer.write(judged("gone.png", 0.8, Outcome.FAIL))
+        writer.write(_wordy("wordy.png", part))
+        writer.write(_failing("failing.png", part))
+    store.write_truth(
+        number,
+        {"fail.png": Known(Label.ANOMALOUS, "dent"), "corrected.png": Known(Label.NORMAL)},
+    )
+    store.finish_run(number, Status.DONE)
+    return number
+
+
+@pytest.fixture
+def tuesday(store: Store, monday: int, folder: Path) -> int:
+    """A run that is being written, on some of the same images."""
+    part = str(folder.parent / "part.png")
+    number = store.begin_run(RunInfo(name='tue"s<d>ay', recipe="detector: embedded\n"))
+    with store.writer(number) as writer:
+        writer.write(judged("fail.png", 0.2, Outcome.PASS, path=part))
+        writer.write(judged("corrected.png", 0.2, Outcome.PASS, path=part))
+    return number
+
+
+def _wordy(image: str, part: str) -> Trace:
+    trace = judged(image, 0.7, Outcome.FAIL, path=part)
+    defect = Defect(box=Box(0.2, 0.2, 0.6, 0.5), type='ben"t')
+    verdict = Verdict.of(0.7, rationale=LONG, defects=(defect,))
+    detect = trace.steps[0].model_copy(update={"products": (verdict,)})
+    return trace.model_copy(update={"steps": (detect, *trace.steps[1:])})
+
+
+def _failing(image: str, part: str) -> Trace:
+    trace = judged(image, 0.3, Outcome.REVIEW, path=part)
+    failed = Step(node="examine", round=1, error="zoom: <i>timed out</i> after 30 s")
+    return trace.model_copy(update={"steps": (*trace.steps[:2], failed, *trace.steps[2:])})
+
+
+def _script(url: str, runs: str | None, reviewer: str | None, start: str) -> None:
+    from reinspect.ui.app import main
+    from reinspect.ui.console import Options
+
+    main(Options(url, runs, reviewer), start)
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Callable[..., Any]:
+    """Show a page as if its address had these parameters."""
+    import streamlit as st
+    from streamlit.testing.v1 import AppTest
+
+    st.cache_data.clear()
+    st.cache_resource.clear()
+
+    def shown(start: str, *, reviewer: str | None = None, **params: Any) -> Any:
+        url = str(tmp_path / "reinspect.db")
+        arguments = {"url": url, "runs": None, "reviewer": reviewer, "start": start}
+        app = AppTest.from_function(_script, kwargs=arguments, default_timeout=60)
+        for name, value in params.items():
+            app.query_params[name] = value
+        return app.run()
+
+    return shown

@@ -1,0 +1,87 @@
+from collections.abc import Sequence
+
+import pytest
+
+from reinspect.store import Filter, Order, Reviewed, Span
+from reinspect.ui.addresses import View, read, write
+from reinspect.ui.viewer import defects_of
+from reinspect.ui.words import plain
+from reinspect.vocabulary import Outcome
+
+RUNS = {'mon"day & <b>': 3, "tuesday": 4}
+
+
+class Params(dict[str, Sequence[str]]):
+    def get_all(self, key: str) -> list[str]:
+        return list(self.get(key, ()))
+
+
+FULL = Filter(
+    runs=(3, 4),
+    categories=("bolt", "nut=1&x"),
+    dispositions=(Outcome.PASS, Outcome.REVIEW),
+    types=("bent pin",),
+    sources=("zoom",),
+    reliability=Span(0.1, 0.9),
+    divergence=Span(-0.5, 0.25),
+    seconds=Span(1, 60),
+    revised=True,
+    errors=False,
+    reviewed=Reviewed.DISPUTED,
+    text="über 100 %",
+)
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        pytest.param(View(Filter()), id="all"),
+        pytest.param(View(FULL, Order.SECONDS, descending=True), id="every-field"),
+        pytest.param(View(Filter(), Order.RELIABILITY, descending=True), id="highest-first"),
+    ],
+)
+def test_a_view_survives_its_address(view: View) -> None:
+    assert read(Params(write(view, RUNS)), RUNS) == view
+
+
+def test_the_default_view_needs_no_address() -> None:
+    assert write(View(Filter()), RUNS) == {}
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"reliability": ["nan~1"]},
+        {"reliability": ["0.9~0.1"]},
+        {"reliability": ["1e999~2e999"]},
+        {"disposition": ["pass", ""]},
+        {"reviewed": ["maybe"]},
+        {"revised": ["1"]},
+        {"sort": ["--id; DROP TABLE runs"]},
+        {"run": ["wednesday"]},
+    ],
+)
+def test_nonsense_is_passed_over(params: dict[str, list[str]]) -> None:
+    assert read(Params(params), RUNS).wanted == Filter()
+
+
+@pytest.mark.parametrize(
+    ("drawn", "boxes"),
+    [
+        ([{"box": [0.1, 0.2, 0.3, 0.4], "type": " dent "}], [((0.1, 0.2, 0.3, 0.4), "dent")]),
+        ([{"box": [-1, -1, 2, 2], "type": ""}], [((0, 0, 1, 1), None)]),
+        ([{"box": [0.5, 0.5, 0.5, 0.9]}], []),
+        ([{"box": [0.5, 0.5, 0.4, 0.9]}], []),
+        ([{"box": ["a", 0, 1, 1]}, {"box": [0, 1]}, {}, None, 3], []),
+        ("boxes", []),
+        (None, []),
+    ],
+)
+def test_boxes_from_the_browser_are_checked(drawn: object, boxes: list) -> None:
+    assert [(tuple(one.box), one.type) for one in defects_of(drawn)] == boxes
+
+
+def test_no_markdown_is_left_in_a_label() -> None:
+    assert plain("a_b* [x](y) `z` :red[w]") == r"a\_b\* \[x\]\(y\) \`z\` \:red\[w\]"
+    assert plain("one\ntwo") == "one two"
+    assert len(plain("x" * 500)) == 120

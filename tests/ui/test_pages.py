@@ -1,0 +1,260 @@
+import html
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from made_oddities import LONG, ODD
+from reinspect.store import Filter, NewCaption, RunInfo, Store
+from reinspect.vocabulary import Outcome, Verdict
+
+PAGES = (
+    "runs", "inspections", "trace", "review", "reliability", "compare", "export", "captions",
+)  # fmt: skip
+Show = Callable[..., Any]
+
+
+def _text(app: Any) -> str:
+    """Everything that the page says, HTML included."""
+    kinds = (app.title, app.caption, app.text, app.info, app.subheader, app.warning, app.error)
+    said = [element.value for kind in kinds for element in kind]
+    return "\n".join([*said, *(element.proto.body for element in app.get("html"))])
+
+
+def _id(store: Store, image: str) -> str:
+    (found,) = (one for one in store.desk.inspections(Filter()) if one.row.image == image)
+    return str(found.id)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_a_store_without_runs(store: Store, show: Show, page: str) -> None:
+    app = show(page)
+    assert not app.exception
+    assert app.info
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_a_run_that_is_empty_yet(store: Store, show: Show, page: str) -> None:
+    store.begin_run(RunInfo(name="starting"))
+    assert not show(page).exception
+
+
+@pytest.mark.parametrize("reviewer", [None, "Ann"])
+@pytest.mark.parametrize("page", PAGES)
+def test_every_page_shows_runs(tuesday: int, show: Show, page: str, reviewer: str | None) -> None:
+    app = show(page, reviewer=reviewer)
+    assert not app.exception
+    assert not app.error
+
+
+def test_runs_say_how_they_came_out(tuesday: int, show: Show) -> None:
+    table = show("runs").dataframe[0].value.set_index("run")
+    assert table.loc["monday", ["images", "PASS", "FAIL", "REVIEW", "errors"]].tolist() == [
+        8, 2, 3, 3, 2,
+    ]  # fmt: skip
+    assert (table.loc["monday", "fixed"], table.loc["monday", "model"]) == (1, "embedded")
+    assert table.loc['tue"s<d>ay', "status"] == "writing …"
+
+
+def test_runs_are_searched(tuesday: int, show: Show) -> None:
+    app = show("runs")
+    app.text_input(key="runs_search").input("MONDAY").run()
+    assert app.dataframe[0].value["run"].tolist() == ["monday"]
+
+
+def test_the_least_reliable_comes_first(monday: int, show: Show) -> None:
+    app = show("inspections")
+    labels = [link.label for link in app.get("page_link")]
+    assert labels[0].startswith("doubt")
+    assert "8 found" in _text(app)
+
+
+@pytest.mark.parametrize(
+    ("params", "found"),
+    [
+        pytest.param({"disposition": "FAIL"}, 3, id="disposition"),
+        pytest.param({"disposition": ["FAIL", "PASS"]}, 5, id="two-dispositions"),
+        pytest.param({"text": "bright line"}, 1, id="text"),
+        pytest.param({"type": 'ben"t'}, 1, id="type"),
+        pytest.param({"errors": "yes"}, 2, id="errors"),
+        pytest.param({"reliability": "0~0.6"}, 1, id="reliability"),
+        pytest.param({"run": "no such run", "reliability": "high", "sort": "x"}, 8, id="nonsense"),
+        pytest.param({"category": "gone since"}, 0, id="nothing"),
+    ],
+)
+def test_the_address_is_the_filter(monday: int, show: Show, params: dict, found: int) -> None:
+    app = show("inspections", **params)
+    assert not app.exception
+    assert f"{found} found" in _text(app)
+
+
+def test_the_filter_is_in_the_address(tuesday: int, show: Show) -> None:
+    app = show("inspections")
+    app.multiselect(key="f_run").select("monday").run()
+    app.slider(key="f_reliability").set_range(0.0, 0.85).run()
+    app.text_input(key="f_text").input("clear").run()
+    assert not app.exception
+    said = {name: app.query_params[name] for name in ("run", "reliability", "text")}
+    assert said == {"run": "monday", "reliability": "0~0.85", "text": "clear"}
+    app.button[0].click().run()
+    assert not {"run", "reliability", "text"} & set(app.query_params)
+
+
+def test_inspections_as_a_table(monday: int, show: Show) -> None:
+    app = show("inspections")
+    app.segmented_control(key="layout").set_value("Table").run()
+    assert app.dataframe[0].value["image"].tolist()[0] == "doubt.png"
+
+
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        pytest.param("corrected.png", ["⟳ Corrected", "the line is on the reference"], id="story"),
+        pytest.param("broken.png", ["This step failed", "no first verdict"], id="unreadable"),
+        pytest.param("failing.png", ["This step failed", "timed out"], id="error-step"),
+        pytest.param("wordy.png", ["50,035 characters", "ben&#34;t"], id="50-kB"),
+        pytest.param(ODD, [html.escape(ODD)], id="odd-name"),
+        pytest.param("gone.png", ["anomalous"], id="picture-gone"),
+    ],
+)
+def test_a_trace_is_told(monday: int, store: Store, show: Show, image: str, said: list) -> None:
+    app = show("trace", id=_id(store, image))
+    assert not app.exception
+    text = _text(app)
+    for words in said:
+        assert words in text
+    assert html.escape(image) in text
+
+
+def test_nothing_of_a_model_is_markup(monday: int, store: Store, show: Show) -> None:
+    text = _text(show("trace", id=_id(store, "wordy.png")))
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; **loud**" in text
+    assert LONG.startswith("<script>")
+    gallery = show("inspections")
+    label = next(link.label for link in gallery.get("page_link") if "قطعة" in link.label)
+    assert "\\[x\\]\\(http" in label
+    assert "<b>" not in _text(gallery).replace("<b>0", "").replace("<b>–", "")
+
+
+@pytest.mark.parametrize("key", ["999", "abc", "../../etc/passwd", "1' OR '1'='1", "9" * 40])
+def test_an_unknown_id_shows_nothing(monday: int, show: Show, key: str) -> None:
+    app = show("trace", id=key)
+    assert not app.exception
+    assert app.info
+
+
+def test_previous_and_next_follow_the_filter(monday: int, store: Store, show: Show) -> None:
+    ids = [str(one.id) for one in store.desk.page(Filter(dispositions=(Outcome.FAIL,))).items]
+    app = show("trace", disposition="FAIL", id=ids[1])
+    assert "<b>2</b> of 3" in _text(app)
+    buttons = {button.label: button for button in app.button}
+    assert not buttons["← Previous"].disabled
+    first = show("trace", disposition="FAIL", id=ids[0])
+    assert next(b for b in first.button if b.label == "← Previous").disabled
+    last = show("trace", disposition="FAIL", id=ids[2])
+    assert next(b for b in last.button if b.label == "Next →").disabled
+
+
+def test_the_same_picture_elsewhere(tuesday: int, store: Store, show: Show) -> None:
+    (found,) = (
+        one
+        for one in store.desk.inspections(Filter(runs=(tuesday,)))
+        if one.row.image == "fail.png"
+    )
+    labels = [link.label for link in show("trace", id=str(found.id)).get("page_link")]
+    assert any(label.startswith("monday: anomalous") for label in labels)
+
+
+def test_a_reader_cannot_review(monday: int, store: Store, show: Show) -> None:
+    app = show("review")
+    assert "Read-only" in _text(app)
+    assert not [button for button in app.button if "Save" in button.label]
+    assert not show("trace", id=_id(store, "doubt.png")).toggle
+
+
+def test_a_review_leaves_the_queue_and_is_kept(monday: int, store: Store, show: Show) -> None:
+    app = show("review", reviewer="Ann")
+    app.slider(key="audit").set_value(0).run()
+    assert "3 waiting" in _text(app)
+    (radio,) = app.radio
+    radio.set_value("normal")
+    (why,) = app.text_area
+    why.set_value("only a <b>reflection</b>")
+    next(b for b in app.button if b.label == "Save review").click()
+    app.run()
+    assert not app.exception
+    assert "2 waiting" in _text(app)
+    (review,) = store.desk.reviews(int(_id(store, "doubt.png")))
+    assert (review.reviewer, review.after.label.value) == ("Ann", "normal")
+    told = _text(show("trace", id=_id(store, "doubt.png")))
+    assert "only a &lt;b&gt;reflection&lt;/b&gt;" in told
+    assert "by <bdi>Ann</bdi>" in told
+
+
+def test_later_puts_an_item_aside(monday: int, show: Show) -> None:
+    app = show("review", reviewer="Ann")
+    before = _text(app)
+    next(b for b in app.button if b.label == "Later").click().run()
+    assert "doubt.png" in before
+    assert "doubt.png" not in _text(app)
+
+
+def test_disagreement_is_counted(monday: int, store: Store, show: Show) -> None:
+    keys = [one.id for one in store.desk.page(Filter()).items[:4]]
+    for place, key in enumerate(keys):
+        store.desk.review(key, Verdict.of(float(place % 2)), reviewer="Ann")
+        store.desk.review(key, Verdict.of(float(place == 1)), reviewer="Bob")
+    (row,) = show("review").dataframe[0].value.to_dict("records")
+    assert (row["reviewers"], row["both reviewed"], row["agree"]) == ("Ann and Bob", 4, 3)
+    assert row["Cohen's kappa"] == pytest.approx(0.5)
+
+
+def test_reliability_has_figures_and_intervals(tuesday: int, show: Show) -> None:
+    app = show("reliability", run="monday")
+    ledger = app.dataframe[0].value.set_index("direction")
+    assert ledger.loc["anomalous → normal", "✓ fixed"] == 1
+    rates = app.dataframe[1].value.set_index("rate")
+    assert rates["of"].tolist() == [1, 1, 0, 0]
+    assert "to" in rates["95 % interval"].iloc[0]
+    assert len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) == 2
+
+
+def test_two_runs_are_compared(tuesday: int, show: Show) -> None:
+    app = show("compare", a="monday", b='tue"s<d>ay')
+    values = {metric.label: metric.value for metric in app.metric}
+    assert values["Images in both"] == "2"
+    assert values["✕ Worse in B"] == "1"
+    changed = app.dataframe[-1].value
+    assert changed["image"].tolist() == ["fail.png"]
+    assert changed["change"].tolist() == ["✕ worse"]
+
+
+@pytest.mark.parametrize("form", ["coco", "label-studio", "csv", "parquet", "jsonl", "judgements"])
+def test_the_filter_is_exported(monday: int, show: Show, form: str) -> None:
+    app = show("export", disposition="FAIL")
+    assert "3 inspections fit" in _text(app)
+    app.selectbox(key="format").set_value(form).run()
+    next(b for b in app.button if b.label == "Prepare file").click().run()
+    assert not app.exception
+    assert not app.error
+    assert app.get("download_button")
+
+
+def test_without_captions_it_says_so(monday: int, show: Show) -> None:
+    assert "There are no captions yet" in _text(show("captions"))
+
+
+def test_a_caption_is_edited(monday: int, store: Store, show: Show) -> None:
+    key = int(_id(store, "fail.png"))
+    draft = NewCaption(inspection_id=key, mode="thinking", text="a <b>dent</b>", source="t")
+    store.desk.add_captions([draft])
+    app = show("captions", reviewer="Ann")
+    assert "Truth: <b>anomalous (annotation)</b>" in _text(app)
+    app.text_area[0].set_value("a dent at the rim").run()
+    next(b for b in app.button if b.label == "Save edit").click().run()
+    assert not app.exception
+    ((edited,), total) = store.desk.captions("edited")
+    assert (edited.text, edited.reviewer, total) == ("a dent at the rim", "Ann", 1)
+    assert json.loads(edited.model_dump_json())["source"] == "t"
