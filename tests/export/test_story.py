@@ -1,9 +1,9 @@
-import html
 import json
 import re
 from pathlib import Path
 
 import pytest
+from markupsafe import escape
 
 from made_oddities import LONG, ODD
 from made_traces import corrected, judged
@@ -64,7 +64,7 @@ def test_all_text_is_text(store: Store, odd_run: int, tmp_path: Path) -> None:
     page = (tmp_path / "page.html").read_text("utf-8")
     for markup in ("<script>alert", "<i>failed", "<answer>", "m<b>", "<i>run", '<b>"1"'):
         assert markup not in page
-    assert html.escape(ODD) in page
+    assert str(escape(ODD)) in page
     assert "1,234 tokens, 0.00100 USD" in page
     assert "This step failed" in page
 

@@ -36,14 +36,26 @@ def show(
         str | None, typer.Argument(metavar="[IMAGE]", help="One image, as its row names it.")
     ] = None,
     store: StoreUrl = None,
+    html: Annotated[
+        Path | None,
+        typer.Option("--html", help="Write the image's story to this file, to be read offline."),
+    ] = None,
 ) -> None:
     """Show a run's verdicts, or one image's whole story."""
+    if html is not None and image is None:
+        raise typer.BadParameter("--html takes an IMAGE, too")
     from reinspect.cli.tables import story, summary, verdicts
     from reinspect.store import Store
 
     console = Console()
     with Store.open(store_of(run, store), create=False) as opened:
         found = opened.run(run)
+        if image is not None and html is not None:
+            from reinspect.export.story import write_page
+
+            write_page(opened, found.id, image, html)
+            typer.echo(html)
+            return
         if image is not None:
             story(console, opened.trace(found.id, image))
             return
