@@ -91,6 +91,7 @@ _WHEN = {
     "hi_res": "the anomaly map again at full resolution: helps with small or faint defects",
     "reference": "compares with the best aligned good part: helps with missing, added or shifted "
     "elements, and with marks that good parts have, too",
+    "eye": "a trained comparison with good parts: helps where light or position differ",
     "zoom": "an enlarged, measured crop of `box`: helps to tell dirt or reflections from damage",
     "grounding": "searches the image for `phrase`: helps to find a named kind of defect",
 }
