@@ -76,3 +76,18 @@ def test_a_used_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="is a file"):
         write_sample_set(tmp_path / "notes.txt")
     assert set(files(tmp_path)) == {"notes.txt"}
+
+
+def test_categories_drawn_at_random(tmp_path: Path) -> None:
+    counts = {"references": 2, "good": 1, "defective": 2}
+    write_sample_set(tmp_path / "set", categories=["wood"], size=96, drawn=2, **counts)
+    assert {folder.name for folder in (tmp_path / "set").iterdir()} == {
+        "drawn_00",
+        "drawn_01",
+        "wood",
+    }
+    drawn = tmp_path / "set" / "drawn_01"
+    assert len(list((drawn / "train/good").iterdir())) == 2
+    assert len(list((drawn / "ground_truth/damaged").iterdir())) == 2
+    with pytest.raises(ValueError, match="drawn must be 0 or more, not -1"):
+        write_sample_set(tmp_path / "other", drawn=-1)

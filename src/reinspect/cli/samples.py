@@ -25,6 +25,9 @@ def sample(
     good: Annotated[int, typer.Option("--good", help="Good parts to inspect each.")] = 6,
     defective: Annotated[int, typer.Option("--defective", help="Defective parts each.")] = 8,
     seed: Annotated[int, typer.Option("--seed", help="The same seed makes the same parts.")] = 0,
+    drawn: Annotated[
+        int, typer.Option("--drawn", min=0, help="This many more categories, drawn at random.")
+    ] = 0,
 ) -> None:
     """Make sample parts: an MVTec-style set with masks, drawn by the project's own generator."""
     from reinspect.samples import PRODUCTS, write_sample_set
@@ -37,6 +40,7 @@ def sample(
             references=references,
             good=good,
             defective=defective,
+            drawn=drawn,
         )
     typer.echo(f"Sample parts in {folder}; inspect them with: reinspect run {folder}")
 

@@ -9,9 +9,12 @@ import numpy as np
 from reinspect.images import one_line
 from reinspect.pictures import write_image
 from reinspect.samples.process import PRODUCTS, Process
+from reinspect.samples.variety import Variety
 
 CATEGORIES = ("flange", "biscuit", "board", "fabric")
 """The categories of a set that names none."""
+
+_TRIES = 20
 
 
 def write_sample_set(
@@ -23,12 +26,14 @@ def write_sample_set(
     good: int = 6,
     defective: int = 8,
     size: int = 384,
+    drawn: int = 0,
 ) -> None:
     """Write sample parts with masks: the same arguments give the same pictures.
 
     Each category is a product of `PRODUCTS` and gets `references` pictures in `train/good`, `good`
     in `test/good`, and `defective` shared out among its kinds of defects, all of `size` × `size`
-    pixels; masks lie in `ground_truth`.
+    pixels; masks lie in `ground_truth`. `drawn` more categories are no products of `PRODUCTS` but
+    drawn at random, see `Variety`.
 
     Raises:
         ValueError: the folder is not empty, a category is unknown or given twice, or a number is
@@ -37,7 +42,12 @@ def write_sample_set(
     """
     folder = Path(folder)
     names = tuple(CATEGORIES if categories is None else categories)
-    _check(folder, names, {"references": references, "good": good, "defective": defective}, size)
+    _check(
+        folder,
+        names,
+        {"references": references, "good": good, "defective": defective, "drawn": drawn},
+        size,
+    )
     for name in names:
         # Seeded by name, so that a category looks the same whichever others stand beside it.
         rng = np.random.default_rng([seed, PRODUCTS.index(name)])
@@ -51,8 +61,30 @@ def write_sample_set(
             picture, mask, _ = process.defective(rng, size, kind=kind)
             stem = f"{index // len(process.faults):03}"
             write_image(folder / name / "test" / kind / f"{stem}.jpg", picture, quality=95)
-            drawn = mask.astype(np.uint8) * np.uint8(255)
-            write_image(folder / name / "ground_truth" / kind / f"{stem}_mask.png", drawn)
+            marked = mask.astype(np.uint8) * np.uint8(255)
+            write_image(folder / name / "ground_truth" / kind / f"{stem}_mask.png", marked)
+    for index in range(drawn):
+        _write_drawn(folder / f"drawn_{index:02}", seed, index, (references, good, defective), size)
+
+
+def _write_drawn(
+    folder: Path, seed: int, index: int, counts: tuple[int, int, int], size: int
+) -> None:
+    rng = np.random.default_rng([seed, len(PRODUCTS), index])
+    process = Variety.draw(rng)
+    for where, count in zip(("train/good", "test/good"), counts[:2], strict=True):
+        for number in range(count):
+            picture = process.pair(rng, size, damaged=False).sound
+            write_image(folder / where / f"{number:03}.jpg", picture, quality=95)
+    for number in range(counts[2]):
+        pair = process.pair(rng, size, damaged=True)
+        for _ in range(_TRIES):  # a defect that can't be seen is none
+            if pair.mask.any():
+                break
+            pair = process.pair(rng, size, damaged=True)
+        write_image(folder / "test" / "damaged" / f"{number:03}.jpg", pair.seen, quality=95)
+        marked = pair.mask.astype(np.uint8) * np.uint8(255)
+        write_image(folder / "ground_truth" / "damaged" / f"{number:03}_mask.png", marked)
 
 
 def _check(folder: Path, names: tuple[str, ...], counts: dict[str, int], size: int) -> None:
