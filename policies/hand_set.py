@@ -15,13 +15,13 @@ class HandSet:
         if not witnesses:
             return Estimate(
                 probability=first.probability,
-                reliability=rules.first_reliability(first.probability, signals),
+                reliability=rules.reliability(first.probability),
                 signals=signals,
             )
         fused = rules.fuse(first.probability, witnesses)
         return Estimate(
             probability=fused,
-            reliability=rules.final_reliability(first.probability, fused, witnesses),
+            reliability=rules.reliability(fused),
             signals={**signals, **{f"{name}_p": p for name, p in witnesses.items()}},
         )
 

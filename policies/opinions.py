@@ -41,7 +41,7 @@ class Opinions:
         fused = rules.fuse(modest, {**others, **witnesses})
         signals = {**signals_of(first), **{f"p of {name}": p for name, p in witnesses.items()}}
         if witnesses:
-            reliability = rules.final_reliability(modest, fused, {**others, **witnesses})
+            reliability = rules.reliability(fused)
             return Estimate(probability=fused, reliability=reliability, signals=signals)
         agreed = fused if first.label is Label.ANOMALOUS else 1 - fused
         return Estimate(

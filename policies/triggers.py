@@ -14,7 +14,5 @@ class Doubt:
         verdict, assessment = trace.verdict, trace.assessment
         if verdict is None or assessment is None:
             return Move.ESCALATE
-        doubtful = rules.wants_second_look(
-            verdict.probability, assessment.reliability, assessment.signals
-        )
-        return Move.REVISIT if doubtful else Move.ACCEPT
+        again = rules.wants_second_look(assessment.reliability)
+        return Move.REVISIT if again else Move.ACCEPT

@@ -21,7 +21,7 @@ from reinspect.tools.embedded.single import look_alone
 from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
 from reinspect.vocabulary import Sample
 
-KEPT = 2
+KEPT = 1
 """Experts kept in memory: batches come category by category."""
 
 

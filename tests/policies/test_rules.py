@@ -36,7 +36,7 @@ def test_without_evidence_nothing_changes(first: float) -> None:
         pytest.param(0.45, {"aligned": 0.52}, False, id="new-evidence-is-weak"),
         pytest.param(0.99, {"aligned": 0.02}, False, id="the-first-look-is-sure"),
         pytest.param(0.45, {"hi_res": 0.9}, True, id="textures-have-no-other-evidence"),
-        pytest.param(0.45, {"aligned": 0.4, "hi_res": 1.0}, False, id="hi-res-is-overruled"),
+        pytest.param(0.45, {"aligned": 0.4, "hi_res": 1.0}, False, id="hi-res-is-outranked"),
         pytest.param(0.45, {"aligned": 0.9, "hi_res": 0.1}, True, id="and-cannot-object"),
         pytest.param(0.45, {"zoom": 0.99, "grounding": 0.4}, False, id="one-witness-objects"),
         pytest.param(0.45, {"zoom": 0.99, "grounding": 0.6}, True, id="all-witnesses-agree"),
@@ -63,15 +63,12 @@ def test_one_witness_cannot_shout() -> None:
 
 
 def test_reliability_is_least_at_even_odds_and_symmetric() -> None:
-    reliabilities = [rules.first_reliability(p, {}) for p in (0.5, 0.6, 0.8, 0.95, 1.0)]
+    reliabilities = [rules.reliability(p) for p in (0.5, 0.6, 0.8, 0.95, 1.0)]
     assert reliabilities == sorted(reliabilities)
     assert reliabilities[0] == 0.5
     assert reliabilities[-1] < 1
     for p in GRID:
-        assert rules.first_reliability(p, {}) == pytest.approx(rules.first_reliability(1 - p, {}))
-        assert rules.final_reliability(0.5, p, {"aligned": p}) == pytest.approx(
-            rules.final_reliability(0.5, 1 - p, {})
-        )
+        assert rules.reliability(p) == pytest.approx(rules.reliability(1 - p))
 
 
 @pytest.mark.parametrize(
@@ -82,8 +79,8 @@ def test_only_verdicts_near_the_threshold_are_looked_at_again(
     z_above_threshold: float, again: bool
 ) -> None:
     probability = 1 / (1 + math.exp(-0.52 * z_above_threshold))
-    reliability = rules.first_reliability(probability, {})
-    assert rules.wants_second_look(probability, reliability, {}) is again
+    reliability = rules.reliability(probability)
+    assert rules.wants_second_look(reliability) is again
 
 
 @pytest.mark.parametrize(
@@ -105,13 +102,13 @@ def test_a_person_decides_what_cannot_be_relied_on(
 
 def test_a_verdict_settled_by_the_second_look_is_not_reviewed() -> None:
     fused = rules.fuse(0.55, {"aligned": 0.8})
-    reliability = rules.final_reliability(0.55, fused, {"aligned": 0.8})
+    reliability = rules.reliability(fused)
     assert rules.disposition(fused, reliability) == "FAIL"
 
 
 @pytest.mark.parametrize("wrong", [-0.1, 1.1, math.nan])
 def test_what_is_no_probability_is_refused(wrong: float) -> None:
     with pytest.raises(ValueError, match="outside"):
-        rules.first_reliability(wrong, {})
+        rules.reliability(wrong)
     with pytest.raises(ValueError, match="outside"):
         rules.fuse(0.5, {"aligned": wrong})
