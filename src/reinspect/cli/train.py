@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 app = typer.Typer(name="train", help="Train a part of an inspection.", no_args_is_help=True)
 
 
+def add_to(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app)
+
+
 @app.callback()
 def train() -> None:
     """Train a part of an inspection."""
