@@ -1,0 +1,60 @@
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from conftest import unavailable
+from made_traces import corrected
+from reinspect.cli import main
+from reinspect.cli.ui import FLAGS, flags
+from reinspect.store import RunInfo, Store
+
+
+def test_streamlit_stays_at_home_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = flags([])
+    assert "--browser.gatherUsageStats=false" in ours
+    assert "--server.address=127.0.0.1" in ours
+    told = flags(["--server.address=0.0.0.0", "--server.port", "9"])
+    assert "--server.address=127.0.0.1" not in told
+    assert told[-3:] == ["--server.address=0.0.0.0", "--server.port", "9"]
+    monkeypatch.setenv("STREAMLIT_BROWSER_GATHER_USAGE_STATS", "true")
+    assert len(flags([])) == len(FLAGS) - 1
+
+
+def test_without_streamlit_one_line_says_what_to_install() -> None:
+    script = "import sys; sys.modules['streamlit'] = None\n"
+    script += "from reinspect.cli import main; main(['ui', '--store', 'none.db'])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines() == [
+        "reinspect: the console needs Streamlit: pip install 'reinspect[ui]'"
+    ]
+
+
+def test_a_missing_store_is_said_before_a_browser_opens(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if importlib.util.find_spec("streamlit") is None:
+        unavailable("ui", "Streamlit is not installed: pip install 'reinspect[ui]'")
+    with pytest.raises(SystemExit) as ended:
+        main(["ui", "--store", str(tmp_path / "none.db")])
+    assert ended.value.code == 2
+    assert "there is none" in capsys.readouterr().err
+
+
+def test_a_story_is_written_as_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    url, page = str(tmp_path / "reinspect.db"), tmp_path / "new" / "page.html"
+    with Store.open(url) as store:
+        run = store.begin_run(RunInfo(name="monday"))
+        with store.writer(run) as writer:
+            writer.write(corrected("a.png"))
+    with pytest.raises(SystemExit) as ended:
+        main(["show", "monday", "a.png", "--store", url, "--html", str(page)])
+    assert ended.value.code == 0
+    assert "⟳ Corrected" in page.read_text("utf-8")
+    with pytest.raises(SystemExit) as ended:
+        main(["show", "monday", "--store", url, "--html", str(page)])
+    assert ended.value.code == 2
+    assert "takes an IMAGE" in capsys.readouterr().err
