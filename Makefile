@@ -1,12 +1,14 @@
 # Everything runs in .venv, made at the first use. On a machine with only Python, git and make:
 #   make demo    install the base, make sample parts, inspect them
 #   make test    install what the tests need, run them
+#   make test-serving    the tests against a real vLLM, on the CPU: 3 GB, in an environment of its own
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?=
+SERVING ?= .venv-serving
 
-.PHONY: demo test check bench clean
+.PHONY: demo test test-serving check bench clean
 
 demo: $(VENV)/base
 	rm -rf demo
@@ -15,6 +17,9 @@ demo: $(VENV)/base
 
 test: $(VENV)/dev
 	$(BIN)/python -m pytest $(TESTS)
+
+test-serving: $(SERVING)/done
+	$(SERVING)/bin/python -m pytest tests/serving
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -26,7 +31,7 @@ bench: $(VENV)/dev
 	for file in benchmarks/*.py; do $(BIN)/python $$file || exit 1; done
 
 clean:
-	rm -rf $(VENV) demo build dist
+	rm -rf $(VENV) $(SERVING) demo build dist
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -38,3 +43,12 @@ $(VENV)/base: pyproject.toml | $(VENV)/bin/python
 $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/base
+
+# torch first and alone, so that nothing takes its CUDA build; vLLM needs neither of those removed,
+# which are CUDA builds that can't be loaded.
+$(SERVING)/done: pyproject.toml constraints-cpu.txt
+	$(PYTHON) -m venv $(SERVING)
+	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt torch
+	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[serve-cpu]' 'pytest>=9'
+	$(SERVING)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	touch $@

@@ -172,6 +172,12 @@ def _worth_it(workshop: Workshop) -> Policy:
     return WorthIt(workshop.fitted)
 
 
+def _below(reliability: Annotated[float, Field(ge=0, le=1)]) -> Policy:
+    from reinspect.policies.triggers import Below
+
+    return Below(reliability)
+
+
 def _agreement() -> Policy:
     from reinspect.policies.revision import Agreement
 
@@ -214,6 +220,7 @@ KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     },
     "policies.trigger": {
         "doubt": _doubt,
+        "below": _below,
         "worth_it": _worth_it,
         "always": _always,
         "never": _never,

@@ -1,5 +1,8 @@
 """When to look again."""
 
+import math
+from collections.abc import Sequence
+
 from reinspect.policies import rules
 from reinspect.vocabulary import Move, Trace
 
@@ -16,3 +19,38 @@ class Doubt:
             return Move.ESCALATE
         again = rules.wants_second_look(assessment.reliability)
         return Move.REVISIT if again else Move.ACCEPT
+
+
+class Below:
+    """Look again where the estimated reliability is below a border that was fixed beforehand.
+
+    Args:
+        reliability: the border; `calibrated` gives the one for a wanted share of revisits.
+    """
+
+    def __init__(self, reliability: float) -> None:
+        self._border = reliability
+
+    def __call__(self, trace: Trace) -> Move:
+        if trace.verdict is None or trace.assessment is None:
+            return Move.ESCALATE
+        return Move.REVISIT if trace.assessment.reliability < self._border else Move.ACCEPT
+
+
+def calibrated(reliabilities: Sequence[float], *, share: float) -> float:
+    """The border below which a share of known first verdicts lies.
+
+    Args:
+        reliabilities: of first verdicts on parts like those to come, in any order.
+        share: of parts to look at twice, [0, 1].
+
+    Raises:
+        ValueError: no reliabilities, or a share outside [0, 1].
+    """
+    if not reliabilities:
+        raise ValueError("calibrated needs at least one reliability")
+    if not 0 <= share <= 1:
+        raise ValueError(f"share {share!r} is outside [0, 1]")
+    ordered = sorted(reliabilities)
+    position = round(share * len(ordered))
+    return ordered[position] if position < len(ordered) else math.nextafter(ordered[-1], 2)

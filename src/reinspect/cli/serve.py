@@ -34,10 +34,14 @@ def serve(
     An adapter is a model of its own, called by its folder's name.
     """
     import os
+    import signal
+    import sys
 
     from reinspect.agents.vlm.serving import VllmServer, command, environment, installed_vllm
 
     vllm = installed_vllm()
+    # Told to end, it ends vLLM first; on Ctrl-C the terminal tells both.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     adapters = {folder.name: folder for folder in adapter or ()}
     words = command(
         model, vllm, host=host, port=port, name=name, adapters=adapters, extra=context.args
