@@ -99,3 +99,13 @@ def test_paths_in_a_recipe_are_relative_to_it(tmp_path: Path) -> None:
 def test_a_fitted_monitor_that_cannot_be_had_is_refused(monitor: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message):
         build_crew(Workshop(recipe=parse_recipe(f"monitor: {monitor}")))
+
+
+def test_the_monitor_that_ships_brings_its_own_trigger() -> None:
+    crew = build_crew(Workshop(recipe=parse_recipe("monitor: fitted")))
+    assert crew.trigger_name == "worth_it"
+
+
+def test_a_named_trigger_outranks_the_monitors() -> None:
+    recipe = parse_recipe("monitor: fitted\npolicies: {trigger: never}")
+    assert build_crew(Workshop(recipe=recipe)).trigger_name == "never"
