@@ -44,6 +44,11 @@ $(VENV)/dev: pyproject.toml | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	touch $@ $(VENV)/base
 
+# For the tests that train: torch on the CPU.
+$(VENV)/train: constraints-cpu.txt $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[train]'
+	touch $@
+
 # torch first and alone, so that nothing takes its CUDA build; vLLM needs neither of those removed,
 # which are CUDA builds that can't be loaded.
 $(SERVING)/done: pyproject.toml constraints-cpu.txt
