@@ -114,6 +114,11 @@ class Purse:
     def __init__(self, limits: Limits | None = None) -> None:
         self._limits, self._spent = limits or Limits(), Spent()
         self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Let no further call through: what is in hand when a run is stopped ends soon."""
+        self._closed = True
 
     def open(self) -> None:
         """Count a call before it is made, so that threads can't make more of them than allowed.
@@ -122,8 +127,10 @@ class Purse:
         the other limits.
 
         Raises:
-            BudgetSpent: a limit is reached.
+            BudgetSpent: a limit is reached, or the run was stopped.
         """
+        if self._closed:
+            raise BudgetSpent("the run was stopped")
         with self._lock:
             reached = self._limits.exceeded(self._spent)
             if reached:

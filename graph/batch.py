@@ -84,6 +84,8 @@ def _waiting(
                     return
                 yield flying.popleft().result()
         finally:
+            if flying:  # stopped: what is in hand ends with the call that it is waiting for
+                workshop.purse.close()
             pool.shutdown(wait=True, cancel_futures=True)
 
 

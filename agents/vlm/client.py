@@ -72,8 +72,6 @@ class Model:
         ModelError: LangChain is not installed, or the key's variable is not set.
     """
 
-    io_bound = True
-
     def __init__(
         self,
         settings: ModelSettings,

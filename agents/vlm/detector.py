@@ -26,8 +26,6 @@ class VlmDetector:
         reference: a good part to compare with; none to show the part alone.
     """
 
-    io_bound = True
-
     def __init__(
         self,
         model: Model,

@@ -59,8 +59,6 @@ class VlmMonitor(RAMonitor):
         consult: estimated reliability below which the model is asked for its assessment.
     """
 
-    io_bound = True
-
     def __init__(
         self,
         model: Model,

@@ -17,6 +17,7 @@ from reinspect.graph.batch import Work, inspect_all
 from reinspect.graph.crew import Workshop, build_crew
 from reinspect.graph.inspection import build
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, parse_recipe
+from reinspect.policies.triggers import calibrated
 from reinspect.testing import Asked, Reply, ScriptedServer
 from reinspect.vocabulary import Explanation, Label, Outcome, Trace
 
@@ -466,3 +467,54 @@ def test_verdicts_come_in_order_whatever_answers_first(tmp_path: Path, order: in
         number = int(trace.sample.id.removesuffix(".png"))
         assert trace.verdict is not None
         assert trace.verdict.probability == pytest.approx(0.01 + number / 1000)
+
+
+def test_a_run_that_is_stopped_ends_with_the_calls_in_hand(tmp_path: Path) -> None:
+    works = list(_parts(tmp_path, 40))
+    script = stages(detect=Reply(said("yes"), yes=0.6, seconds=0.4), reflect=tags("yes"))
+    with ScriptedServer(script) as server:
+        recipe = recipe_for(server, {"format": "tags"}, policies=ALWAYS, budgets={"in_flight": 4})
+        traces = inspect_all(works, Workshop(recipe=recipe))
+        next(traces)
+        start = time.monotonic()
+        traces.close()
+        assert time.monotonic() - start < 3
+        assert server.count < 20
+
+
+@pytest.mark.slow
+def test_a_calibrated_share_of_a_thousand_is_revisited_whatever_the_order(tmp_path: Path) -> None:
+    """By the colour of a part the scripted model knows how sure it is."""
+    works = []
+    for number in range(1000):
+        path = tmp_path / f"{number}.png"
+        colour = (number % 10 * 25, number // 10 % 10 * 25, number // 100 * 25)
+        cv2.imwrite(str(path), np.full((8, 8, 3), colour, np.uint8))
+        works.append(Work(path=str(path), id=path.name))
+
+    def script(asked: Asked) -> Reply:
+        image = cv2.imdecode(np.frombuffer(asked.pictures[0], np.uint8), cv2.IMREAD_COLOR)
+        assert image is not None
+        ones, tens, hundreds = (int(value) // 25 for value in image[50, 50])
+        yes = 0.001 + 0.998 * (ones + 10 * tens + 100 * hundreds) / 999
+        answer = "yes" if yes >= 0.5 else "no"
+        return Reply(tags(answer) if reflecting(asked) else said(answer), yes=yes)
+
+    # Of verdicts spread evenly over [0, 1], 30 % are less reliable than 0.65.
+    known = [max(p / 1000, 1 - p / 1000) for p in range(1000)]
+    border = calibrated(known, share=0.3)
+    assert border == pytest.approx(0.65, abs=0.002)
+    found = []
+    with ScriptedServer(script, keep=False) as server:
+        recipe = recipe_for(
+            server,
+            {"format": "tags"},
+            detector={"encoding": "png"},
+            policies={"trigger": {"kind": "below", "reliability": border}},
+        )
+        for order in (1, -1):
+            traces = list(inspect_all(works[::order], Workshop(recipe=recipe)))
+            assert all(trace.error is None for trace in traces)
+            found.append({t.sample.id: (t.rounds, t.verdict, outcome(t)) for t in traces})
+    assert found[0] == found[1]
+    assert 270 <= sum(rounds for rounds, _, _ in found[0].values()) <= 330
