@@ -5,7 +5,9 @@ browser; what the browser names is looked up in the store by id.
 """
 
 import argparse
+import html
 import sys
+from pathlib import Path
 
 import streamlit as st
 from PIL import Image, ImageDraw
@@ -59,7 +61,9 @@ def _who(console: Console) -> None:
             st.html(f'<div class="facts">Reviewer <b>{escaped(console.reviewer)}</b></div>')
         else:
             st.caption("Read-only. To review: `reinspect ui --reviewer NAME`")
-        st.html(f'<div class="facts">Store {escaped(console.store.name)}</div>')
+        where = console.store.name
+        name = where if "://" in where else Path(where).name
+        st.html(f'<div class="facts" title="{html.escape(where)}">Store {escaped(name)}</div>')
 
 
 def _icon() -> Image.Image:

@@ -11,6 +11,7 @@ from reinspect.ui.console import Console, empty
 
 SIZES = (12, 24, 48)
 COLUMNS = 4
+_WIDE = 1.1  # width over height from which a picture fills the card's width, not its height
 _SIDE = 320  # pixels of a thumbnail's longer side
 
 
@@ -137,13 +138,15 @@ def card(one: Inspected) -> str:
         return (
             f'<div class="thumb"><div class="gone" role="img" aria-label="{name}">{why}</div></div>'
         )
+    wide = " wide" if shown.width > _WIDE * shown.height else ""
     kind = "review" if one.row.review else "final"
     boxes = "".join(_rectangle(defect.box, kind) for defect in one.row.defects)
     note = f'<div class="note">{words.escaped(shown.missing)}</div>' if shown.missing else ""
     said = one.row.verdict.label.value if one.row.verdict else "no verdict"
+    size = f'width="{shown.width}" height="{shown.height}"'
+    alt = f"{name}: {said}, {len(one.row.defects)} defects"
     return (
-        f'<div class="thumb"><div class="frame"><img src="{shown.data}" width="{shown.width}" '
-        f'height="{shown.height}" alt="{name}: {said}, {len(one.row.defects)} defects">'
+        f'<div class="thumb"><div class="frame{wide}"><img src="{shown.data}" {size} alt="{alt}">'
         f"{boxes}</div>{note}</div>"
     )
 

@@ -1,0 +1,164 @@
+"""The console on a large store: first paint, filters, a trace, memory; in a real browser.
+
+    python benchmarks/console.py [--inspections 100000] [--store FILE]
+
+Makes a store of that many inspections of ten steps each (or takes the one named, if it is there),
+starts `reinspect ui` on it, and drives Debian's Chromium. Times are from the click, or from the
+address, to the page's last change; the database alone is timed beside them. Prints a JSON object;
+ends with 1 where a goal is missed.
+"""
+
+import argparse
+import contextlib
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from made_store import made_store
+from reinspect.store import Filter, Reviewed, Span, Store
+from reinspect.vocabulary import Outcome
+
+GOALS = {
+    "start_s": 3.0,
+    "first_paint_s": 1.5,
+    "filter_s": 0.5,
+    "trace_s": 0.5,
+    "memory_mb": 500.0,
+}
+FILTERS = {
+    "all": Filter(),
+    "disposition": Filter(dispositions=(Outcome.FAIL,)),
+    "category": Filter(categories=("bolt",)),
+    "type": Filter(types=("scratch",)),
+    "evidence": Filter(sources=("zoom",)),
+    "reliability": Filter(reliability=Span(0.4, 0.5)),
+    "divergence": Filter(divergence=Span(0.2, 0.4)),
+    "revised": Filter(revised=True),
+    "errors": Filter(errors=True),
+    "not reviewed": Filter(reviewed=Reviewed.NO),
+    "due": Filter(due=0.05),
+    "text, common": Filter(text="bright line"),
+    "text, nowhere": Filter(text="zebra"),
+}
+CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_IDLE = '[data-test-script-state="notRunning"]'
+
+
+def queries(url: str) -> dict[str, float]:
+    """Seconds of a page of each filter, by the database alone; the best of three."""
+    with Store.open(url, create=False) as store:
+        found = {
+            f"query: {name}": _best(lambda wanted=wanted: store.desk.page(wanted))
+            for name, wanted in FILTERS.items()
+        }
+        found["query: trace"] = _best(lambda: store.trace_of(store.figures.version()[0] // 2))
+        return found
+
+
+def browse(address: str, process: psutil.Process) -> dict[str, float]:
+    """Seconds that an analyst waits, and the console's memory at the end."""
+    from playwright.sync_api import sync_playwright
+
+    found = {}
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium"), args=CHROMIUM
+        )
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(60_000)
+        page.goto(address)  # the browser keeps Streamlit's own files from now on
+        page.get_by_role("heading", name="Runs").wait_for()
+
+        def painted() -> None:
+            page.locator(".thumb img").nth(11).wait_for()
+
+        found["first_paint_s"] = _once(lambda: (page.goto(f"{address}/inspections"), painted()))
+        page.locator(_IDLE).wait_for()
+
+        def choose(name: str) -> None:
+            page.get_by_role("button", name=name).click()
+            page.locator(f".badge.{name[2:]}").nth(11).wait_for()
+
+        found["filter_s"] = _once(lambda: choose("✕ FAIL"))
+        page.wait_for_timeout(1000)
+        page.locator(_IDLE).wait_for()
+
+        def open_trace() -> None:
+            page.locator('[data-testid="stPageLink-NavLink"]').first.click()
+            page.locator(".story .line").wait_for()
+            page.locator(".viewer img").first.wait_for()
+
+        found["trace_s"] = _once(open_trace)
+        for path in ("review", "inspections?text=bright%20line", "export"):
+            page.goto(f"{address}/{path}")
+            page.wait_for_timeout(1500)
+            page.locator(_IDLE).wait_for()
+        browser.close()
+    found["memory_mb"] = process.memory_info().rss / 1e6
+    return found
+
+
+def _once(act: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    act()
+    return time.perf_counter() - start
+
+
+def _best(act: Callable[[], Any]) -> float:
+    return min(_once(act) for _ in range(3))
+
+
+def _started(url: str, port: int) -> tuple[subprocess.Popen[bytes], float]:
+    words = ["-m", "reinspect", "ui", "--store", url, f"--server.port={port}"]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, *words, "--server.headless=true"], stdout=subprocess.DEVNULL
+    )
+    while process.poll() is None:
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(f"http://127.0.0.1:{port}/_stcore/health").close()
+            return process, time.perf_counter() - start
+        time.sleep(0.02)
+    raise RuntimeError("the console ended")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--inspections", type=int, default=100_000)
+    parser.add_argument("--store", type=Path)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder, socket.socket() as free:
+        store = asked.store or Path(folder) / "made.db"
+        if not store.exists():
+            made_store(str(store), store.parent / "run", asked.inspections)
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        found = queries(str(store))
+        process, found["start_s"] = _started(str(store), port)
+        try:
+            found |= browse(f"http://127.0.0.1:{port}", psutil.Process(process.pid))
+        finally:
+            process.terminate()
+            process.wait(20)
+    missed = [name for name, goal in GOALS.items() if found[name] > goal]
+    missed += [name for name in found if name.startswith("query") and found[name] > 0.5]
+    rounded = {name: round(value, 3) for name, value in found.items()}
+    print(json.dumps({**rounded, "load": psutil.getloadavg()[0], "missed": missed}, indent=2))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

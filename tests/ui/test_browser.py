@@ -1,0 +1,265 @@
+"""A real browser on a real run: filter → trace → review → the corrected label in an export.
+
+Takes the pictures of `docs/console.md`: REINSPECT_SCREENSHOTS=docs/images makes them anew.
+"""
+
+import contextlib
+import importlib.util
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from PIL import Image
+
+from conftest import unavailable
+from reinspect.store import Filter, Store
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 60_000  # milliseconds
+
+pytestmark = [
+    pytest.mark.slow,
+    # Playwright's own loop and pipes, not ours.
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+class Site(NamedTuple):
+    """A console that is running."""
+
+    address: str
+    store: Path
+
+
+def _reinspect(*words: object) -> list[str]:
+    return [sys.executable, "-m", "reinspect", *map(str, words)]
+
+
+@pytest.fixture(scope="module")
+def site(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Two runs on the sample parts, with and without second looks, and the console on them."""
+    if importlib.util.find_spec("playwright") is None:
+        unavailable("browser", "Playwright is not installed: pip install 'reinspect[dev]'")
+    if CHROMIUM is None:
+        unavailable("browser", "there is no chromium: apt-get install chromium")
+    folder = tmp_path_factory.mktemp("console")
+    once = folder / "once.yaml"
+    once.write_text("budgets: {rounds: 0}\n")
+    store = folder / "reinspect.db"
+    for name, more in (("first-look", ["--recipe", once]), ("two-looks", [])):
+        words = ["run", sample_parts, "--out", folder / name, "--store", store, "-q", *more]
+        subprocess.run(_reinspect(*words), check=True)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = [f"--server.port={port}", "--server.headless=true"]
+    words = ["ui", "--store", store, "--reviewer", "Ann", *options]
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(_reinspect(*words), stdout=log, stderr=log)
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield Site(f"http://127.0.0.1:{port}", store)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        assert process.poll() is None, "the console ended"
+        time.sleep(0.1)
+    raise TimeoutError(address)
+
+
+@pytest.fixture
+def page(site: Site) -> Iterator[Any]:
+    """A page that notes what the browser asks for beyond the console itself."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        outside: list[str] = []
+        page.on(
+            "request",
+            lambda request: (
+                outside.append(request.url)
+                if request.url.startswith("http") and not request.url.startswith(site.address)
+                else None
+            ),
+        )
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        yield page
+        browser.close()
+    assert outside == []
+    assert faults == []
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> Any:
+    """Keep a picture of the page, with at most 250 kB."""
+    folder = Path(os.environ.get("REINSPECT_SCREENSHOTS") or tmp_path)
+
+    def take(page: Any, name: str) -> None:
+        page.wait_for_timeout(1500)  # for transitions, and charts that draw themselves
+        path = folder / f"console-{name}.png"
+        page.screenshot(path=path)
+        with Image.open(path) as taken:
+            picture = taken.convert("RGB")
+        for width in (1200, 1000, 800):
+            small = picture.resize((width, picture.height * width // picture.width))
+            small.quantize(256).save(path, optimize=True)
+            if path.stat().st_size < 250_000:
+                return
+        raise AssertionError(f"{path} has {path.stat().st_size} bytes")
+
+    return take
+
+
+def _idle(page: Any) -> None:
+    """Wait until the page's script has begun and ended."""
+    page.wait_for_timeout(700)
+    page.locator('[data-test-script-state="notRunning"]').wait_for()
+
+
+def _open(page: Any, site: Site, path: str, title: str) -> None:
+    page.goto(f"{site.address}/{path}")
+    page.get_by_role("heading", name=title, exact=True).wait_for()
+
+
+def test_from_the_filter_to_the_corrected_label(
+    site: Site, page: Any, shot: Any, tmp_path: Path
+) -> None:
+    _open(page, site, "inspections?run=two-looks", "Inspections")
+    page.locator(".thumb img").first.wait_for()
+    shot(page, "inspections")
+    page.get_by_role("button", name="✕ FAIL").click()
+    page.wait_for_url("**disposition=FAIL**")
+    _idle(page)
+    page.locator('[data-testid="stPageLink-NavLink"]').first.click()
+
+    page.wait_for_url("**/trace?**")
+    page.locator(".viewer img").first.wait_for()
+    page.locator(".story .line").wait_for()
+    shot(page, "trace")
+    first = page.url
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("before => location.href !== before", arg=first)
+    _idle(page)
+    image = page.locator("h1 bdi").inner_text()
+
+    page.get_by_text("Review this image").click()
+    _idle(page)
+    page.locator(".viewer .edit").wait_for(state="attached")
+    while page.locator(".viewer .list li").count():
+        page.locator(".viewer .list button").first.click()
+    stage = page.locator(".viewer .stage").bounding_box()
+    page.mouse.move(stage["x"] + 0.25 * stage["width"], stage["y"] + 0.25 * stage["height"])
+    page.mouse.down()
+    page.mouse.move(stage["x"] + 0.5 * stage["width"], stage["y"] + 0.5 * stage["height"], steps=5)
+    page.mouse.up()
+    page.get_by_label("Type of box 1").fill('bent "pin"')
+    page.get_by_label("Type of box 1").press("Tab")
+    page.get_by_text("◆ anomalous", exact=True).first.click()
+    page.get_by_placeholder("What decided it?").fill("seen at the rim")
+    shot(page, "review")
+    page.get_by_role("button", name="Save review").click()
+    page.locator(".story .reviewed").wait_for()
+
+    page.get_by_role("link", name="Export").click()
+    page.get_by_text("inspections fit the filter").wait_for()
+    page.get_by_role("button", name="Prepare file").click()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download").click()
+    download.value.save_as(tmp_path / "coco.json")
+
+    coco = json.loads((tmp_path / "coco.json").read_text("utf-8"))
+    (entry,) = (one for one in coco["images"] if one["reviewed"])
+    assert (entry["file_name"], entry["reviewer"]) == (image, "Ann")
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    (box,) = (one for one in coco["annotations"] if one["image_id"] == entry["id"])
+    assert names[box["category_id"]] == 'bent "pin"'
+    sides = (entry["width"], entry["height"]) * 2
+    shares = [value / side for value, side in zip(box["bbox"], sides, strict=True)]
+    assert shares == pytest.approx([0.25] * 4, abs=0.02)
+    with Store.open(site.store, create=False) as store:
+        (reviewed,) = store.desk.inspections(Filter(reviewed="yes"))
+        assert reviewed.row.image == image
+
+
+def test_a_box_is_drawn_by_keyboard_alone(site: Site, page: Any, shot: Any) -> None:
+    _open(page, site, "review", "Review queue")
+    page.get_by_role("slider").first.focus()
+    for _ in range(19):
+        page.keyboard.press("PageUp")
+    page.locator(".viewer .edit").wait_for(state="attached")
+    before = page.locator(".viewer .list li").count()
+    page.get_by_role("button", name="Add a box in the middle").focus()
+    page.keyboard.press("Enter")
+    left = page.get_by_label(f"Box {before + 1}, left, percent")
+    left.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Tab")
+    assert page.locator(".viewer .list li").count() == before + 1
+    assert left.input_value() == "40.5"
+    shot(page, "queue")
+
+
+def test_a_view_can_be_sent_to_a_colleague(site: Site, page: Any) -> None:
+    _open(page, site, "inspections?run=first-look&disposition=PASS", "Inspections")
+    page.locator(".badge.PASS").first.wait_for()
+    assert page.locator(".badge.FAIL").count() == 0
+    assert "run=first-look" in page.url
+
+
+@pytest.mark.parametrize(
+    ("path", "title", "name"),
+    [
+        ("", "Runs", "runs"),
+        ("review", "Review queue", "quiet"),
+        ("reliability?run=two-looks", "Reliability", "reliability"),
+        ("compare?a=first-look&b=two-looks", "Compare", "compare"),
+        ("export", "Export", "export"),
+        ("captions", "Training data", "captions"),
+    ],
+)
+def test_every_page_draws_itself(
+    site: Site, page: Any, shot: Any, path: str, title: str, name: str
+) -> None:
+    _open(page, site, path, title)
+    page.wait_for_timeout(1500)
+    assert page.locator('[data-testid="stException"]').count() == 0
+    if name != "quiet":
+        shot(page, name)
+
+
+def test_every_picture_has_words(site: Site, page: Any) -> None:
+    _open(page, site, "inspections", "Inspections")
+    page.locator(".thumb img").first.wait_for()
+    assert page.locator("img:not([alt]), img[alt='']").count() == 0
+    page.locator('[data-testid="stPageLink-NavLink"]').first.click()
+    page.locator(".viewer img").first.wait_for()
+    assert page.locator("img:not([alt]), img[alt='']").count() == 0
