@@ -301,7 +301,7 @@ def _stage(spec: PartSpec, position: int) -> str:
 
 def _make(role: str, spec: PartSpec, workshop: Workshop, where: str = "") -> Any:
     where = where or role
-    options = {key: value for key, value in spec.options.items() if key != "stage"}
+    options = {key: value for key, value in spec.options.items() if key not in ("stage", "note")}
     if ":" in spec.kind:
         target = _imported(spec.kind, where)
         if _is_the_part(target, options):

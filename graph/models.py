@@ -82,8 +82,12 @@ def models_of(recipe: Recipe) -> tuple[PartSpec, ...]:
 
 
 def looks_of(recipe: Recipe) -> dict[str, str]:
-    """Tool → when it helps: what a monitor that asks may choose from."""
-    return {tool.kind: _WHEN[tool.kind] for tool in recipe.tools if tool.kind in _WHEN}
+    """Tool → when it helps: what a monitor that asks may choose from.
+
+    A tool of one's own is on the list if the recipe gives it a `note`.
+    """
+    notes = ((tool.kind, tool.options.get("note", _WHEN.get(tool.kind))) for tool in recipe.tools)
+    return {kind: str(note) for kind, note in notes if note}
 
 
 _WHEN = {

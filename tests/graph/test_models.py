@@ -16,6 +16,7 @@ from reinspect.agents.calls import calls_of, spent_on
 from reinspect.graph.batch import Work, inspect_all
 from reinspect.graph.crew import Workshop, build_crew
 from reinspect.graph.inspection import build
+from reinspect.graph.models import looks_of
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, parse_recipe
 from reinspect.policies.triggers import calibrated
 from reinspect.testing import Asked, Reply, ScriptedServer
@@ -323,6 +324,18 @@ def test_a_monitor_is_granted_what_it_asks_for_one_look_after_another(part: str)
         assert f"- {name}: " in listed
     zoom = next(e for e in trace.evidence if e.source == "zoom")
     assert zoom.measurements["width"] == pytest.approx(32, abs=2)
+
+
+def test_a_tool_of_ones_own_with_a_note_may_be_asked_for() -> None:
+    text = (
+        "tools: [zoom, {kind: 'reinspect.testing:Failing', note: x-rays the part},\n"
+        "  {kind: hi_res, note: slow}]"
+    )
+    looks = looks_of(parse_recipe(text))
+    assert list(looks) == ["zoom", "reinspect.testing:Failing", "hi_res"]
+    assert (looks["reinspect.testing:Failing"], looks["hi_res"]) == ("x-rays the part", "slow")
+    crew = build_crew(Workshop(recipe=parse_recipe(text)))
+    assert len(crew.examiners) == 3
 
 
 def test_without_a_wish_the_order_of_the_recipe_applies(part: str) -> None:
