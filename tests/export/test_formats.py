@@ -1,3 +1,4 @@
+import contextlib
 import resource
 import sys
 from collections.abc import Iterator
@@ -45,27 +46,29 @@ def test_a_file_that_fails_half_way_leaves_the_old_one(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [out]
 
 
-@pytest.fixture
+@contextlib.contextmanager
 def small_files() -> Iterator[None]:
-    """No file may grow beyond 4 kB, as on a disk that is nearly full."""
+    """No file may grow beyond 4 kB, as on a disk that is nearly full; a log of tests neither."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limits[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 @pytest.mark.parametrize("form", [Format.JSONL, Format.CSV, Format.PARQUET, Format.LABEL_STUDIO])
 def test_a_full_disk_is_one_line_and_leaves_nothing(
-    store: Store, tmp_path: Path, form: Format, request: pytest.FixtureRequest
+    store: Store, tmp_path: Path, form: Format
 ) -> None:
     run = store.begin_run(RunInfo(name="many"))
     with store.writer(run) as writer:
         for number in range(200):
             writer.write(judged(f"{number}.png", 0.9, Outcome.FAIL))
     out = tmp_path / "out" / "run"
-    request.getfixturevalue("small_files")
-    with pytest.raises(ExportError, match="can't be written: File too large") as told:
+    refused = pytest.raises(ExportError, match="can't be written: File too large")
+    with refused as told, small_files():
         export(store, run, form, out)
     assert "\n" not in str(told.value)
     assert list(out.parent.iterdir()) == []
