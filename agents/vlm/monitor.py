@@ -7,7 +7,7 @@ revises, or never, changes less than one that brings something new.
 from collections.abc import Mapping
 from typing import Any
 
-from reinspect.agents.calls import Limits, spent_on
+from reinspect.agents.calls import BudgetSpent, Limits, spent_on
 from reinspect.agents.monitor import RAMonitor
 from reinspect.agents.vlm.answers import UnreadableAnswer
 from reinspect.agents.vlm.asking import Doubts, doubts_schema, explanation_schema, read_doubts
@@ -160,7 +160,7 @@ class VlmMonitor(RAMonitor):
         )
         try:
             return self._model.ask(question, shown.pictures, samples=1).answers[0]
-        except (ModelError, UnreadableAnswer):
+        except (ModelError, UnreadableAnswer, BudgetSpent):
             return plain
 
     def _told(self, trace: Trace, pictures: str) -> dict[str, str]:

@@ -364,6 +364,17 @@ def test_an_image_over_its_budget_settles_with_what_there_is(part: str) -> None:
     assert outcome(trace) is not Outcome.PASS
 
 
+def test_a_run_whose_purse_is_empty_at_the_last_words_still_settles(part: str) -> None:
+    script = stages(detect=Reply(said("yes"), yes=0.7), reflect=said("yes", reflection="x"),
+                    assess=DOUBTS)  # fmt: skip
+    with ScriptedServer(script) as server:
+        recipe = recipe_for(server, {"consult": 0}, policies=ALWAYS, budgets={"run": {"calls": 2}})
+        trace = inspected(part, recipe)
+    assert server.count == 2
+    assert trace.error is None
+    assert trace.last(Explanation) is not None
+
+
 @pytest.mark.parametrize(
     ("limit", "within"),
     [
