@@ -49,4 +49,4 @@ def prompt(name: str, form: Form, **values: str) -> Prompt:
 
 @functools.cache
 def _source(file: str) -> str:
-    return (files(__package__) / "prompts" / file).read_text(encoding="utf-8").strip()
+    return (files(__package__) / file).read_text(encoding="utf-8").strip()

@@ -12,8 +12,8 @@ VALUES = {
     name: f"<{name}>"
     for name in ("pictures", "product", "candidates", "verdict", "evidence", "looks", "first")
 }
-FOLDER = files("reinspect.agents.vlm") / "prompts"
-NAMES = sorted(entry.name for entry in FOLDER.iterdir())
+FOLDER = files("reinspect.agents.vlm")
+NAMES = sorted(entry.name for entry in FOLDER.iterdir() if entry.name.endswith(".md"))
 
 
 @pytest.mark.parametrize("file", NAMES)
