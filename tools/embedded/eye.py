@@ -28,7 +28,7 @@ EYE = "eye"
 MAX_REFERENCES = 8
 """References compared with; more cost time in proportion, and the network learned with eight."""
 
-_SIDE = 320.0  # square root of the working area
+_SIDE = 256.0  # square root of the working area
 _STEP = 16  # the sides are multiples of it
 _SHORTEST = 64  # side of a thin image
 _MEMORY = 3200  # places of all references that are compared with everywhere, scale by scale
@@ -188,6 +188,7 @@ def _maps(judged: Judged) -> tuple[Floats, Floats]:
     """What the network decided, and how far the references are: two maps of cells."""
     rows, columns = (side * SCALES[0] // _CELL for side in judged.log_odds.shape)
     decided = cv2.resize(judged.log_odds, (columns, rows), interpolation=cv2.INTER_AREA)
-    far = judged.distances[2] + judged.distances[4]
-    distance = cv2.resize(far, (columns, rows), interpolation=cv2.INTER_LINEAR)
+    # Of all scales and reaches, this one alone is best on real parts.
+    near = judged.distances[SCALES.index(8)]
+    distance = cv2.resize(near, (columns, rows), interpolation=cv2.INTER_LINEAR)
     return np.asarray(decided, np.float32), np.asarray(distance, np.float32)
