@@ -76,6 +76,7 @@ def test_what_a_budget_left_over_is_finished_by_resume(
     with Store.open(tmp_path / "reinspect.db", create=False) as store:
         (run,) = store.runs()
         assert store.tally(run.id).passed == 4
+    assert run.counters["model_calls"] == 4
 
 
 @pytest.mark.slow

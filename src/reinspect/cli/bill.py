@@ -1,6 +1,6 @@
 """What a run has asked of models: how often they could not be read, and what they cost."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from reinspect.agents.calls import calls_of
 from reinspect.vocabulary import Call, Trace
@@ -49,6 +49,12 @@ class Bill:
         names = ("calls", "failed", "answers", "unread", "tokens_in", "tokens_out", "unpriced")
         sums = {f"model_{n}": float(sum(getattr(a, n) for a in accounts)) for n in names}
         return {**sums, "model_usd": sum(a.usd for a in accounts)} if self.accounts else {}
+
+    def with_those_of(self, before: Mapping[str, float]) -> dict[str, float]:
+        """The sums, those of a run that is resumed added: what was paid before stays paid."""
+        earlier = {name: n for name, n in before.items() if name.startswith("model_")}
+        own = self.counters
+        return {n: own.get(n, 0.0) + earlier.get(n, 0.0) for n in {**earlier, **own}}
 
     def lines(self) -> Iterator[str]:
         """A line a model."""

@@ -115,14 +115,14 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
         run_id = _enter(store, job)
         items = _left(store, run_id, job)
         store.write_truth(run_id, {item.id: truths[item.id] for item in items if item.id in truths})
-        bill = Bill()
+        bill, before = Bill(), store.run(_run_name(job)).counters
         counter = Counter(console, len(items), quiet=quiet)
         with store.writer(run_id) as writer, counter:
             sinks = [sink for sink in (writer, counter, bill, watcher) if sink]
             interrupted = _inspect(items, job, workshop, sinks)
         tally = store.tally(run_id)
         status = Status.INTERRUPTED if interrupted else Status.DONE
-        store.finish_run(run_id, status, {**tally.model_dump(), **bill.counters})
+        store.finish_run(run_id, status, {**tally.model_dump(), **bill.with_those_of(before)})
         write_run_folder(store, run_id, job.out)
     return Finished(
         run_id=run_id,
