@@ -48,6 +48,12 @@ _WORDS = [
     "parts",
     "do",
 ]
+_COUNTERS = {
+    "model_tokens_in": 9e5,
+    "model_tokens_out": 6e4,
+    "model_usd": 12.5,
+    "model_unread": 3.0,
+}
 _BATCH = 5_000  # inspections
 
 
@@ -67,7 +73,7 @@ def made_store(url: str, folder: Path, inspections: int, *, runs: int = 4, seed:
             for start in range(0, share, _BATCH):
                 count = min(_BATCH, share - start)
                 _fill(store, run, range(start, start + count), views, rng)
-            store.finish_run(run, Status.DONE, {"tokens": 1e6, "usd": 12.5, "unread": 3})
+            store.finish_run(run, Status.DONE, _COUNTERS)
 
 
 def _pictures(folder: Path, rng: random.Random) -> list[View]:

@@ -63,7 +63,8 @@ def monday(store: Store, folder: Path) -> int:
         number,
         {"fail.png": Known(Label.ANOMALOUS, "dent"), "corrected.png": Known(Label.NORMAL)},
     )
-    store.finish_run(number, Status.DONE)
+    spent = {"model_tokens_in": 900, "model_tokens_out": 60, "model_usd": 0.5, "model_unread": 2}
+    store.finish_run(number, Status.DONE, spent)
     return number
 
 

@@ -54,6 +54,7 @@ def test_runs_say_how_they_came_out(tuesday: int, show: Show) -> None:
         8, 2, 3, 3, 2,
     ]  # fmt: skip
     assert (table.loc["monday", "fixed"], table.loc["monday", "model"]) == (1, "embedded")
+    assert table.loc["monday", ["tokens", "USD", "not read"]].tolist() == [960, 0.5, 2]
     assert table.loc['tue"s<d>ay', "status"] == "writing …"
 
 

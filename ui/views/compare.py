@@ -7,7 +7,7 @@ import streamlit as st
 
 from reinspect.store import Run
 from reinspect.store.figures import Different, Pair
-from reinspect.ui import words
+from reinspect.ui import spending, words
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.runs import model_of
 
@@ -73,8 +73,8 @@ def _headline(pairs: list[Pair], a: Run, b: Run) -> None:
                 "model": model_of(run),
                 "labels right": words.percent(right / of if of else None),
                 "seconds an image": seconds / total,
-                "tokens": run.counters.get("tokens"),
-                "USD": run.counters.get("usd"),
+                "tokens": spending.tokens(run),
+                "USD": spending.usd(run),
             }
         )
     st.dataframe(

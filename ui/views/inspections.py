@@ -12,7 +12,7 @@ from reinspect.ui.console import Console, empty
 SIZES = (12, 24, 48)
 COLUMNS = 4
 _WIDE = 1.1  # width over height from which a picture fills the card's width, not its height
-_SIDE = 320  # pixels of a thumbnail's longer side
+_SIDE = 256  # pixels of a thumbnail's longer side
 
 
 def page() -> None:

@@ -12,7 +12,7 @@ import yaml
 from reinspect.metrics import Ledger, aurc, ece, reliability_diagram, right, wilson
 from reinspect.policies import rules
 from reinspect.store import Run
-from reinspect.ui import charts
+from reinspect.ui import charts, spending
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.runs import model_of
 from reinspect.ui.words import percent
@@ -81,12 +81,7 @@ def _figure(metric: Callable[..., float | None], known: pd.DataFrame) -> str:
 
 
 def _parse_failures(runs: list[Run]) -> str:
-    counted = [
-        run.counters[name]
-        for run in runs
-        for name in ("unread", "parse_failures")
-        if name in run.counters
-    ]
+    counted = [n for run in runs if (n := spending.unread(run)) is not None]
     return f"{sum(counted):,.0f}" if counted else "–"
 
 

@@ -8,6 +8,7 @@ import yaml
 
 from reinspect.store import Run, Tally
 from reinspect.store.runs import Status
+from reinspect.ui import spending
 from reinspect.ui.console import At, Console, cached, empty, opened
 
 _number = st.column_config.NumberColumn
@@ -97,16 +98,12 @@ def _row(console: Console, run: Run) -> dict[str, Any]:
         "fixed": fixed,
         "broken": broken,
         "errors": tally.errors,
-        "not read": _counter(run, "unread", "parse_failures"),
+        "not read": spending.unread(run),
         "seconds": tally.seconds,
-        "tokens": _counter(run, "tokens"),
-        "USD": _counter(run, "usd"),
+        "tokens": spending.tokens(run),
+        "USD": spending.usd(run),
         "recipe": run.fingerprint.get("recipe", "")[:8],
     }
-
-
-def _counter(run: Run, *names: str) -> float | None:
-    return next((run.counters[name] for name in names if name in run.counters), None)
 
 
 @cached
