@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import warnings
 from pathlib import Path
 
 import onnx
@@ -104,16 +105,19 @@ def _write(
     file: Path,
 ) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    program = torch.onnx.export(
-        module.eval(),
-        inputs,
-        input_names=list(names),
-        output_names=list(outputs),
-        opset_version=_OPSET,
-        dynamic_shapes=shapes,
-        dynamo=True,
-        verbose=False,
-    )
+    with warnings.catch_warnings():
+        # The exporter's own, about what it does inside.
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(
+            module.eval(),
+            inputs,
+            input_names=list(names),
+            output_names=list(outputs),
+            opset_version=_OPSET,
+            dynamic_shapes=shapes,
+            dynamo=True,
+            verbose=False,
+        )
     if program is None:
         raise RuntimeError("the exporter gave no graph")
     program.save(str(file), external_data=False)
