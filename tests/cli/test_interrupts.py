@@ -41,7 +41,10 @@ def whole(parts: Path, slow: Path) -> Path:
 
 @contextlib.contextmanager
 def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """`reinspect` in a process group of its own, as a terminal starts it."""
+    """`reinspect` in a process group of its own, as a terminal starts it.
+
+    That is with Ctrl-C heard, though these tests may run where it is ignored, in the background.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "reinspect", *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -49,6 +52,7 @@ def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         text=True,
         start_new_session=True,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY / "tests")},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         yield process
