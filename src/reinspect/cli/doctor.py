@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 OPTIONAL = {
     "pyarrow": ("parquet", "export --format parquet"),
     "langchain-openai": ("vlm", "parts of kind vlm"),
+    "onnxruntime": ("eye", "the tool eye"),
+    "streamlit": ("ui", "reinspect ui"),
+    "torch": ("train", "reinspect train"),
 }
 """Distribution → the extra that brings it, and what needs it."""
 
