@@ -123,9 +123,22 @@ def _write(
     program.save(str(file), external_data=False)
 
 
+def _forget_where_it_was_made(graph: onnx.ModelProto) -> None:
+    """Drop what the exporter notes for debugging: stack traces, with the paths of this machine."""
+    own = graph.graph
+    for part in (own, *own.node, *own.input, *own.output, *own.value_info, *graph.functions):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for function in graph.functions:
+        for node in function.node:
+            del node.metadata_props[:]
+
+
 def _sign(*files: Path) -> str:
     """Mark graphs that belong together, and which version of inputs and outputs they have."""
     graphs = [onnx.load(file) for file in files]
+    for graph in graphs:
+        _forget_where_it_was_made(graph)
     weights = b"".join(graph.graph.SerializeToString(deterministic=True) for graph in graphs)
     pair = hashlib.sha256(weights).hexdigest()[:16]
     for graph, file in zip(graphs, files, strict=True):
