@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from reinspect.policies import rules
-from reinspect.vocabulary import Disposition, Evidence, Label, Move, Outcome, Trace
+from reinspect.vocabulary import Disposition, Evidence, Move, Outcome, Trace
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
@@ -29,12 +29,12 @@ class Thresholds:
             return _review(seen.summary if seen else "there is no verdict")
         if trace.decision is not None and trace.decision.move is Move.ESCALATE:
             return _review(trace.decision.reason or "escalated by the policy")
-        if assessment.reliability < self._least:
+        outcome = rules.disposition(verdict.probability, assessment.reliability, self._least)
+        if outcome is Outcome.REVIEW:
             return _review(
                 f"reliability {assessment.reliability:.2f} of {verdict.label.value!r} is below "
                 f"{self._least:.2f}"
             )
-        outcome = Outcome.PASS if verdict.label is Label.NORMAL else Outcome.FAIL
         return Disposition(
             outcome=outcome,
             reason=f"{verdict.label.value} with reliability {assessment.reliability:.2f}",

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+
+from reinspect.vocabulary import Outcome
 
 DOUBTFUL = 2 / 3
 """Reliability below which the first verdict is looked at again: odds worse than two to one.
@@ -102,11 +103,13 @@ def flip_allowed(first: float, fused: float, witnesses: Mapping[str, float]) -> 
     return all((probability >= 0.5) is anomalous for probability in asked)
 
 
-def disposition(probability: float, reliability: float) -> Literal["PASS", "FAIL", "REVIEW"]:
-    """PASS or FAIL by the label where it can be relied on, else REVIEW."""
-    if reliability < LEAST_RELIABILITY:
-        return "REVIEW"
-    return "FAIL" if probability >= 0.5 else "PASS"
+def disposition(
+    probability: float, reliability: float, least: float = LEAST_RELIABILITY
+) -> Outcome:
+    """PASS or FAIL by the label where it can be relied on, that is at `least`, else REVIEW."""
+    if reliability < least:
+        return Outcome.REVIEW
+    return Outcome.FAIL if probability >= 0.5 else Outcome.PASS
 
 
 def _weight(name: str, witnesses: Mapping[str, float]) -> float:

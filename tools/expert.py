@@ -130,7 +130,7 @@ class Expert:
 
     def _second_for(self, sample: Sample) -> SecondFit | None:
         """None without a golden set, and where a template was compared to the pixel already."""
-        if self.golden.mode is not Mode.GOLDEN or self.look(sample).signals.get("template", 0) > 0:
+        if not self._compares(sample):
             return None
         with self._making:
             fit = self.fit
@@ -140,7 +140,7 @@ class Expert:
 
     def _eye_for(self, sample: Sample, sight: Sight) -> EyeFit | None:
         """None where the second look has nothing to compare with either."""
-        if self.golden.mode is not Mode.GOLDEN or self.look(sample).signals.get("template", 0) > 0:
+        if not self._compares(sample):
             return None
         with self._making:
             fit = self.fit
@@ -152,6 +152,10 @@ class Expert:
                 )
                 self._eye = sight, made
             return self._eye[1]
+
+    def _compares(self, sample: Sample) -> bool:
+        """Whether there is a golden set that no template stands for, compared to the pixel."""
+        return self.golden.mode is Mode.GOLDEN and not second_look.by_template(self.look(sample))
 
     def _page(self, sample: Sample) -> int | None:
         """The page of the album that holds this very image, which must not vouch for itself."""

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from rich import box
 from rich.table import Table
 
+from reinspect.export.templates import templates
 from reinspect.metrics import Bin, Interval, Tally
 from reinspect.training.report import Figures, Report, Who
 
@@ -42,14 +42,7 @@ def tables(report: Report) -> list[Table]:
 
 def page(report: Report) -> str:
     """The report as HTML, plots drawn in it."""
-    environment = Environment(
-        loader=PackageLoader("reinspect.training", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"figure": _figure, "interval": _interval}
+    environment = templates("reinspect.training", figure=_figure, interval=_interval)
     top = max((risk for curve in report.curves.values() for _, risk in curve), default=0.0) or 1.0
     return environment.get_template("report.html.j2").render(
         report=report,

@@ -253,7 +253,7 @@ def look_again(
         ValueError: if the image is not a BGR uint8 image, or ``excluding`` leaves nothing.
     """
     check_image(image)
-    if _by_template(first):  # compared to the pixel already: looking closer adds nothing
+    if by_template(first):  # compared to the pixel already: looking closer adds nothing
         return SecondLook((), (), None, first.boxes, {})
     page = None if excluding is None else fit.album.position(excluding)
     witnesses = [second.hi_res.look(image, excluding=page)]
@@ -283,14 +283,15 @@ def locate(
     ``hi_res`` witness the first look's boxes are returned, which are much too large.
     """
     heat = {witness.name: witness.heat_map for witness in witnesses}
-    if HI_RES not in heat or _by_template(first):
+    if HI_RES not in heat or by_template(first):
         return first.boxes
     return tighten(
         image, (first.heat_map, heat[HI_RES]), heat.get(ALIGNED), usual_spot=second.usual_spot
     )
 
 
-def _by_template(first: Look) -> bool:
+def by_template(first: Look) -> bool:
+    """Whether the first look compared with a template, so that looking closer adds nothing."""
     return first.signals.get("template", 0.0) > 0
 
 

@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from reinspect.export.scene import Shown, thumbnail
+from reinspect.export.scene import thumbnail
+from reinspect.export.thumbnails import Thumbnail
 from reinspect.store import Inspected, Page
 from reinspect.ui import filters, words
 from reinspect.ui.addresses import View
@@ -178,5 +179,5 @@ def _rectangle(box: tuple[float, float, float, float], kind: str) -> str:
 
 
 @st.cache_data(ttl=600, max_entries=1000, show_spinner=False)
-def _thumbnail(path: str, sha256: str | None) -> Shown:
+def _thumbnail(path: str, sha256: str | None) -> Thumbnail:
     return thumbnail(path, sha256, _SIDE)

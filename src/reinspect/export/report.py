@@ -13,8 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
+from reinspect.export.templates import templates
 from reinspect.export.thumbnails import Thumbnail, thumbnails
 from reinspect.export.whole import whole_file
 from reinspect.pictures import HEAT_MAP
@@ -132,17 +133,13 @@ def _heat_map(trace: Trace, folder: Path) -> Path | None:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reinspect.export", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+    return templates(
+        "reinspect.export",
+        number=_number,
+        signed=partial(_number, sign="+"),
+        brief=_brief,
+        percent=_percent,
     )
-    environment.filters.update(
-        number=_number, signed=partial(_number, sign="+"), brief=_brief, percent=_percent
-    )
-    return environment
 
 
 def _number(value: float | None, sign: str = "") -> str:

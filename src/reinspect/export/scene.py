@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from reinspect.export.thumbnails import COOL, HOT, Thumbnail, jpeg
 from reinspect.images import Pixels, UnreadableImage, decode_mask, load
 from reinspect.pictures import HEAT_MAP, heat_map_picture, read_map
 from reinspect.store import Run
@@ -23,7 +24,6 @@ SIDE = 1600
 """Pixels of the longer side of the picture as shown; it is 100 to 400 kB."""
 
 _QUALITY = 85
-_COOL, _HOT = 2.0, 8.0  # z-scores: uncoloured below, brightest above; as in the report
 
 
 class Places(NamedTuple):
@@ -46,15 +46,6 @@ class Places(NamedTuple):
         return path if path.is_relative_to(self.folder.resolve()) else None
 
 
-class Shown(NamedTuple):
-    """A picture as a `data:` address, or why there is none."""
-
-    data: str | None
-    width: int = 4
-    height: int = 3
-    missing: str = ""
-
-
 def scene(
     trace: Trace, places: Places, *, reviewed: Iterable[Defect] | None = None
 ) -> dict[str, Any]:
@@ -73,7 +64,7 @@ def scene(
         _heat(trace.evidence, places, photo, size),
     ]
     return {
-        "photo": None if photo is None else jpeg(photo),
+        "photo": None if photo is None else jpeg(photo, _QUALITY),
         "missing": why,
         "width": size[0],
         "height": size[1],
@@ -82,38 +73,32 @@ def scene(
     }
 
 
-def thumbnail(path: str, sha256: str | None, side: int) -> Shown:
+def thumbnail(path: str, sha256: str | None, side: int) -> Thumbnail:
     """A part's picture in small; missing or changed since it was inspected: why."""
     photo, why = _photo(path, sha256, side)
     if photo is None:
-        return Shown(None, missing=why)
-    return Shown(jpeg(photo), photo.shape[1], photo.shape[0], why)
+        return Thumbnail(None, missing=why)
+    return Thumbnail(jpeg(photo, _QUALITY), photo.shape[1], photo.shape[0], why)
 
 
 def evidence_picture(
     picture: Picture, places: Places, *, under: str | None = None, side: int = 480
-) -> Shown:
+) -> Thumbnail:
     """A crop or comparison that evidence lists, or a heat-map in colour, laid on `under`'s file."""
     path = places.file(picture)
     if path is None or not path.is_file():
-        return Shown(None, missing=f"{picture.shows}: the file is missing")
+        return Thumbnail(None, missing=f"{picture.shows}: the file is missing")
     if picture.shows == HEAT_MAP:
         try:
             heat = read_map(path)
         except ValueError:
-            return Shown(None, missing="heat-map: the file can't be read")
+            return Thumbnail(None, missing="heat-map: the file can't be read")
         photo = None if under is None else _photo(under, None, side)[0]
         scale = side / max(heat.shape)
         dark = np.zeros((*(max(1, round(length * scale)) for length in heat.shape), 3), np.uint8)
-        pixels = heat_map_picture(dark if photo is None else photo, heat, low=_COOL, high=_HOT)
-        return Shown(jpeg(pixels), pixels.shape[1], pixels.shape[0])
+        pixels = heat_map_picture(dark if photo is None else photo, heat, low=COOL, high=HOT)
+        return Thumbnail(jpeg(pixels, _QUALITY), pixels.shape[1], pixels.shape[0])
     return thumbnail(str(path), picture.sha256, side)
-
-
-def jpeg(pixels: Pixels) -> str:
-    """The picture as a `data:` address."""
-    coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
-    return f"data:image/jpeg;base64,{base64.b64encode(coded.tobytes()).decode()}"
 
 
 def _photo(path: str, sha256: str | None, side: int = SIDE) -> tuple[Pixels | None, str]:
@@ -173,8 +158,8 @@ def _heat(
     if heat is None:
         return {"name": "Heat-map (missing)", "on": False, "missing": True}
     under = np.zeros((size[1], size[0], 3), np.uint8) if photo is None else photo
-    laid = heat_map_picture(under, heat, low=_COOL, high=_HOT)
-    return {"name": "Heat-map", "src": jpeg(laid), "on": False}
+    laid = heat_map_picture(under, heat, low=COOL, high=HOT)
+    return {"name": "Heat-map", "src": jpeg(laid, _QUALITY), "on": False}
 
 
 def _layer(name: str, bgra: Pixels, *, on: bool) -> dict[str, Any]:

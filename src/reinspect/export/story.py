@@ -14,9 +14,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment
 
 from reinspect.export.scene import Places, digest, evidence_picture, scene
+from reinspect.export.templates import templates
 from reinspect.export.whole import whole_file
 from reinspect.store import Inspected, Review, Run, Store, Truth
 from reinspect.vocabulary import Defect, Picture, Trace
@@ -145,14 +146,8 @@ def _context(told: Told) -> dict[str, Any]:
 
 @cache
 def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("reinspect.export", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
+    return templates(
+        "reinspect.export",
         number=_number,
         signed=partial(_number, sign="+"),
         figure=_figure,
@@ -160,7 +155,6 @@ def _environment() -> Environment:
         types=_types,
         word=lambda text: re.sub("[^a-z]", "", text.lower()),
     )
-    return environment
 
 
 def _number(value: float | None, sign: str = "") -> str:

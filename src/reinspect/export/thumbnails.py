@@ -13,7 +13,7 @@ from reinspect.pictures import heat_map_picture, read_map
 _QUALITY = 78
 # The same for all images, so that maps can be compared: what z-scores of normal parts reach now and
 # then is not coloured, and what only clear defects reach is brightest.
-_COOL, _HOT = 2.0, 8.0
+COOL, HOT = 2.0, 8.0
 
 
 class Thumbnail(NamedTuple):
@@ -47,7 +47,7 @@ def thumbnails(
     if small is None:
         scale = side / max(heat.shape)
         small = np.zeros((*(max(1, round(length * scale)) for length in heat.shape), 3), np.uint8)
-    return part, _encoded(heat_map_picture(small, heat, low=_COOL, high=_HOT))
+    return part, _encoded(heat_map_picture(small, heat, low=COOL, high=HOT))
 
 
 def _shrunk(pixels: Pixels, side: int) -> Pixels:
@@ -59,6 +59,10 @@ def _shrunk(pixels: Pixels, side: int) -> Pixels:
 
 def _encoded(pixels: Pixels) -> Thumbnail:
     height, width = pixels.shape[:2]
-    jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, _QUALITY])[1]
-    data = base64.b64encode(jpeg.tobytes()).decode()
-    return Thumbnail(f"data:image/jpeg;base64,{data}", width, height)
+    return Thumbnail(jpeg(pixels, _QUALITY), width, height)
+
+
+def jpeg(pixels: Pixels, quality: int) -> str:
+    """The picture as a `data:` address."""
+    coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return f"data:image/jpeg;base64,{base64.b64encode(coded.tobytes()).decode()}"
