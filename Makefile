@@ -49,6 +49,12 @@ $(VENV)/train: constraints-cpu.txt $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[train]'
 	touch $@
 
+# For the tests with vision models. groundingdino-py pins other releases than it needs.
+$(VENV)/vision: constraints-cpu.txt $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[vision]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps groundingdino-py==0.4.0
+	touch $@
+
 # torch first and alone, so that nothing takes its CUDA build; vLLM needs neither of those removed,
 # which are CUDA builds that can't be loaded.
 $(SERVING)/done: pyproject.toml constraints-cpu.txt

@@ -16,13 +16,17 @@ if TYPE_CHECKING:
     from reinspect.vocabulary import Call
 
 OPTIONAL = {
-    "pyarrow": ("parquet", "export --format parquet"),
-    "langchain-openai": ("vlm", "parts of kind vlm"),
-    "onnxruntime": ("eye", "the tool eye"),
-    "streamlit": ("ui", "reinspect ui"),
-    "torch": ("train", "reinspect train"),
+    "pyarrow": ("'reinspect[parquet]'", "export --format parquet"),
+    "langchain-openai": ("'reinspect[vlm]'", "parts of kind vlm"),
+    "onnxruntime": ("'reinspect[eye]'", "the tool eye"),
+    "streamlit": ("'reinspect[ui]'", "reinspect ui"),
+    "torch": ("'reinspect[vision]'", "vision models, and reinspect train"),
+    "torchvision": ("'reinspect[vision]'", "vision models"),
+    "transformers": ("'reinspect[vision]'", "vision models"),
+    "segment-anything": ("'reinspect[vision]'", "the backend segment-anything"),
+    "groundingdino-py": ("--no-deps groundingdino-py==0.4.0", "the backend groundingdino"),
 }
-"""Distribution → the extra that brings it, and what needs it."""
+"""Distribution → what pip installs it by, and what needs it."""
 
 BASE = ("langgraph", "numpy", "opencv-python-headless", "pillow", "pydantic", "scipy", "sqlmodel")
 
@@ -63,9 +67,9 @@ def _packages() -> Iterator[Finding]:
         version = _version(name)
         install = "pip install reinspect"
         yield Finding(f"package {name}", version is not None, version or f"missing: {install}")
-    for name, (extra, use) in OPTIONAL.items():
+    for name, (wanted, use) in OPTIONAL.items():
         version = _version(name)
-        install = f"missing, needed for {use}: pip install 'reinspect[{extra}]'"
+        install = f"missing, needed for {use}: pip install {wanted}"
         yield Finding(f"package {name}", version is not None, version or install)
 
 
