@@ -1,0 +1,1 @@
+"""Pictures over HTTP: verdicts for lines that push them."""
