@@ -1,235 +1,175 @@
-"""Many images: one graph per worker process, results in order, one bad image never stops it."""
+"""Many images: given to whoever inspects as there is room, and one bad image never stops it."""
 
-import collections
 import contextlib
-import itertools
-import multiprocessing
-import multiprocessing.connection
-import os
-import signal
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+import time
+from collections.abc import Generator, Iterable, Iterator
+from typing import Protocol
 
-import cv2
-from threadpoolctl import threadpool_limits
-
-from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.crew import Workshop
 from reinspect.graph.models import models_of
-from reinspect.images import legible
-from reinspect.vocabulary import Disposition, Outcome, Sample, Step, Trace, View
+from reinspect.graph.processes import Processes
+from reinspect.graph.threads import Threads
+from reinspect.graph.work import Inspect, Work, inspector, single_threaded
+from reinspect.vocabulary import Trace
 
-Inspect = Callable[["Work"], Trace]
+__all__ = ["Work", "attend", "inspect_all"]
 
-IN_FLIGHT = 4
-"""Images a worker may have waiting: enough to keep it busy, few enough to bound memory."""
+TICK = 0.25
+"""Seconds after which `attend` says that nothing has arrived."""
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One image to inspect: where it lies, and the id of its row."""
+class Hands(Protocol):
+    """Whoever inspects: takes as many images as it has room for, gives them back as traces."""
 
-    path: str
-    id: str
-    category: str | None = None
+    @property
+    def room(self) -> bool: ...
+    @property
+    def busy(self) -> bool: ...
+    def give(self, work: Work) -> None: ...
+    def take(self, patience: float) -> Iterator[Trace]: ...
+    def close(self) -> None: ...
 
 
 def inspect_all(
-    works: Iterable[Work], workshop: Workshop, *, workers: int = 1, explore: bool = False
+    works: Iterable[Work],
+    workshop: Workshop,
+    *,
+    workers: int = 1,
+    explore: bool = False,
+    timeout: float | None = None,
 ) -> Generator[Trace, None, None]:
-    """Inspect images, in order, with bounded memory.
+    """Inspect images with bounded memory: their traces, each as soon as it is there.
 
     With several workers each is a spawned process that builds the crew anew from the workshop, on
-    one thread of its own. A process that dies takes no image with it but the one that killed it,
-    which gets an error. Closing the iterator stops the workers after the image in hand.
+    one thread of its own. A process that dies takes no image with it but the one that killed it
+    twice, which gets an error. Closing the iterator stops the workers after the image in hand.
 
     A recipe that asks a model mostly waits: its images share this process, as many threads as the
     recipe's `in_flight`, whatever `workers` says.
 
+    Args:
+        works: what to inspect; drawn as there is room, never all at once.
+        workshop: what the crew is made from.
+        workers: processes; with one, and without `timeout`, this process itself.
+        explore: take the second look at every image, for the record.
+        timeout: seconds that an image may take; one that takes longer gets an error, and its
+            worker is replaced. The first of a category includes learning its references.
+
     Raises:
-        ValueError: fewer than one worker.
+        ValueError: fewer than one worker, or no time.
+        WorkersFailed: no worker process can be started.
+    """
+    traces = attend(works, workshop, workers=workers, explore=explore, timeout=timeout)
+    return _those_that_are(traces)
+
+
+def attend(
+    works: Iterable[Work | None],
+    workshop: Workshop,
+    *,
+    workers: int = 1,
+    explore: bool = False,
+    timeout: float | None = None,
+) -> Generator[Trace | None, None, None]:
+    """As `inspect_all`, for who must not wait: None whenever nothing has arrived for a moment.
+
+    `works` may say None as well: there is nothing to give just now, ask again.
     """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers!r}")
-    if models_of(workshop.recipe):
-        return _waiting(works, workshop, explore)
-    if workers == 1:
-        return _here(works, workshop, explore)
-    return _elsewhere(works, workshop, workers, explore)
+    if timeout is not None and not timeout > 0:
+        raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
+    return _attended(works, workshop, workers, explore, timeout)
 
 
-def _here(works: Iterable[Work], workshop: Workshop, explore: bool) -> Generator[Trace, None, None]:
-    with _single_threaded():
-        inspect = _inspector(workshop, explore)
-        for work in works:
-            yield inspect(work)
+def _those_that_are(traces: Generator[Trace | None, None, None]) -> Generator[Trace, None, None]:
+    with contextlib.closing(traces):
+        for trace in traces:
+            if trace is not None:
+                yield trace
 
 
-def _waiting(
-    works: Iterable[Work], workshop: Workshop, explore: bool
-) -> Generator[Trace, None, None]:
-    threads = workshop.recipe.budgets.in_flight
-    queue, flying = iter(works), collections.deque[Future[Trace]]()
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="inspect")
-    with _single_threaded():
-        inspect = _inspector(workshop, explore)
-        try:
-            while True:
-                # More than there are threads: a slow image at the front must not idle the others.
-                for work in itertools.islice(queue, threads * IN_FLIGHT - len(flying)):
-                    flying.append(pool.submit(inspect, work))
-                if not flying:
-                    return
-                yield flying.popleft().result()
-        finally:
-            if flying:  # stopped: what is in hand ends with the call that it is waiting for
-                workshop.purse.close()
-            pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _elsewhere(
-    works: Iterable[Work], workshop: Workshop, workers: int, explore: bool
-) -> Generator[Trace, None, None]:
+def _attended(
+    works: Iterable[Work | None],
+    workshop: Workshop,
+    workers: int,
+    explore: bool,
+    timeout: float | None,
+) -> Generator[Trace | None, None, None]:
     queue = iter(works)
-    flying: collections.deque[tuple[Work, Future[Trace]]] = collections.deque()
-    pool = _pool(workers, workshop, explore)
-    try:
-        while True:
-            for work in itertools.islice(queue, workers * IN_FLIGHT - len(flying)):
-                flying.append((work, _submitted(pool, work)))
-            if not flying:
-                return
-            try:
-                trace = flying[0][1].result()
-            except BrokenProcessPool:
-                pool.shutdown(wait=True, cancel_futures=True)
-                yield from _recovered(flying, workshop, explore)
-                flying.clear()
-                pool = _pool(workers, workshop, explore)
-                continue
-            flying.popleft()
-            yield trace
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _recovered(
-    flying: Iterable[tuple[Work, Future[Trace]]], workshop: Workshop, explore: bool
-) -> Generator[Trace, None, None]:
-    """After a worker died: what was in flight, one image at a time, to find the culprit."""
-    pool = _pool(1, workshop, explore)
-    try:
-        for work, future in flying:
-            try:
-                trace = (future if _arrived(future) else _submitted(pool, work)).result()
-            except BrokenProcessPool:
-                pool.shutdown(wait=True)
-                pool = _pool(1, workshop, explore)
-                trace = _lost(work)
-            yield trace
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _arrived(future: Future[Trace]) -> bool:
-    return future.done() and not future.cancelled() and future.exception() is None
-
-
-def _lost(work: Work) -> Trace:
-    why = "the worker process died on this image (out of memory, or a crash in a native library)"
-    view = View(path=legible(work.path), sha256=None)
-    sample = Sample(id=work.id, category=work.category, views=(view,))
-    disposition = Disposition(outcome=Outcome.REVIEW, reason=why)
-    steps = (Step(node="detect", error=why), Step(node="settle", products=(disposition,)))
-    return Trace(sample=sample, steps=steps)
-
-
-def _pool(workers: int, workshop: Workshop, explore: bool) -> ProcessPoolExecutor:
-    # Spawned, not forked: a fork of a process with BLAS or OpenCV threads may hang.
-    return ProcessPoolExecutor(
-        workers,
-        mp_context=multiprocessing.get_context("spawn"),
-        initializer=_start_worker,
-        initargs=(workshop, explore),
-    )
-
-
-def _submitted(pool: ProcessPoolExecutor, work: Work) -> Future[Trace]:
-    """The answer to come; of a pool that broke meanwhile, its failure."""
-    try:
-        with _interrupts_held():
-            return pool.submit(_inspect_in_worker, work)
-    except BrokenProcessPool as failure:
-        future: Future[Trace] = Future()
-        future.set_exception(failure)
-        return future
-
-
-@contextlib.contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Ctrl-C waits; a process that starts meanwhile is deaf to it until it says otherwise.
-
-    A terminal sends it to the workers as well, and one that is still importing would die of it,
-    with its traceback.
-    """
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
+    work = next(queue, _END)
+    if work is _END:
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    with contextlib.ExitStack() as stack:
+        hands = _hands(stack, workshop, workers, explore, timeout)
+
+        def fill() -> None:
+            nonlocal work
+            while isinstance(work, Work) and hands.room:
+                hands.give(work)
+                work = next(queue, _END)
+
+        while work is not _END or hands.busy:
+            fill()
+            arrived = False
+            for trace in hands.take(TICK):
+                arrived = True
+                fill()  # first: whoever takes the trace may be a while
+                yield trace
+            if not arrived:
+                yield None
+            if work is None:
+                work = next(queue, _END)
 
 
-_worker: Inspect | None = None
+_END = object()
 
 
-def _start_worker(workshop: Workshop, explore: bool) -> None:
-    global _worker
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    cv2.setNumThreads(1)
-    _worker = _inspector(workshop, explore)
-    threadpool_limits(1)  # of what is loaded by now
+def _hands(
+    stack: contextlib.ExitStack,
+    workshop: Workshop,
+    workers: int,
+    explore: bool,
+    timeout: float | None,
+) -> Hands:
+    hands: Hands
+    if models_of(workshop.recipe):
+        stack.enter_context(single_threaded())
+        count, inspect = workshop.recipe.budgets.in_flight, inspector(workshop, explore=explore)
+        hands = Threads(count, inspect, workshop.purse, timeout=timeout)
+    elif workers == 1 and timeout is None:
+        stack.enter_context(single_threaded())
+        hands = _Own(inspector(workshop, explore=explore))
+    else:
+        hands = Processes(workers, workshop, explore=explore, timeout=timeout)
+    stack.callback(hands.close)
+    return hands
 
 
-def _end_with_parent() -> None:
-    """A parent that is killed tells nobody; its workers would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
+class _Own:
+    """The calling process, one image at a time."""
 
+    def __init__(self, inspect: Inspect) -> None:
+        self._inspect = inspect
+        self._work: Work | None = None
 
-def _inspect_in_worker(work: Work) -> Trace:
-    assert _worker is not None
-    return _worker(work)
+    @property
+    def room(self) -> bool:
+        return self._work is None
 
+    @property
+    def busy(self) -> bool:
+        return self._work is not None
 
-def _inspector(workshop: Workshop, explore: bool) -> Inspect:
-    # Imported by who runs a graph: a parent that leaves it to its workers is a third smaller.
-    from reinspect.graph.inspection import Part, build
+    def give(self, work: Work) -> None:
+        self._work = work
 
-    graph = build(build_crew(workshop))
+    def take(self, patience: float) -> Iterator[Trace]:
+        if self._work is None:
+            time.sleep(patience)
+            return
+        work, self._work = self._work, None
+        yield self._inspect(work)
 
-    def inspect(work: Work) -> Trace:
-        part = Part(image=work.path, id=work.id, category=work.category, explore=explore)
-        trace: Trace = graph.invoke(part)["trace"]
-        return trace
-
-    return inspect
-
-
-@contextlib.contextmanager
-def _single_threaded() -> Iterator[None]:
-    """One BLAS and OpenCV thread, as in a worker: sums then come out the same everywhere."""
-    threads = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        cv2.setNumThreads(threads)
+    def close(self) -> None:
+        self._work = None

@@ -1,5 +1,6 @@
 """A user's own members, importable in worker processes, too."""
 
+import multiprocessing
 import os
 import time
 
@@ -25,6 +26,24 @@ class Fragile(Brightness):
         if not read_view(sample.visual).any():
             os._exit(17)
         return super().__call__(sample)
+
+
+class Hanging(Brightness):
+    """Never comes back from a black picture."""
+
+    def __call__(self, sample: Sample) -> Verdict:
+        while not read_view(sample.visual).any():
+            time.sleep(60)
+        return super().__call__(sample)
+
+
+class Stillborn(Brightness):
+    """Can be made in the main process alone."""
+
+    def __init__(self) -> None:
+        if multiprocessing.parent_process() is not None:
+            os._exit(3)
+        super().__init__()
 
 
 class Slower(Brightness):

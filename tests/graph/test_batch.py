@@ -2,17 +2,22 @@
 
 import itertools
 import multiprocessing
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from command_line import put_greys
+from reinspect.agents.calls import Purse
 from reinspect.dataset import discover
-from reinspect.graph.batch import IN_FLIGHT, Work, inspect_all
+from reinspect.graph.batch import Work, attend, inspect_all
 from reinspect.graph.crew import Workshop
+from reinspect.graph.processes import MOST, WorkersFailed
 from reinspect.graph.recipe import Recipe
 from reinspect.graph.references import golden_sets
+from reinspect.graph.threads import Threads
+from reinspect.graph.work import failed
 from reinspect.vocabulary import Outcome, Trace
 
 
@@ -40,22 +45,26 @@ def ids(traces: list[Trace]) -> list[str]:
     return [trace.sample.id for trace in traces]
 
 
+def in_order(traces: Iterator[Trace]) -> list[Trace]:
+    return sorted(traces, key=lambda trace: trace.sample.id)
+
+
 def test_two_workers_find_what_one_process_finds(sample_parts: Path, fits: Path) -> None:
     listed = list(discover([sample_parts / "flange"]))
     made = Workshop(references=golden_sets(listed, Recipe()), cache=fits)
     todo = [Work(item.path, item.id, item.category) for item in listed]
     here, there = (
-        [timeless(trace) for trace in inspect_all(todo, made, workers=n, explore=True)]
+        [timeless(trace) for trace in in_order(inspect_all(todo, made, workers=n, explore=True))]
         for n in (1, 2)
     )
     assert here == there
     assert not any(trace.error for trace in here)
 
 
-def test_results_come_in_the_order_of_the_works(tmp_path: Path) -> None:
+def test_every_work_has_one_trace(tmp_path: Path) -> None:
     todo = greys(tmp_path, 255, 5, 250, 0, 200, 3, 2, 1)
-    traces = list(inspect_all(todo, workshop("own_parts:Slower"), workers=2))
-    assert ids(traces) == [work.id for work in todo]
+    traces = inspect_all(todo, workshop("own_parts:Slower"), workers=2)
+    assert sorted(trace.sample.id for trace in traces) == sorted(work.id for work in todo)
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,7 @@ def test_results_come_in_the_order_of_the_works(tmp_path: Path) -> None:
 )
 def test_a_dying_worker_costs_only_its_own_image(tmp_path: Path, levels: tuple[int, ...]) -> None:
     todo = greys(tmp_path, *levels)
-    traces = list(inspect_all(todo, workshop("own_parts:Fragile"), workers=2))
+    traces = in_order(inspect_all(todo, workshop("own_parts:Fragile"), workers=2))
     assert ids(traces) == [work.id for work in todo]
     for level, trace in zip(levels, traces, strict=True):
         if level:
@@ -77,6 +86,64 @@ def test_a_dying_worker_costs_only_its_own_image(tmp_path: Path, levels: tuple[i
             assert "died on this image" in trace.error
             assert trace.disposition is not None
             assert trace.disposition.outcome is Outcome.REVIEW
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_image_that_hangs_costs_only_itself(tmp_path: Path, workers: int) -> None:
+    levels = (9, 0, 9, 9, 9, 0, 9, 9)
+    todo = greys(tmp_path, *levels)
+    hanging = inspect_all(todo, workshop("own_parts:Hanging"), workers=workers, timeout=2)
+    traces = in_order(hanging)
+    assert ids(traces) == [work.id for work in todo]
+    for level, trace in zip(levels, traces, strict=True):
+        assert trace.error == (None if level else "timed out: no verdict after 2 s")
+        assert trace.disposition is not None
+        assert level or trace.disposition.outcome is Outcome.REVIEW
+    assert not multiprocessing.active_children()
+
+
+def test_a_thread_that_hangs_is_replaced() -> None:
+    hung = threading.Event()
+
+    def inspect(work: Work) -> Trace:
+        if work.id.startswith("hangs"):
+            hung.wait()
+        return failed(work, "sound")
+
+    works = [Work("", name) for name in ("hangs1", "a", "hangs2", "b", "c")]
+    threads = Threads(2, inspect, Purse(), timeout=0.3)
+    found = {}
+    for work in works:
+        while not threads.room:
+            found |= {trace.sample.id: trace.error for trace in threads.take(1)}
+        threads.give(work)
+    while threads.busy:
+        found |= {trace.sample.id: trace.error for trace in threads.take(1)}
+    threads.close()
+    assert {name for name, error in found.items() if error == "sound"} == {"a", "b", "c"}
+    assert found["hangs1"] == found["hangs2"] == "timed out: no verdict after 0.3 s"
+    hung.set()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_source_may_have_nothing_for_now(tmp_path: Path, workers: int) -> None:
+    todo = greys(tmp_path, 9, 8)
+    said = [None, todo[0], None, None, todo[1], None]
+    traces = list(attend(said, workshop("own_parts:Brightness"), workers=workers))
+    assert ids(in_order(filter(None, traces))) == [work.id for work in todo]
+    assert None in traces
+
+
+def test_workers_that_can_not_start_are_said(tmp_path: Path) -> None:
+    todo = greys(tmp_path, 9, 8)
+    with pytest.raises(WorkersFailed, match="end before they begin"):
+        list(inspect_all(todo, workshop("own_parts:Stillborn"), workers=2))
+    assert not multiprocessing.active_children()
+
+
+def test_no_time_is_refused() -> None:
+    with pytest.raises(ValueError, match="more than 0 seconds, not 0"):
+        inspect_all([], workshop("own_parts:Brightness"), timeout=0)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -91,8 +158,8 @@ def test_works_are_drawn_only_as_they_are_needed(tmp_path: Path, workers: int) -
     traces = inspect_all(endless(), workshop("own_parts:Brightness"), workers=workers)
     taken = list(itertools.islice(traces, 3))
     traces.close()
-    assert ids(taken) == ["0", "1", "2"]
-    assert next(drawn) <= 3 + workers * IN_FLIGHT
+    assert len(set(ids(taken))) == 3
+    assert next(drawn) <= 4 + workers * MOST
 
 
 def test_closing_early_stops_the_workers(tmp_path: Path) -> None:

@@ -1,0 +1,75 @@
+"""One image to inspect, whoever does it: a thread, a worker process, or the caller itself."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import cv2
+from threadpoolctl import threadpool_limits
+
+from reinspect.graph.crew import Workshop, build_crew
+from reinspect.images import legible
+from reinspect.vocabulary import Disposition, Outcome, Sample, Step, Trace, View
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One image to inspect: where it lies, and the id of its row."""
+
+    path: str
+    id: str
+    category: str | None = None
+
+
+Inspect = Callable[[Work], Trace]
+
+
+def inspector(workshop: Workshop, *, explore: bool = False) -> Inspect:
+    """The graph of a recipe as a function that never raises for what happens to one image.
+
+    Raises:
+        RecipeError: a part of the recipe can't be made.
+    """
+    # Imported by who runs a graph: a parent that leaves it to its workers is a third smaller.
+    from reinspect.graph.inspection import Part, build
+
+    graph = build(build_crew(workshop))
+
+    def inspect(work: Work) -> Trace:
+        part = Part(image=work.path, id=work.id, category=work.category, explore=explore)
+        try:
+            trace: Trace = graph.invoke(part)["trace"]
+        except Exception as failure:  # noqa: BLE001 - nodes catch their own; the batch goes on
+            return failed(work, " ".join(f"{type(failure).__name__}: {failure}".split()))
+        return trace
+
+    return inspect
+
+
+def failed(work: Work, why: str) -> Trace:
+    """The trace of an image that never came back from its inspection: REVIEW, with the reason."""
+    view = View(path=legible(work.path), sha256=None)
+    sample = Sample(id=work.id, category=work.category, views=(view,))
+    disposition = Disposition(outcome=Outcome.REVIEW, reason=legible(why))
+    steps = (
+        Step(node="detect", error=legible(why)),
+        Step(node="settle", products=(disposition,)),
+    )
+    return Trace(sample=sample, steps=steps)
+
+
+def overdue(work: Work, timeout: float) -> Trace:
+    """The trace of an image that took longer than it may."""
+    return failed(work, f"timed out: no verdict after {timeout:g} s")
+
+
+@contextlib.contextmanager
+def single_threaded() -> Iterator[None]:
+    """One BLAS and OpenCV thread, as in a worker: sums then come out the same everywhere."""
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        cv2.setNumThreads(threads)
