@@ -39,7 +39,7 @@ def read_tags(text: str) -> Answer:
     if decided is None:
         raise UnreadableAnswer(f"<answer> holds {parts['answer'][:60]!r}, neither yes nor no")
     anomalous, notes = decided[1].lower() == "yes", list[str]()
-    boxes = _boxes(parts.get("location", ""), notes) if anomalous else []
+    boxes = boxes_in(parts.get("location", ""), notes) if anomalous else []
     types = [kind.strip() for kind in parts.get("type", "").split(";") if kind.strip()]
     return Answer(
         anomalous=anomalous,
@@ -101,7 +101,8 @@ def _end(text: str, name: str, start: int) -> int:
     return following.start() if following else len(text)
 
 
-def _boxes(location: str, notes: list[str]) -> list[Box]:
+def boxes_in(location: str, notes: list[str]) -> list[Box]:
+    """All pairs of corners that a text names; what can't be a box is added to the notes."""
     boxes = []
     for found in _PAIR.finditer(location):
         box = box_of(found.groups(), 1.0, notes)
