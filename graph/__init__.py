@@ -24,6 +24,7 @@ def build_graph(
     references: AnyPath | None = None,
     pictures: AnyPath | None = None,
     cache: AnyPath | None = None,
+    weights: AnyPath | None = None,
 ) -> "CompiledStateGraph[Any, None, Any, Any]":
     """A compiled LangGraph: `.invoke({"image": path})["trace"]` is the finished trace.
 
@@ -33,6 +34,7 @@ def build_graph(
             gets a heat-map and goes to REVIEW.
         pictures: folder for heat-maps and crops; without, none are kept.
         cache: folder for fits; without, each graph fits anew.
+        weights: folder in which parts look for weights that the recipe names by a short name.
 
     Raises:
         RecipeError: a part can't be made.
@@ -46,6 +48,7 @@ def build_graph(
         references=golden_sets((), chosen, given=Path(references) if references else None),
         pictures=Pictures(pictures) if pictures else None,
         cache=Path(cache) if cache else None,
+        weights=Path(weights) if weights else None,
     )
     return build(build_crew(workshop))
 
@@ -57,13 +60,16 @@ def inspect_image(
     recipe: Recipe | None = None,
     pictures: AnyPath | None = None,
     cache: AnyPath | None = None,
+    weights: AnyPath | None = None,
     explore: bool = False,
 ) -> Trace:
     """Inspect one image; see `build_graph` for the arguments.
 
     An unreadable image raises nothing: the trace has its error, and its disposition is REVIEW.
     """
-    graph = build_graph(recipe, references=references, pictures=pictures, cache=cache)
+    graph = build_graph(
+        recipe, references=references, pictures=pictures, cache=cache, weights=weights
+    )
     trace: Trace = graph.invoke({"image": str(image), "explore": explore})["trace"]
     return trace
 
@@ -72,4 +78,4 @@ def studio() -> "CompiledStateGraph[Any, None, Any, Any]":
     """The graph that `langgraph.json` names: the recipe of REINSPECT_RECIPE, else the default."""
     settings = Settings()
     recipe = load_recipe(settings.recipe) if settings.recipe else None
-    return build_graph(recipe, cache=settings.cache_dir)
+    return build_graph(recipe, cache=settings.cache_dir, weights=settings.weights_dir)

@@ -61,6 +61,7 @@ class Workshop:
     references: GoldenSets = field(default_factory=GoldenSets)
     pictures: Pictures | None = None
     cache: Path | None = None
+    weights: Path | None = None
 
     @cached_property
     def experts(self) -> "Experts":

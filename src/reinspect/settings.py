@@ -16,4 +16,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="REINSPECT_", frozen=True, extra="ignore")
 
     cache_dir: Path = Field(default_factory=_cache_home, description="Where fits are kept.")
+    weights_dir: Path = Field(
+        default_factory=lambda known: known["cache_dir"] / "weights",
+        description="Where weights of models lie; see `reinspect models`.",
+    )
     recipe: Path | None = Field(default=None, description="Recipe that LangGraph's server opens.")

@@ -70,6 +70,7 @@ def bench(
     with plainly():
         items = items_of([root], only=category, categorised=True)
         golden = golden_sets(items, chosen, first=first)
+    settings = Settings()
     job = Job(
         items=items,
         sources=(root,),
@@ -79,7 +80,8 @@ def bench(
         store=store or default_store(folder),
         explore=explore,
         workers=workers or default_workers(),
-        cache=Settings().cache_dir,
+        cache=settings.cache_dir,
+        weights=settings.weights_dir,
     )
     console = Console(quiet=quiet)
     with Meter() as meter:

@@ -86,6 +86,7 @@ def _parts(recipe: Path | None) -> Iterator[Finding]:
     from reinspect.graph import inspect_image, load_recipe
     from reinspect.graph.recipe import Recipe, RecipeError
     from reinspect.samples import write_sample_set
+    from reinspect.settings import Settings
 
     name = f"recipe {recipe}" if recipe else "default recipe"
     try:
@@ -100,7 +101,11 @@ def _parts(recipe: Path | None) -> Iterator[Finding]:
         part = next((category / "test" / "good").iterdir())
         try:
             trace = inspect_image(
-                part, references=category / "train" / "good", recipe=chosen, explore=True
+                part,
+                references=category / "train" / "good",
+                recipe=chosen,
+                weights=Settings().weights_dir,
+                explore=True,
             )
         except RecipeError as failure:
             yield Finding(name, works=False, details=str(failure))

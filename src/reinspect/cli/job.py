@@ -74,6 +74,7 @@ class Job:
     explore: bool = False
     workers: int = 1
     cache: Path | None = None
+    weights: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +106,7 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
         references=job.references,
         pictures=Pictures(job.out / "pictures"),
         cache=job.cache,
+        weights=job.weights,
     )
     build_crew(workshop)  # refuse what can't be done before anything is written
     with plainly():

@@ -92,6 +92,7 @@ def run(
         apart = [folder, *runs_beside(folder), *([references] if references else [])]
         items = items_of(paths, exclude=apart)
         golden = golden_sets(items, chosen, given=references)
+    settings = Settings()
     job = Job(
         items=items[:limit],
         sources=tuple(paths),
@@ -102,7 +103,8 @@ def run(
         resume=resume,
         explore=explore,
         workers=workers or default_workers(),
-        cache=Settings().cache_dir,
+        cache=settings.cache_dir,
+        weights=settings.weights_dir,
     )
     again = _resume_line(job, references, recipe, limit)
     try:

@@ -1,0 +1,177 @@
+"""`reinspect models`: which weights there are, fetch them, check them."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from reinspect.tools.checkpoints import Checkpoint
+    from reinspect.tools.fetching import Progress as Told
+
+app = typer.Typer(name="models", help="Weights of models: what there is, fetch it, check it.")
+
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="As `list` names it.")]
+Folder = Annotated[
+    Path | None,
+    typer.Option(
+        "--folder",
+        help="Where weights lie. \\[default: REINSPECT_WEIGHTS_DIR, else `weights` in the cache]",
+    ),
+]
+
+
+class ModelsUsageError(ValueError):
+    """Weights that nobody knows."""
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app)
+
+
+@app.command(name="list")
+def list_(folder: Folder = None) -> None:
+    """What each backend needs, how large it is, under which licence, and where it lies."""
+    from reinspect.tools.checkpoints import CHECKPOINTS, Purpose
+
+    home = _home(folder)
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("name", "backend", "MB", "licence", "here"):
+        table.add_column(heading, no_wrap=True, justify="right" if heading == "MB" else "left")
+    for purpose in Purpose:
+        for checkpoint in CHECKPOINTS:
+            if checkpoint.purpose is purpose:
+                table.add_row(*_cells(checkpoint, home))
+        table.add_section()
+    console = Console()
+    console.print(table)
+    for line in (
+        "~ about. * The hub asks for consent to its terms first. Tools of backend embedded, and "
+        "the eye, need nothing from here.",
+        f"They lie in {home}.",
+    ):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+@app.command()
+def fetch(
+    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="As `list` names it.")],
+    folder: Folder = None,
+    source: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="DIR", help="Copy from this folder of weights instead."),
+    ] = None,
+    mirror: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Take files, by their names, from here instead."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
+) -> None:
+    """Bring weights into the folder, and what they need; go on where a fetch was cut."""
+    from reinspect.tools import fetching
+
+    home, console = _home(folder), Console(quiet=quiet)
+    for checkpoint in _with_needs([_known(name) for name in names]):
+        with _shown(checkpoint, console) as progress:
+            place = fetching.fetch(
+                checkpoint, home, progress=progress, mirror=mirror, source=source
+            )
+        console.print(
+            f"{checkpoint.name}: {place} ({checkpoint.licence})", markup=False, soft_wrap=True
+        )
+
+
+@app.command()
+def check(names: Names = None, folder: Folder = None) -> None:
+    """Hold weights against their hashes: those published, else those of the first fetch.
+
+    Without names all weights that are there are checked; those named must be there.
+    """
+    from reinspect.tools import fetching
+    from reinspect.tools.checkpoints import CHECKPOINTS
+
+    home, bad = _home(folder), False
+    chosen = [_known(name) for name in names] if names else CHECKPOINTS
+    console = Console()
+    for checkpoint in chosen:
+        there = checkpoint.place(home).exists()
+        if not there and not names:
+            continue
+        if not there:
+            said, bad = "missing", True
+        elif found := fetching.faults(checkpoint, home):
+            said, bad = "; ".join(found), True
+        elif not fetching.verifiable(checkpoint, home):
+            said = "there; no hash is known to hold it against"
+        else:
+            said = "sound"
+        console.print(f"{checkpoint.name}: {said}", markup=False, soft_wrap=True)
+    if bad:
+        raise typer.Exit(1)
+    if not names and not any(c.place(home).exists() for c in CHECKPOINTS):
+        console.print(f"no weights in {home}", markup=False, soft_wrap=True)
+
+
+def _home(folder: Path | None) -> Path:
+    from reinspect.settings import Settings
+
+    return folder or Settings().weights_dir
+
+
+def _known(name: str) -> "Checkpoint":
+    import difflib
+
+    from reinspect.tools.checkpoints import CHECKPOINTS, known
+
+    found = known(name)
+    if found is None:
+        names = [checkpoint.name for checkpoint in CHECKPOINTS]
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {close[0]!r}?" if close else "see `reinspect models list`"
+        raise ModelsUsageError(f"no weights are known as {name!r}; {hint}")
+    return found
+
+
+def _with_needs(chosen: list["Checkpoint"]) -> list["Checkpoint"]:
+    names = [name for c in chosen for name in (c.name, *c.needs)]
+    return [_known(name) for name in dict.fromkeys(names)]
+
+
+def _cells(checkpoint: "Checkpoint", home: Path) -> list[Text]:
+    about = "" if checkpoint.url else "~"
+    there = Text("yes", style="blue") if checkpoint.place(home).exists() else Text("no")
+    return [
+        Text(checkpoint.name),
+        Text(checkpoint.backend),
+        Text(f"{about}{checkpoint.size / 1e6:.0f}"),
+        Text(f"{checkpoint.licence}{' *' if checkpoint.gated else ''}"),
+        there,
+    ]
+
+
+@contextlib.contextmanager
+def _shown(checkpoint: "Checkpoint", console: Console) -> Iterator["Told"]:
+    """A bar on a terminal, nothing elsewhere. The hub's client shows its own."""
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        console=console,
+        disable=console.quiet or not console.is_terminal or not checkpoint.url,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(checkpoint.name, total=checkpoint.size)
+
+        def told(there: int, total: int | None) -> None:
+            bar.update(task, completed=there, total=total)
+
+        yield told
