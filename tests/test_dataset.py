@@ -266,6 +266,7 @@ def test_truth_from_masks(tmp_path: Path) -> None:
             label=Label.ANOMALOUS,
             types=("crack",),
             boxes=(Box(0.1, 0.1, 0.3, 0.5),),
+            kinds=("crack",),
             mask=str(root / "ground_truth/crack/3_mask.png"),
         ),
         "test/crack/4.png": Truth(label=Label.ANOMALOUS, types=("crack",)),
@@ -299,6 +300,7 @@ def test_truth_from_boxes(tmp_path: Path) -> None:
             Box(0, 0, 0.05, 0.1),
             Box(0.9, 0.8, 1, 1),
         ),
+        kinds=("spur", "open", "spur", "crack"),
     )
     assert found["test/crack/3.png"].boxes == (Box(0.1, 0.1, 0.3, 0.5),)  # the mask's
     # A newer file is read again.

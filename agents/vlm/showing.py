@@ -37,6 +37,16 @@ def first_look(sample: Sample, reference: Reference | None) -> Shown:
     return Shown((image, other), words)
 
 
+def beside(references: int) -> str:
+    """What trained critics are told they see: good parts first, the test image last."""
+    if not references:
+        return "The picture is the test image."
+    good = "Picture 1 is a good part" if references == 1 else f"Pictures 1 to {references} are good"
+    return f"{good}{'' if references == 1 else ' parts'} of the same kind. " + (
+        f"Picture {references + 1} is the test image."
+    )
+
+
 def close_look(sample: Sample, boxes: Sequence[Box], reference: Reference | None) -> Shown:
     """The part, and its suspicious places at full resolution, each beside the same of a good part.
 

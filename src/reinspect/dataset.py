@@ -60,6 +60,8 @@ class Truth(Value):
     types: tuple[str, ...] = ()
     """The different names of its defects, in the order of `boxes.json`; else its folder's name."""
     boxes: tuple[NormalisedBox, ...] = ()
+    kinds: tuple[str, ...] = ()
+    """The type of each box, in their order."""
     mask: str | None = None
     """Path of the mask file, of which all that is not black is defective; never an empty mask."""
     source: Literal["annotation"] = "annotation"
@@ -138,6 +140,15 @@ def sample_of(item: Item) -> Sample:
         UnreadableImage: as `sample_at`.
     """
     return sample_at(item.path, id=item.id, category=item.category)
+
+
+def item_at(path: AnyPath) -> Item | None:
+    """The item of a file below some category's `test/`; none if it lies in no category."""
+    file = Path(os.path.abspath(path))  # noqa: PTH100 - keeps links as named
+    for folder in file.parents:
+        if _is_category(str(folder)) and file.is_relative_to(folder / "test"):
+            return Item(file.relative_to(folder).as_posix(), str(file), folder.name, str(folder))
+    return None
 
 
 def categories(root: AnyPath) -> dict[str, Path]:
@@ -221,16 +232,17 @@ def truth_of(item: Item) -> Truth | None:
         except ValueError as error:
             where = one_line(f"{item.root}/boxes.json: {relative.as_posix()}")
             raise ValueError(f"{where}: {error}") from error
+    kinds = tuple(kind or defect for _, kind in marked)
     mask = _mask_of(item.root, relative)
     if mask is not None:
         drawn = read_mask(mask)
         boxes = boxes or list(boxes_from_mask(drawn))
         mask = mask if drawn.any() else None
-    types = dict.fromkeys(kind or defect for _, kind in marked) or {defect: None}
     return Truth(
         label=Label.ANOMALOUS,
-        types=tuple(types),
+        types=tuple(dict.fromkeys(kinds)) or (defect,),
         boxes=tuple(boxes),
+        kinds=kinds or (defect,) * len(boxes),
         mask=None if mask is None else str(mask),
     )
 

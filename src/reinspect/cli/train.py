@@ -9,12 +9,14 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
+from reinspect.cli import episodes
 from reinspect.cli.places import plainly
 
 if TYPE_CHECKING:
     from reinspect.training.eye import Progress as Newest
 
 app = typer.Typer(name="train", help="Train a part of an inspection.", no_args_is_help=True)
+episodes.add_to(app)
 
 
 def add_to(parent: typer.Typer) -> None:

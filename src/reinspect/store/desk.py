@@ -237,6 +237,16 @@ class Desk:
             ).one()
         return page, total
 
+    def captions_of(self, inspections: Sequence[int]) -> tuple[Caption, ...]:
+        """All captions of these inspections, drafts and decisions, oldest first."""
+        table, found = tables.Caption, []
+        with self._session() as session:
+            for start in range(0, len(inspections), _CHUNK):
+                part = inspections[start : start + _CHUNK]
+                query = select(table).where(col(table.inspection_id).in_(part))
+                found += [caption_of(entry) for entry in session.exec(query)]
+        return tuple(sorted(found, key=lambda caption: caption.id))
+
     def decide(
         self, draft: int, state: Decided, *, reviewer: str, text: str | None = None
     ) -> Caption:

@@ -1,0 +1,152 @@
+"""`reinspect train episodes`: from runs, or from an annotated data set, to training data."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from reinspect.cli.places import AskedFor, default_out, default_store, plainly, store_of
+from reinspect.cli.run import Category, Recipe, Workers, default_workers, say
+
+Given = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="RUN...|DATASET_ROOT",
+        help="Runs, by folder or name; or an MVTec-style root, which is inspected first.",
+    ),
+]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Register the command."""
+    parent.command()(episodes)
+
+
+def episodes(
+    given: Given,
+    out: Annotated[Path, typer.Option("--out", help="New folder for the data set.")],
+    store: Annotated[
+        str | None,
+        typer.Option("--store", help="URL or SQLite file. [default: reinspect.db beside the run]"),
+    ] = None,
+    recipe: Recipe = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            "--references",
+            help="Folder of known-good images. \\[default: the recipe's, else the category's]",
+        ),
+    ] = None,
+    shown: Annotated[
+        int, typer.Option("--shown", min=0, max=8, help="References shown with each question.")
+    ] = 1,
+    unreviewed: Annotated[
+        bool, typer.Option("--unreviewed", help="Take captions that nobody has accepted, too.")
+    ] = False,
+    category: Category = None,
+    held_out: Annotated[
+        list[Path] | None,
+        typer.Option("--held-out", help="Images to leave out, by content; may be repeated."),
+    ] = None,
+    scenarios: Annotated[
+        Path | None, typer.Option("--scenarios", help="YAML file: category → scenario.")
+    ] = None,
+    group_by: Annotated[
+        str | None,
+        typer.Option("--group-by", metavar="REGEX", help="What in an image's name groups it."),
+    ] = None,
+    validation: Annotated[
+        float, typer.Option("--validation", min=0, max=0.5, help="Share that validates.")
+    ] = 0.2,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of split and references.")] = 0,
+    workers: Workers = None,
+) -> None:
+    """Make training data (M3-AD-FT): questions with their true answers, for a critic to learn."""
+    from reinspect.store import Store as TraceStore
+    from reinspect.training.captioning import Captions
+    from reinspect.training.episode_folder import refuse_used
+    from reinspect.training.making import Wishes, make_episodes
+    from reinspect.training.questions import Grouping
+    from reinspect.training.scenarios import read_scenarios
+
+    refuse_used(out)
+    wishes = Wishes(
+        references=references,
+        shown=shown,
+        held_out=tuple(held_out or ()),
+        categories=tuple(category or ()),
+        scenarios=read_scenarios(scenarios) if scenarios else {},
+        grouping=Grouping.by(group_by),
+        validation=validation,
+        unreviewed=unreviewed,
+        seed=seed,
+    )
+    console = Console()
+    if _is_run(given):
+        if recipe is not None:
+            raise AskedFor("--recipe is for a data set; a run has its own")
+        runs, url = given, store_of(given[0], store)
+    else:
+        folder = default_out([Path(given[0])])
+        url = store or default_store(folder)
+        runs = [str(_inspected(given, folder, url, recipe, references, category, workers))]
+    with TraceStore.open(url, create=False) as opened:
+        card = make_episodes(opened, runs, out, wishes, Captions(opened))
+    modes = ", ".join(f"{count} {mode}" for mode, count in card.counts["mode"].items())
+    sides = ", ".join(f"{count} {side}" for side, count in card.counts["split"].items())
+    say(console, f"Episodes {modes} ({sides})")
+    for reason, images in card.left_out.items():
+        say(console, f"Left out {len(images)}: {reason}")
+    for warning in card.warnings:
+        say(console, f"Warning  {warning}")
+    say(console, f"Card     {out / 'README.md'}")
+
+
+def _is_run(given: list[str]) -> bool:
+    """Whether runs are named: a folder without a recipe in it is a data set."""
+    folder = Path(given[0])
+    return not folder.is_dir() or (folder / "recipe.yaml").exists()
+
+
+def _inspected(
+    given: list[str],
+    folder: Path,
+    store: str,
+    recipe: Path | None,
+    references: Path | None,
+    category: list[str] | None,
+    workers: int | None,
+) -> Path:
+    """Stage 2: the first answers, and second looks at all, by a run on the data set."""
+    from reinspect.cli.job import Job, carry_out, items_of
+    from reinspect.graph.recipe import Recipe as RecipeFile
+    from reinspect.graph.recipe import load_recipe
+    from reinspect.graph.references import golden_sets
+    from reinspect.settings import Settings
+
+    if len(given) > 1:
+        raise AskedFor(f"{given[0]}: is a data set; name it alone, or runs alone")
+    root, chosen = Path(given[0]), load_recipe(recipe) if recipe else RecipeFile()
+    console = Console()
+    with plainly():
+        items = items_of([root], only=category, categorised=True)
+        golden = golden_sets(items, chosen, given=references)
+    job = Job(
+        items=items,
+        sources=(root,),
+        recipe=chosen,
+        references=golden,
+        out=folder,
+        store=store,
+        explore=True,
+        workers=workers or default_workers(),
+        cache=Settings().cache_dir,
+    )
+    finished = carry_out(job, console, quiet=False)
+    if finished.interrupted:
+        print(f"Interrupted; what was inspected is in {folder}", file=sys.stderr)  # noqa: T201
+        raise typer.Exit(130)
+    say(console, f"Run      {folder}")
+    return folder
