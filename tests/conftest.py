@@ -1,10 +1,16 @@
 """What tests share: where the real parts are, and when a skip is a failure."""
 
+import contextlib
+import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+
+if TYPE_CHECKING:
+    from postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS = Path(os.environ.get("REINSPECT_PARTS", REPOSITORY.parent / "shared" / "data"))
@@ -36,6 +42,21 @@ def sample_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder, categories=("flange", "fabric"), references=3, good=2, defective=4, size=128
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator["Server"]:
+    """A PostgreSQL server of this session's own."""
+    from postgres import NoPostgresError, running
+
+    if importlib.util.find_spec("psycopg") is None:
+        unavailable("postgres", "psycopg is not installed: pip install 'reinspect[postgres]'")
+    with contextlib.ExitStack() as stack:
+        try:
+            server = stack.enter_context(running())
+        except NoPostgresError as why:
+            unavailable("postgres", str(why))
+        yield server
 
 
 @pytest.fixture(scope="session")

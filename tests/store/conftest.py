@@ -3,11 +3,28 @@ from pathlib import Path
 
 import pytest
 
+from postgres import Server
 from reinspect.store import RunInfo, Store
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where a new store may be made, on either kind of database."""
+    if request.param == "sqlite":
+        return str(tmp_path / "reinspect.db")
+    server: Server = request.getfixturevalue("postgres")
+    return server.new()
+
+
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(url: str) -> Iterator[Store]:
+    with Store.open(url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def on_sqlite(tmp_path: Path) -> Iterator[Store]:
+    """A store whose file a test does something to."""
     with Store.open(tmp_path / "reinspect.db") as opened:
         yield opened
 

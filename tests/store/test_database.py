@@ -22,8 +22,8 @@ from reinspect.store.database import (
 from reinspect.store.tables import Table
 
 
-def test_the_migrations_make_what_the_tables_say(store: Store, tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'reinspect.db'}")
+def test_the_migrations_make_what_the_tables_say(store: Store, url: str) -> None:
+    engine = create_engine(parse(url))
     options = {"version_table": VERSION_TABLE, "compare_type": True}
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
@@ -42,15 +42,14 @@ def test_a_store_is_made_with_its_folder_and_opened_again(tmp_path: Path) -> Non
     connection.close()
 
 
-def test_one_of_a_newer_version_is_refused(store: Store, tmp_path: Path) -> None:
-    where = tmp_path / "reinspect.db"
-    connection = sqlite3.connect(where)
-    with connection:
-        connection.execute(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
-    connection.close()
+def test_one_of_a_newer_version_is_refused(store: Store, url: str) -> None:
+    engine = create_engine(parse(url))
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    engine.dispose()
     for create in (True, False):
         with pytest.raises(StoreError, match="of a newer reinspect") as told:
-            Store.open(where, create=create)
+            Store.open(url, create=create)
         assert "9999" in str(told.value)
         assert "\n" not in str(told.value)
 
@@ -87,8 +86,8 @@ def test_a_missing_store_is_not_made_for_a_reader(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_reader_sees_a_run_that_is_being_written(store: Store, run: int, tmp_path: Path) -> None:
-    with Store.open(tmp_path / "reinspect.db", create=False) as reader:
+def test_a_reader_sees_a_run_that_is_being_written(store: Store, run: int, url: str) -> None:
+    with Store.open(url, create=False) as reader:
         assert reader.tally(run).images == 0
         store.resume_run(run)
         assert [found.name for found in reader.runs()] == ["monday"]
@@ -116,7 +115,8 @@ def test_passwords_are_not_shown(url: str, shown: str) -> None:
     [
         pytest.param("what://me:s3cret@host/db", id="unknown-scheme"),
         pytest.param("postgresql://me:s3cret@host:port/db", id="bad-port"),
-        pytest.param("postgresql+psycopg://me:s3cret@127.0.0.1:1/db", id="no-driver-or-server"),
+        pytest.param("mysql://me:s3cret@127.0.0.1:1/db", id="no-driver"),
+        pytest.param("postgresql://me:s3cret@127.0.0.1:1/db", id="no-server"),
     ],
 )
 def test_a_url_that_leads_nowhere_is_one_line_without_the_password(url: str) -> None:
@@ -126,19 +126,29 @@ def test_a_url_that_leads_nowhere_is_one_line_without_the_password(url: str) -> 
     assert "\n" not in str(told.value)
 
 
+def test_without_its_driver_one_line_says_what_to_install() -> None:
+    script = "import sys; sys.modules['psycopg'] = None\n"
+    script += "from reinspect.cli import main; main(['runs', '--store', 'postgresql://host/db'])"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("pip install 'reinspect[postgres]'")
+
+
 _OPEN = "import sys; from reinspect.store import Store; Store.open(sys.argv[1]).close()"
 
 
-def test_several_may_make_the_store_at_once(tmp_path: Path) -> None:
-    arguments = [sys.executable, "-c", _OPEN, str(tmp_path / "reinspect.db")]
+def test_several_may_make_the_store_at_once(url: str) -> None:
+    arguments = [sys.executable, "-c", _OPEN, url]
     racing = [subprocess.Popen(arguments) for _ in range(3)]
     assert [process.wait() for process in racing] == [0, 0, 0]
 
 
-def test_a_migration_may_replace_a_table_and_loses_no_row(store: Store, run: int) -> None:
-    with store.writer(run) as writer:
+def test_a_migration_may_replace_a_table_and_loses_no_row(on_sqlite: Store) -> None:
+    run = on_sqlite.begin_run(RunInfo(name="monday"))
+    with on_sqlite.writer(run) as writer:
         writer.write(corrected("a.png"))
-    engine = writing(connect(parse(store.name), create=True, patience=1))
+    engine = writing(connect(parse(on_sqlite.name), create=True, patience=1))
     with engine.connect() as connection:
         let_tables_be_replaced(connection)
         with connection.begin():
@@ -146,4 +156,4 @@ def test_a_migration_may_replace_a_table_and_loses_no_row(store: Store, run: int
             with operations.batch_alter_table("inspections", recreate="always") as table:
                 table.add_column(Column("shift", String))
     engine.dispose()
-    assert store.trace(run, "a.png") == corrected("a.png")
+    assert on_sqlite.trace(run, "a.png") == corrected("a.png")

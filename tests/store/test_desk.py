@@ -1,7 +1,6 @@
 import itertools
 import threading
 from datetime import UTC
-from pathlib import Path
 
 import pytest
 
@@ -163,11 +162,11 @@ def test_two_who_disagree_are_seen(store: Store, five: int) -> None:
     assert desk.opinions([five + 1]) == ()
 
 
-def test_two_at_once_lose_nothing(store: Store, five: int, tmp_path: Path) -> None:
+def test_two_at_once_lose_nothing(store: Store, five: int, url: str) -> None:
     (found, *_) = store.desk.page(Filter(due=0.0)).items
 
     def say(name: str) -> None:
-        with Store.open(tmp_path / "reinspect.db", create=False) as mine:
+        with Store.open(url, create=False) as mine:
             for _ in range(10):
                 mine.desk.review(found.id, BENT, reviewer=name)
 
@@ -179,6 +178,32 @@ def test_two_at_once_lose_nothing(store: Store, five: int, tmp_path: Path) -> No
     reviews = store.desk.reviews(found.id)
     assert len(reviews) == 20
     assert all(later.before == earlier.after for earlier, later in itertools.pairwise(reviews))
+
+
+def test_two_who_review_the_same_picture_in_two_runs_at_once(
+    store: Store, five: int, url: str
+) -> None:
+    tuesday = store.begin_run(RunInfo(name="tuesday"))
+    _write(store, tuesday, judged("moved.png", 0.2, Outcome.PASS, content="failed.png"))
+    keys = [store.newest(five, "failed.png"), store.newest(tuesday, "moved.png")]
+    failures: list[Exception] = []
+
+    def say(key: int) -> None:
+        with Store.open(url, create=False) as mine:
+            for number in range(10):
+                try:
+                    mine.desk.review(key, BENT if number % 2 else GOOD, reviewer="Ann")
+                except StoreError as failure:
+                    failures.append(failure)
+
+    both = [threading.Thread(target=say, args=(key,)) for key in keys]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert failures == []
+    assert [len(store.desk.reviews(key)) for key in keys] == [10, 10]
+    assert store.truth(five)["failed.png"] == store.truth(tuesday)["moved.png"]
 
 
 def test_a_review_counts_in_every_run_that_has_the_picture(store: Store, five: int) -> None:

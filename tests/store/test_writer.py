@@ -2,12 +2,15 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from made_traces import corrected, judged, sha256, unreadable
-from reinspect.store import Store, StoreError
+from reinspect.store import RunInfo, Store, StoreError
+from reinspect.store.database import parse
 from reinspect.vocabulary import Outcome
 
 
@@ -92,15 +95,47 @@ def test_a_batch_goes_to_disk_without_the_end(store: Store, run: int) -> None:
     assert len(store.done(run)) == 100
 
 
-def test_evidence_is_found_by_its_source(store: Store, run: int, tmp_path: Path) -> None:
+def test_evidence_is_found_by_its_source(store: Store, run: int, url: str) -> None:
     _write(store, run, corrected("a.png"))
-    connection = sqlite3.connect(tmp_path / "reinspect.db")
-    found = connection.execute("SELECT source, position, step, pictures FROM evidence").fetchall()
-    connection.close()
+    engine = create_engine(parse(url))
+    query = "SELECT source, position, step, pictures FROM evidence ORDER BY position"
+    with engine.connect() as connection:
+        found = connection.exec_driver_sql(query).all()
+    engine.dispose()
     assert [row[:3] for row in found] == [
         ("anomaly map", 0, 0), ("anomaly map", 1, 2), ("anomaly map", 2, 2),
     ]  # fmt: skip
     assert "pictures/heat.png" in found[0][3]
+
+
+@pytest.mark.parametrize("runs", [("monday", "tuesday"), ("monday", "monday")], ids=["two", "one"])
+def test_two_writers_at_once_lose_and_double_nothing(
+    store: Store, run: int, url: str, runs: tuple[str, str]
+) -> None:
+    store.begin_run(RunInfo(name="tuesday"))
+    errors: list[StoreError] = []
+
+    def write(name: str) -> None:
+        with Store.open(url) as mine:
+            try:
+                with mine.writer(mine.run(name).id) as writer:
+                    for number in range(300):
+                        writer.write(corrected(f"{number}.png"))
+                        if number % 7 == 0:
+                            writer.flush()
+            except StoreError as error:
+                errors.append(error)
+
+    both = [threading.Thread(target=write, args=(name,)) for name in runs]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert errors == []
+    for name in set(runs):
+        found = list(store.inspections(store.run(name).id))
+        assert [one.row.image for one in found] == [f"{number}.png" for number in range(300)]
+        assert store.trace_of(found[-1].id) == corrected("299.png")
 
 
 _KILLED = """
@@ -117,15 +152,14 @@ with Store.open(sys.argv[1], create=False) as store:
 """
 
 
-def test_a_killed_writer_leaves_a_readable_store(store: Store, run: int, tmp_path: Path) -> None:
-    where = str(tmp_path / "reinspect.db")
-    arguments = [sys.executable, "-c", _KILLED, where, str(Path(__file__).parents[1])]
+def test_a_killed_writer_leaves_a_readable_store(store: Store, run: int, url: str) -> None:
+    arguments = [sys.executable, "-c", _KILLED, url, str(Path(__file__).parents[1])]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while int(process.stdout.readline()) < 400:
             pass
         process.send_signal(signal.SIGKILL)
-    with Store.open(where) as reopened:
+    with Store.open(url) as reopened:
         done = reopened.done(run)
         assert len(done) >= 300
         for image, _ in done:
@@ -134,8 +168,8 @@ def test_a_killed_writer_leaves_a_readable_store(store: Store, run: int, tmp_pat
         assert len(reopened.done(run)) == len(list(reopened.inspections(run))) == len(done) + 5
 
 
-def test_a_locked_store_is_said(store: Store, run: int, tmp_path: Path) -> None:
-    where = tmp_path / "reinspect.db"
+def test_a_locked_store_is_said(on_sqlite: Store, tmp_path: Path) -> None:
+    where, run = tmp_path / "reinspect.db", on_sqlite.begin_run(RunInfo(name="monday"))
     holder = sqlite3.connect(where, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
     try:
@@ -167,14 +201,12 @@ with Store.open(sys.argv[1]) as store:
 """
 
 
-def test_a_full_disk_is_said_and_what_was_written_stays(
-    store: Store, run: int, tmp_path: Path
-) -> None:
-    where = str(tmp_path / "reinspect.db")
+def test_a_full_disk_is_said_and_what_was_written_stays(on_sqlite: Store, tmp_path: Path) -> None:
+    where, run = str(tmp_path / "reinspect.db"), on_sqlite.begin_run(RunInfo(name="monday"))
     arguments = [sys.executable, "-c", _FULL, where, str(Path(__file__).parents[1])]
     said = subprocess.run(arguments, check=True, capture_output=True, text=True).stdout
     assert said.startswith(f"store {where}: ")
     assert said.count("\n") == 1
-    done = store.done(run)
+    done = on_sqlite.done(run)
     assert 0 < len(done) < 10_000
-    assert all(store.trace(run, image) == corrected(image) for image, _ in done)
+    assert all(on_sqlite.trace(run, image) == corrected(image) for image, _ in done)

@@ -1,7 +1,8 @@
 """Opening a database: its URL, its connections, its schema, and its errors in one line."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -9,12 +10,27 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, Engine, create_engine, event, inspect, make_url
+from sqlalchemy import (
+    URL,
+    Connection,
+    Engine,
+    create_engine,
+    event,
+    func,
+    inspect,
+    make_url,
+    select,
+)
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 VERSION_TABLE = "reinspect_version"
+
+_DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+"""Scheme → SQLAlchemy's name of the driver that the extra brings."""
+
+_MIGRATING = 0x7265696E  # key of the lock that one who migrates holds
 
 _HINTS = {
     "disk is full": "free some space, then resume the run",
@@ -23,6 +39,17 @@ _HINTS = {
     "readonly": "make the file and its folder writable, or name another store by --store",
     "unable to open": "check that its folder exists and that you may write there",
     "not a database": "name another store by --store",
+    "lock timeout": "another program is writing to it; try again when it is done",
+    "No space left": "free some space on the server, then resume the run",
+    "could not extend": "free some space on the server, then resume the run",
+    "authentication failed": "check user and password",
+    "no password supplied": "give it in the URL, in PGPASSWORD or in ~/.pgpass",
+    "permission denied": "let the user create and write tables there",
+    "index row size": "a path is too long for PostgreSQL; start from a folder further down",
+    "connection": "check that the server runs and is reachable; a run can be resumed",
+    "terminating": "check that the server runs and is reachable; a run can be resumed",
+    "starting up": "wait until the server is up",
+    "shutting down": "wait until the server is up again; a run can be resumed",
 }
 
 
@@ -40,7 +67,8 @@ def parse(url: str | os.PathLike[str]) -> URL:
     if "://" not in text:
         return URL.create("sqlite", database=str(Path(text).absolute()))
     try:
-        return make_url(text)
+        found = make_url(text)
+        return found.set(drivername=_DRIVERS.get(found.drivername, found.drivername))
     except (ArgumentError, ValueError) as error:
         # Unparsed, so its password can't be masked: show no more than the scheme.
         scheme = text.partition("://")[0]
@@ -52,7 +80,8 @@ def masked(url: URL) -> str:
     if url.get_backend_name() == "sqlite":
         return url.database or ":memory:"
     query = {key: "***" if "pass" in key else value for key, value in url.query.items()}
-    return url.set(query=query).render_as_string(hide_password=True)
+    shown = url.set(drivername=url.get_backend_name(), query=query)
+    return shown.render_as_string(hide_password=True)
 
 
 @contextmanager
@@ -83,12 +112,12 @@ def connect(url: URL, *, create: bool, patience: float) -> Engine:
             raise StoreError(f"store {path}: there is none; `reinspect run` makes one")
         if create:
             _make_folder(path.parent)
-    try:
-        engine = create_engine(url)
-    except (NoSuchModuleError, ModuleNotFoundError) as error:
-        raise StoreError(f"store {masked(url)}: no driver for it is installed: {error}") from error
+    engine = _engine(url)
+    engine.update_execution_options(patience=patience)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, create=create, patience=patience)
+    elif engine.dialect.name == "postgresql":
+        _prepare_postgresql(engine, patience=patience)
     try:
         with told(url):
             _migrate(engine, create=create)
@@ -101,6 +130,52 @@ def connect(url: URL, *, create: bool, patience: float) -> Engine:
 def writing(engine: Engine) -> Engine:
     """The same engine; on SQLite its transactions take the write lock when they begin."""
     return engine.execution_options(writes=True)
+
+
+def persisting(engine: Engine, work: Callable[[Connection], object]) -> None:
+    """Do the work in a transaction; where the server goes away, again until patience ends.
+
+    Whether a transaction that was cut off counts is unknown, so the work must be such that doing
+    it twice is doing it once.
+
+    Raises:
+        StoreError: the database can't take it, or was away for longer than the store's patience.
+    """
+    ends = time.monotonic() + engine.get_execution_options().get("patience", 0.0)
+    while True:
+        try:
+            with engine.begin() as connection:
+                work(connection)
+        except DBAPIError as error:
+            if not _away(error) or time.monotonic() >= ends:
+                with told(engine.url):
+                    raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
+_PAUSE = 0.5  # seconds between two tries to reach a server
+
+
+def _away(error: DBAPIError) -> bool:
+    """Whether the server is gone for now: stopped, starting, or out of reach."""
+    if error.connection_invalidated:
+        return True
+    words = str(error.orig)
+    signs = ("connection failed", "connection is bad", "starting up", "shutting down")
+    return isinstance(error, OperationalError) and any(sign in words for sign in signs)
+
+
+def _engine(url: URL) -> Engine:
+    # A server may have dropped a connection that lay idle: it is tried before it is used.
+    ping = url.get_backend_name() != "sqlite"
+    timed = {"connect_timeout": 10} if url.drivername == "postgresql+psycopg" else {}
+    try:
+        return create_engine(url, pool_pre_ping=ping, connect_args=timed)
+    except (NoSuchModuleError, ModuleNotFoundError) as error:
+        need = "pip install 'reinspect[postgres]'" if url.drivername in _DRIVERS.values() else error
+        raise StoreError(f"store {masked(url)}: no driver for it is installed: {need}") from error
 
 
 def _make_folder(folder: Path) -> None:
@@ -135,6 +210,16 @@ def _prepare_sqlite(engine: Engine, *, create: bool, patience: float) -> None:
     event.listen(engine, "begin", on_begin)
 
 
+def _prepare_postgresql(engine: Engine, *, patience: float) -> None:
+    def on_connect(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(f"SET lock_timeout = {max(1, round(patience * 1000))}")
+        cursor.close()
+        connection.commit()
+
+    event.listen(engine, "connect", on_connect)
+
+
 def _migrate(engine: Engine, *, create: bool) -> None:
     """Bring the schema to this version's, in one transaction."""
     config = Config()
@@ -160,6 +245,8 @@ def _migrate(engine: Engine, *, create: bool) -> None:
         if engine.dialect.name == "sqlite":
             let_tables_be_replaced(connection)
         with connection.begin():
+            if engine.dialect.name == "postgresql":  # several may make it at once
+                connection.execute(select(func.pg_advisory_xact_lock(_MIGRATING)))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         connection.invalidate()

@@ -20,6 +20,7 @@ from reinspect.store.reviews import (
     caption_of,
     review_of,
 )
+from reinspect.store.runs import lock_runs
 from reinspect.store.search import Filter, Order, before, conditions, ranking
 from reinspect.vocabulary import Label, Verdict
 
@@ -175,6 +176,8 @@ class Desk:
                 raise StoreError(
                     f"store {masked(self._engine.url)}: has no inspection of id {inspection_id}"
                 )
+            shared = _shared(session, entry)
+            lock_runs(session, {run for run, _ in shared})
             table = tables.Review
             newest = select(table).where(table.inspection_id == inspection_id)
             last = session.exec(newest.order_by(col(table.id).desc())).first()
@@ -188,7 +191,7 @@ class Desk:
                 why=why.strip(),
             )
             session.add(row)
-            _let_count(session, entry, after)
+            _let_count(session, shared, after)
             session.flush()
             added = review_of(row)
             session.commit()
@@ -337,15 +340,21 @@ def _verdict(entry: tables.Inspection) -> Verdict | None:
     )
 
 
-def _let_count(session: Session, entry: tables.Inspection, after: Verdict) -> None:
-    """Make the verdict the truth of the same picture, in each run that has it."""
-    table, truth = tables.Inspection, tables.Truth
+def _shared(session: Session, entry: tables.Inspection) -> list[tuple[int, str]]:
+    """The same picture wherever it was inspected, as (run, image)."""
+    table = tables.Inspection
     same = {(entry.run_id, entry.image)}
     if entry.sha256:
         named = select(table.run_id, table.image).where(col(table.sha256) == entry.sha256)
         same.update(session.exec(named))
+    return sorted(same)
+
+
+def _let_count(session: Session, shared: Sequence[tuple[int, str]], after: Verdict) -> None:
+    """Make the verdict the truth of the same picture, in each run that has it."""
+    truth = tables.Truth
     anomalous = after.label is Label.ANOMALOUS
-    for run, image in sorted(same):
+    for run, image in shared:
         session.exec(
             delete(truth).where(
                 col(truth.run_id) == run, col(truth.image) == image, col(truth.source) == "review"

@@ -1,11 +1,15 @@
 """What a store knows of a run, and whether two runs may be one."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
 from pydantic import AwareDatetime, Field, FiniteFloat
+from sqlalchemy import Connection, select
+from sqlalchemy.orm import Session
+from sqlmodel import col
 
+from reinspect.store import tables
 from reinspect.vocabulary import Value
 
 
@@ -40,6 +44,16 @@ class Run(RunInfo):
     status: Status
     finished: AwareDatetime | None = None
     counters: Mapping[str, FiniteFloat] = Field(default_factory=dict)
+
+
+def lock_runs(connection: Connection | Session, run_ids: Iterable[int]) -> None:
+    """Let no other transaction write of these runs until this one ends.
+
+    Always in the same order, so that two don't wait for each other. SQLite has one writer anyhow.
+    """
+    runs = col(tables.Run.id)
+    held = select(runs).where(runs.in_(run_ids)).order_by(runs).with_for_update(key_share=True)
+    connection.execute(held).all()
 
 
 def differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

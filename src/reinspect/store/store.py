@@ -10,14 +10,15 @@ from typing import Literal, Protocol, Self
 
 from natsort import natsorted
 from sqlalchemy import ColumnElement, Engine, case, delete, func, insert, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from reinspect.store import tables
-from reinspect.store.database import StoreError, connect, masked, parse, told, writing
+from reinspect.store.database import StoreError, connect, masked, parse, persisting, told, writing
 from reinspect.store.desk import Desk
 from reinspect.store.figures import Figures
 from reinspect.store.readings import Inspected, inspected, reviews_of
-from reinspect.store.runs import Run, RunInfo, Status
+from reinspect.store.runs import Run, RunInfo, Status, lock_runs
 from reinspect.store.writer import Writer
 from reinspect.vocabulary import Box, Label, Outcome, Step, Trace, Value
 
@@ -121,10 +122,7 @@ class Store:
         with told(self._engine.url), Session(writing(self._engine)) as session:
             taken = select(tables.Run.id).where(tables.Run.name == info.name)
             if session.exec(taken).first() is not None:
-                raise StoreError(
-                    f"store {self.name}: has a run {info.name!r} already: resume it, or name "
-                    "another folder"
-                )
+                raise self._taken(info)
             run = tables.Run(
                 **info.model_dump(),
                 status=Status.RUNNING,
@@ -133,8 +131,16 @@ class Store:
                 counters={},
             )
             session.add(run)
-            session.commit()
+            try:
+                session.commit()
+            except IntegrityError as error:  # another one began it in between
+                raise self._taken(info) from error
             return _key(run.id)
+
+    def _taken(self, info: RunInfo) -> StoreError:
+        return StoreError(
+            f"store {self.name}: has a run {info.name!r} already: resume it, or name another folder"
+        )
 
     def resume_run(self, run_id: int) -> None:
         """Mark the run as going on."""
@@ -278,6 +284,7 @@ class Store:
         """Keep what is known of images, by image; what the same source said before is replaced."""
         table = tables.Truth
         with told(self._engine.url), writing(self._engine).begin() as connection:
+            lock_runs(connection, [run_id])
             for part in _chunks(known):
                 connection.execute(
                     delete(table).where(
@@ -325,10 +332,8 @@ class Store:
             return Truth.model_validate(entry.model_dump(include=set(Truth.model_fields)))
 
     def _mark(self, run_id: int, **columns: object) -> None:
-        with told(self._engine.url), writing(self._engine).begin() as connection:
-            connection.execute(
-                update(tables.Run).where(col(tables.Run.id) == run_id).values(**columns)
-            )
+        change = update(tables.Run).where(col(tables.Run.id) == run_id).values(**columns)
+        persisting(writing(self._engine), lambda connection: connection.execute(change))
 
 
 def _key(found: int | None) -> int:

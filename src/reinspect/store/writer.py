@@ -1,5 +1,6 @@
 """Writing a run's traces: in batches, each whole or not at all, one row an image."""
 
+import itertools
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,13 +11,15 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from sqlmodel import col
 
 from reinspect.store.columns import storable
-from reinspect.store.database import told, writing
+from reinspect.store.database import persisting, writing
 from reinspect.store.rows import Row
+from reinspect.store.runs import lock_runs
 from reinspect.store.tables import Evidence, Inspection, Step
 from reinspect.vocabulary import Evidence as Finding
 from reinspect.vocabulary import Trace, Verdict
 
 _BATCH = 64  # rows
+_INDEXED = 2000  # bytes
 _PATIENCE = 1.0  # seconds that a row may wait for the next one
 
 
@@ -62,8 +65,8 @@ class Writer:
         # Of one image twice in a batch, the later one counts.
         newest = {(trace.sample.id, trace.sample.views[0].sha256): trace for trace in self._waiting}
         if newest:
-            with told(self._engine.url), self._engine.begin() as connection:
-                _put(connection, self._run_id, list(newest.values()))
+            traces = list(newest.values())
+            persisting(self._engine, lambda connection: _put(connection, self._run_id, traces))
         self._waiting.clear()
         self._flushed = time.monotonic()
 
@@ -71,6 +74,7 @@ class Writer:
 def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
     now = datetime.now(UTC)
     rows = [_inspection(run_id, now, trace) for trace in traces]
+    lock_runs(connection, [run_id])
     ids = _replaceable(connection, run_id, rows)
     known = [(row, found) for row, found in zip(rows, ids, strict=True) if found is not None]
     if known:  # keeps its id, so reviews and captions of it stay attached
@@ -138,7 +142,7 @@ def _inspection(run_id: int, at: datetime, trace: Trace) -> dict[str, Any]:
         "label": final.label.value if final else None,
         "probability": final.probability if final else None,
         "defects": final.defects if final else None,
-        "types": final.types if final else (),
+        "types": _fitting(final.types) if final else (),
         "rationale": final.rationale if final else None,
         "first_label": first.label.value if first else None,
         "first_probability": first.probability if first else None,
@@ -155,6 +159,12 @@ def _inspection(run_id: int, at: datetime, trace: Trace) -> dict[str, Any]:
         "error": row.error,
         "sample": trace.sample,
     }
+
+
+def _fitting(types: Sequence[str]) -> tuple[str, ...]:
+    """The types to filter by: as many as PostgreSQL's index takes; `defects` has them all."""
+    sizes = itertools.accumulate(len(name.encode(errors="replace")) + 4 for name in types)
+    return tuple(name for name, size in zip(types, sizes, strict=True) if size <= _INDEXED)
 
 
 def _steps(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
