@@ -111,8 +111,17 @@ class Recipe(_Section):
         return self.model_copy(update={"references": None, "monitor": monitor})
 
 
-def load_recipe(path: str | Path) -> Recipe:
+REGISTRY = Path("runs", "critics")
+"""Where critics are unless told otherwise: beside the store."""
+
+
+def load_recipe(path: str | Path, *, critics: Path = REGISTRY) -> Recipe:
     """Read a recipe; paths in it are relative to its own folder.
+
+    Args:
+        path: of the file.
+        critics: the registry that a critic's name is looked up in, after a folder `critics` beside
+            the recipe.
 
     Raises:
         RecipeError: the file can't be read, is no YAML mapping, or has a wrong key or value.
@@ -121,7 +130,12 @@ def load_recipe(path: str | Path) -> Recipe:
         text = Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as failure:
         raise RecipeError(f"{path}: cannot read the recipe: {failure}") from failure
-    return parse_recipe(text, name=str(path)).found_in(Path(path).absolute().parent)
+    recipe = parse_recipe(text, name=str(path)).found_in(Path(path).absolute().parent)
+    if "name" not in recipe.monitor.options:
+        return recipe
+    from reinspect.graph.named import with_critic  # reads the registry
+
+    return with_critic(recipe, (Path(path).absolute().parent / "critics", critics))
 
 
 def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:

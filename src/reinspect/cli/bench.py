@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import default_out, default_store, plainly
+from reinspect.cli.places import critics_beside, default_out, default_store, plainly
 from reinspect.cli.run import (
     Category,
     Out,
@@ -66,7 +66,8 @@ def bench(
 
     first = _count(references)
     folder = out or default_out([root])
-    chosen = load_recipe(recipe) if recipe else RecipeFile()
+    registry = critics_beside(store or default_store(folder))
+    chosen = load_recipe(recipe, critics=registry) if recipe else RecipeFile()
     with plainly():
         items = items_of([root], only=category, categorised=True)
         golden = golden_sets(items, chosen, first=first)

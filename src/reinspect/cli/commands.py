@@ -2,7 +2,19 @@
 
 import typer
 
-from reinspect.cli import bench, doctor, models, monitor, reading, run, samples, serve, train, ui
+from reinspect.cli import (
+    bench,
+    critics,
+    doctor,
+    models,
+    monitor,
+    reading,
+    run,
+    samples,
+    serve,
+    train,
+    ui,
+)
 
 app = typer.Typer(
     name="reinspect",
@@ -12,5 +24,5 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (run, bench, reading, monitor, train, models, samples, serve, doctor, ui):
+for module in (run, bench, reading, monitor, train, critics, models, samples, serve, doctor, ui):
     module.add_to(app)

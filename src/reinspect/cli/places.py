@@ -21,6 +21,7 @@ def plainly() -> Iterator[None]:
 
 RUNS = Path("runs")
 STORE = "reinspect.db"
+CRITICS = "critics"
 
 
 def default_out(sources: Sequence[Path]) -> Path:
@@ -32,6 +33,11 @@ def default_out(sources: Sequence[Path]) -> Path:
 def default_store(out: Path) -> str:
     """The store that a run's folder belongs to: `reinspect.db` beside it."""
     return str(out.parent / STORE)
+
+
+def critics_beside(store: str) -> Path:
+    """The registry of critics that a store has beside it; that of the default place for a URL."""
+    return RUNS / CRITICS if "://" in store else Path(store).parent / CRITICS
 
 
 def runs_beside(out: Path) -> list[Path]:

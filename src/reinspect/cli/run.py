@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import default_out, default_store, plainly, runs_beside
+from reinspect.cli.places import critics_beside, default_out, default_store, plainly, runs_beside
 
 if TYPE_CHECKING:
     from reinspect.cli.job import Job
@@ -86,8 +86,9 @@ def run(
     if resume and out is None:
         raise JobError("--resume needs --out: the folder of the run to finish")
     console = Console(quiet=quiet)
-    chosen = load_recipe(recipe) if recipe else RecipeFile()
     folder = out or default_out(paths)
+    registry = critics_beside(store or default_store(folder))
+    chosen = load_recipe(recipe, critics=registry) if recipe else RecipeFile()
     with plainly():
         apart = [folder, *runs_beside(folder), *([references] if references else [])]
         items = items_of(paths, exclude=apart)

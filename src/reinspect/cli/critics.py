@@ -1,0 +1,173 @@
+"""`reinspect critics`: what was trained on what, with which result."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reinspect.cli.places import RUNS, AskedFor, plainly
+
+if TYPE_CHECKING:
+    from reinspect.store.critics import CriticCard, Critics, Kind
+
+app = typer.Typer(name="critics", help="Critics that were trained here, and how good they are.")
+
+Registry = Annotated[
+    Path, typer.Option("--critics", help="The registry: `critics` beside the store.")
+]
+HERE = RUNS / "critics"
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A critic's name.")]
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.add_typer(app)
+
+
+@app.callback(invoke_without_command=True)
+def critics(
+    context: typer.Context,
+    registry: Registry = HERE,
+    as_json: Annotated[bool, typer.Option("--json", help="All cards as JSON.")] = False,
+) -> None:
+    """List the critics, oldest first: what was trained on what, with which result."""
+    from reinspect.store.critics import Critics as Folder
+
+    context.obj = Folder(registry)
+    if context.invoked_subcommand is not None:
+        return
+    cards = sorted(
+        (context.obj.card(name) for name in context.obj.names()), key=lambda c: (c.made, c.name)
+    )
+    if as_json:
+        typer.echo(json.dumps([card.model_dump(mode="json") for card in cards], indent=1))
+    elif cards:
+        Console().print(_table(cards))
+    else:
+        typer.echo(f"No critic in {registry}; `reinspect train critic` makes one.")
+
+
+@app.command()
+def show(context: typer.Context, name: Name) -> None:
+    """Print a critic's card, its curves by their first and last point."""
+    critics: Critics = context.obj
+    card = critics.card(name)
+    shown = card.model_dump(mode="json")
+    shown["curves"] = shown["curves"] if len(card.curves) < 3 else _ends(shown["curves"])
+    if card.data:
+        shown["data"]["pictures"] = f"{len(card.data.pictures)} pictures, listed in card.json"
+    typer.echo(json.dumps(shown, indent=1, ensure_ascii=False))
+    for line in how_to_use(card):
+        typer.echo(line)
+
+
+@app.command()
+def add(
+    context: typer.Context,
+    trained: Annotated[
+        Path, typer.Argument(metavar="PATH", help="A critic's JSON, or the folder of its weights.")
+    ],
+    name: Annotated[
+        str | None, typer.Option("--name", help="Its name. [default: PATH's own]")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option("--base", help="Model that an adapter belongs to.")
+    ] = None,
+    episodes: Annotated[
+        Path | None, typer.Option("--episodes", help="Folder that it was trained on.")
+    ] = None,
+    notes: Annotated[str, typer.Option("--notes", help="In words.")] = "",
+) -> None:
+    """Register a critic that was trained elsewhere."""
+    from reinspect.training.registry import register
+
+    critics: Critics = context.obj
+    with plainly():
+        card = register(
+            critics.folder,
+            name or trained.stem,
+            _kind_of(trained),
+            trained,
+            stage="elsewhere",
+            base=base or _base_of(trained),
+            episodes=episodes,
+            notes=notes,
+        )
+    for line in how_to_use(card):
+        typer.echo(line)
+
+
+@app.command()
+def bench(
+    context: typer.Context,
+    name: Name,
+    results: Annotated[
+        Path, typer.Argument(metavar="FILE", help="As `reinspect bench --json` wrote it.")
+    ],
+    called: Annotated[
+        str, typer.Option("--as", help="What they are: before, after, or your own word.")
+    ] = "after",
+) -> None:
+    """Keep a bench's results on a critic's card."""
+    try:
+        found: Any = json.loads(results.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as failure:
+        raise AskedFor(f"{results}: no results of a bench: {failure}") from failure
+    critics: Critics = context.obj
+    critics.benched(name, {called: found})
+    typer.echo(critics.folder / name / "card.json")
+
+
+def how_to_use(card: "CriticCard") -> list[str]:
+    """How a recipe names the critic, and how one that needs a server is served."""
+    lines = [f"In a recipe: monitor: {{kind: critic, name: {card.name}}}"]
+    if card.kind == "adapter":
+        lines.append(f"Serve it:    reinspect serve {card.base or 'BASE'} --adapter {card.name}")
+    elif card.kind == "weights":
+        lines.append(f"Serve it:    reinspect serve {card.name}")
+    return lines
+
+
+def _table(cards: "list[CriticCard]") -> Table:
+    table = Table("critic", "kind", "stage", "base", "trained on", "made", "result")
+    for card in cards:
+        data = card.data
+        on = f"{data.name}: {len(data.pictures)} pictures" if data else ""
+        base = Path(card.base).name if card.base else ""
+        cells = (card.name, card.kind.value, card.stage, base, on, card.made[:16], result_of(card))
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def result_of(card: "CriticCard") -> str:
+    """A critic's result in a line: its bench's, else what its training says."""
+    said = card.bench or card.figures
+    numbers = ((name, value) for name, value in said.items() if isinstance(value, int | float))
+    words = [f"{name} {value:.4g}" for name, value in numbers]
+    benched = [name for name, value in card.bench.items() if not isinstance(value, int | float)]
+    return ", ".join([*words, *(f"benched: {name}" for name in benched)])
+
+
+def _ends(curves: list[Any]) -> list[Any]:
+    return [curves[0], f"… {len(curves) - 2} more, in card.json …", curves[-1]]
+
+
+def _kind_of(trained: Path) -> "Kind":
+    from reinspect.store.critics import Kind
+
+    if not trained.is_dir():
+        return Kind.EMBEDDED
+    return Kind.ADAPTER if (trained / "adapter_config.json").exists() else Kind.WEIGHTS
+
+
+def _base_of(trained: Path) -> str | None:
+    """What an adapter's own settings say."""
+    try:
+        found: Any = json.loads((trained / "adapter_config.json").read_text(encoding="utf-8"))
+        return str(found["base_model_name_or_path"]) or None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
