@@ -8,7 +8,7 @@ import cv2
 from threadpoolctl import threadpool_limits
 
 from reinspect.graph.crew import Workshop, build_crew
-from reinspect.images import legible
+from reinspect.images import UnreadableImage, legible, sha256_of
 from reinspect.vocabulary import Disposition, Outcome, Sample, Step, Trace, View
 
 
@@ -48,7 +48,11 @@ def inspector(workshop: Workshop, *, explore: bool = False) -> Inspect:
 
 def failed(work: Work, why: str) -> Trace:
     """The trace of an image that never came back from its inspection: REVIEW, with the reason."""
-    view = View(path=legible(work.path), sha256=None)
+    try:
+        sha256 = sha256_of(work.path)
+    except UnreadableImage:
+        sha256 = None
+    view = View(path=legible(work.path), sha256=sha256)
     sample = Sample(id=work.id, category=work.category, views=(view,))
     disposition = Disposition(outcome=Outcome.REVIEW, reason=legible(why))
     steps = (

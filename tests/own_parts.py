@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import time
+from pathlib import Path
 
 from reinspect.images import read_view
 from reinspect.vocabulary import Sample, Verdict
@@ -29,11 +30,28 @@ class Fragile(Brightness):
 
 
 class Hanging(Brightness):
-    """Never comes back from a black picture."""
+    """Does not come back from a black picture: never, or while there is a file `mood`."""
+
+    def __init__(self, mood: str = "/") -> None:
+        super().__init__()
+        self._mood = Path(mood)
 
     def __call__(self, sample: Sample) -> Verdict:
-        while not read_view(sample.visual).any():
-            time.sleep(60)
+        while not read_view(sample.visual).any() and self._mood.exists():
+            time.sleep(0.1)
+        return super().__call__(sample)
+
+
+class Moody(Brightness):
+    """Fails while there is a file `mood`."""
+
+    def __init__(self, mood: str) -> None:
+        super().__init__()
+        self._mood = Path(mood)
+
+    def __call__(self, sample: Sample) -> Verdict:
+        if self._mood.exists():
+            raise RuntimeError("not today")
         return super().__call__(sample)
 
 

@@ -318,7 +318,7 @@ def test_a_disk_that_fills_up_under_the_pictures(
     assert "No space left" in line
     (small_disk / "ballast").unlink()
     subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
-    assert invoke("run", *paths, "--resume").code == 0
+    assert invoke("run", *paths, "--resume", "--retry-failed").code == 0
     assert not any(row["error"] for row in rows(small_disk / "out"))
 
 

@@ -1,14 +1,10 @@
 """A run that is interrupted or killed: what it says, what it leaves, how it goes on."""
 
-import contextlib
 import os
 import shlex
 import signal
-import sqlite3
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -16,9 +12,9 @@ import pytest
 
 from command_line import invoke, judged, names, put_greys, put_recipe, rows
 from conftest import REPOSITORY
+from processes import PATIENCE, family, running, wait_for_rows
 
 IMAGES = 24
-PATIENCE = 120.0  # seconds; reached only where something hangs
 
 
 @pytest.fixture(scope="module")
@@ -37,44 +33,6 @@ def whole(parts: Path, slow: Path) -> Path:
     out = parts.parent / "whole"
     assert invoke("run", parts, "--recipe", slow, "--out", out, "--workers", 1).code == 0
     return out
-
-
-@contextlib.contextmanager
-def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
-    """`reinspect` in a process group of its own, as a terminal starts it.
-
-    That is with Ctrl-C heard, though these tests may run where it is ignored, in the background.
-    """
-    process = subprocess.Popen(
-        [sys.executable, "-m", "reinspect", *map(str, arguments)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "tests")},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    try:
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-
-
-def wait_for_rows(store: Path, least: int) -> None:
-    """Until so many rows are on disk."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with contextlib.suppress(sqlite3.Error), contextlib.closing(sqlite3.connect(store)) as db:
-            if db.execute("SELECT count(*) FROM inspections").fetchone()[0] >= least:
-                return
-        time.sleep(0.05)
-    pytest.fail(f"{store} never had {least} rows")
-
-
-def family(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children(recursive=True)
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """`reinspect run`: what it leaves, what it takes, what it refuses, how it goes on."""
 
+import csv
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -33,7 +35,8 @@ ESCAPE = "\x1b"
 
 def test_the_folder_of_a_run(finished: Path) -> None:
     files = {path.name for path in finished.iterdir()}
-    assert files == {"results.jsonl", "results.csv", "report.html", "recipe.yaml", "pictures"}
+    results = {"results.jsonl", "results.csv", "report.html"}
+    assert files == {*results, "recipe.yaml", "counters.json", "pictures"}
     assert (finished.parent / "reinspect.db").is_file()
     assert not list(finished.rglob(".*")), "nothing half-written is left"
 
@@ -194,7 +197,25 @@ def test_resume_finishes_with_each_image_once(greys: Path, quick: Path, tmp_path
         assert store.run("broken").status is Status.DONE
 
 
-def test_resume_tries_failed_images_again(greys: Path, quick: Path, tmp_path: Path) -> None:
+def test_failed_images_are_tried_again_if_asked_for(
+    greys: Path, quick: Path, tmp_path: Path
+) -> None:
+    recipe = put_recipe(tmp_path / "moody.yaml", "own_parts:Moody", mood=str(tmp_path / "bad"))
+    (tmp_path / "bad").touch()
+    paths = (greys, "--recipe", recipe, "--out", tmp_path / "out")
+    assert invoke("run", *paths).code == 1
+    (tmp_path / "bad").unlink()
+    answer = invoke("run", *paths, "--resume")
+    assert answer.code == 1
+    assert "nothing was left to do" in answer.out
+    assert "--resume --retry-failed" in answer.out
+    run(*paths, "--resume", "--retry-failed")
+    assert names(tmp_path / "out") == [f"part{index}.png" for index in range(12)]
+    assert not any(row["error"] for row in rows(tmp_path / "out"))
+    assert not (tmp_path / "out" / "failures.csv").exists()
+
+
+def test_a_repaired_image_is_new_to_a_resumed_run(greys: Path, quick: Path, tmp_path: Path) -> None:
     sound = (greys / "part3.png").read_bytes()
     (greys / "part3.png").write_bytes(b"")
     paths = (greys, "--recipe", quick, "--references", greys / "known", "--out", tmp_path / "out")
@@ -204,6 +225,130 @@ def test_resume_tries_failed_images_again(greys: Path, quick: Path, tmp_path: Pa
     run(*paths, "--resume")
     assert names(tmp_path / "out") == [f"part{index}.png" for index in range(12)]
     assert not any(row["error"] for row in rows(tmp_path / "out"))
+
+
+def test_failures_are_listed_with_their_causes(greys: Path, quick: Path, tmp_path: Path) -> None:
+    for number in (3, 5):
+        (greys / f"part{number}.png").write_bytes(b"")
+    (greys / "part7.png").write_text("hello")
+    out = tmp_path / "out"
+    answer = invoke("run", greys, "--recipe", quick, "--out", out)
+    assert answer.code == 1
+    assert "  2 × the file is empty\n  1 × not an image" in answer.out
+    with (out / "failures.csv").open(newline="") as file:
+        listed = {row["image"]: row for row in csv.DictReader(file)}
+    assert list(listed) == ["part3.png", "part5.png", "part7.png"]
+    assert listed["part5.png"]["cause"] == "the file is empty"
+    assert listed["part5.png"]["path"] == str(greys / "part5.png")
+    assert listed["part5.png"]["error"].endswith("copy it again")
+
+
+def test_the_counters_of_a_run(greys: Path, quick: Path, tmp_path: Path) -> None:
+    (greys / "part3.png").write_bytes(b"")
+    out = tmp_path / "out"
+    invoke("run", greys, "--recipe", quick, "--out", out, "--limit", 5)
+    first = json.loads((out / "counters.json").read_text())
+    invoke("run", greys, "--recipe", quick, "--out", out, "--resume")
+    counters = json.loads((out / "counters.json").read_text())
+    assert (first["images"], counters["images"]) == (5, 12)
+    assert sum(counters["dispositions"].values()) == 12
+    assert (counters["status"], counters["failed"]) == ("done", 1)
+    assert counters["failures"] == {"the file is empty": 1}
+    assert counters["seconds"] > first["seconds"] > 0
+    assert counters["images_per_second"] == pytest.approx(12 / counters["seconds"], rel=0.01)
+    assert (counters["calls"], counters["tokens"], counters["usd"]) == (0, 0, 0)
+    assert counters["peak_memory_mb"] > 20
+
+
+# Limits
+
+
+@pytest.mark.parametrize(
+    ("option", "done"),
+    [
+        pytest.param(["--fail-fast"], 3, id="fail-fast"),
+        pytest.param(["--max-failures", 2], 5, id="max-failures"),
+    ],
+)
+def test_a_run_stops_at_failures(
+    greys: Path, quick: Path, tmp_path: Path, option: list[object], done: int
+) -> None:
+    for number in (2, 4, 6):
+        (greys / f"part{number}.png").write_bytes(b"")
+    out = tmp_path / "out"
+    answer = invoke("run", greys, "--recipe", quick, "--out", out, "--workers", 1, *option)
+    assert answer.code == 3
+    assert len(rows(out)) == done
+    stopped, _, command = answer.err.strip().partition("; to finish: ")
+    assert stopped.startswith("Stopped after ")
+    assert json.loads((out / "counters.json").read_text())["status"] == "interrupted"
+    assert invoke(*shlex.split(command)[1:]).code == 1
+    assert len(rows(out)) == 12
+
+
+def test_failures_on_the_last_image_stop_nothing(greys: Path, quick: Path, tmp_path: Path) -> None:
+    (greys / "part11.png").write_bytes(b"")
+    paths = (greys, "--recipe", quick, "--out", tmp_path / "out", "--fail-fast")
+    assert invoke("run", *paths).code == 1
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_run_stops_when_its_time_is_over(greys: Path, tmp_path: Path, workers: int) -> None:
+    """Even if the image in hand hangs."""
+    hanging = put_recipe(tmp_path / "hanging.yaml", "own_parts:Hanging", mood=str(tmp_path / "bad"))
+    (tmp_path / "bad").touch()
+    put_greys(greys, 1, start=0)
+    out = tmp_path / "out"
+    paths = (greys, "--recipe", hanging, "--out", out)
+    answer = invoke("run", *paths, "--workers", workers, "--max-seconds", 0.5)
+    assert answer.code == 3
+    assert answer.err.startswith("Stopped after 0.5 s (--max-seconds); to finish: reinspect run ")
+    assert len(rows(out)) < 12
+    (tmp_path / "bad").unlink()
+    run(*paths, "--resume")
+    assert len(names(out)) == len(set(names(out))) == 12
+
+
+def test_an_image_that_hangs_is_for_review(greys: Path, tmp_path: Path) -> None:
+    put_greys(greys, 1, start=0)
+    recipe, out = put_recipe(tmp_path / "hanging.yaml", "own_parts:Hanging"), tmp_path / "out"
+    assert invoke("run", greys, "--recipe", recipe, "--out", out, "--timeout", 1).code == 1
+    (hung,) = (row for row in rows(out) if row["error"])
+    assert hung["error"] == "timed out: no verdict after 1 s"
+    assert (hung["image"], hung["disposition"]) == ("part0.png", "REVIEW")
+    assert len(hung["sha256"]) == 64
+    assert len(rows(out)) == 12
+
+
+# Estimates
+
+
+def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    answer = invoke("run", sample_parts, "--out", out, "--workers", 2, "--dry-run")
+    assert answer.code == 0
+    counted, timed, nothing = answer.out.splitlines()
+    assert counted.startswith("12 images of 2 categories, references: 3")
+    assert "s an image" in timed
+    assert timed.endswith("for all, 1 worker")
+    assert nothing == "Nothing was written"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_refuses_what_a_run_would_refuse(greys: Path, tmp_path: Path) -> None:
+    recipe = put_recipe(tmp_path / "odd.yaml", "own_parts:Nothing")
+    paths = (greys, "--recipe", recipe, "--out", tmp_path / "out")
+    assert "cannot import" in said(invoke("run", *paths, "--dry-run"))
+
+
+def test_a_dry_run_tells_of_failures(greys: Path, quick: Path, tmp_path: Path) -> None:
+    (greys / "part0.png").write_bytes(b"")
+    answer = invoke("run", greys, "--recipe", quick, "--out", tmp_path / "out", "--dry-run")
+    assert answer.code == 1
+    assert "Failed: " in answer.out
+    assert "the file is empty" in answer.out
 
 
 def test_resume_of_a_finished_run_says_so(greys: Path, quick: Path, tmp_path: Path) -> None:
@@ -218,7 +363,11 @@ def test_resume_of_a_finished_run_says_so(greys: Path, quick: Path, tmp_path: Pa
 @pytest.mark.parametrize(
     ("changed", "differs"),
     [
-        pytest.param(["--recipe", "other.yaml"], ["recipe: was"], id="recipe"),
+        pytest.param(
+            ["--recipe", "other.yaml"],
+            ["recipe: was", "detector.seconds: was None, is now 0.001"],
+            id="recipe",
+        ),
         pytest.param(["--references", "known"], ["references: was"], id="references"),
         pytest.param(["--explore"], ["explore: was false, is now true"], id="explore"),
         pytest.param(
@@ -258,6 +407,13 @@ USED, FILE, EMPTY = "used", "file.txt", "empty"
         pytest.param(["greys", "--out", USED], "used: is not empty", id="out-not-empty"),
         pytest.param(["greys", "--out", FILE], "file.txt: is not a folder", id="out-is-a-file"),
         pytest.param(["greys", "--resume"], "--resume needs --out", id="resume-without-out"),
+        pytest.param(["greys", "--retry-failed"], "needs --resume", id="retry-without-resume"),
+        pytest.param(
+            ["greys", "--dry-run", "--resume", "--out", "x"], "leave --resume out", id="dry-resume"
+        ),
+        pytest.param(["greys", "--dry-run", "--watch"], "leave --watch out", id="dry-watch"),
+        pytest.param(["greys", "--watch"], "can't be its own reference", id="watch-no-refs"),
+        pytest.param([FILE, "--watch"], "is no folder; --watch", id="watch-file"),
         pytest.param(["greys", "--out", "new", "--resume"], "has no run", id="nothing-to-resume"),
         pytest.param(["greys", "--references", "nowhere"], "no folder of references", id="no-refs"),
         pytest.param(["greys", "--references", FILE], "no folder of references", id="refs-a-file"),
@@ -301,6 +457,8 @@ def test_what_can_not_be_done_is_said_in_one_line(
         pytest.param(["run"], "PATH", id="no-path"),
         pytest.param(["run", "x", "--limit", "0"], "--limit", id="limit-0"),
         pytest.param(["run", "x", "--workers", "none"], "--workers", id="workers-no-number"),
+        pytest.param(["run", "x", "--timeout", "0"], "--timeout", id="timeout-0"),
+        pytest.param(["run", "x", "--max-failures", "0"], "--max-failures", id="failures-0"),
         pytest.param(["run", "x", "--colour"], "--colour", id="unknown-option"),
         pytest.param(["inspect"], "inspect", id="unknown-command"),
         pytest.param(["export", "x", "--format", "xml"], "xml", id="unknown-format"),

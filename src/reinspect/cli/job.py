@@ -1,27 +1,31 @@
 """One run from the command line: what to inspect, by what, and where the results go."""
 
-import hashlib
-import importlib.metadata
+import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from reinspect.cli.bill import Bill
+from reinspect.cli.counters import COUNTERS, is_whole, of_sessions, write_counters
+from reinspect.cli.ending import Ending, Limits, heeding, interruptible
+from reinspect.cli.meter import Memory
 from reinspect.cli.places import plainly
 from reinspect.cli.progress import Counter
+from reinspect.cli.resume import Done, changed, done_before, fingerprint, left, versions
+from reinspect.cli.watch import DropFolder
 from reinspect.dataset import Item, Truth, discover, truth_of
 from reinspect.export import write_run_folder
 from reinspect.export.whole import whole_file
-from reinspect.graph.batch import Work, inspect_all
+from reinspect.graph.batch import Work, attend
 from reinspect.graph.crew import Workshop, build_crew
 from reinspect.graph.recipe import Recipe, dump_recipe
-from reinspect.images import UnreadableImage, sha256_of
+from reinspect.images import UnreadableImage
 from reinspect.pictures import Pictures
 from reinspect.roles import Sink
-from reinspect.store import RunInfo, Status, Store, Tally, differences
+from reinspect.store import Run, RunInfo, Status, Store, Tally, Writer
 from reinspect.tools.golden import GoldenSets
 
 
@@ -65,16 +69,37 @@ class Job:
     """Everything that a run needs to know."""
 
     items: tuple[Item, ...]
+    """What to inspect; of a watched folder nothing, since its files arrive later."""
     sources: tuple[Path, ...]
     recipe: Recipe
     references: GoldenSets
     out: Path
     store: str
     resume: bool = False
+    retry_failed: bool = False
     explore: bool = False
     workers: int = 1
     cache: Path | None = None
     weights: Path | None = None
+    timeout: float | None = None
+    max_seconds: float | None = None
+    max_failures: int | None = None
+    watched: bool = False
+    apart: tuple[Path, ...] = ()
+    """Folders below a watched one whose files are not to be inspected."""
+    limit: int | None = None
+    """Images to inspect at most."""
+
+    @property
+    def workshop(self) -> Workshop:
+        """What the crew is made from, with the run's folder for its pictures."""
+        return Workshop(
+            recipe=self.recipe,
+            references=self.references,
+            pictures=Pictures(self.out / "pictures"),
+            cache=self.cache,
+            weights=self.weights,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +109,16 @@ class Finished:
     run_id: int
     name: str
     tally: Tally
-    interrupted: bool
+    ending: Ending
     resumed: int
+    """Images that were inspected before."""
     wall_seconds: float
     bill: Bill
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether there may be something left to do."""
+        return self.ending is not Ending.DONE
 
 
 def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None = None) -> Finished:
@@ -100,61 +131,124 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
         RecipeError: a part of the recipe can't be made.
         StoreError: the store can't be opened or written.
     """
-    _refuse_used_folder(job)
-    workshop = Workshop(
-        recipe=job.recipe,
-        references=job.references,
-        pictures=Pictures(job.out / "pictures"),
-        cache=job.cache,
-        weights=job.weights,
-    )
-    build_crew(workshop)  # refuse what can't be done before anything is written
-    with plainly():
-        truths = _truths(job.items)
     start = time.perf_counter()
+    workshop, truths = checked(job)
     _make_folder(job.out)
-    with Store.open(job.store) as store:
-        run_id = _enter(store, job)
-        items = _left(store, run_id, job)
-        store.write_truth(run_id, {item.id: truths[item.id] for item in items if item.id in truths})
-        bill, before = Bill(), store.run(_run_name(job)).counters
-        counter = Counter(console, len(items), quiet=quiet)
-        with store.writer(run_id) as writer, counter:
-            sinks = [sink for sink in (writer, counter, bill, watcher) if sink]
-            interrupted = _inspect(items, job, workshop, sinks)
-        tally = store.tally(run_id)
-        status = Status.INTERRUPTED if interrupted else Status.DONE
-        store.finish_run(run_id, status, {**tally.model_dump(), **bill.with_those_of(before)})
-        write_run_folder(store, run_id, job.out)
+    with Store.open(job.store) as store, Memory() as memory:
+        run, new = _entered(store, job)
+        done = done_before(store, run.id, job)
+        items = left(job.items, done)
+        bill, seen, ending = Bill(), 0, Ending.DONE
+        if new or items or job.watched or not is_whole(run, job.out):
+            (job.out / COUNTERS).unlink(missing_ok=True)
+            if not new:
+                store.resume_run(run.id)
+                with plainly():
+                    truths = _truths(items)
+            store.write_truth(run.id, truths)
+            counter = Counter(console, None if job.watched else len(items), quiet=quiet)
+            with store.writer(run.id) as writer, counter:
+                sinks = [sink for sink in (counter, bill, watcher) if sink]
+                ending, seen = _inspect(_source(job, items, done), job, workshop, writer, sinks)
+            _finish(store, run, job, ending, bill, seen, time.perf_counter() - start, memory.peak)
+        tally = store.tally(run.id)
     return Finished(
-        run_id=run_id,
-        name=_run_name(job),
+        run_id=run.id,
+        name=run.name,
         tally=tally,
-        interrupted=interrupted,
+        ending=ending,
         resumed=len(job.items) - len(items),
         wall_seconds=time.perf_counter() - start,
         bill=bill,
     )
 
 
-def _inspect(items: list[Item], job: Job, workshop: Workshop, sinks: list[Sink]) -> bool:
-    """Whether it was interrupted; what had arrived by then is kept."""
-    works = [Work(path=item.path, id=item.id, category=item.category) for item in items]
-    workers = min(job.workers, max(1, len(works) // FEW))
-    traces = inspect_all(works, workshop, workers=workers, explore=job.explore)
+def checked(job: Job) -> tuple[Workshop, Mapping[str, Truth]]:
+    """What a job needs, made once, and the truth about new items: all that may be refused.
+
+    Raises:
+        JobError, RecipeError, AskedFor: the job can't be done; nothing was written.
+    """
+    _refuse_used_folder(job)
+    workshop = job.workshop
+    build_crew(workshop)
+    with plainly():
+        return workshop, {} if job.resume else _truths(job.items)
+
+
+def _finish(
+    store: Store,
+    run: Run,
+    job: Job,
+    ending: Ending,
+    bill: Bill,
+    inspected: int,
+    seconds: float,
+    peak: float,
+) -> None:
+    counters = {
+        **store.tally(run.id).model_dump(),
+        **bill.with_those_of(run.counters),
+        **of_sessions(run.counters, inspected=inspected, seconds=seconds, peak=peak),
+    }
+    status = Status.DONE if ending is Ending.DONE else Status.INTERRUPTED
+    store.finish_run(run.id, status, counters)
+    write_run_folder(store, run.id, job.out)
+    write_counters(store, run.id, job.out)
+
+
+def _source(job: Job, items: Sequence[Item], done: Done) -> Iterable[Work | None]:
+    if not job.watched:
+        return [Work(path=item.path, id=item.id, category=item.category) for item in items]
+    return DropFolder(job.sources, exclude=job.apart, done=done, limit=job.limit)
+
+
+def _inspect(
+    works: Iterable[Work | None],
+    job: Job,
+    workshop: Workshop,
+    writer: Writer,
+    sinks: Sequence[Sink],
+) -> tuple[Ending, int]:
+    """How it ended, and how many images were inspected; what had arrived by then is kept."""
+    limits, seen = Limits(job.max_seconds, job.max_failures), 0
+    workers, timeout = job.workers, job.timeout
+    if isinstance(works, Sequence):
+        workers = few_workers(workers, len(works))
+    if timeout is None and job.max_seconds is not None:
+        timeout = 2 * job.max_seconds  # never met; but only a worker of its own can be left behind
+    stoppable = heeding(works.stop) if isinstance(works, DropFolder) else interruptible()
     try:
-        for trace in traces:
-            for sink in sinks:
-                sink(trace)
+        with (
+            stoppable,
+            contextlib.closing(
+                attend(works, workshop, workers=workers, explore=job.explore, timeout=timeout)
+            ) as traces,
+        ):
+            for trace in traces:
+                if trace is None:
+                    writer.flush()
+                else:
+                    seen += 1
+                    for sink in (writer, *sinks):
+                        sink(trace)
+                    if trace.error is not None:
+                        limits.failed()
+                reached = limits.reached
+                if reached and not (isinstance(works, Sequence) and seen == len(works)):
+                    return reached, seen
     except KeyboardInterrupt:
-        return True
-    finally:
-        traces.close()
-    return False
+        return Ending.INTERRUPTED, seen
+    return Ending.DONE, seen
 
 
 FEW = 8
 """Images for which another worker process is worth its start."""
+
+
+def few_workers(workers: int, images: int) -> int:
+    """As many workers as are worth their start."""
+    return min(workers, max(1, images // FEW))
 
 
 def _refuse_used_folder(job: Job) -> None:
@@ -180,13 +274,10 @@ def _make_folder(out: Path) -> None:
         ) from failure
 
 
-def _run_name(job: Job) -> str:
-    return job.out.absolute().name
-
-
-def _enter(store: Store, job: Job) -> int:
+def _entered(store: Store, job: Job) -> tuple[Run, bool]:
+    """The job's run, and whether it is new."""
     info = RunInfo(
-        name=_run_name(job),
+        name=job.out.absolute().name,
         folder=str(job.out.absolute()),
         recipe=dump_recipe(job.recipe),
         fingerprint=fingerprint(job),
@@ -195,19 +286,17 @@ def _enter(store: Store, job: Job) -> int:
         explored=job.explore,
     )
     if not job.resume:
-        run_id = store.begin_run(info)
-        _freeze_recipe(job, info)
-        return run_id
-    run = store.run(info.name)
-    changed = differences(run.fingerprint, info.fingerprint)
-    if changed:
-        raise JobError(
-            f"{job.out}: cannot resume, its verdicts would not be alike: {'; '.join(changed)}; "
-            "start another run with another --out"
-        )
+        run = store.run_of(store.begin_run(info))
+    else:
+        run = store.run(info.name)
+        differs = changed(run, job)
+        if differs:
+            raise JobError(
+                f"{job.out}: cannot resume, its verdicts would not be alike: "
+                f"{'; '.join(differs)}; start another run with another --out"
+            )
     _freeze_recipe(job, info)
-    store.resume_run(run.id)
-    return run.id
+    return run, not job.resume
 
 
 def _freeze_recipe(job: Job, info: RunInfo) -> None:
@@ -215,42 +304,6 @@ def _freeze_recipe(job: Job, info: RunInfo) -> None:
     text = f"# The recipe of run {info.name}, every default written out; made with\n{packages}"
     with whole_file(job.out / "recipe.yaml") as file:
         file.write((text + info.recipe).encode())
-
-
-def fingerprint(job: Job) -> dict[str, str]:
-    """What the verdicts of a run depend on, besides the images."""
-    references = job.references.fingerprint
-    keys = "\n".join(f"{name}\t{key}" for name, key in sorted(references.items()))
-    monitor = job.recipe.monitor.options.get("file")
-    return {
-        "version": importlib.metadata.version("reinspect"),
-        "recipe": hashlib.sha256(dump_recipe(job.recipe.placeless).encode()).hexdigest(),
-        "references": hashlib.sha256(keys.encode()).hexdigest(),
-        "monitor file": hashlib.sha256(Path(monitor).read_bytes()).hexdigest() if monitor else "",
-        "explore": str(job.explore).lower(),
-    }
-
-
-def versions() -> dict[str, str]:
-    """Version of every package that a verdict may depend on."""
-    packages = ("reinspect", "langgraph", "numpy", "opencv-python-headless", "pillow", "scipy")
-    return {package: importlib.metadata.version(package) for package in packages}
-
-
-def _left(store: Store, run_id: int, job: Job) -> list[Item]:
-    """The items that a resumed run still has to inspect; those that failed are tried again."""
-    if not job.resume:
-        return list(job.items)
-    done = store.done(run_id, failed=False)
-    names = {image for image, _ in done}
-    return [i for i in job.items if i.id not in names or (i.id, _hash(i)) not in done]
-
-
-def _hash(item: Item) -> str:
-    try:
-        return sha256_of(item.path)
-    except UnreadableImage:
-        return ""
 
 
 def _truths(items: Sequence[Item]) -> Mapping[str, Truth]:

@@ -30,7 +30,7 @@ class _Rate(ProgressColumn):
 class Counter:
     """Counts dispositions, and shows them beside a progress bar if the console is a terminal."""
 
-    def __init__(self, console: Console, total: int, *, quiet: bool) -> None:
+    def __init__(self, console: Console, total: int | None, *, quiet: bool) -> None:
         self.outcomes = dict.fromkeys(Outcome, 0)
         self.errors = 0
         self._bar = Progress(

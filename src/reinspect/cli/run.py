@@ -12,7 +12,7 @@ from rich.console import Console
 from reinspect.cli.places import critics_beside, default_out, default_store, plainly, runs_beside
 
 if TYPE_CHECKING:
-    from reinspect.cli.job import Job
+    from reinspect.cli.job import Finished, Job
     from reinspect.store import Store as TraceStore
 
 Recipe = Annotated[
@@ -60,8 +60,21 @@ def run(
     recipe: Recipe = None,
     out: Out = None,
     store: Store = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Finish the run in --out; failed images are retried.")
+    resume: Annotated[bool, typer.Option("--resume", help="Finish the run in --out.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="With --resume: try failed images again, too.")
+    ] = False,
+    watch: Annotated[
+        bool,
+        typer.Option(
+            "--watch", help="Inspect files as they arrive in the folder, until Ctrl-C or a limit."
+        ),
+    ] = False,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Check everything, try a few images, say what a run would take."
+        ),
     ] = False,
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Inspect the first N images only.")
@@ -73,6 +86,21 @@ def run(
         ),
     ] = False,
     workers: Workers = None,
+    timeout: Annotated[
+        float | None,
+        typer.Option("--timeout", min=0.001, help="Seconds that an image may take; then REVIEW."),
+    ] = None,
+    max_seconds: Annotated[
+        float | None,
+        typer.Option("--max-seconds", min=0.001, help="Stop after so long; --resume goes on."),
+    ] = None,
+    max_failures: Annotated[
+        int | None,
+        typer.Option("--max-failures", min=1, help="Stop when so many images have failed."),
+    ] = None,
+    fail_fast: Annotated[
+        bool, typer.Option("--fail-fast", help="Stop at the first failure: --max-failures 1.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
@@ -81,17 +109,24 @@ def run(
     from reinspect.graph.recipe import load_recipe
     from reinspect.graph.references import golden_sets
     from reinspect.settings import Settings
-    from reinspect.store import Store as TraceStore
 
-    if resume and out is None:
-        raise JobError("--resume needs --out: the folder of the run to finish")
+    for given, wanted, why in (
+        (resume and out is None, "--resume needs --out", "the folder of the run to finish"),
+        (retry_failed and not resume, "--retry-failed needs --resume", "what failed is in a run"),
+        (dry_run and resume, "--dry-run", "tells of a new run; leave --resume out"),
+        (dry_run and watch, "--dry-run", "can't tell what will arrive; leave --watch out"),
+    ):
+        if given:
+            raise JobError(f"{wanted}: {why}")
     console = Console(quiet=quiet)
     folder = out or default_out(paths)
     registry = critics_beside(store or default_store(folder))
     chosen = load_recipe(recipe, critics=registry) if recipe else RecipeFile()
+    if watch:
+        _refuse_to_watch(paths, chosen.references or references)
     with plainly():
         apart = [folder, *runs_beside(folder), *([references] if references else [])]
-        items = items_of(paths, exclude=apart)
+        items = () if watch else items_of(paths, exclude=apart)
         golden = golden_sets(items, chosen, given=references)
     settings = Settings()
     job = Job(
@@ -102,46 +137,115 @@ def run(
         out=folder,
         store=store or default_store(folder),
         resume=resume,
+        retry_failed=retry_failed,
         explore=explore,
         workers=workers or default_workers(),
         cache=settings.cache_dir,
         weights=settings.weights_dir,
+        timeout=timeout,
+        max_seconds=max_seconds,
+        max_failures=1 if fail_fast else max_failures,
+        watched=watch,
+        apart=tuple(apart),
+        limit=limit,
     )
-    again = _resume_line(job, references, recipe, limit)
+    if dry_run:
+        _say_what_it_takes(console, job)
+        return
+    again = _resume_line(job, references, recipe)
+    if watch:
+        say(console, f"Watching {', '.join(map(str, paths))}; Ctrl-C ends it")
     try:
         finished = carry_out(job, console, quiet=quiet)
     except KeyboardInterrupt:
-        _interrupted(again if (folder / "recipe.yaml").exists() else None)
-    if not quiet:
+        _stopped("Interrupted", again if (folder / "recipe.yaml").exists() else None)
+    _tell(console, job, finished, again)
+
+
+def _refuse_to_watch(paths: list[Path], references: object) -> None:
+    from reinspect.cli.job import JobError
+
+    for path in paths:
+        if not path.is_dir():
+            raise JobError(f"{path}: is no folder; --watch takes folders that files arrive in")
+    if references is None:
+        raise JobError(
+            f"{paths[0]}: a folder that fills can't be its own reference; name known-good images "
+            "with --references"
+        )
+
+
+def _say_what_it_takes(console: Console, job: "Job") -> None:
+    from reinspect.cli.estimate import estimate
+
+    lines, failed = estimate(job)
+    for line in lines:
+        say(console, line)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _tell(console: Console, job: "Job", finished: "Finished", again: str) -> None:
+    """What came out, where it is, and how to go on."""
+    from reinspect.cli.ending import Ending
+    from reinspect.store import Store as TraceStore
+
+    folder, nothing_new = job.out, bool(job.items) and finished.resumed == len(job.items)
+    if not console.quiet:
         with TraceStore.open(job.store, create=False) as opened:
-            _show(console, opened, finished.run_id)
+            _show(console, opened, finished, brief=nothing_new)
         for line in finished.bill.lines():
             say(console, line)
-    if finished.resumed == len(job.items):
-        say(console, f"All {len(job.items)} images were inspected before; nothing was left to do.")
+    if nothing_new:
+        say(
+            console,
+            f"All {len(job.items)} images were inspected before; nothing was left to do.",
+        )
     where = [] if job.store == default_store(folder) else ["--store", job.store]
     story = shlex.join(["reinspect", "show", str(folder), *where])
     say(console, f"Report   {folder / 'report.html'}")
     say(console, f"Results  {folder / 'results.jsonl'}, {folder / 'results.csv'}")
     say(console, f"Pictures {folder / 'pictures'}")
     say(console, f"Traces   {job.store} ({story} IMAGE)")
-    if finished.interrupted:
-        _interrupted(again)
+    said = {
+        Ending.INTERRUPTED: "Interrupted",
+        Ending.OUT_OF_TIME: f"Stopped after {job.max_seconds or 0:g} s (--max-seconds)",
+        Ending.FAILURES: f"Stopped after {job.max_failures} failures (--max-failures)",
+    }
+    if finished.ending in said:
+        code = 130 if finished.ending is Ending.INTERRUPTED else 3
+        _stopped(said[finished.ending], again, code=code)
     if finished.tally.errors:
+        if not job.watched:
+            say(console, f"To try the failed ones again: {again} --retry-failed")
         raise typer.Exit(1)
 
 
-def _show(console: Console, store: "TraceStore", run_id: int) -> None:
+def _show(
+    console: Console, store: "TraceStore", finished: "Finished", *, brief: bool = False
+) -> None:
     from reinspect.cli.tables import against_truth, summary, verdicts
+    from reinspect.export import FAILURES, causes
 
-    tally = store.tally(run_id)
-    rows = (found.row for found in store.inspections(run_id))
-    console.print(verdicts(rows, tally.images, width=console.width))
+    run_id, tally = finished.run_id, finished.tally
+    if not brief:
+        rows = (found.row for found in store.inspections(run_id))
+        console.print(verdicts(rows, tally.images, width=console.width))
     console.print(summary(tally))
-    truth = store.truth(run_id)
+    if tally.errors:
+        known = causes(store, run_id)
+        for cause, count in list(known.items())[:CAUSES]:
+            say(console, f"  {count} × {cause}")
+        rest = f"{len(known) - CAUSES} more causes, and " if len(known) > CAUSES else ""
+        say(console, f"  {rest}each image: {FAILURES}")
+    truth = {} if brief else store.truth(run_id)
     if truth:
         again = (found.row for found in store.inspections(run_id))
         console.print(against_truth(again, truth))
+
+
+CAUSES = 5
+"""Causes of failures that are printed; the file has all."""
 
 
 def say(console: Console, text: str) -> None:
@@ -149,25 +253,24 @@ def say(console: Console, text: str) -> None:
     console.print(text, soft_wrap=True, markup=False, highlight=False)
 
 
-def _interrupted(resume_line: str | None) -> NoReturn:
+def _stopped(why: str, resume_line: str | None, *, code: int = 130) -> NoReturn:
     said = f"to finish: {resume_line}" if resume_line else "nothing was inspected yet"
-    print(f"Interrupted; {said}", file=sys.stderr)  # noqa: T201 - for people
-    raise typer.Exit(130)
+    print(f"{why}; {said}", file=sys.stderr)  # noqa: T201 - for people
+    raise typer.Exit(code)
 
 
-def _resume_line(
-    job: "Job", references: Path | None, recipe: Path | None, limit: int | None
-) -> str:
+def _resume_line(job: "Job", references: Path | None, recipe: Path | None) -> str:
     options = {
         "--out": job.out,
         "--store": job.store,
         "--references": references,
         "--recipe": recipe,
-        "--limit": limit,
+        "--limit": job.limit,
     }
     words = ["reinspect", "run", *map(str, job.sources)]
     words += [str(w) for name, value in options.items() if value is not None for w in (name, value)]
     words += ["--explore"] if job.explore else []
+    words += ["--watch"] if job.watched else []
     return shlex.join([*words, "--resume"])
 
 

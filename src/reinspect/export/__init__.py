@@ -1,7 +1,16 @@
 """A run as files: rows, COCO, Label Studio, and a report to look at."""
 
+from reinspect.export.failures import FAILURES, causes
 from reinspect.export.formats import Format, export, write_run_folder
 from reinspect.export.report import write_report
 from reinspect.export.whole import ExportError
 
-__all__ = ["ExportError", "Format", "export", "write_report", "write_run_folder"]
+__all__ = [
+    "FAILURES",
+    "ExportError",
+    "Format",
+    "causes",
+    "export",
+    "write_report",
+    "write_run_folder",
+]

@@ -4,6 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from reinspect.export.coco import write_coco
+from reinspect.export.failures import FAILURES, write_failures
 from reinspect.export.judgements import write_judgements
 from reinspect.export.label_studio import write_label_studio
 from reinspect.export.report import write_report
@@ -67,7 +68,7 @@ def export(
 
 
 def write_run_folder(store: Store, run_id: int, folder: Path) -> None:
-    """Write `results.jsonl`, `results.csv` and `report.html` into the run's folder.
+    """Write `results.jsonl`, `results.csv`, `failures.csv` and `report.html` into a run's folder.
 
     Raises:
         ExportError: a file can't be written.
@@ -76,4 +77,5 @@ def write_run_folder(store: Store, run_id: int, folder: Path) -> None:
     every = Selection.of(store, run_id)
     write_jsonl(every, folder / "results.jsonl")
     write_csv(every, folder / "results.csv")
+    write_failures(store, run_id, folder / FAILURES)
     write_report(store, run_id, folder / "report.html", pictures=folder)

@@ -70,7 +70,7 @@ def write_csv(chosen: Selection, out: Path) -> None:
         lines = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
         lines.writeheader()
         for found in chosen.inspections():
-            lines.writerow({name: _harmless(cell) for name, cell in _cells(found.row).items()})
+            lines.writerow({name: harmless(cell) for name, cell in _cells(found.row).items()})
         text.detach()  # writes what it held back, and leaves closing to whole_file
 
 
@@ -180,5 +180,6 @@ def _boxes(look: Look | Checked) -> str:
     return json.dumps(boxes, ensure_ascii=False)
 
 
-def _harmless(cell: Any) -> Any:
+def harmless(cell: Any) -> Any:
+    """The cell of a CSV, with an apostrophe before what a spreadsheet would run as a formula."""
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
