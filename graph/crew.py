@@ -130,10 +130,30 @@ def _vlm_monitor(
     return vlm_monitor(workshop, options, reference=reference, consult=consult, file=file)
 
 
-def _segmentation(workshop: Workshop) -> Tool:
-    from reinspect.tools.segmentation import TightenedRegions
+def _segmentation(
+    workshop: Workshop,
+    backend: Literal["embedded", "segment-anything", "transformers"] = "embedded",
+    model: str | None = None,
+    weights: str | None = None,
+    prompt: Literal["box", "point", "everything"] = "box",
+    automatic: dict[str, float] | None = None,
+    device: str = "auto",
+) -> Tool:
+    from reinspect.tools.segmentation import Prompting, Segmentation
+    from reinspect.tools.segmenters import segmenter
 
-    return TightenedRegions(workshop.experts)
+    chosen = segmenter(
+        backend,
+        model=model,
+        weights=weights,
+        automatic=automatic,
+        device=device,
+        folder=workshop.weights,
+    )
+    pointed = Prompting(prompt)
+    if chosen is None and pointed is not Prompting.BOX:
+        raise ValueError(f"prompt: {prompt!r} needs a backend with weights, not {backend!r}")
+    return Segmentation(workshop.experts, chosen, prompt=pointed)
 
 
 def _hi_res(workshop: Workshop) -> Tool:

@@ -101,7 +101,10 @@ class Recipe(_Section):
         monitor, file = self.monitor, self.monitor.options.get("file")
         if isinstance(file, str):
             monitor = monitor.model_copy(update={"file": str(folder / file)})
-        return self.model_copy(update={"references": references, "monitor": monitor})
+        tools = tuple(_with_weights_in(tool, folder) for tool in self.tools)
+        return self.model_copy(
+            update={"references": references, "monitor": monitor, "tools": tools}
+        )
 
     @property
     def placeless(self) -> "Recipe":
@@ -113,6 +116,14 @@ class Recipe(_Section):
 
 REGISTRY = Path("runs", "critics")
 """Where critics are unless told otherwise: beside the store."""
+
+
+def _with_weights_in(tool: PartSpec, folder: Path) -> PartSpec:
+    """Weights may have a name instead of a path: a path is what is there."""
+    weights = tool.options.get("weights")
+    if not isinstance(weights, str) or not (folder / weights).exists():
+        return tool
+    return tool.model_copy(update={"weights": str(folder / weights)})
 
 
 def load_recipe(path: str | Path, *, critics: Path = REGISTRY) -> Recipe:

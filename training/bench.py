@@ -13,6 +13,9 @@ categories, i.e. what a better threshold alone would have given. How each is cou
 - Boxes and types count where the look says anomalous. `f1_loc` takes good images and anomalous
   ones with true boxes, `f1_type` good images and anomalous ones with true types; `f1_type` is null
   for all categories when no verdict of the look names a type anywhere.
+- `mask_iou` is the mean, over anomalous images whose mask marks something, of the IoU of the union
+  of the look's masks with the truth; 0 where the look says normal or draws no mask; null for all
+  categories when no verdict of the look has a mask anywhere.
 - `pixel_auroc` takes all pixels of good images and of anomalous images whose mask marks something.
 - The overall figures are means over the categories that have a value; `n`, `errors` and the ledger
   sum; `peak_memory` is the largest; `references` is null where the categories differ.
@@ -26,12 +29,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from reinspect import metrics
-from reinspect.images import read_mask
+from reinspect.images import Mask, decode_mask, read_mask
 from reinspect.metrics import Ledger
 from reinspect.vocabulary import (
     Defect,
@@ -145,6 +145,7 @@ class Figures(Value):
     f1_type: float | None
     f1_loc_30: float | None = Field(alias="f1_loc@0.3")
     f1_loc_50: float | None = Field(alias="f1_loc@0.5")
+    mask_iou: float | None
     pixel_auroc: float | None
     ece: float | None
     aurc: float | None
@@ -198,6 +199,18 @@ class _Seen(NamedTuple):
         return self.probability >= 0.5
 
 
+class _Telling(NamedTuple):
+    """What the verdicts of a look tell at all: what none of them does can't be counted against."""
+
+    types: bool
+    masks: bool
+
+    @classmethod
+    def of(cls, verdicts: Iterable[Verdict | None]) -> Self:
+        defects = [defect for verdict in verdicts if verdict for defect in verdict.defects]
+        return cls(bool(_names(defects)), any(defect.mask for defect in defects))
+
+
 def score(
     items: Sequence[Judged],
     references: Mapping[str, int],
@@ -225,21 +238,19 @@ def score(
     if missing:
         raise ValueError(f"references name no count for category {missing[0]!r}")
     thresholds = _control_thresholds(items)
-    typed = {
-        "first": any(item.first and _names(item.first.defects) for item in items),
-        "final": any(item.final and _names(item.final.defects) for item in items),
-    }
+    first_tells = _Telling.of(item.first for item in items)
+    final_tells = _Telling.of(item.final for item in items)
     categories = {}
     for name in names:
         mine = [item for item in items if item.category == name]
-        first = _figures(_first(mine), n=len(mine), typed=typed["first"])
-        final = _figures(_final(mine), n=len(mine), typed=typed["final"], settled=mine)
+        first = _figures(_first(mine), n=len(mine), tells=first_tells)
+        final = _figures(_final(mine), n=len(mine), tells=final_tells, settled=mine)
         threshold = thresholds.get(name)
         control = None
         if threshold is not None:
             # A threshold changes no rank and no map.
             control = _figures(
-                _control(mine, threshold), n=len(mine), typed=typed["first"]
+                _control(mine, threshold), n=len(mine), tells=first_tells
             ).model_copy(update={"auroc": first.auroc, "pixel_auroc": first.pixel_auroc})
         categories[name] = CategoryReport(
             first=first,
@@ -296,7 +307,7 @@ def _control_thresholds(items: Iterable[Judged]) -> Mapping[object, float | None
 
 
 def _figures(
-    seen: Sequence[_Seen], *, n: int, typed: bool, settled: Sequence[Judged] | None = None
+    seen: Sequence[_Seen], *, n: int, tells: _Telling, settled: Sequence[Judged] | None = None
 ) -> Figures:
     """The figures of one look; `settled` are the images whose dispositions count, if any."""
     probability = [look.probability for look in seen]
@@ -324,9 +335,10 @@ def _figures(
         accuracy=metrics.accuracy(probability, truth),
         balanced_accuracy=metrics.balanced_accuracy(probability, truth),
         auroc=metrics.auroc(probability, truth),
-        f1_type=_f1_type(types) if typed else None,
+        f1_type=_f1_type(types) if tells.types else None,
         f1_loc_30=_f1_loc(boxes, 0.3),
         f1_loc_50=_f1_loc(boxes, 0.5),
+        mask_iou=metrics.mask_iou(_masks(seen)) if tells.masks else None,
         pixel_auroc=metrics.pixel_auroc(_maps(seen)),
         ece=metrics.ece(probability, truth),
         aurc=metrics.aurc(reliability, hit),
@@ -362,6 +374,26 @@ def _ledger(items: Iterable[Judged]) -> Ledger:
         [item.final.probability for item in twice if item.final],
         [_defective(item) for item in twice],
     )
+
+
+def _masks(seen: Iterable[_Seen]) -> Iterator[tuple[npt.NDArray[np.bool_] | None, npt.ArrayLike]]:
+    """Predicted and true pixels of each anomalous image whose true pixels are known."""
+    for look in seen:
+        if look.item.mask is None or not (truth := read_mask(look.item.mask)).any():
+            continue
+        masks = [d.mask for d in look.defects if d.mask] if look.anomalous else []
+        found = None
+        for mask in masks:
+            found = _in_size(decode_mask(mask), truth.shape) | (False if found is None else found)
+        yield found, truth
+
+
+def _in_size(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    if mask.shape == shape:
+        return mask
+    size = (shape[1], shape[0])
+    scaled = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(scaled) > 0
 
 
 def _maps(seen: Iterable[_Seen]) -> Iterator[tuple[npt.NDArray[np.float32], npt.ArrayLike]]:
@@ -420,67 +452,3 @@ def _mean(looks: Sequence[Figures]) -> Figures:
         known = [value for look in looks if (value := getattr(look, name)) is not None]
         means[name] = float(np.mean(known)) if known else None
     return Figures.model_validate({**means, "n": sum(look.n for look in looks)})
-
-
-def table(report: BenchReport) -> Table:
-    """The report for a terminal of 80 columns or more; without colour it loses nothing.
-
-    A row a category, with one line for each look, and the overall row, which shows the control,
-    too. The ledger reads "+fixed −broken, of those looked at twice".
-    """
-    shown = Table(
-        box=box.SIMPLE_HEAD,
-        padding=0,
-        pad_edge=False,
-        caption=_caption(report.overall),
-        caption_justify="left",
-    )
-    shown.add_column("category", overflow="fold", min_width=12)
-    shown.add_column("look", no_wrap=True)
-    for heading in (*_SHOWN, "ledger"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    for name, category in report.categories.items():
-        looks = {"first": category.first, "final": category.final}
-        shown.add_row(*_cells(name, looks, category.ledger))
-    shown.add_section()
-    overall = report.overall
-    control = {"control": overall.control} if overall.control else {}
-    looks = {"first": overall.first, **control, "final": overall.final}
-    shown.add_row(*_cells("overall", looks, overall.ledger), style="bold")
-    return shown
-
-
-_SHOWN = {
-    "AUROC": "auroc",
-    "bal.\nacc.": "balanced_accuracy",
-    "acc.\n@80%": "accuracy_at_80_coverage",
-    "F1loc\n@0.3": "f1_loc_30",
-    "ECE": "ece",
-    "es-\ncape": "escape_rate",
-    "over-\nkill": "overkill_rate",
-    "re-\nview": "review_rate",
-}
-
-
-def _cells(name: str, looks: Mapping[str, Figures], ledger: Ledger) -> list[Text]:
-    columns = [
-        (name, f"n = {looks['final'].n}"),
-        tuple(looks),
-        *(tuple(_digits(getattr(look, key)) for look in looks.values()) for key in _SHOWN.values()),
-        (f"+{ledger.fixed} −{ledger.broken}", f"of {ledger.revisited}"),
-    ]
-    return [Text("\n".join(lines)) for lines in columns]
-
-
-def _digits(value: float | None) -> str:
-    """Three decimals without the leading zero; a dash for null."""
-    return "–" if value is None else f"{value:.3f}".removeprefix("0")
-
-
-def _caption(overall: CategoryReport) -> str:
-    parts = [f"{overall.seconds:.3f} s an image"]
-    if overall.peak_memory is not None:
-        parts.append(f"peak memory {overall.peak_memory:.0f} MB")
-    if overall.errors:
-        parts.append(f"{overall.errors} of {overall.final.n} images with an error")
-    return ", ".join(parts)

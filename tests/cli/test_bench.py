@@ -15,6 +15,7 @@ LOOK = {
     "f1_type",
     "f1_loc@0.3",
     "f1_loc@0.5",
+    "mask_iou",
     "pixel_auroc",
     "ece",
     "aurc",

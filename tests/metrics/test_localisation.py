@@ -167,6 +167,24 @@ def test_pixel_auroc_of_the_complement(scores):
     assert metrics.pixel_auroc([(-heat, mask)]) == pytest.approx(1 - area)
 
 
+SQUARE = np.array([[1, 1], [0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("images", "expected"),
+    [
+        pytest.param([(SQUARE, SQUARE)], 1, id="the-same"),
+        pytest.param([(SQUARE, SQUARE.T)], 1 / 3, id="a-third"),
+        pytest.param([(1 - SQUARE, SQUARE)], 0, id="apart"),
+        pytest.param([(None, SQUARE)], 0, id="nothing-said"),
+        pytest.param([(255 * SQUARE, SQUARE > 0), (None, SQUARE)], 0.5, id="mean-over-images"),
+        pytest.param([], None, id="no-images"),
+    ],
+)
+def test_mask_iou(images, expected):
+    assert metrics.mask_iou(images) == (None if expected is None else pytest.approx(expected))
+
+
 def test_no_images_no_pixel_auroc():
     assert metrics.pixel_auroc([]) is None
 
@@ -180,6 +198,10 @@ def test_no_images_no_pixel_auroc():
         pytest.param(lambda: metrics.f1_loc([[]], [], 0.3), "predicted 1, true 0", id="images"),
         pytest.param(lambda: metrics.f1_loc([], [], 1.5), "threshold 1.5", id="threshold"),
         pytest.param(lambda: metrics.f1_type([[]], []), "predicted 1, true 0", id="types"),
+        pytest.param(
+            lambda: metrics.mask_iou([([[1]], [[0, 1]])]), r"\(1, 1\).*\(1, 2\)", id="mask-shapes"
+        ),
+        pytest.param(lambda: metrics.mask_iou([([[1]], [[0]])]), "marks nothing", id="mask-truth"),
         pytest.param(
             lambda: metrics.pixel_auroc([([[0.1]], [[0, 1]])]), r"\(1, 1\).*\(1, 2\)", id="shapes"
         ),

@@ -8,7 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from reinspect.training.bench import BenchReport, Judged, score, table
+from reinspect.images import encode_mask
+from reinspect.training.bench import BenchReport, Judged, score
+from reinspect.training.bench_table import table
 from reinspect.vocabulary import (
     Assessment,
     Box,
@@ -36,6 +38,7 @@ LOOK = [
     "f1_type",
     "f1_loc@0.3",
     "f1_loc@0.5",
+    "mask_iou",
     "pixel_auroc",
     "ece",
     "aurc",
@@ -278,6 +281,49 @@ def maps(tmp_path):
         return str(path)
 
     return write
+
+
+def masked(*pixels, size=(4, 4), box=HERE):
+    mask = np.zeros(size, bool)
+    for row, column in pixels:
+        mask[row, column] = True
+    return Defect(box=box, mask=encode_mask(mask))
+
+
+def test_mask_iou_is_of_all_masks_together(maps):
+    truth = maps("mask.png", 255 * np.kron([[1, 0], [0, 0]], np.ones((2, 2))))
+    both = (masked((0, 0), (0, 1)), masked((0, 1), (1, 0), (3, 3), box=THERE))
+    got = only(
+        judged(0.9, bad=True, mask=truth, final_defects=both),  # 3 of 5
+        judged(0.9, bad=True, mask=truth),  # no mask: 0
+        judged(0.9, 0.2, bad=True, mask=truth, defects=both),  # called normal: 0
+        judged(0.9, bad=True, final_defects=both),  # where is not known
+        judged(0.9, bad=True, final_defects=both, mask=maps("black.png", np.zeros((4, 4)))),
+        judged(0.9, final_defects=both),  # a good part has no truth to meet
+    )
+    assert got.final.mask_iou == pytest.approx((3 / 5) / 3)
+    assert got.first.mask_iou == pytest.approx((3 / 5) / 3)
+
+
+def test_a_mask_of_another_size_is_scaled(maps):
+    truth = maps("mask.png", 255 * np.kron([[1, 0], [0, 0]], np.ones((4, 4))))
+    small = (masked((0, 0), (0, 1), (1, 0), (1, 1)),)
+    assert only(judged(0.9, bad=True, mask=truth, defects=small)).final.mask_iou == 1
+
+
+def test_a_look_that_draws_no_masks_is_not_held_against_them(maps):
+    truth = maps("mask.png", [[255, 0]])
+    drawn = (masked((0, 0), size=(1, 2)),)
+    got = report(
+        judged(0.9, bad=True, mask=truth, final_defects=drawn),
+        judged(0.9, bad=True, mask=truth, category="nut"),
+        judged(0.1, category="washer"),
+    )
+    assert got.overall.first.mask_iou is None
+    assert got.categories["bolt"].final.mask_iou == 1
+    assert got.categories["nut"].final.mask_iou == 0
+    assert got.categories["washer"].final.mask_iou is None
+    assert got.overall.final.mask_iou == 0.5
 
 
 def test_pixel_auroc_before_and_after(maps):

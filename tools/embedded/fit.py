@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reinspect.tools.embedded import archive, template
 from reinspect.tools.embedded.album import Album
@@ -57,6 +58,8 @@ class Look:
     """
     signals: Mapping[str, float]
     """Finite numbers that help to judge how far the verdict can be relied on."""
+    marks: NDArray[np.bool_] | None = None
+    """(H, W) of the image, maybe made smaller: what differs from a template, to the pixel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +191,7 @@ def _look_at_template(difference: Difference, references: int) -> Look:
         members={"template": difference.z},
         heat_map=difference.heat_map,
         boxes=difference.boxes,
+        marks=difference.marks,
         signals={
             **heat_signals(difference.heat_map, 0.0),
             "margin": difference.z - template.THRESHOLD,

@@ -47,6 +47,7 @@ class Difference:
     z: float
     probability: float
     heat_map: Floats  # (rows, columns) of cells; above THRESHOLD where something differs
+    marks: NDArray[np.bool_]  # (H, W) at the working size: the pixels that differ
     boxes: tuple[Box, ...]
     likeness: float  # correlation of the two thumbnails
     residual: float  # share of pixels that differ
@@ -193,6 +194,7 @@ def _judge(difference: Floats, *, likeness: float, residual: float, best: int) -
         z=z,
         probability=probability(z, THRESHOLD),
         heat_map=np.asarray(np.asarray(heat) * np.float32(z), np.float32),
+        marks=marked > 0,
         boxes=boxes[:MAX_BOXES],
         likeness=likeness,
         residual=residual,

@@ -62,7 +62,7 @@ def bench(
     from reinspect.graph.recipe import load_recipe
     from reinspect.graph.references import golden_sets
     from reinspect.settings import Settings
-    from reinspect.training.bench import table
+    from reinspect.training.bench_table import table
 
     first = _count(references)
     folder = out or default_out([root])

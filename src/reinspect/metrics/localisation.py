@@ -150,6 +150,35 @@ def f1_type(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -
     )
 
 
+def mask_iou(images: Iterable[tuple[npt.ArrayLike | None, npt.ArrayLike]]) -> float | None:
+    """Mean over images of the IoU of the predicted and the true pixels, [0, 1].
+
+    Args:
+        images: of each image the union of its predicted masks, or None without any (IoU 0), and
+            the union of its true masks, both of shape (height, width), non-zero = defective. Taken
+            one by one.
+
+    Returns:
+        None when there are no images.
+
+    Raises:
+        ValueError: shapes differ, or a truth marks nothing.
+    """
+    shares = [_mask_iou(guess, np.asarray(real) != 0) for guess, real in images]
+    return float(np.mean(shares)) if shares else None
+
+
+def _mask_iou(predicted: npt.ArrayLike | None, true: npt.NDArray[np.bool_]) -> float:
+    if not true.any():
+        raise ValueError("a true mask marks nothing: the image has to be left out")
+    if predicted is None:
+        return 0.0
+    found = np.asarray(predicted) != 0
+    if found.shape != true.shape:
+        raise ValueError(f"predicted mask of shape {found.shape}, true mask of shape {true.shape}")
+    return float(np.count_nonzero(found & true) / np.count_nonzero(found | true))
+
+
 def pixel_auroc(images: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]) -> float | None:
     """AUROC of heat-map pixels against mask pixels, over all pixels of all images, [0, 1].
 
