@@ -7,12 +7,18 @@ refused, and the call noted for the trace, whatever became of it.
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from reinspect.agents.calls import Purse, note
 from reinspect.agents.vlm.answers import UnreadableAnswer
-from reinspect.agents.vlm.confidence import Opinion, opinion, token_probability, tokens_of
+from reinspect.agents.vlm.confidence import (
+    Opinion,
+    logprobs_of,
+    opinion,
+    token_probability,
+    tokens_of,
+)
 from reinspect.agents.vlm.encoding import data_uri
 from reinspect.agents.vlm.prompts import Prompt
 from reinspect.agents.vlm.settings import Form, ModelSettings, Price, without_password
@@ -25,11 +31,13 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGeneration
 
 A = TypeVar("A")
+N = TypeVar("N", int, float)
 
 ALTERNATIVES = 5
 """Tokens whose probability is asked for at each place, besides the one chosen."""
 
 _LONGEST = 300  # characters of an error
+_TOKEN_IDS = "token_ids"
 _INSTALL = "a model needs the extra `vlm`: pip install 'reinspect[vlm]'"
 
 
@@ -184,6 +192,8 @@ class Model:
         return call.model_copy(
             update={
                 "answers": tuple(str(g.text) for g in generations),
+                "logprobs": _of_each(generations, lambda facts: logprobs_of(facts.get("logprobs"))),
+                "token_ids": _of_each(generations, lambda facts: facts.get(_TOKEN_IDS) or ()),
                 "tokens_in": tokens_in,
                 "tokens_out": tokens_out,
                 "usd": usd,
@@ -219,30 +229,38 @@ def _key(settings: ModelSettings, environment: Mapping[str, str]) -> str:
 
 def _chat(settings: ModelSettings, key: str) -> "BaseChatModel":
     try:
-        from langchain.chat_models import init_chat_model
+        from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
     except ImportError as failure:
         raise ModelError(_INSTALL) from failure
+
+    class Chat(ChatOpenAI):
+        """Keeps the token ids that vLLM adds when asked to (`return_token_ids`)."""
+
+        def _create_chat_result(self, response: Any, generation_info: Any = None) -> Any:
+            result = super()._create_chat_result(response, generation_info)
+            for choice, generation in zip(response.choices, result.generations, strict=True):
+                facts = generation.generation_info or {}
+                ids = getattr(choice, _TOKEN_IDS, None)
+                generation.generation_info = {**facts, _TOKEN_IDS: ids} if ids else facts
+            return result
+
     options: dict[str, Any] = {"base_url": settings.base_url} if settings.base_url else {}
     if settings.seed is not None:
         options["seed"] = settings.seed
-    try:
-        chat: BaseChatModel = init_chat_model(
-            settings.model,
-            model_provider="openai",
-            api_key=SecretStr(key or "none"),
-            temperature=settings.heat,
-            max_tokens=settings.max_tokens,
-            timeout=settings.timeout,
-            max_retries=settings.max_retries,
-            use_responses_api=False,
-            streaming=settings.stream,
-            stream_usage=settings.stream,
-            **options,
-        )
-        return chat
-    except ImportError as failure:
-        raise ModelError(_INSTALL) from failure
+    chat: BaseChatModel = Chat(
+        model=settings.model,
+        api_key=SecretStr(key or "none"),
+        temperature=settings.heat,
+        max_tokens=settings.max_tokens,
+        timeout=settings.timeout,
+        max_retries=settings.max_retries,
+        use_responses_api=False,
+        streaming=settings.stream,
+        stream_usage=settings.stream,
+        **options,
+    )
+    return chat
 
 
 def _message(prompt: Prompt, pictures: Sequence[Pixels], settings: ModelSettings) -> "BaseMessage":
@@ -273,6 +291,14 @@ def _heard(
         found = tokens_of(facts.get("logprobs")) if question.field else ()
         tokens.append(token_probability(found, question.field) if question.field else None)
     return Heard(tuple(answers), tuple(tokens)), faults
+
+
+def _of_each(
+    generations: "Sequence[ChatGeneration]", found: Callable[[Mapping[str, Any]], Iterable[N]]
+) -> tuple[tuple[N, ...], ...]:
+    """What each answer has of something; nothing at all where none has any."""
+    every = tuple(tuple(found(g.generation_info or {})) for g in generations)
+    return every if any(every) else ()
 
 
 def _streamed(generations: "Sequence[ChatGeneration]") -> dict[str, Any]:

@@ -22,6 +22,8 @@ TOKENS, SAMPLES, STATED, ALONE = (
 ANSWER_ALONE = 0.75
 """P(yes) of a bare yes: strong models are right in about three of four cases (M3-AD-Bench)."""
 
+_LEAST = -9999.0  # as vLLM writes impossible: JSON has no infinity
+
 EDGE = 0.001
 """No source is surer than this: the last digits of a model's certainty mean nothing."""
 
@@ -134,3 +136,12 @@ def tokens_of(logprobs: Any) -> tuple[Token, ...]:
         )
         for one in content or ()
     )
+
+
+def logprobs_of(logprobs: Any) -> tuple[float, ...]:
+    """The logprob of each token that was chosen, to four digits; none where one is missing."""
+    content = logprobs.get("content") if isinstance(logprobs, Mapping) else None
+    found = [one.get("logprob") for one in content or ()]
+    if not all(isinstance(value, int | float) for value in found):
+        return ()
+    return tuple(round(max(float(value), _LEAST), 4) for value in found)

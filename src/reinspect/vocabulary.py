@@ -293,6 +293,12 @@ class Call(Value):
         description="What each source says of the answer yes: token probability, sample agreement, "
         "stated confidence; one that is missing was not to be had.",
     )
+    logprobs: tuple[tuple[FiniteFloat, ...], ...] = Field(
+        default=(), description="Of each answer's tokens, to four digits; empty where not given."
+    )
+    token_ids: tuple[tuple[int, ...], ...] = Field(
+        default=(), description="Of each answer's tokens; empty where not given."
+    )
     tokens_in: int | None = Field(default=None, ge=0, description="Null where not reported.")
     tokens_out: int | None = Field(default=None, ge=0, description="Null where not reported.")
     usd: float | None = Field(

@@ -138,6 +138,14 @@ def test_the_whole_graph(vllm: str, part: str, settings: dict[str, object]) -> N
         assert made["detect.json.md"].usd is not None
 
 
+def test_token_ids_and_logprobs_are_kept(vllm: str, part: str) -> None:
+    asking = recipe_at(vllm, format="tags", max_tokens=32, extra={"return_token_ids": True})
+    call = calls(inspected(asking, part)[0])["detect.tags.md"]
+    assert len(call.token_ids) == len(call.logprobs) == 1
+    assert len(call.token_ids[0]) == len(call.logprobs[0]) == call.tokens_out
+    assert max(call.logprobs[0]) <= 0
+
+
 def test_an_adapter_changes_the_answer(vllm: str, part: str) -> None:
     found = {
         name: calls(inspected(recipe_at(vllm, model=name), part)[0])["detect.json.md"]

@@ -11,6 +11,7 @@ import re
 import socket
 import threading
 import time
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -178,6 +179,8 @@ def completion(asked: Asked, reply: Reply) -> str:
                     "refusal": reply.refusal,
                 },
                 "logprobs": {"content": _tokens(text, reply.yes or 0.0)} if logprobs else None,
+                # As vLLM adds them where it is asked to.
+                **({"token_ids": _ids(text)} if asked.body.get("return_token_ids") else {}),
             }
             for index, text in enumerate(chosen)
         ],
@@ -206,6 +209,10 @@ def _tokens(text: str, yes: float) -> list[dict[str, Any]]:
         tokens.append({**chosen, "top_logprobs": one})
         at += len(word)
     return tokens
+
+
+def _ids(text: str) -> list[int]:
+    return [zlib.crc32(word.encode()) for word in _TOKEN.findall(text)]
 
 
 def _log(probability: float) -> float:

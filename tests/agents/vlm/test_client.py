@@ -65,6 +65,17 @@ def test_the_request_is_what_the_server_needs(ask_at: AskAt) -> None:
     assert picture[:2] == b"\xff\xd8"
 
 
+def test_what_the_server_gives_of_tokens_is_on_record(ask_at: AskAt) -> None:
+    extra = {"return_token_ids": True}
+    with ScriptedServer(Reply("<answer>no</answer>", yes=0.1)) as server:
+        call, _ = asked(ask_at(server, format="tags", samples=2, extra=extra))
+        bare, _ = asked(ask_at(server, format="tags", logprobs=False))
+    assert len(call.token_ids) == len(call.logprobs) == len(call.answers) == 2
+    assert [len(ids) for ids in call.token_ids] == [len(found) for found in call.logprobs]
+    assert min(min(found) for found in call.logprobs) == pytest.approx(-0.1054)  # log 0.9
+    assert (bare.token_ids, bare.logprobs) == ((), ())
+
+
 def test_tags_ask_for_no_schema(ask_at: AskAt) -> None:
     with ScriptedServer(Reply("<think>a</think><answer>no</answer>", yes=0.1)) as server:
         call, failure = asked(ask_at(server, format="tags"))
