@@ -36,7 +36,7 @@ def vlm_detector(
     from reinspect.tools.anomaly_map import AnomalyMap
 
     return VlmDetector(
-        _model(workshop, options),
+        model_of(workshop, options),
         _product(workshop),
         AnomalyMap(workshop.experts, workshop.pictures) if expert else None,
         _reference(workshop) if reference else None,
@@ -65,7 +65,7 @@ def vlm_monitor(
     from reinspect.policies.reliability import FittedEstimator, load_monitor
 
     return VlmMonitor(
-        _model(workshop, options),
+        model_of(workshop, options),
         FittedEstimator(load_monitor(file)) if file else Opinions(),
         _product(workshop),
         limits=workshop.recipe.budgets.image,
@@ -101,7 +101,12 @@ _WHEN = {
 }
 
 
-def _model(workshop: "Workshop", options: dict[str, Any]) -> "Model":
+def model_of(workshop: "Workshop", options: dict[str, Any]) -> "Model":
+    """The model that a part's options describe, with its price and the run's purse.
+
+    Raises:
+        RecipeError: an option is unknown or wrong, a price is missing, or there is no key.
+    """
     from reinspect.agents.vlm.client import Model, ModelError
     from reinspect.agents.vlm.settings import ModelSettings
 

@@ -4,15 +4,20 @@ A draft is kept in the store, where the console's page "Training data" shows it;
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Literal
 
+from reinspect.agents.calls import BudgetSpent
+from reinspect.agents.vlm.answers import UnreadableAnswer
+from reinspect.agents.vlm.client import ModelError
+from reinspect.images import UnreadableImage
 from reinspect.store import NewCaption, Store
 from reinspect.store.reviews import Caption as Stored
 from reinspect.training import captions as templates
-from reinspect.training.episodes import Caption, Mode
+from reinspect.training.episodes import Caption, EpisodeError, Mode
 from reinspect.training.facts import Facts
 
-Teacher = Callable[[Facts, Mode], str]
+Writer = Callable[[Facts, Mode], str]
 """Writes one caption."""
 
 _KEPT: dict[Mode, Literal["thinking", "reflection"]] = {
@@ -23,6 +28,9 @@ _KEPT: dict[Mode, Literal["thinking", "reflection"]] = {
 
 UNDECIDED = "its caption is a draft that nobody has accepted yet"
 REJECTED = "its caption was rejected"
+UNWRITTEN = "the teacher wrote no caption for it"
+
+_CHUNK = 64  # captions that an interruption may lose
 
 
 def by_template(facts: Facts, mode: Mode) -> str:
@@ -37,38 +45,50 @@ class Captions:
         store: where drafts and decisions are.
         write: writes what is missing.
         source: whose words these are.
+        at_once: captions to be written at a time.
     """
 
     def __init__(
-        self, store: Store, write: Teacher = by_template, source: str = templates.TEMPLATE
+        self,
+        store: Store,
+        write: Writer = by_template,
+        source: str = templates.TEMPLATE,
+        *,
+        at_once: int = 1,
     ) -> None:
-        self._store, self._teacher, self._source = store, write, source
+        self._store, self._writer, self._source = store, write, source
+        self._at_once = at_once
         self._found: dict[tuple[int, str], list[Stored]] = {}
+        self._failed: dict[tuple[int, Mode], str] = {}
 
     def write(self, known: Sequence[Facts]) -> None:
         """Keep a draft of each caption that nobody has decided on, and this source has not written.
 
+        What a teacher can't write is left out; on Ctrl-C what was written before stays.
+
         Raises:
             StoreError: the store can't be written.
+            EpisodeError: the teacher can't be asked at all.
         """
         self._read(known)
-        drafts = [
-            NewCaption(
-                inspection_id=one.inspection_id,
-                mode=_KEPT[mode],
-                text=self._teacher(one, mode),
-                source=self._source,
-            )
-            for one in known
-            for mode in Mode
-            if self._missing(one, mode)
-        ]
-        self._store.desk.add_captions(drafts)
+        wanted = [(one, mode) for one in known for mode in Mode if self._missing(one, mode)]
+        written = 0
+        with ThreadPoolExecutor(self._at_once) as pool:
+            for start in range(0, len(wanted), _CHUNK):
+                part = wanted[start : start + _CHUNK]
+                drafts = [draft for draft in pool.map(self._draft, part) if draft]
+                self._store.desk.add_captions(drafts)
+                written += len(drafts)
+                if not written:
+                    why = next(iter(self._failed.values()))
+                    raise EpisodeError(f"--teacher: {self._source} writes no captions: {why}")
         self._read(known)
 
     def of(self, facts: Facts, mode: Mode, *, unreviewed: bool) -> Caption | str:
         """The caption to use, or why there is none."""
         every = self._of(facts, mode)
+        if not every:
+            return UNWRITTEN
         decided = [caption for caption in every if caption.state != "draft"]
         if decided:
             newest = decided[-1]
@@ -80,6 +100,11 @@ class Captions:
         own = [caption for caption in every if caption.source == self._source]
         return _caption((own or every)[-1])
 
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why the captions that are missing could not be written."""
+        return tuple(self._failed.values())
+
     def nothing_reviewed(self, store: str) -> str:
         """Why no episode could be made."""
         drafts = sum(len(every) for every in self._found.values())
@@ -87,6 +112,17 @@ class Captions:
             f"no caption has been let pass yet: {drafts} are in {store}; accept some in "
             "`reinspect ui`, page Training data, and run this again, or take them all, marked, "
             "with --unreviewed"
+        )
+
+    def _draft(self, wanted: tuple[Facts, Mode]) -> NewCaption | None:
+        facts, mode = wanted
+        try:
+            text = self._writer(facts, mode)
+        except (ModelError, UnreadableAnswer, BudgetSpent, UnreadableImage) as failure:
+            self._failed[facts.inspection_id, mode] = str(failure)
+            return None
+        return NewCaption(
+            inspection_id=facts.inspection_id, mode=_KEPT[mode], text=text, source=self._source
         )
 
     def _missing(self, facts: Facts, mode: Mode) -> bool:

@@ -40,9 +40,22 @@ class Wishes:
 
 
 def make_episodes(
-    store: Store, runs: Sequence[str], out: Path, wishes: Wishes, captions: Captions
+    store: Store,
+    runs: Sequence[str],
+    out: Path,
+    wishes: Wishes,
+    captions: Captions,
+    goldens: References | None = None,
 ) -> Card:
     """Make a folder of episodes from runs.
+
+    Args:
+        store: that has the runs, and their captions.
+        runs: by name or folder.
+        out: a new folder.
+        wishes: how.
+        captions: of the store.
+        goldens: the known-good pictures, where a teacher has looked them up.
 
     Raises:
         EpisodeError: the folder is used; nothing is left to learn from; no caption was let pass.
@@ -50,7 +63,7 @@ def make_episodes(
     """
     refuse_used(out)
     left: dict[str, list[str]] = defaultdict(list)
-    goldens = References(wishes.references)
+    goldens = goldens or References(wishes.references)
     known = _known(store, runs, wishes, goldens, left)
     _refuse_poor(known, left)
     captions.write(known)

@@ -162,5 +162,7 @@ def _asked(call: Call) -> Asked:
         prompt=call.prompt,
         prompt_sha256=call.prompt_sha256,
         answers=call.answers,
+        token_ids=call.token_ids,
+        logprobs=call.logprobs,
         probability=call.probabilities.get("token probability"),
     )

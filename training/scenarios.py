@@ -20,10 +20,11 @@ class Scenario(StrEnum):
 
 
 _KNOWN = {
-    Scenario.TEXTURE: "carpet grid leather tile wood fabric weave metal magnetic_tile",
+    Scenario.TEXTURE: "carpet grid leather tile wood fabric magnetic_tile "
+    "brushed_metal casting terrazzo painted_panel",
     Scenario.WORKPIECE: "bottle cable capsule hazelnut metal_nut pill screw toothbrush zipper "
     "candle capsules cashew chewinggum fryum macaroni1 macaroni2 pipe_fryum "
-    "biscuit flange gear ball_screw cookie toy_alien",
+    "biscuit flange gear bracket ball_screw cookie toy_alien",
     Scenario.LOGICAL: "breakfast_box juice_bottle pushpins screw_bag splicing_connectors",
     Scenario.ELECTRONIC: "transistor pcb pcb1 pcb2 pcb3 pcb4 board",
 }

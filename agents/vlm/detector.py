@@ -7,7 +7,7 @@ from reinspect.agents.vlm.client import Heard, Model, Question
 from reinspect.agents.vlm.confidence import Opinion
 from reinspect.agents.vlm.prompts import Product, prompt
 from reinspect.agents.vlm.settings import Form
-from reinspect.agents.vlm.showing import Reference, candidates, first_look
+from reinspect.agents.vlm.showing import Reference, candidates, first_look, trained_look
 from reinspect.agents.vlm.tags import read_tags
 from reinspect.vocabulary import Evidence, Region, Sample, Verdict
 
@@ -44,7 +44,8 @@ class VlmDetector:
             UnreadableAnswer: it gave no answer that can be read.
         """
         seen = self._look(sample) if self._look else None
-        shown = first_look(sample, self._reference)
+        look = trained_look if self._model.form is Form.TAGS else first_look
+        shown = look(sample, self._reference)
         question = ask_for_defects(
             self._model.form,
             "detect",

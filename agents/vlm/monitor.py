@@ -23,6 +23,7 @@ from reinspect.agents.vlm.showing import (
     evidence_in_words,
     first_look,
     places_of,
+    trained_look,
     verdict_in_words,
 )
 from reinspect.roles import Estimator
@@ -113,7 +114,10 @@ class VlmMonitor(RAMonitor):
         spent = self._limits.exceeded(spent_on(trace))
         if before is None or spent:
             return super().revise(trace)
-        shown = close_look(trace.sample, places_of(trace), self._reference)
+        if self._model.form is Form.TAGS:
+            shown = trained_look(trace.sample, self._reference)
+        else:
+            shown = close_look(trace.sample, places_of(trace), self._reference)
         question = ask_for_defects(self._model.form, "reflect", **self._told(trace, shown.words))
         heard = self._model.ask(question, shown.pictures)
         belief = opinion_of(heard)

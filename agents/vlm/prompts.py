@@ -35,18 +35,18 @@ class Product:
         return "\n".join(said) or "Nothing more is known of this part."
 
 
-def prompt(name: str, form: Form, **values: str) -> Prompt:
-    """The prompt in `name.<form>.md` with its $placeholders filled in.
+def prompt(name: str, form: Form, *, package: str = __package__, **values: str) -> Prompt:
+    """The prompt in a package's `name.<form>.md` with its $placeholders filled in.
 
     Raises:
         KeyError: a placeholder has no value.
     """
     file = f"{name}.{form.value}.md"
-    source = _source(file)
+    source = _source(package, file)
     text = Template(source).substitute(values)
     return Prompt(name=file, sha256=hashlib.sha256(source.encode()).hexdigest(), text=text)
 
 
 @functools.cache
-def _source(file: str) -> str:
-    return (files(__package__) / file).read_text(encoding="utf-8").strip()
+def _source(package: str, file: str) -> str:
+    return (files(package) / file).read_text(encoding="utf-8").strip()

@@ -37,6 +37,17 @@ def first_look(sample: Sample, reference: Reference | None) -> Shown:
     return Shown((image, other), words)
 
 
+def trained_look(sample: Sample, reference: Reference | None) -> Shown:
+    """What critics trained on episodes were shown: a good part where there is one, then the part.
+
+    Nothing else, in both modes: a model that was fine-tuned on one form is asked in that form.
+    """
+    image = read_view(sample.visual)
+    other = reference(sample) if reference else None
+    pictures = (image,) if other is None else (other, image)
+    return Shown(pictures, beside(len(pictures) - 1))
+
+
 def beside(references: int) -> str:
     """What trained critics are told they see: good parts first, the test image last."""
     if not references:

@@ -1,14 +1,27 @@
 """`reinspect train episodes`: from runs, or from an annotated data set, to training data."""
 
 import sys
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import AskedFor, default_out, default_store, plainly, store_of
+from reinspect.cli.places import (
+    AskedFor,
+    critics_beside,
+    default_out,
+    default_store,
+    plainly,
+    store_of,
+)
 from reinspect.cli.run import Category, Recipe, Workers, default_workers, say
+
+if TYPE_CHECKING:
+    from reinspect.agents.calls import Spent
+
+_SHOWN = 5  # of a teacher's failures
 
 Given = Annotated[
     list[str],
@@ -42,6 +55,12 @@ def episodes(
     shown: Annotated[
         int, typer.Option("--shown", min=0, max=8, help="References shown with each question.")
     ] = 1,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(
+            "--teacher", help="Recipe whose model writes captions. \\[default: templates do]"
+        ),
+    ] = None,
     unreviewed: Annotated[
         bool, typer.Option("--unreviewed", help="Take captions that nobody has accepted, too.")
     ] = False,
@@ -64,12 +83,15 @@ def episodes(
     workers: Workers = None,
 ) -> None:
     """Make training data (M3-AD-FT): questions with their true answers, for a critic to learn."""
+    from reinspect.graph.recipe import load_recipe
     from reinspect.store import Store as TraceStore
     from reinspect.training.captioning import Captions
     from reinspect.training.episode_folder import refuse_used
+    from reinspect.training.guards import References
     from reinspect.training.making import Wishes, make_episodes
     from reinspect.training.questions import Grouping
     from reinspect.training.scenarios import read_scenarios
+    from reinspect.training.teacher import Teacher
 
     refuse_used(out)
     wishes = Wishes(
@@ -83,7 +105,9 @@ def episodes(
         unreviewed=unreviewed,
         seed=seed,
     )
-    console = Console()
+    console, goldens = Console(), References(references)
+    chosen = load_recipe(teacher) if teacher else None
+    asked = Teacher.of(chosen, goldens, shown=shown, seed=seed) if chosen else None
     if _is_run(given):
         if recipe is not None:
             raise AskedFor("--recipe is for a data set; a run has its own")
@@ -93,7 +117,15 @@ def episodes(
         url = store or default_store(folder)
         runs = [str(_inspected(given, folder, url, recipe, references, category, workers))]
     with TraceStore.open(url, create=False) as opened:
-        card = make_episodes(opened, runs, out, wishes, Captions(opened))
+        captions = Captions(opened)
+        if asked is not None and chosen is not None:
+            at_once = chosen.budgets.in_flight
+            captions = Captions(opened, asked, asked.name, at_once=at_once)
+        try:
+            card = make_episodes(opened, runs, out, wishes, captions, goldens)
+        finally:
+            if asked is not None:
+                _billed(console, asked.spent)
     modes = ", ".join(f"{count} {mode}" for mode, count in card.counts["mode"].items())
     sides = ", ".join(f"{count} {side}" for side, count in card.counts["split"].items())
     say(console, f"Episodes {modes} ({sides})")
@@ -101,7 +133,14 @@ def episodes(
         say(console, f"Left out {len(images)}: {reason}")
     for warning in card.warnings:
         say(console, f"Warning  {warning}")
+    for failure, count in Counter(captions.failures).most_common(_SHOWN):
+        say(console, f"Teacher  {count} times: {failure}")
     say(console, f"Card     {out / 'README.md'}")
+
+
+def _billed(console: Console, spent: "Spent") -> None:
+    usd = "cost unknown" if spent.unpriced else f"{spent.usd:.4f} USD"
+    say(console, f"Teacher  {spent.calls} calls, {spent.tokens:,} tokens, {usd}")
 
 
 def _is_run(given: list[str]) -> bool:
@@ -126,9 +165,12 @@ def _inspected(
     from reinspect.graph.references import golden_sets
     from reinspect.settings import Settings
 
+    settings = Settings()
     if len(given) > 1:
         raise AskedFor(f"{given[0]}: is a data set; name it alone, or runs alone")
-    root, chosen = Path(given[0]), load_recipe(recipe) if recipe else RecipeFile()
+    root = Path(given[0])
+    registry = critics_beside(store)
+    chosen = load_recipe(recipe, critics=registry) if recipe else RecipeFile()
     console = Console()
     with plainly():
         items = items_of([root], only=category, categorised=True)
@@ -142,7 +184,8 @@ def _inspected(
         store=store,
         explore=True,
         workers=workers or default_workers(),
-        cache=Settings().cache_dir,
+        cache=settings.cache_dir,
+        weights=settings.weights_dir,
     )
     finished = carry_out(job, console, quiet=False)
     if finished.interrupted:
