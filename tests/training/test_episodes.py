@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterator
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ from reinspect.agents.vlm.tags import read_tags
 from reinspect.policies.judgements import parse_judgement
 from reinspect.store import Store
 from reinspect.training.captioning import Captions
-from reinspect.training.episode_folder import Card, Episodes, read_episodes
-from reinspect.training.episodes import EpisodeError, Mode, Part
+from reinspect.training.episode_folder import Card, Episodes, read_episodes, write_episodes
+from reinspect.training.episodes import Episode, EpisodeError, Mode, Part
+from reinspect.training.facts import Facts
 from reinspect.training.making import Wishes, make_episodes
-from reinspect.vocabulary import Box, Label, Verdict
+from reinspect.vocabulary import Box, Defect, Label, Verdict
 
 ALL = Wishes(unreviewed=True, validation=0)
 
@@ -156,8 +158,6 @@ def test_what_has_no_truth_or_no_verdict_is_left_out(store: Store, tmp_path: Pat
 def test_a_trace_of_another_version_is_left_out_with_a_word_on_it(
     store: Store, tmp_path: Path
 ) -> None:
-    import sqlite3
-
     put_parts(store, tmp_path / "parts")
     with sqlite3.connect(tmp_path / "reinspect.db") as database:
         database.execute(
@@ -223,8 +223,6 @@ def test_a_defect_without_a_place_has_no_answer_to_imitate(store: Store, tmp_pat
 def test_several_types_are_in_step_with_boxes_where_a_reviewer_said_so(
     store: Store, tmp_path: Path
 ) -> None:
-    from reinspect.vocabulary import Defect
-
     run = put_parts(store, tmp_path / "parts")
     boxes = (Box(0, 0, 0.1, 0.1), Box(0.5, 0.5, 0.6, 0.6))
     defects = tuple(
@@ -275,3 +273,49 @@ def test_a_folder_that_is_not_as_it_was_is_refused(
     harm(tmp_path / "ft")
     with pytest.raises(EpisodeError, match=said):
         read_episodes(tmp_path / "ft")
+
+
+class Interrupted(list[Episode]):
+    """Rows at which somebody presses Ctrl-C when the second side is written."""
+
+    def __init__(self, rows: Sequence[Episode]) -> None:
+        super().__init__(rows)
+        self.times = 0
+
+    def __iter__(self) -> Iterator[Episode]:
+        self.times += 1
+        if self.times > 1:
+            raise KeyboardInterrupt
+        return super().__iter__()
+
+
+def test_an_interruption_leaves_no_half_folder(store: Store, tmp_path: Path) -> None:
+    put_parts(store, tmp_path / "parts")
+    card, found = made(store, tmp_path / "ft")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(KeyboardInterrupt):
+        write_episodes(tmp_path / "other", card, Interrupted(found.rows), "")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_a_place_that_can_not_be_written_is_refused(store: Store, tmp_path: Path) -> None:
+    put_parts(store, tmp_path / "parts")
+    (tmp_path / "file").touch()
+    with pytest.raises(EpisodeError, match="can't be written: Not a directory; make room"):
+        made(store, tmp_path / "file" / "ft")
+
+
+def test_what_a_teacher_wrote_before_an_interruption_stays(store: Store, tmp_path: Path) -> None:
+    put_parts(store, tmp_path / "parts", count=70)
+    written = []
+
+    def write(facts: Facts, mode: Mode) -> str:
+        written.append(facts.inspection_id)
+        if len(written) > 100:
+            raise KeyboardInterrupt
+        return "It looks as a good part does."
+
+    with pytest.raises(KeyboardInterrupt):
+        make_episodes(store, ["monday"], tmp_path / "ft", ALL, Captions(store, write, "wise"))
+    assert store.desk.captions()[1] == 64
+    assert not (tmp_path / "ft").exists()
