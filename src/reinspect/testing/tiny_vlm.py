@@ -4,6 +4,7 @@ Needs torch and transformers (the extra `serve-cpu`, `serve` or `train` brings t
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,14 @@ _WORDS = (
 )
 
 
-def write_tiny_vlm(folder: str | Path, *, seed: int = 0) -> Path:
+def write_tiny_vlm(folder: str | Path, *, seed: int = 0, words: Sequence[str] = ()) -> Path:
     """Write model, tokenizer and processors (about 1 MB) that vLLM and transformers load.
+
+    Args:
+        folder: where to.
+        seed: of the weights.
+        words: texts that the tokenizer is fitted to, besides its own: they take fewer tokens then,
+            and training on them is faster by as much.
 
     Raises:
         ImportError: torch or transformers is missing.
@@ -52,7 +59,7 @@ def write_tiny_vlm(folder: str | Path, *, seed: int = 0) -> Path:
 
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    tokenizer = _tokenizer()
+    tokenizer = _tokenizer(words)
     ids = {name: tokenizer.convert_tokens_to_ids(name) for name in _SPECIAL}
     ends = {
         "bos_token_id": ids["<|endoftext|>"],
@@ -112,7 +119,7 @@ def write_tiny_adapter(folder: str | Path, *, seed: int = 1, rank: int = 8) -> P
     return folder
 
 
-def _tokenizer() -> Any:
+def _tokenizer(words: Sequence[str]) -> Any:
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import PreTrainedTokenizerFast
 
@@ -125,7 +132,7 @@ def _tokenizer() -> Any:
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
         show_progress=False,
     )
-    tokenizer.train_from_iterator(_WORDS * 50, trainer)
+    tokenizer.train_from_iterator([*_WORDS, *words] * 50, trainer)
     fast = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
         eos_token=_SPECIAL[2],

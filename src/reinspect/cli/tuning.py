@@ -1,0 +1,132 @@
+"""`reinspect train warm-start` and `rcrl`: a vision-language model becomes a critic."""
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+from rich.console import Console
+
+from reinspect.cli.places import plainly
+
+if TYPE_CHECKING:
+    from reinspect.training.lessons import Lessons
+    from reinspect.training.trainer import Plan
+
+Episodes = Annotated[
+    Path, typer.Argument(metavar="EPISODES", help="Folder made by `reinspect train episodes`.")
+]
+Out = Annotated[
+    Path, typer.Option("--out", help="Folder for weights or adapter, checkpoints and curves.")
+]
+Config = Annotated[
+    str | None,
+    typer.Option("--config", help="Training recipe: its file, or qwen3-vl-4b, qwen3-vl-8b, tiny."),
+]
+Images = Annotated[
+    Path | None, typer.Option("--images", help="Folder of the pictures, where they have moved.")
+]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on from the last whole checkpoint in --out.")
+]
+Cpu = Annotated[bool, typer.Option("--cpu", help="Don't use a GPU.")]
+_SHOWN = ("loss", "mean_token_accuracy", "reward", "uniform", "kl")
+
+
+def add_to(parent: typer.Typer) -> None:
+    """Register the commands."""
+    parent.command("warm-start")(warm_start)
+    parent.command()(rcrl)
+
+
+def warm_start(
+    episodes: Episodes,
+    model: Annotated[str, typer.Option("--model", help="Folder, or name on the Hugging Face hub.")],
+    out: Out,
+    config: Config = None,
+    images: Images = None,
+    resume: Resume = False,
+    cpu: Cpu = False,
+) -> None:
+    """RAWS: fine-tune a model on the answers of the episodes, thinking and reflective."""
+    _train("RAWS", episodes, model, out, config, images, resume=resume, cpu=cpu)
+
+
+def rcrl(
+    episodes: Episodes,
+    model: Annotated[
+        str, typer.Option("--model", help="What `warm-start` has made; it stays the reference.")
+    ],
+    out: Out,
+    config: Config = None,
+    images: Images = None,
+    resume: Resume = False,
+    cpu: Cpu = False,
+) -> None:
+    """RCRL: let a warm-started model learn by the rewards of its own answers."""
+    _train("RCRL", episodes, model, out, config, images, resume=resume, cpu=cpu)
+
+
+def _train(
+    stage: Literal["RAWS", "RCRL"],
+    episodes: Path,
+    model: str,
+    out: Path,
+    config: str | None,
+    root: Path | None,
+    *,
+    resume: bool,
+    cpu: bool,
+) -> None:
+    from reinspect.training.preflight import check, machine
+    from reinspect.training.tuning import load_tuning
+
+    console = Console()
+    tuning = load_tuning(config)
+    try:
+        there = machine()
+        there = there._replace(gpu=None) if cpu else there
+        need = check(model, tuning, stage, out, there)
+        train, Plan = _trainer(stage)  # noqa: N806 - a class
+    except ImportError as failure:
+        print(  # noqa: T201 - the one error line
+            f"reinspect: training needs the extra 'train' ({failure}): "
+            "pip install 'reinspect[train]'",
+            file=sys.stderr,
+        )
+        raise typer.Exit(2) from failure
+    if need is not None:
+        console.print(f"{stage} needs about {need}")
+    plan = Plan(
+        episodes=episodes, model=model, out=out, tuning=tuning, root=root, resume=resume, cpu=cpu
+    )
+    with plainly():
+        lessons = train(plan, lambda row: _say(console, row))
+    for note in lessons.left_out:
+        console.print(note, style="yellow")
+    what = "Adapter" if (out / "adapter_config.json").is_file() else "Weights"
+    console.print(f"{what}  {out}\nCurves   {out / 'curves.svg'}\nCard     {out / 'training.json'}")
+
+
+def _trainer(stage: str) -> "tuple[Callable[..., Lessons], type[Plan]]":
+    import importlib.util
+
+    from reinspect.tools.vision.torchvision_ops import mend_torchvision
+
+    if importlib.util.find_spec("torchvision") is not None:
+        mend_torchvision()  # transformers imports it
+    if stage == "RAWS":
+        from reinspect.training.warm_start import warm_start as train
+    else:
+        from reinspect.training.rcrl import rcrl as train
+    from reinspect.training.trainer import Plan
+
+    return train, Plan
+
+
+def _say(console: Console, row: Mapping[str, Any]) -> None:
+    known = ((name, row.get(name)) for name in _SHOWN)
+    said = [f"{name.replace('_', ' ')} {value:.3f}" for name, value in known if value is not None]
+    if said:
+        console.print(f"step {row['step']:5}  {', '.join(said)}")
