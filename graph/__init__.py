@@ -1,5 +1,6 @@
 """The inspection graph: composed from a recipe, run on one image or on many."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,13 +8,22 @@ from reinspect.graph.crew import Workshop, build_crew
 from reinspect.graph.recipe import Recipe, RecipeError, load_recipe
 from reinspect.graph.references import golden_sets
 from reinspect.pictures import Pictures
+from reinspect.roles import Tool
 from reinspect.settings import Settings
 from reinspect.vocabulary import Trace
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
 
-__all__ = ["Recipe", "RecipeError", "build_graph", "inspect_image", "load_recipe", "studio"]
+__all__ = [
+    "Recipe",
+    "RecipeError",
+    "build_graph",
+    "inspect_image",
+    "load_recipe",
+    "studio",
+    "tools_of",
+]
 
 AnyPath = str | Path
 
@@ -42,14 +52,7 @@ def build_graph(
     """
     from reinspect.graph.inspection import build
 
-    chosen = recipe or Recipe()
-    workshop = Workshop(
-        recipe=chosen,
-        references=golden_sets((), chosen, given=Path(references) if references else None),
-        pictures=Pictures(pictures) if pictures else None,
-        cache=Path(cache) if cache else None,
-        weights=Path(weights) if weights else None,
-    )
+    workshop = _workshop(recipe, references, pictures, cache, weights)
     return build(build_crew(workshop))
 
 
@@ -72,6 +75,39 @@ def inspect_image(
     )
     trace: Trace = graph.invoke({"image": str(image), "explore": explore})["trace"]
     return trace
+
+
+def tools_of(
+    recipe: Recipe | None = None,
+    *,
+    references: AnyPath | None = None,
+    pictures: AnyPath | None = None,
+    cache: AnyPath | None = None,
+    weights: AnyPath | None = None,
+) -> Mapping[str, Tool]:
+    """The tools of a recipe, by name, made as for its graph; see `build_graph` for the arguments.
+
+    `reinspect.tools.as_langchain` makes LangChain tools of them.
+    """
+    shop = _workshop(recipe, references, pictures, cache, weights)
+    return build_crew(shop).looks
+
+
+def _workshop(
+    recipe: Recipe | None,
+    references: AnyPath | None,
+    pictures: AnyPath | None,
+    cache: AnyPath | None,
+    weights: AnyPath | None,
+) -> Workshop:
+    chosen = recipe or Recipe()
+    return Workshop(
+        recipe=chosen,
+        references=golden_sets((), chosen, given=Path(references) if references else None),
+        pictures=Pictures(pictures) if pictures else None,
+        cache=Path(cache) if cache else None,
+        weights=Path(weights) if weights else None,
+    )
 
 
 def studio() -> "CompiledStateGraph[Any, None, Any, Any]":

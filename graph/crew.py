@@ -172,13 +172,17 @@ def _eye(workshop: Workshop, weights: str | None = None) -> Tool:
 def _reference(workshop: Workshop) -> Tool:
     from reinspect.tools.reference import AlignedReference
 
-    return AlignedReference(workshop.experts)
+    return AlignedReference(workshop.experts, workshop.pictures)
 
 
-def _zoom(workshop: Workshop, margin: Annotated[float, Field(ge=0, le=4)] = 0.5) -> Tool:
+def _zoom(
+    workshop: Workshop,
+    margin: Annotated[float, Field(ge=0, le=4)] = 0.5,
+    tile: Annotated[int, Field(ge=64)] = 1024,
+) -> Tool:
     from reinspect.tools.zoom import Zoom
 
-    return Zoom(workshop.experts, workshop.pictures, margin=margin)
+    return Zoom(workshop.experts, workshop.pictures, margin=margin, tile=tile)
 
 
 def _doubt() -> Policy:

@@ -1,21 +1,69 @@
 """Reference: the good parts that look most like this one, laid over it."""
 
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+
+from reinspect.images import Pixels, read_view
+from reinspect.pictures import Pictures, heat_map_picture, side_by_side
+from reinspect.tools.embedded.alignment import Aligned
 from reinspect.tools.expert import Experts
 from reinspect.tools.witness import heard
-from reinspect.vocabulary import Evidence, Trace
+from reinspect.vocabulary import Evidence, Picture, Trace
 
 SOURCE = "aligned"
+SHOWN = 1024
+"""Longer side of a part in the pictures that are kept."""
+
+_LOW, _HIGH = 1.0, 6.0  # z of the faintest and of the strongest colour of a difference map
 
 
 class AlignedReference:
-    """How well the nearest references fit over the part, and what colours differ."""
+    """How well the nearest references fit over the part, and what colours differ.
 
-    def __init__(self, experts: Experts) -> None:
-        self._experts = experts
+    Args:
+        experts: for the references, laid over the part.
+        pictures: where the part beside the best fitting reference, and the map of what differs,
+            are kept; without, none are.
+    """
+
+    def __init__(self, experts: Experts, pictures: Pictures | None = None) -> None:
+        self._experts, self._pictures = experts, pictures
 
     def __call__(self, trace: Trace) -> Evidence:
         expert = self._experts.of(trace.sample)
+        others = expert.abreast(trace.sample)
+        if not others:
+            return Evidence(source=SOURCE, summary="no references to lay over this part")
         witness = expert.aligned(trace.sample)
         if witness is None:
-            return Evidence(source=SOURCE, summary="no references that can be laid over this part")
-        return heard(witness, SOURCE, correlation=expert.abreast(trace.sample)[0].correlation)
+            said = Evidence(source=SOURCE, summary="no references that can be laid over this part")
+        else:
+            said = heard(witness, SOURCE, correlation=others[0].correlation)
+        heat = None if witness is None else witness.heat_map
+        return said.model_copy(update={"pictures": self._kept(trace, others, heat)})
+
+    def _kept(
+        self, trace: Trace, others: Sequence[Aligned], heat: np.ndarray | None
+    ) -> tuple[Picture, ...]:
+        if self._pictures is None:
+            return ()
+        key = trace.sample.visual.sha256 or ""
+        image = _shown(read_view(trace.sample.visual))
+        size = (image.shape[1], image.shape[0])
+        good = np.asarray(cv2.resize(others[0].image, size), np.uint8)
+        beside = self._pictures.save(side_by_side(image, good), shows="beside-reference", key=key)
+        if heat is None:
+            return (beside,)
+        # In colour, and no map of data: it must not be taken for the anomaly map.
+        drawn = heat_map_picture(image, heat, low=_LOW, high=_HIGH)
+        return (beside, self._pictures.save(drawn, shows="difference", key=key))
+
+
+def _shown(image: Pixels) -> Pixels:
+    shrink = min(1.0, SHOWN / max(image.shape[:2]))
+    if shrink == 1:
+        return image
+    size = (max(1, round(image.shape[1] * shrink)), max(1, round(image.shape[0] * shrink)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from reinspect.graph import build_graph as build_graph
     from reinspect.graph import inspect_image as inspect_image
+    from reinspect.graph import tools_of as tools_of
     from reinspect.graph.recipe import Recipe as Recipe
     from reinspect.graph.recipe import RecipeError as RecipeError
     from reinspect.graph.recipe import load_recipe as load_recipe
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "build_graph": "reinspect.graph",
     "inspect_image": "reinspect.graph",
+    "tools_of": "reinspect.graph",
     "load_recipe": "reinspect.graph.recipe",
     "Recipe": "reinspect.graph.recipe",
     "RecipeError": "reinspect.graph.recipe",

@@ -1,0 +1,157 @@
+"""The tools as LangChain tools, for an agent of one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from reinspect.images import load
+from reinspect.roles import Tool
+from reinspect.vocabulary import (
+    Assessment,
+    Box,
+    Evidence,
+    NormalisedBox,
+    Region,
+    Sample,
+    Step,
+    Trace,
+    View,
+    Wish,
+)
+
+if TYPE_CHECKING:
+    from langchain_core.tools import StructuredTool
+
+ASKED = "agent"
+"""Source of the regions that an agent points at."""
+
+PURPOSE = {
+    "segmentation": "Outline the suspicious places, those of `boxes` if there are any, and measure "
+    "them: area, contour, elongation, contrast, distance to the border.",
+    "grounding": "Search the picture for each of `phrases`, names of a defect. What an absent "
+    "thing gets as easily is left out.",
+    "hi_res": "Compare the part with good ones in finer detail: helps with small or faint defects.",
+    "eye": "Compare the part with good ones by a trained network.",
+    "reference": "Lay the good parts that look most like this one over it: helps with missing, "
+    "added or shifted elements.",
+    "zoom": "Enlarge and measure the first of `boxes`.",
+}
+"""Tool → what an agent is told of it."""
+
+
+def _one_line(phrase: str) -> str:
+    words = " ".join(phrase.split())
+    if not words:
+        raise ValueError("a phrase is empty")
+    return words
+
+
+class Asked(BaseModel):
+    """What an agent says to a tool."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    image: str = Field(min_length=1, description="Path of the picture.")
+    category: str | None = Field(
+        default=None, description="Which part it shows, where there are good parts of several."
+    )
+    boxes: tuple[NormalisedBox, ...] = Field(
+        default=(),
+        max_length=64,
+        description="Places to look at: x1, y1, x2, y2 as shares of width and height, 0 to 1.",
+    )
+    phrases: tuple[Annotated[str, AfterValidator(_one_line)], ...] = Field(
+        default=(), max_length=64, description="Words for what to search for."
+    )
+
+
+def as_langchain(tools: Mapping[str, Tool]) -> list[StructuredTool]:
+    """Each tool as a LangChain tool that answers with words, and with the `Evidence` as artifact.
+
+    A picture that can't be read, wrong arguments and a tool that fails are answers, too: the
+    agent is told in one line, and goes on.
+
+    Args:
+        tools: name → tool; `reinspect.tools_of(recipe)` gives those of a recipe.
+    """
+    from langchain_core.tools import StructuredTool
+
+    return [
+        StructuredTool.from_function(
+            func=_answering(name, tool),
+            name=name.rpartition(":")[2],
+            description=PURPOSE.get(name, (tool.__doc__ or name).strip()),
+            args_schema=Asked,
+            response_format="content_and_artifact",
+            handle_tool_error=True,
+            handle_validation_error=_refused,
+        )
+        for name, tool in tools.items()
+    ]
+
+
+def _answering(name: str, tool: Tool) -> Callable[..., tuple[str, list[Evidence]]]:
+    def answer(
+        image: str,
+        category: str | None = None,
+        boxes: Sequence[Box] = (),
+        phrases: Sequence[str] = (),
+    ) -> tuple[str, list[Evidence]]:
+        from langchain_core.tools import ToolException
+
+        try:
+            loaded = load(image)
+            height, width = loaded.pixels.shape[:2]
+            view = View(path=image, sha256=loaded.sha256, size=(width, height))
+            sample = Sample(id=image, category=category, views=(view,))
+            asked = _asked(sample, name, tuple(boxes), tuple(phrases))
+            found = [tool(trace) for trace in asked]
+        except Exception as failure:
+            words = " ".join(str(failure).split()) or type(failure).__name__
+            raise ToolException(f"{name}: {words}") from failure
+        return "\n".join(map(_in_words, found)), found
+
+    return answer
+
+
+def _asked(sample: Sample, name: str, boxes: Sequence[Box], phrases: Sequence[str]) -> list[Trace]:
+    """A trace in which the agent has pointed at the boxes, and asks for this look; one a phrase."""
+    trace = Trace(sample=sample)
+    if boxes:
+        # The first is the strongest: tools that take one take it.
+        regions = tuple(Region(box=box, score=float(len(boxes) - n)) for n, box in enumerate(boxes))
+        pointed = Evidence(source=ASKED, summary="places to look at", regions=regions)
+        trace = trace.then(Step(node="locate", products=(pointed,)))
+    wishes = [Wish(look=name, phrase=phrase) for phrase in phrases]
+    if not wishes:
+        return [trace]
+    steps = (
+        Step(node="assess", products=(Assessment(confidence=0.5, reliability=0.5, wish=wish),))
+        for wish in wishes
+    )
+    return [trace.then(step) for step in steps]
+
+
+def _in_words(evidence: Evidence) -> str:
+    lines = [f"{evidence.source}: {evidence.summary}"]
+    if evidence.probability is not None:
+        lines.append(f"P(anomalous) by this alone: {evidence.probability:.3f}")
+    if evidence.measurements:
+        lines.append(", ".join(f"{name} {v:.4g}" for name, v in evidence.measurements.items()))
+    for region in evidence.regions:
+        corners = ", ".join(f"{value:.3f}" for value in region.box)
+        lines.append(f"box [{corners}], score {region.score:.3g}")
+    return "\n".join(lines)
+
+
+def _refused(failure: object) -> str:
+    """A validation error in one line."""
+    errors = getattr(failure, "errors", None)
+    if errors is None:
+        return " ".join(str(failure).split())
+    return "; ".join(
+        f"{'.'.join(str(part) for part in error['loc'])}: {error['msg']}" for error in errors()
+    )
