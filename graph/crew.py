@@ -130,6 +130,17 @@ def _vlm_monitor(
     return vlm_monitor(workshop, options, reference=reference, consult=consult, file=file)
 
 
+def _grounding(workshop: Workshop, **options: Any) -> Tool:
+    from reinspect.tools.finders import GroundingSettings, grounding
+
+    try:
+        settings = GroundingSettings.model_validate(options)
+    except ValidationError as failure:
+        raise RecipeError(in_words(failure, GroundingSettings)) from failure
+    defects = workshop.recipe.product.defects
+    return grounding(workshop.experts, settings, defects=defects, folder=workshop.weights)
+
+
 def _segmentation(
     workshop: Workshop,
     backend: Literal["embedded", "segment-anything", "transformers"] = "embedded",
@@ -237,6 +248,7 @@ KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "detector": {"embedded": _embedded_detector, "vlm": _vlm_detector},
     "monitor": {"embedded": _embedded_monitor, "fitted": _fitted_monitor, "vlm": _vlm_monitor},
     "tools": {
+        "grounding": _grounding,
         "segmentation": _segmentation,
         "hi_res": _hi_res,
         "eye": _eye,
@@ -255,7 +267,7 @@ KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
 }
 """Role → short name → what makes the part."""
 
-LOCATORS = frozenset({"segmentation"})
+LOCATORS = frozenset({"grounding", "segmentation"})
 """Tools that find where to look; all others examine, unless the recipe says `stage:`."""
 
 

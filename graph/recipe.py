@@ -119,11 +119,13 @@ REGISTRY = Path("runs", "critics")
 
 
 def _with_weights_in(tool: PartSpec, folder: Path) -> PartSpec:
-    """Weights may have a name instead of a path: a path is what is there."""
-    weights = tool.options.get("weights")
-    if not isinstance(weights, str) or not (folder / weights).exists():
-        return tool
-    return tool.model_copy(update={"weights": str(folder / weights)})
+    """Weights and the like may have a name instead of a path: a path is what is there."""
+    found = {
+        name: str(folder / value)
+        for name in ("weights", "model", "config", "text_encoder")
+        if isinstance(value := tool.options.get(name), str) and (folder / value).exists()
+    }
+    return tool.model_copy(update=found) if found else tool
 
 
 def load_recipe(path: str | Path, *, critics: Path = REGISTRY) -> Recipe:

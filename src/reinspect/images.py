@@ -65,7 +65,8 @@ _PILLOW_ERRORS = (
 # The picture that each thread decoded last: several tools ask for the one in hand.
 _newest = threading.local()
 # Filters of warnings are global to the process; two threads that swap them restore wrong ones.
-_filters = threading.Lock()
+warning_filters = threading.Lock()
+"""Held by whoever swaps filters of warnings."""
 
 
 class UnreadableImage(ValueError):  # noqa: N818 - it names the image, not a fault of ours
@@ -160,7 +161,7 @@ def size_of(path: str | os.PathLike[str]) -> tuple[int, int]:
         UnreadableImage: as `load`, but a file that is truncated after its header passes.
     """
     data = _read(path, MAX_PIXELS)
-    with _filters, _quiet_pillow():
+    with warning_filters, _quiet_pillow():
         image = _header(data, path, MAX_PIXELS)
         turned = image.format != "TIFF" and _orientation(image) >= 5  # Pillow did it for TIFF
     return (image.height, image.width) if turned else (image.width, image.height)
@@ -222,7 +223,7 @@ def _why_unread(path: Path, error: OSError) -> tuple[str, str]:
 
 
 class _quiet_pillow(warnings.catch_warnings):  # noqa: N801 - used like a function
-    """Keeps Pillow's warnings about odd metadata off stderr. Enter only under `_filters`."""
+    """Keeps Pillow's warnings about odd metadata off stderr. Enter only under `warning_filters`."""
 
     def __enter__(self) -> None:
         super().__enter__()
@@ -274,7 +275,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _decode(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Pixels:
     try:
-        with _filters, _quiet_pillow():
+        with warning_filters, _quiet_pillow():
             image = _header(data, path, max_pixels)
             orientation = _orientation(image)
             plain = image.mode in ("RGB", "L") and image.format in ("JPEG", "MPO", "PNG", "BMP")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import json
+import multiprocessing
 import struct
 import threading
 import warnings
@@ -127,6 +128,31 @@ def weights_file(path: str | Path) -> Path:
     return file
 
 
+def model_folder(path: str | Path) -> Path:
+    """A folder in transformers' format that is there and whole, as `weights_file` says it.
+
+    Raises:
+        VisionError: no such folder, or a file is missing or not whole.
+    """
+    folder = Path(path).expanduser()
+    if not (folder / "config.json").is_file():
+        raise VisionError(f"model {folder}: no folder with a config.json")
+    files = sorted((*folder.glob("*.safetensors"), *folder.glob("pytorch_model*.bin")))
+    if not files:
+        raise VisionError(f"model {folder}: no weights there (*.safetensors)")
+    for file in files:
+        weights_file(file)
+    return folder.resolve()
+
+
+def quiet_transformers() -> None:
+    """No progress bars of transformers: a batch has its own, and a pipe wants none."""
+    needs("transformers")
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+
+
 class Resident(Generic[M]):
     """A model that is loaded at the first use, and stays.
 
@@ -186,6 +212,8 @@ class Resident(Generic[M]):
             if self.failure is not None:
                 raise self.failure
             if self._made is None:
+                if multiprocessing.parent_process() is not None:
+                    torch.set_num_threads(1)  # a worker, one of many on the same cores
                 try:
                     self._made = self._load(self._places[0]), self._places[0]
                 except torch.OutOfMemoryError:
