@@ -26,6 +26,7 @@ from reinspect.tools.golden import GoldenSets
 from reinspect.vocabulary import Move
 
 if TYPE_CHECKING:
+    from reinspect.policies.critic import Critic
     from reinspect.policies.reliability import FittedMonitor
     from reinspect.tools.expert import Experts
 
@@ -82,6 +83,16 @@ class Workshop:
 
         return load_monitor(self.recipe.monitor.options.get("file", SHIPPED_MONITOR))
 
+    @cached_property
+    def critic(self) -> "Critic":
+        """The critic that the recipe's monitor names by its file."""
+        from reinspect.policies.critic import load_critic
+
+        file = self.recipe.monitor.options.get("file")
+        if self.recipe.monitor.kind != "critic" or file is None:
+            raise ValueError("no critic: name its file, as `reinspect train critic` has written it")
+        return load_critic(file)
+
     def __getstate__(self) -> dict[str, Any]:
         # To a worker process goes what parts are made from, not what was made.
         return {own.name: getattr(self, own.name) for own in fields(self)}
@@ -108,6 +119,12 @@ def _fitted_monitor(workshop: Workshop, file: str | None = None) -> RAMonitor:  
     from reinspect.policies.reliability import FittedEstimator
 
     return RAMonitor(FittedEstimator(workshop.fitted))
+
+
+def _critic_monitor(workshop: Workshop, file: str | None = None) -> RAMonitor:  # noqa: ARG001
+    from reinspect.policies.critic import CriticEstimator
+
+    return RAMonitor(CriticEstimator(workshop.critic))
 
 
 def _vlm_detector(
@@ -208,6 +225,12 @@ def _worth_it(workshop: Workshop) -> Policy:
     return WorthIt(workshop.fitted)
 
 
+def _critic_trigger(workshop: Workshop) -> Policy:
+    from reinspect.policies.critic import CriticTrigger
+
+    return CriticTrigger(workshop.critic)
+
+
 def _below(reliability: Annotated[float, Field(ge=0, le=1)]) -> Policy:
     from reinspect.policies.triggers import Below
 
@@ -246,7 +269,12 @@ def _keep() -> Policy:
 
 KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
     "detector": {"embedded": _embedded_detector, "vlm": _vlm_detector},
-    "monitor": {"embedded": _embedded_monitor, "fitted": _fitted_monitor, "vlm": _vlm_monitor},
+    "monitor": {
+        "embedded": _embedded_monitor,
+        "fitted": _fitted_monitor,
+        "vlm": _vlm_monitor,
+        "critic": _critic_monitor,
+    },
     "tools": {
         "grounding": _grounding,
         "segmentation": _segmentation,
@@ -259,6 +287,7 @@ KINDS: Mapping[str, Mapping[str, Callable[..., Any]]] = {
         "doubt": _doubt,
         "below": _below,
         "worth_it": _worth_it,
+        "critic": _critic_trigger,
         "always": _always,
         "never": _never,
     },
@@ -305,10 +334,12 @@ def build_crew(workshop: Workshop) -> Crew:
 
 
 def _trigger(workshop: Workshop) -> PartSpec:
-    """The recipe's, else the fitted monitor's where it has learned one, else the hand-set one."""
+    """The recipe's, else what the critic or the fitted monitor learned, else the hand-set one."""
     named = workshop.recipe.policies.trigger
     if named is not None:
         return named
+    if workshop.recipe.monitor.kind == "critic":
+        return PartSpec(kind="critic")
     return PartSpec(kind="worth_it" if _has_learned(workshop, "again") else "doubt")
 
 
@@ -316,6 +347,8 @@ def _disposition(workshop: Workshop) -> PartSpec:
     named = workshop.recipe.policies.disposition
     if named is not None:
         return named
+    if workshop.recipe.monitor.kind == "critic":
+        return PartSpec(kind="thresholds", reliability=0.0)  # REVIEW is a move of the critic's
     learned = _has_learned(workshop, "dispositions")
     return PartSpec(kind="targets" if learned else "thresholds")
 

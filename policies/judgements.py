@@ -27,7 +27,8 @@ from reinspect.vocabulary import (
 FIRST = "first."
 """Signals named so are known after the first look already; all others only after the second."""
 
-_SECOND = "second."
+SECOND = "second."
+"""Signals of the second look's evidence, as traces give them: second.<source>.<name>."""
 
 
 class JudgementError(ValueError):
@@ -197,7 +198,7 @@ def judgement_of(
     if first.evidence or first.defects:
         signals[f"{FIRST}defects"] = float(len(first.defects))
     for evidence in later if witnesses else ():
-        signals.update(_signals(_SECOND, evidence, first=False))
+        signals.update(_signals(SECOND, evidence, first=False))
     steps = [s for s in trace.steps if s.node in {"locate", "examine", "revise"}]
     return Judgement(
         id=trace.sample.id,

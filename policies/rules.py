@@ -90,14 +90,14 @@ def fuse(first: float, witnesses: Mapping[str, float]) -> float:
     odds = _log_odds(first)
     for name, probability in witnesses.items():
         loudness = max(-_LOUDEST, min(_LOUDEST, _log_odds(probability)))
-        odds += _weight(name, witnesses) * loudness
+        odds += weight(name, witnesses) * loudness
     return 1 / (1 + math.exp(-odds))
 
 
 def flip_allowed(first: float, fused: float, witnesses: Mapping[str, float]) -> bool:
     """Whether the label may change: only by new evidence, all of which agrees with the change."""
     anomalous = fused >= 0.5
-    asked = [p for name, p in witnesses.items() if not _outranked(name, witnesses)]
+    asked = [p for name, p in witnesses.items() if not outranked(name, witnesses)]
     if not asked or (first >= 0.5) is anomalous:
         return False
     return all((probability >= 0.5) is anomalous for probability in asked)
@@ -112,11 +112,13 @@ def disposition(
     return Outcome.FAIL if probability >= 0.5 else Outcome.PASS
 
 
-def _weight(name: str, witnesses: Mapping[str, float]) -> float:
-    return _BESIDE[name][1] if _outranked(name, witnesses) else _WEIGHTS.get(name, 1.0)
+def weight(name: str, witnesses: Mapping[str, float]) -> float:
+    """How much a witness's log-odds count, against 1 for the first look."""
+    return _BESIDE[name][1] if outranked(name, witnesses) else _WEIGHTS.get(name, 1.0)
 
 
-def _outranked(name: str, witnesses: Mapping[str, float]) -> bool:
+def outranked(name: str, witnesses: Mapping[str, float]) -> bool:
+    """Whether a better witness is there, so that this one counts less and has no veto."""
     return name in _BESIDE and _BESIDE[name][0] in witnesses
 
 

@@ -13,7 +13,7 @@ from reinspect.policies.judgements import (
     label_of,
     read_judgements,
 )
-from reinspect.store import Run, Store
+from reinspect.store import Store
 
 
 class Gathered(NamedTuple):
@@ -65,7 +65,7 @@ def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
         found.append(judgement)
     if not found:
         raise JudgementError(f"run {run.name!r} has no image with a first look")
-    return Gathered(tuple(found), {run.name: _hash(run, found)})
+    return Gathered(tuple(found), {run.name: hash_of(run.name, found)})
 
 
 def together(parts: Sequence[Gathered]) -> Gathered:
@@ -74,6 +74,7 @@ def together(parts: Sequence[Gathered]) -> Gathered:
     return Gathered(judgements, {name: sha for part in parts for name, sha in part.sources.items()})
 
 
-def _hash(run: Run, judgements: Sequence[Judgement]) -> str:
-    lines = [run.name, *sorted(judgement.model_dump_json() for judgement in judgements)]
+def hash_of(name: str, judgements: Sequence[Judgement]) -> str:
+    """SHA-256 of a source's name and judgements, whatever their order."""
+    lines = [name, *sorted(judgement.model_dump_json() for judgement in judgements)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

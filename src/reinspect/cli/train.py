@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reinspect.cli import episodes, tuning
+from reinspect.cli import critic, episodes, tuning
 from reinspect.cli.places import plainly
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(name="train", help="Train a part of an inspection.", no_args_is_help=True)
 episodes.add_to(app)
 tuning.add_to(app)
+critic.add_to(app)
 
 
 def add_to(parent: typer.Typer) -> None:

@@ -1,0 +1,262 @@
+"""The embedded critic at work: a small policy network says what next, stage by stage.
+
+After the first look it chooses among accept, revisit and REVIEW; after the second among keep,
+correct and REVIEW. It is arithmetic on a few saved numbers: no training library is needed.
+
+Stage one, with s = |logit p| of the first look:
+
+    accept 0,   revisit u(s, label, …),   REVIEW e(s, label, …)
+
+Stage two, with what each witness says *against* the first label, in log-odds:
+
+    keep −m/2,   correct m/2,   REVIEW e        m and e of (s, label, against₁, against₂, …)
+
+u, m and e are networks: a linear part and a hidden layer of tanh. The chosen move is the likeliest;
+a label is corrected only where a witness stands against it, so no flip without new evidence.
+"""
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, FiniteFloat, ValidationError, model_validator
+
+from reinspect.policies import rules
+from reinspect.policies.heads import logistic, logit
+from reinspect.policies.judgements import SECOND, Judgement, judgement_of
+from reinspect.vocabulary import Estimate, Move, Probability, Trace, Value
+
+FORMAT = "reinspect critic"
+VERSION = 1
+
+LOUDEST = 1.5
+"""Log-odds beyond which a witness gets no louder, as in `rules`."""
+
+SUREST = 3.5
+"""Log-odds beyond which a first look gets no surer: beyond 0.97 it is accepted anyway."""
+
+
+class CriticError(ValueError):
+    """A saved critic that can't be used."""
+
+
+class Network(Value):
+    """One logit of named inputs: bias + linear · x + out · tanh(hidden · x + shift)."""
+
+    bias: FiniteFloat = 0.0
+    linear: Mapping[str, FiniteFloat] = Field(default_factory=dict, description="Input → weight.")
+    hidden: tuple[Mapping[str, FiniteFloat], ...] = ()
+    shift: tuple[FiniteFloat, ...] = ()
+    out: tuple[FiniteFloat, ...] = ()
+
+    @model_validator(mode="after")
+    def _in_step(self) -> "Network":
+        if not len(self.hidden) == len(self.shift) == len(self.out):
+            sizes = (len(self.hidden), len(self.shift), len(self.out))
+            raise ValueError(f"hidden, shift and out have {sizes} units, not as many each")
+        return self
+
+    def __call__(self, inputs: Mapping[str, float]) -> float:
+        """The logit; inputs without a weight are left aside, a missing one counts as 0."""
+        logit = self.bias + _dot(self.linear, inputs)
+        for weights, shift, out in zip(self.hidden, self.shift, self.out, strict=True):
+            logit += out * math.tanh(shift + _dot(weights, inputs))
+        return logit
+
+
+class Sure(Value):
+    """logit P(the label is right) = intercept + slope · margin; fitted on parts left out."""
+
+    intercept: FiniteFloat = 0.0
+    slope: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+
+    def __call__(self, margin: float) -> float:
+        return logistic(self.intercept + self.slope * margin)
+
+
+class Lesson(Value):
+    """What a critic was trained on, and how."""
+
+    items: int = Field(ge=0)
+    anomalous: int = Field(ge=0)
+    groups: Mapping[str, int] = Field(default_factory=dict, description="Group → items.")
+    sources: Mapping[str, str] = Field(default_factory=dict, description="Name → SHA-256.")
+    truth_sources: Mapping[str, int] = Field(default_factory=dict)
+    seed: int = 0
+    weights: Mapping[str, float] = Field(default_factory=dict, description="Of the rewards.")
+    kl: float = Field(default=0.0, ge=0, description="Weight of the KL to the reference.")
+    trust: float = Field(default=0.0, ge=0, description="Pull towards the starting weights.")
+    reference: str = Field(default="", description="What the KL is held to.")
+    uniform: Probability = Field(
+        default=0.0, description="Share of parts whose label can't change: they teach REVIEW alone."
+    )
+    curve: tuple[Mapping[str, float], ...] = Field(
+        default=(), description="Step by step: reward, KL, shares of second looks and reviews."
+    )
+    notes: tuple[str, ...] = ()
+
+
+class Critic(Value):
+    """The policy of both stages, as saved."""
+
+    format: Literal["reinspect critic"] = "reinspect critic"
+    version: Literal[1] = 1
+    revisit: Network
+    review_first: Network
+    margin: Network
+    review_second: Network
+    sure_first: Sure = Sure()
+    sure_second: Sure = Sure()
+    lesson: Lesson
+
+    def first_move(self, judgement: Judgement) -> Move:
+        """Accept, revisit or escalate, by the first look alone."""
+        inputs = first_inputs(judgement)
+        revisit, review = self.revisit(inputs), self.review_first(inputs)
+        if max(revisit, review) <= 0:
+            return Move.ACCEPT
+        return Move.REVISIT if revisit >= review else Move.ESCALATE
+
+    def second_move(self, judgement: Judgement) -> Move:
+        """Keep, correct or escalate, by both looks."""
+        inputs = second_inputs(judgement)
+        if self.review_second(inputs) > abs(self.margin(inputs)) / 2:
+            return Move.ESCALATE
+        return Move.CORRECT if self.flips(judgement) else Move.KEEP
+
+    def flips(self, judgement: Judgement) -> bool:
+        """Whether the label in force after the second look is another, REVIEW or not."""
+        return self.margin(second_inputs(judgement)) > 0 and may_flip(judgement)
+
+    def estimate(self, judgement: Judgement) -> tuple[float, float]:
+        """Probability that the part is anomalous, and reliability of the label in force."""
+        if judgement.second is None:
+            surest = min(abs(logit(judgement.first, _EDGE)), SUREST)
+            return judgement.first, self.sure_first(surest)
+        margin = self.margin(second_inputs(judgement))
+        if margin > 0 and not may_flip(judgement):
+            margin = -_BORDER
+        anomalous = judgement.first >= 0.5
+        probability = logistic(-margin if anomalous else margin)
+        return probability, self.sure_second(abs(margin))
+
+
+class CriticEstimator:
+    """An estimator over traces, for RA-Monitor."""
+
+    def __init__(self, critic: Critic) -> None:
+        self._critic = critic
+
+    def __call__(self, trace: Trace) -> Estimate:
+        judgement = judgement_of(trace)
+        probability, reliability = self._critic.estimate(judgement)
+        inputs = first_inputs(judgement)
+        signals = {
+            "critic's logit for a second look": self._critic.revisit(inputs),
+            **second_inputs(judgement),
+        }
+        return Estimate(probability=probability, reliability=reliability, signals=signals)
+
+
+class CriticTrigger:
+    """Accept, revisit or escalate, as the critic's policy says."""
+
+    def __init__(self, critic: Critic) -> None:
+        self._critic = critic
+
+    def __call__(self, trace: Trace) -> Move:
+        if trace.first is None:
+            return Move.ESCALATE
+        judgement = judgement_of(trace)
+        if not trace.rounds:
+            return self._critic.first_move(judgement)
+        if judgement.second is None:
+            return Move.ACCEPT
+        second = self._critic.second_move(judgement)
+        return Move.ESCALATE if second is Move.ESCALATE else Move.ACCEPT
+
+
+def first_inputs(judgement: Judgement) -> dict[str, float]:
+    """What the policy knows after the first look."""
+    return {
+        "sureness": min(abs(logit(judgement.first, _EDGE)), SUREST),
+        "label": 0.5 if judgement.first >= 0.5 else -0.5,
+    }
+
+
+def second_inputs(judgement: Judgement) -> dict[str, float]:
+    """What it knows after the second: each witness's log-odds against the first label."""
+    witnesses = witnesses_in(judgement)
+    against = {
+        input_of(name, witnesses): against_label(probability, judgement.first)
+        for name, probability in witnesses.items()
+    }
+    return {**first_inputs(judgement), **against}
+
+
+def input_of(name: str, witnesses: Mapping[str, float]) -> str:
+    """What a witness's input is called: one that a better witness outranks counts separately."""
+    return f"{name}, outranked" if rules.outranked(name, witnesses) else name
+
+
+def against_label(probability: float, first: float) -> float:
+    """Log-odds of a witness against the label of the first look, within ± `LOUDEST`."""
+    loud = max(-LOUDEST, min(LOUDEST, logit(probability, _EDGE)))
+    return -loud if first >= 0.5 else loud
+
+
+def may_flip(judgement: Judgement) -> bool:
+    """Whether new evidence stands against the first label, so that it may be corrected."""
+    witnesses = witnesses_in(judgement)
+    other = 0.0 if judgement.first >= 0.5 else 1.0
+    return rules.flip_allowed(judgement.first, other, witnesses)
+
+
+def witnesses_in(judgement: Judgement) -> dict[str, float]:
+    """Source → P(anomalous) of the second look's evidence; the look itself where none is named."""
+    if judgement.second is None:
+        return {}
+    named = {
+        name.removeprefix(SECOND).removesuffix(_PROBABILITY): value
+        for name, value in judgement.signals.items()
+        if name.startswith(SECOND) and name.endswith(_PROBABILITY) and 0 <= value <= 1
+    }
+    return named or {judgement.looks[-1].stage: judgement.second}
+
+
+def load_critic(path: str | Path) -> Critic:
+    """Read a saved critic.
+
+    Raises:
+        CriticError: the file can't be read, is no critic, or one of another version.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as failure:
+        raise CriticError(f"{path}: cannot read the critic: {failure}") from failure
+    except json.JSONDecodeError as failure:
+        raise CriticError(f"{path}: no JSON: {failure}") from failure
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CriticError(f"{path}: is no critic that `reinspect train critic` has written")
+    if content.get("version") != VERSION:
+        raise CriticError(
+            f"{path}: is a critic of version {content.get('version')!r}, and this reinspect reads "
+            f"version {VERSION}: train it again"
+        )
+    try:
+        return Critic.model_validate(content)
+    except ValidationError as failure:
+        error: Any = failure.errors()[0]
+        place = ".".join(str(part) for part in error["loc"]) or "critic"
+        raise CriticError(f"{path}: {place}: {error['msg']}") from failure
+
+
+_EDGE = 1e-3
+_BORDER = 0.004  # log-odds of a label that is kept although the network would have flipped it
+_PROBABILITY = ".probability"
+
+
+def _dot(weights: Mapping[str, float], inputs: Mapping[str, float]) -> float:
+    return sum(weight * inputs.get(name, 0.0) for name, weight in weights.items())

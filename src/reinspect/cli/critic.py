@@ -1,0 +1,87 @@
+"""`reinspect train critic`: the embedded critic, by RCRL on explored runs."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reinspect.cli.places import plainly, store_of
+
+if TYPE_CHECKING:
+    from reinspect.training.explored import Explored
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(critic)
+
+
+def critic(
+    out: Annotated[Path, typer.Option("--out", help="File for the critic, JSON.")],
+    runs: Annotated[
+        list[str] | None, typer.Argument(metavar="[RUN]...", help="Explored runs, folder or name.")
+    ] = None,
+    judgements: Annotated[
+        Path | None, typer.Option("--judgements", help="Judgements, one JSON record a line.")
+    ] = None,
+    reference: Annotated[
+        Path | None,
+        typer.Option("--reference", help="Fitted monitor that the KL is held to, frozen."),
+    ] = None,
+    look: Annotated[float, typer.Option("--look", help="Cost of a second look, [0, 1].")] = 0.02,
+    review: Annotated[float, typer.Option("--review", help="Price of a REVIEW, [0, 1].")] = 1 / 3,
+    kl: Annotated[float, typer.Option("--kl", help="Weight of the KL.")] = 0.1,
+    trust: Annotated[
+        float, typer.Option("--trust", help="Pull towards the rules it starts from.")
+    ] = 0.1,
+    cross_validate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="group", help="Tell what it gives on each group that was left out in turn."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of units and splits.")] = 0,
+    store: Annotated[
+        str | None,
+        typer.Option("--store", help="URL or SQLite file. [default: reinspect.db beside the run]"),
+    ] = None,
+) -> None:
+    """Train the second-look policy on runs that looked twice at every part (--explore)."""
+    from reinspect.export.whole import whole_file
+    from reinspect.policies.reliability import load_monitor
+    from reinspect.training.critic import CriticTrainingError, Pay, left_out_report, train_critic
+
+    if cross_validate not in (None, "group"):
+        raise CriticTrainingError(f"--cross-validate {cross_validate!r} is not 'group'")
+    with plainly():
+        explored = _explored(runs or [], judgements, store)
+        pay = Pay(look=look, review=review, kl=kl, trust=trust)
+        frozen = None if reference is None else load_monitor(reference)
+        trained = train_critic(explored, seed=seed, pay=pay, reference=frozen)
+        with whole_file(out) as file:
+            file.write((trained.model_dump_json(indent=1) + "\n").encode())
+        lesson = trained.lesson
+        typer.echo(
+            f"trained on {lesson.items} parts, {lesson.anomalous} of them anomalous; "
+            f"labels that can't change: {lesson.uniform:.0%}"
+        )
+        if cross_validate:
+            for line in left_out_report(explored, seed=seed, pay=pay, reference=frozen):
+                typer.echo(line)
+    typer.echo(out)
+
+
+def _explored(runs: list[str], judgements: Path | None, store: str | None) -> "Explored":
+    from reinspect.store import Store as TraceStore
+    from reinspect.training import explored, sources
+    from reinspect.training.critic import CriticTrainingError
+
+    if bool(runs) == (judgements is not None):
+        raise CriticTrainingError("name either a RUN or --judgements FILE")
+    if judgements is not None:
+        return explored.from_judgements(sources.from_file(judgements))
+    parts = []
+    for run in runs:
+        with TraceStore.open(store_of(run, store), create=False) as opened:
+            parts.append(explored.from_run(opened, run, prefix=len(runs) > 1))
+    return explored.together(parts)

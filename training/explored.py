@@ -1,0 +1,122 @@
+"""What each move would have earned: parts of explored runs, both looks known.
+
+With `--explore` a run looks twice at every part, so the reward of every move is known exactly, and
+a group of RCRL, all moves on one part, needs no sampling.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from reinspect.agents.vlm.answers import Answer, Named
+from reinspect.policies.judgements import Judgement, Occasion, judgement_of, label_of
+from reinspect.store import Store
+from reinspect.training.rewards import ALPHA, Truth, accuracy
+from reinspect.training.sources import Gathered, hash_of
+from reinspect.vocabulary import Evidence, Label, Region, Trace, Verdict
+
+_LOCATING = ("locate", "conclude")
+
+
+class NotExplored(ValueError):  # noqa: N818 - it names the run, not a fault of ours
+    """Parts that say nothing of the moves that were not taken."""
+
+
+class Part(NamedTuple):
+    """One part, with R_acc of each final answer that a move leads to."""
+
+    judgement: Judgement
+    accept: float
+    keep: float
+    correct: float
+
+
+class Explored(NamedTuple):
+    """Parts of known truth, and the SHA-256 of each source they are from."""
+
+    parts: tuple[Part, ...]
+    sources: dict[str, str]
+
+
+def from_run(store: Store, name: str, *, prefix: bool = False, alpha: float = ALPHA) -> Explored:
+    """The parts of an explored run whose truth is known and that have both looks.
+
+    Args:
+        store: that has the run.
+        name: of the run, or its folder.
+        prefix: put the run's name before each id, where several runs are taken together.
+        alpha: of the location reward.
+
+    Raises:
+        NotExplored: the run was not explored, or no part of it has truth and a first look.
+        StoreError: the store has no such run, or can't be read.
+    """
+    run = store.run(name)
+    if not run.explored:
+        raise NotExplored(
+            f"run {run.name!r} was not explored, so what the other moves would have earned is not "
+            "known: run it with --explore"
+        )
+    known = store.truth(run.id)
+    parts = []
+    for trace in store.traces(run.id):
+        truth = known.get(trace.sample.id)
+        if truth is None or trace.first is None:
+            continue
+        judgement = judgement_of(
+            trace.hypothetical,
+            truth=label_of(truth.label),
+            truth_source=truth.source,
+            occasion=Occasion.EXPLORED,
+        )
+        if prefix:
+            judgement = judgement.model_copy(update={"id": f"{run.name}/{judgement.id}"})
+        true = Truth(label=truth.label, types=truth.types, boxes=truth.boxes)
+        earned = [accuracy(_answer(verdict), true, alpha=alpha) for verdict in _finals(trace)]
+        parts.append(Part(judgement, *earned))
+    if not parts:
+        raise NotExplored(f"run {run.name!r} has no part with a first look whose truth is known")
+    return Explored(tuple(parts), {run.name: hash_of(run.name, [p.judgement for p in parts])})
+
+
+def from_judgements(gathered: Gathered) -> Explored:
+    """Parts of judgements that all were looked at twice; they name no places, so R_acc is R_answer.
+
+    Raises:
+        NotExplored: none has truth and a second look that no policy asked for.
+    """
+    parts = []
+    for judgement in gathered.judgements:
+        if judgement.truth is None or judgement.occasion is Occasion.ASKED:
+            continue
+        right = float((judgement.first >= 0.5) is judgement.truth)
+        parts.append(Part(judgement, right, right, 1 - right))
+    if not any(part.judgement.second is not None for part in parts):
+        raise NotExplored(
+            "no judgement has truth and a second look that every part got: what the other moves "
+            "would have earned is not known"
+        )
+    return Explored(tuple(parts), gathered.sources)
+
+
+def together(sources: Sequence[Explored]) -> Explored:
+    """Several sources as one."""
+    parts = tuple(part for source in sources for part in source.parts)
+    return Explored(parts, {n: sha for source in sources for n, sha in source.sources.items()})
+
+
+def _finals(trace: Trace) -> tuple[Verdict, Verdict, Verdict]:
+    """The answers that accept, keep and correct lead to, with their places."""
+    first, seen = trace.first, trace.hypothetical
+    assert first is not None
+    flipped = Verdict.of(0.0 if first.label is Label.ANOMALOUS else 1.0)
+    return first.at(_located(seen)), first.at(seen.regions), flipped.at(seen.regions)
+
+
+def _located(trace: Trace) -> tuple[Region, ...]:
+    products = (p for step in trace.steps if step.node in _LOCATING for p in step.products)
+    return next((p.regions for p in products if isinstance(p, Evidence) and p.regions), ())
+
+
+def _answer(verdict: Verdict) -> Answer:
+    named = tuple(Named(type=defect.type, box=defect.box) for defect in verdict.defects)
+    return Answer(anomalous=verdict.label is Label.ANOMALOUS, defects=named)
