@@ -55,6 +55,11 @@ $(VENV)/vision: constraints-cpu.txt $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps groundingdino-py==0.4.0
 	touch $@
 
+# For the tests of the engine ray: 0.6 GB.
+$(VENV)/ray: pyproject.toml | $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[ray]'
+	touch $@
+
 # torch first and alone, so that nothing takes its CUDA build; vLLM needs neither of those removed,
 # which are CUDA builds that can't be loaded.
 $(SERVING)/done: pyproject.toml constraints-cpu.txt

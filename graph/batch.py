@@ -101,7 +101,7 @@ def _attended(
     if work is _END:
         return
     with contextlib.ExitStack() as stack:
-        hands = _hands(stack, workshop, workers, explore, timeout)
+        hands = hands_of(stack, workshop, workers, explore, timeout)
 
         def fill() -> None:
             nonlocal work
@@ -125,13 +125,14 @@ def _attended(
 _END = object()
 
 
-def _hands(
+def hands_of(
     stack: contextlib.ExitStack,
     workshop: Workshop,
     workers: int,
     explore: bool,
     timeout: float | None,
 ) -> Hands:
+    """Who inspects: threads for a recipe that asks models, this process, or worker processes."""
     hands: Hands
     if models_of(workshop.recipe):
         stack.enter_context(single_threaded())

@@ -60,6 +60,9 @@ class Budgets(_Section):
     prices: Mapping[str, Price] = Field(
         default_factory=dict, description="Model → USD a million tokens; others cost: unknown."
     )
+    gpus: float = Field(
+        default=0, ge=0, le=64, description="GPUs that each Ray actor holds; a share, too."
+    )
     in_flight: int = Field(
         default=32, ge=1, le=1024, description="Images at once where a model server is asked."
     )

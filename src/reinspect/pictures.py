@@ -62,6 +62,18 @@ def side_by_side(*pictures: Pixels) -> Pixels:
     return np.concatenate(row[:-1], axis=1)
 
 
+def _write_whole(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Beside its goal, since a rename is atomic on one file system only; hidden, so not inspected.
+    unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
+    try:
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
+
+
 def write_image(path: str | os.PathLike[str], image: npt.NDArray[Any], *, quality: int = 90) -> str:
     """Write a `.png` or `.jpg` file whole or not at all; its folder is made. Returns its SHA-256.
 
@@ -74,15 +86,7 @@ def write_image(path: str | os.PathLike[str], image: npt.NDArray[Any], *, qualit
     if options is None:
         raise ValueError(f"{one_line(str(path))}: write .png or .jpg, not {path.suffix!r}")
     data = cv2.imencode(path.suffix.lower(), image, options)[1].tobytes()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its goal, since a rename is atomic on one file system only; hidden, so not inspected.
-    unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
+    _write_whole(path, data)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -115,6 +119,17 @@ class Pictures:
         """
         levels = np.clip(np.rint((np.nan_to_num(heat) - _LOWEST) / _STEP), 0, 65535)
         return self._written(levels.astype(np.uint16), HEAT_MAP, key, ".png")
+
+    def keep(self, name: str, content: bytes) -> None:
+        """Write a picture that was made elsewhere, by its name in the folder.
+
+        Raises:
+            ValueError: the name leads out of the folder.
+            OSError: the disk is full or read-only.
+        """
+        if not re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{16}\.[a-z0-9][a-z0-9_.-]*", name):
+            raise ValueError(f"picture {name!r} is not named as pictures of a run are")
+        _write_whole(self.folder / name, content)
 
     def _written(self, image: npt.NDArray[Any], shows: str, key: str, suffix: str) -> Picture:
         if not re.fullmatch(r"[0-9a-f]{16,64}", key):

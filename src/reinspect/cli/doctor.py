@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 OPTIONAL = {
     "pyarrow": ("'reinspect[parquet]'", "export --format parquet"),
     "psycopg": ("'reinspect[postgres]'", "a store on PostgreSQL"),
+    "ray": ("'reinspect[ray]'", "run --engine ray"),
     "langchain-openai": ("'reinspect[vlm]'", "parts of kind vlm"),
     "onnxruntime": ("'reinspect[eye]'", "the tool eye"),
     "streamlit": ("'reinspect[ui]'", "reinspect ui"),

@@ -17,9 +17,10 @@ from reinspect.cli.progress import Counter
 from reinspect.cli.resume import Done, changed, done_before, fingerprint, left, versions
 from reinspect.cli.watch import DropFolder
 from reinspect.dataset import Item, Truth, discover, truth_of
-from reinspect.export import write_run_folder
+from reinspect.export import TRACES, write_run_folder, write_traces
 from reinspect.export.whole import whole_file
 from reinspect.graph.batch import Work, attend
+from reinspect.graph.cluster import Cluster, attend_on
 from reinspect.graph.crew import Workshop, build_crew
 from reinspect.graph.recipe import Recipe, dump_recipe
 from reinspect.images import UnreadableImage
@@ -89,6 +90,8 @@ class Job:
     """Folders below a watched one whose files are not to be inspected."""
     limit: int | None = None
     """Images to inspect at most."""
+    cluster: Cluster | None = None
+    """Where Ray inspects; without, this machine does."""
 
     @property
     def workshop(self) -> Workshop:
@@ -194,6 +197,8 @@ def _finish(
     status = Status.DONE if ending is Ending.DONE else Status.INTERRUPTED
     store.finish_run(run.id, status, counters)
     write_run_folder(store, run.id, job.out)
+    if job.cluster:
+        write_traces(store, run.id, job.out / TRACES)
     write_counters(store, run.id, job.out)
 
 
@@ -222,7 +227,15 @@ def _inspect(
         with (
             stoppable,
             contextlib.closing(
-                attend(works, workshop, workers=workers, explore=job.explore, timeout=timeout)
+                attend_on(
+                    job.cluster,
+                    [work for work in works if work],
+                    workshop,
+                    explore=job.explore,
+                    timeout=job.timeout,
+                )
+                if job.cluster
+                else attend(works, workshop, workers=workers, explore=job.explore, timeout=timeout)
             ) as traces,
         ):
             for trace in traces:

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -33,6 +34,15 @@ Workers = Annotated[
     int | None,
     typer.Option("--workers", min=1, help="Processes. \\[default: one per core, 8 at most]"),
 ]
+
+
+class Engine(StrEnum):
+    """Who hands out images: this program on its own machine, or Ray on many."""
+
+    LOCAL = "local"
+    RAY = "ray"
+
+
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
@@ -101,10 +111,18 @@ def run(
     fail_fast: Annotated[
         bool, typer.Option("--fail-fast", help="Stop at the first failure: --max-failures 1.")
     ] = False,
+    engine: Annotated[
+        Engine, typer.Option("--engine", help="ray: actors on this machine or on a cluster.")
+    ] = Engine.LOCAL,
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Ray's, as host:port or auto. \\[default: start one here]"),
+    ] = None,
     quiet: Quiet = False,
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
     from reinspect.cli.job import Job, JobError, carry_out, items_of
+    from reinspect.graph.cluster import Cluster
     from reinspect.graph.recipe import Recipe as RecipeFile
     from reinspect.graph.recipe import load_recipe
     from reinspect.graph.references import golden_sets
@@ -114,6 +132,8 @@ def run(
         (resume and out is None, "--resume needs --out", "the folder of the run to finish"),
         (retry_failed and not resume, "--retry-failed needs --resume", "what failed is in a run"),
         (dry_run and resume, "--dry-run", "tells of a new run; leave --resume out"),
+        (watch and engine is Engine.RAY, "--engine ray", "can't follow a folder that fills"),
+        (address and engine is Engine.LOCAL, "--address", "is Ray's; add --engine ray"),
         (dry_run and watch, "--dry-run", "can't tell what will arrive; leave --watch out"),
     ):
         if given:
@@ -148,6 +168,7 @@ def run(
         watched=watch,
         apart=tuple(apart),
         limit=limit,
+        cluster=Cluster(address, workers) if engine is Engine.RAY else None,
     )
     if dry_run:
         _say_what_it_takes(console, job)
@@ -266,6 +287,8 @@ def _resume_line(job: "Job", references: Path | None, recipe: Path | None) -> st
         "--references": references,
         "--recipe": recipe,
         "--limit": job.limit,
+        "--engine": "ray" if job.cluster else None,
+        "--address": job.cluster and job.cluster.address,
     }
     words = ["reinspect", "run", *map(str, job.sources)]
     words += [str(w) for name, value in options.items() if value is not None for w in (name, value)]

@@ -3,14 +3,17 @@
 from reinspect.export.failures import FAILURES, causes
 from reinspect.export.formats import Format, export, write_run_folder
 from reinspect.export.report import write_report
+from reinspect.export.traces import TRACES, write_traces
 from reinspect.export.whole import ExportError
 
 __all__ = [
     "FAILURES",
+    "TRACES",
     "ExportError",
     "Format",
     "causes",
     "export",
     "write_report",
     "write_run_folder",
+    "write_traces",
 ]

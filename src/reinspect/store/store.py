@@ -236,11 +236,7 @@ class Store:
     def inspections(self, run_id: int) -> Iterator[Inspected]:
         """The run's images in natural order, a few hundred in memory at a time."""
         table = tables.Inspection
-        names = select(table.image, table.id).where(table.run_id == run_id)
-        with told(self._engine.url), Session(self._engine) as session:
-            order = [_key(key) for _, key in natsorted(session.exec(names))]
-        for start in range(0, len(order), _CHUNK):
-            part = order[start : start + _CHUNK]
+        for part in self._in_order(run_id):
             with told(self._engine.url), Session(self._engine) as session:
                 query = select(table).where(col(table.id).in_(part))
                 reviewed = reviews_of(session, part)
@@ -274,9 +270,26 @@ class Store:
             return Trace(sample=entry.sample, steps=tuple(_step(step) for step in steps))
 
     def traces(self, run_id: int) -> Iterator[Trace]:
-        """All traces of the run in natural order, one in memory at a time."""
-        for found in self.inspections(run_id):
-            yield self.trace_of(found.id)
+        """All traces of the run in natural order, a few hundred in memory at a time."""
+        table, own = tables.Step, tables.Inspection
+        for part in self._in_order(run_id):
+            with told(self._engine.url), Session(self._engine) as session:
+                query = select(own.id, col(own.sample)).where(col(own.id).in_(part))
+                samples = {_key(key): sample for key, sample in session.exec(query)}
+                steps: dict[int, list[Step]] = {key: [] for key in part}
+                said = select(table).where(col(table.inspection_id).in_(part))
+                for entry in session.exec(said.order_by(col(table.position))):
+                    steps[entry.inspection_id].append(_step(entry))
+            yield from (Trace(sample=samples[key], steps=tuple(steps[key])) for key in part)
+
+    def _in_order(self, run_id: int) -> Iterator[list[int]]:
+        """The ids of the run's inspections in natural order, a few hundred at a time."""
+        table = tables.Inspection
+        names = select(table.image, table.id).where(table.run_id == run_id)
+        with told(self._engine.url), Session(self._engine) as session:
+            order = [_key(key) for _, key in natsorted(session.exec(names))]
+        for start in range(0, len(order), _CHUNK):
+            yield order[start : start + _CHUNK]
 
     def write_truth(
         self, run_id: int, known: Mapping[str, Known], source: Source = "annotation"
