@@ -187,8 +187,9 @@ class Processes:
             self._stillborn += 1
             if self._stillborn >= STILLBORN:
                 raise WorkersFailed(
-                    f"worker processes end before they begin (exit code {code}); "
-                    "--workers 1 shows why, if the parts of the recipe are at fault"
+                    f"worker processes end before they begin (exit code {code}); one worker shows "
+                    "why, if a part of the recipe is at fault; a script of one's own needs "
+                    "`if __name__ == '__main__':`"
                 )
         lost = None
         if worker.ready and worker.tasks:

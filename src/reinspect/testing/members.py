@@ -37,7 +37,8 @@ class ScriptedDetector:
         self._default, self._seconds = default, seconds
 
     def __call__(self, sample: Sample) -> Verdict:
-        time.sleep(self._seconds)
+        if self._seconds:  # even a sleep of nothing gives the processor away
+            time.sleep(self._seconds)
         name = PurePosixPath(sample.id).name
         known = self._probabilities
         probability = known.get(sample.id, known.get(name, self._default))
