@@ -90,6 +90,8 @@ class ScriptedServer:
         models: the only names that are known; all, if none are named.
         key: the only key that is accepted; any, if none is named.
         seconds: waited before every answer, as a real model would let one wait.
+        keep: keep the requests; a long run's would fill the memory.
+        port: to listen at; a free one by default.
     """
 
     def __init__(
@@ -100,13 +102,14 @@ class ScriptedServer:
         key: str | None = None,
         seconds: float = 0.0,
         keep: bool = True,
+        port: int = 0,
     ) -> None:
         self._script, self._lock = script, threading.Lock()
         self._models, self._key = tuple(models), key
         self._seconds, self._keep = seconds, keep
         self.requests: list[Asked] = []
         self.count = 0
-        self._http = _Http(("127.0.0.1", 0), _Handler)
+        self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.owner = self
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.05,), daemon=True)
 
@@ -128,7 +131,12 @@ class ScriptedServer:
     @property
     def url(self) -> str:
         """What a recipe calls `base_url`."""
-        return f"http://127.0.0.1:{self._http.server_address[1]}/v1"
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def port(self) -> int:
+        """The one it was given, or a free one."""
+        return int(self._http.server_address[1])
 
     def reply(self, asked: Asked) -> Reply:
         """The scripted reply to a request, after the checks that a real server makes."""
