@@ -1,7 +1,9 @@
 """What a training leaves in the registry: a card of its data, its recipe and its result."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from pydantic import JsonValue
 
@@ -63,6 +65,87 @@ def register(
     )
     registry.add(card, trained)
     return registry.card(name)
+
+
+def register_trained(
+    critics: Path,
+    name: str,
+    trained: Path,
+    *,
+    base: str | None = None,
+    episodes: Path | None = None,
+    notes: str = "",
+) -> CriticCard:
+    """Put what a training of ours, or anybody's, has left at a path into the registry.
+
+    What `warm-start` and `rcrl` wrote beside weights, and an embedded critic's lesson, go on the
+    card; what is given outweighs them.
+
+    Raises:
+        CriticError, EpisodeError: as `register`.
+    """
+    if not trained.is_dir():
+        lesson = _read(trained).get("lesson") or {}
+        return register(
+            critics,
+            name,
+            Kind.EMBEDDED,
+            trained,
+            stage="critic",
+            base=base,
+            episodes=episodes,
+            rewards=lesson.pop("weights", {}),
+            curves=lesson.pop("curve", []),
+            figures=lesson,
+            notes=notes,
+        )
+    adapter = _read(trained / "adapter_config.json")
+    told = _read(trained / "training.json")
+    tuning, curves = told.pop("tuning", {}), _read_list(trained / "curves.json")
+    learned_from = episodes or _folder(told.pop("episodes", None))
+    return register(
+        critics,
+        name,
+        Kind.ADAPTER if adapter else Kind.WEIGHTS,
+        trained,
+        stage=str(told.pop("stage", "elsewhere")),
+        base=base or adapter.get("base_model_name_or_path") or told.pop("model", None),
+        episodes=learned_from,
+        recipe=tuning,
+        rewards=_weights(tuning),
+        curves=curves,
+        figures=told,
+        notes=notes,
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The JSON object in a file; an empty one where there is none."""
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _read_list(file: Path) -> list[dict[str, Any]]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return []
+    return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []
+
+
+def _folder(path: object) -> Path | None:
+    """The episodes that a training names, if they are still there."""
+    folder = Path(path) if isinstance(path, str) else None
+    return folder if folder and (folder / "card.json").is_file() else None
+
+
+def _weights(tuning: Mapping[str, Any]) -> dict[str, float]:
+    """Reward → weight, wherever a training recipe has them."""
+    rewards = (tuning.get("rcrl") or {}).get("rewards") or {}
+    return {name: float(value) for name, value in rewards.items() if isinstance(value, int | float)}
 
 
 def data_of(folder: Path) -> Data:

@@ -1,6 +1,7 @@
 """`reinspect critics`: what was trained on what, with which result."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +13,7 @@ from rich.text import Text
 from reinspect.cli.places import RUNS, AskedFor, plainly
 
 if TYPE_CHECKING:
-    from reinspect.store.critics import CriticCard, Critics, Kind
+    from reinspect.store.critics import CriticCard, Critics
 
 app = typer.Typer(name="critics", help="Critics that were trained here, and how good they are.")
 
@@ -82,18 +83,16 @@ def add(
     ] = None,
     notes: Annotated[str, typer.Option("--notes", help="In words.")] = "",
 ) -> None:
-    """Register a critic that was trained elsewhere."""
-    from reinspect.training.registry import register
+    """Register a critic: what a training has left, here or elsewhere."""
+    from reinspect.training.registry import register_trained
 
     critics: Critics = context.obj
     with plainly():
-        card = register(
+        card = register_trained(
             critics.folder,
             name or trained.stem,
-            _kind_of(trained),
             trained,
-            stage="elsewhere",
-            base=base or _base_of(trained),
+            base=base,
             episodes=episodes,
             notes=notes,
         )
@@ -120,6 +119,33 @@ def bench(
     critics: Critics = context.obj
     critics.benched(name, {called: found})
     typer.echo(critics.folder / name / "card.json")
+
+
+def refuse_taken(registry: Path, name: str | None) -> None:
+    """Refuse a name before a training, not after it.
+
+    Raises:
+        AskedFor: there is a critic of that name, or it is none.
+    """
+    from reinspect.store.critics import Critics as Folder
+    from reinspect.store.critics import valid_name
+
+    if name is None:
+        return
+    with plainly():
+        valid_name(name)
+    if name in Folder(registry).names():
+        raise AskedFor(f"{registry / name}: there is a critic of that name; give another by --name")
+
+
+def entered(registry: Path, name: str | None, trained: Path, episodes: Path | None) -> list[str]:
+    """Enter what was trained, where a name was given; and how to use it, or how to enter it."""
+    from reinspect.training.registry import register_trained
+
+    if name is None:
+        return [f"Register it: reinspect critics add {shlex.quote(str(trained))} --name NAME"]
+    with plainly():
+        return how_to_use(register_trained(registry, name, trained, episodes=episodes))
 
 
 def how_to_use(card: "CriticCard") -> list[str]:
@@ -154,20 +180,3 @@ def result_of(card: "CriticCard") -> str:
 
 def _ends(curves: list[Any]) -> list[Any]:
     return [curves[0], f"… {len(curves) - 2} more, in card.json …", curves[-1]]
-
-
-def _kind_of(trained: Path) -> "Kind":
-    from reinspect.store.critics import Kind
-
-    if not trained.is_dir():
-        return Kind.EMBEDDED
-    return Kind.ADAPTER if (trained / "adapter_config.json").exists() else Kind.WEIGHTS
-
-
-def _base_of(trained: Path) -> str | None:
-    """What an adapter's own settings say."""
-    try:
-        found: Any = json.loads((trained / "adapter_config.json").read_text(encoding="utf-8"))
-        return str(found["base_model_name_or_path"]) or None
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

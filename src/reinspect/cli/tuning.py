@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
+from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
 from reinspect.cli.places import plainly
 
 if TYPE_CHECKING:
@@ -30,6 +31,10 @@ Images = Annotated[
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on from the last whole checkpoint in --out.")
 ]
+Name = Annotated[
+    str | None,
+    typer.Option("--name", help="Register it under this name in --critics; see `critics`."),
+]
 Cpu = Annotated[bool, typer.Option("--cpu", help="Don't use a GPU.")]
 _SHOWN = ("loss", "mean_token_accuracy", "reward", "uniform", "kl")
 
@@ -48,9 +53,22 @@ def warm_start(
     images: Images = None,
     resume: Resume = False,
     cpu: Cpu = False,
+    name: Name = None,
+    critics: Registry = HERE,
 ) -> None:
     """RAWS: fine-tune a model on the answers of the episodes, thinking and reflective."""
-    _train("RAWS", episodes, model, out, config, images, resume=resume, cpu=cpu)
+    _train(
+        "RAWS",
+        episodes,
+        model,
+        out,
+        config,
+        images,
+        resume=resume,
+        cpu=cpu,
+        name=name,
+        critics=critics,
+    )
 
 
 def rcrl(
@@ -63,9 +81,22 @@ def rcrl(
     images: Images = None,
     resume: Resume = False,
     cpu: Cpu = False,
+    name: Name = None,
+    critics: Registry = HERE,
 ) -> None:
     """RCRL: let a warm-started model learn by the rewards of its own answers."""
-    _train("RCRL", episodes, model, out, config, images, resume=resume, cpu=cpu)
+    _train(
+        "RCRL",
+        episodes,
+        model,
+        out,
+        config,
+        images,
+        resume=resume,
+        cpu=cpu,
+        name=name,
+        critics=critics,
+    )
 
 
 def _train(
@@ -78,12 +109,15 @@ def _train(
     *,
     resume: bool,
     cpu: bool,
+    name: str | None,
+    critics: Path,
 ) -> None:
     from reinspect.training.preflight import check, machine
     from reinspect.training.tuning import load_tuning
 
     console = Console()
     tuning = load_tuning(config)
+    refuse_taken(critics, name)
     try:
         there = machine()
         there = there._replace(gpu=None) if cpu else there
@@ -107,6 +141,8 @@ def _train(
         console.print(note, style="yellow")
     what = "Adapter" if (out / "adapter_config.json").is_file() else "Weights"
     console.print(f"{what}  {out}\nCurves   {out / 'curves.svg'}\nCard     {out / 'training.json'}")
+    for line in entered(critics, name, out, episodes):
+        typer.echo(line)
 
 
 def _trainer(stage: str) -> "tuple[Callable[..., Lessons], type[Plan]]":

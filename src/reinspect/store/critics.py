@@ -48,7 +48,12 @@ class Kind(StrEnum):
     WEIGHTS = "weights"
 
 
-def _name(name: str) -> str:
+def valid_name(name: str) -> str:
+    """The name, if it can be one of a folder and of a served model.
+
+    Raises:
+        ValueError: it can't.
+    """
     if not _NAME.fullmatch(name):
         raise ValueError(f"{name!r} is no name: letters, digits, '.', '_' and '-', at most 100")
     return name
@@ -74,7 +79,7 @@ class CriticCard(Value):
     """What was trained on what, how, and with which result."""
 
     format: int = FORMAT
-    name: Annotated[str, AfterValidator(_name)]
+    name: Annotated[str, AfterValidator(valid_name)]
     kind: Kind
     stage: str = Field(description="warm-start, rcrl, critic …")
     base: str | None = Field(default=None, description="Model that it was trained from.")
