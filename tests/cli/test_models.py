@@ -59,7 +59,7 @@ def test_a_run_says_what_its_models_did(
     assert run.counters["model_usd"] > 0
 
 
-def test_what_a_budget_left_over_is_finished_by_resume(
+def test_what_a_budget_left_over_is_finished_by_a_retry(
     tmp_path: Path, parts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
@@ -70,7 +70,7 @@ def test_what_a_budget_left_over_is_finished_by_resume(
             main(arguments)
         assert "3 of 3 calls" in " ".join(capsys.readouterr().out.split())
         with pytest.raises(SystemExit) as second:
-            main([*arguments, "--resume"])
+            main([*arguments, "--resume", "--retry-failed"])
         assert server.count == 4
     assert (first.value.code, second.value.code) == (1, 0)
     with Store.open(tmp_path / "reinspect.db", create=False) as store:

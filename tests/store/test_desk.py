@@ -215,6 +215,24 @@ def test_a_review_counts_in_every_run_that_has_the_picture(store: Store, five: i
     assert store.truth(tuesday)["moved.png"].label.value == "normal"
 
 
+def test_a_review_counts_in_runs_that_meet_the_picture_later(store: Store, five: int) -> None:
+    (found,) = store.desk.page(Filter(dispositions=(Outcome.FAIL,))).items
+    store.desk.review(found.id, Verdict.of(0.9), reviewer="Ann")
+    store.desk.review(found.id, GOOD, reviewer="Bea")
+    tuesday = store.begin_run(RunInfo(name="tuesday"))
+    _write(
+        store,
+        tuesday,
+        judged("moved.png", 0.9, Outcome.FAIL, content="failed.png"),
+        judged("new.png", 0.9, Outcome.FAIL),
+        unreadable("broken.png"),
+    )
+    (known,) = store.truth(tuesday).items()
+    assert (known[0], known[1].label.value, known[1].source) == ("moved.png", "normal", "review")
+    (counted,) = store.desk.page(Filter(runs=(tuesday,), text="moved")).items
+    assert counted.row.review is None  # nobody has seen this inspection
+
+
 def test_a_review_needs_a_name_and_an_inspection(store: Store, five: int) -> None:
     with pytest.raises(ValueError, match="reviewer ' ' is no name"):
         store.desk.review(1, GOOD, reviewer=" ")

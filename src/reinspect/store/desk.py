@@ -4,10 +4,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, Text, delete, func, insert, type_coerce
+from sqlalchemy import ColumnElement, Engine, Text, func, insert, type_coerce
 from sqlmodel import Session, col, select
 
 from reinspect.store import columns, tables
+from reinspect.store.counting import count
 from reinspect.store.database import StoreError, masked, told, writing
 from reinspect.store.readings import Inspected, inspected, reviews_of
 from reinspect.store.reviews import (
@@ -22,7 +23,7 @@ from reinspect.store.reviews import (
 )
 from reinspect.store.runs import lock_runs
 from reinspect.store.search import Filter, Order, before, conditions, ranking
-from reinspect.vocabulary import Label, Verdict
+from reinspect.vocabulary import Verdict
 
 _CHUNK = 500  # rows read at a time
 
@@ -191,7 +192,7 @@ class Desk:
                 why=why.strip(),
             )
             session.add(row)
-            _let_count(session, shared, after)
+            count(session.connection(), shared, after)
             session.flush()
             added = review_of(row)
             session.commit()
@@ -348,29 +349,6 @@ def _shared(session: Session, entry: tables.Inspection) -> list[tuple[int, str]]
         named = select(table.run_id, table.image).where(col(table.sha256) == entry.sha256)
         same.update(session.exec(named))
     return sorted(same)
-
-
-def _let_count(session: Session, shared: Sequence[tuple[int, str]], after: Verdict) -> None:
-    """Make the verdict the truth of the same picture, in each run that has it."""
-    truth = tables.Truth
-    anomalous = after.label is Label.ANOMALOUS
-    for run, image in shared:
-        session.exec(
-            delete(truth).where(
-                col(truth.run_id) == run, col(truth.image) == image, col(truth.source) == "review"
-            )
-        )
-        session.add(
-            truth(
-                run_id=run,
-                image=image,
-                source="review",
-                label=after.label.value,
-                types=tuple(sorted({d.type for d in after.defects if anomalous and d.type})),
-                boxes=tuple(d.box for d in after.defects if anomalous),
-                mask=None,
-            )
-        )
 
 
 def _in_state(state: CaptionState) -> list[ColumnElement[bool]]:

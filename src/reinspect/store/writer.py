@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from sqlmodel import col
 
 from reinspect.store.columns import storable
+from reinspect.store.counting import adopt
 from reinspect.store.database import persisting, writing
 from reinspect.store.rows import Row
 from reinspect.store.runs import lock_runs
@@ -98,6 +99,7 @@ def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
     found = [row for key, trace in zip(keys, traces, strict=True) for row in _evidence(key, trace)]
     if found:
         connection.execute(insert(Evidence), found)
+    adopt(connection, run_id, [(row["image"], row["sha256"]) for row in rows])
 
 
 def _replaceable(
