@@ -39,9 +39,11 @@ def put_run(
     truths: Mapping[str, Truth],
     *,
     recipe: str = "",
+    explored: bool = False,
 ) -> int:
     """A finished run in the store."""
-    run = store.begin_run(RunInfo(name=name, recipe=recipe, versions={"reinspect": "0.1.0"}))
+    made = {"reinspect": "0.1.0"}
+    run = store.begin_run(RunInfo(name=name, recipe=recipe, versions=made, explored=explored))
     with store.writer(run) as writer:
         for trace in traces:
             writer(trace)
@@ -50,7 +52,13 @@ def put_run(
 
 
 def put_parts(
-    store: Store, folder: Path, *, count: int = 6, name: str = "monday", first: int = 0
+    store: Store,
+    folder: Path,
+    *,
+    count: int = 6,
+    name: str = "monday",
+    first: int = 0,
+    explored: bool = False,
 ) -> int:
     """A run of so many parts, every other one bent, the rest good and wrongly flagged at first."""
     traces, truths = [], {}
@@ -60,4 +68,4 @@ def put_parts(
         good = number % 2 == 0
         traces.append(traced(path, image, wrong=good))
         truths[image] = GOOD if good else BENT
-    return put_run(store, name, traces, truths)
+    return put_run(store, name, traces, truths, explored=explored)

@@ -265,6 +265,8 @@ def _schema(arrow: ModuleType) -> Any:
         "initial": flag,
         "first": shown,
         "final": shown,
+        "located": many(box),
+        "seen": many(box),
         "seconds": number,
         "asked": many(asked),
         "reviewed": flag,

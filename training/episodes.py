@@ -127,6 +127,12 @@ class Episode(Value):
     truth_at: AwareDatetime | None = None
     first: Shown | None = None
     final: Shown | None = Field(default=None, description="In force at the end of the run.")
+    located: tuple[NormalisedBox, ...] = Field(
+        default=(), description="Where tools put the first look's defects."
+    )
+    seen: tuple[NormalisedBox, ...] = Field(
+        default=(), description="Where the second look has them, whatever it decided."
+    )
     evidence: str = Field(default="", description="As the prompt tells it.")
     reflection: str = Field(default="", description="The run's own; not the target.")
     second_look: Literal["asked", "explored"] | None = None

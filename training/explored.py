@@ -5,14 +5,23 @@ a group of RCRL, all moves on one part, needs no sampling.
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.agents.vlm.answers import Answer, Named
-from reinspect.policies.judgements import Judgement, Occasion, judgement_of, label_of
+from reinspect.policies.judgements import (
+    Judgement,
+    Occasion,
+    judgement_of,
+    label_of,
+    parse_judgement,
+)
 from reinspect.store import Store
+from reinspect.training.episode_folder import read_episodes
+from reinspect.training.episodes import Part as Side
 from reinspect.training.rewards import ALPHA, Truth, accuracy
 from reinspect.training.sources import Gathered, hash_of
-from reinspect.vocabulary import Evidence, Label, Region, Trace, Verdict
+from reinspect.vocabulary import Box, Defect, Evidence, Label, Region, Trace, Verdict
 
 _LOCATING = ("locate", "conclude")
 
@@ -71,11 +80,42 @@ def from_run(store: Store, name: str, *, prefix: bool = False, alpha: float = AL
         if prefix:
             judgement = judgement.model_copy(update={"id": f"{run.name}/{judgement.id}"})
         true = Truth(label=truth.label, types=truth.types, boxes=truth.boxes)
-        earned = [accuracy(_answer(verdict), true, alpha=alpha) for verdict in _finals(trace)]
+        seen = trace.hypothetical
+        earned = _earned(trace.first, located(seen), seen.regions, true, alpha)
         parts.append(Part(judgement, *earned))
     if not parts:
         raise NotExplored(f"run {run.name!r} has no part with a first look whose truth is known")
     return Explored(tuple(parts), {run.name: hash_of(run.name, [p.judgement for p in parts])})
+
+
+def from_episodes(folder: Path, *, alpha: float = ALPHA) -> Explored:
+    """The parts of a folder of episodes, of its training side, that were explored.
+
+    Raises:
+        NotExplored: none was.
+        EpisodeError: the episodes can't be read.
+    """
+    episodes = read_episodes(folder)
+    parts: dict[tuple[str, str], Part] = {}
+    for row in episodes.of(Side.TRAIN):
+        judgement = parse_judgement(row.judgement)
+        if judgement.occasion is Occasion.ASKED or row.first is None:
+            continue
+        judgement = judgement.model_copy(update={"id": f"{row.source}/{judgement.id}"})
+        true = Truth(
+            label=Label.ANOMALOUS if row.truth else Label.NORMAL, types=row.types, boxes=row.boxes
+        )
+        kinds = zip(row.first.boxes, row.first.types, strict=True)
+        defects = tuple(Defect(box=box, type=kind or None) for box, kind in kinds)
+        first = Verdict.of(row.first.probability, defects=defects)
+        earned = _earned(first, _regions(row.located), _regions(row.seen), true, alpha)
+        parts[row.source, row.image] = Part(judgement, *earned)  # the same in both modes
+    if not parts:
+        raise NotExplored(
+            f"{folder}: its runs were not explored, so what the other moves would have earned is "
+            "not known: make episodes of a run with --explore"
+        )
+    return Explored(tuple(parts.values()), {folder.name: episodes.card.content})
 
 
 def from_judgements(gathered: Gathered) -> Explored:
@@ -104,17 +144,24 @@ def together(sources: Sequence[Explored]) -> Explored:
     return Explored(parts, {n: sha for source in sources for n, sha in source.sources.items()})
 
 
-def _finals(trace: Trace) -> tuple[Verdict, Verdict, Verdict]:
-    """The answers that accept, keep and correct lead to, with their places."""
-    first, seen = trace.first, trace.hypothetical
-    assert first is not None
-    flipped = Verdict.of(0.0 if first.label is Label.ANOMALOUS else 1.0)
-    return first.at(_located(seen)), first.at(seen.regions), flipped.at(seen.regions)
-
-
-def _located(trace: Trace) -> tuple[Region, ...]:
+def located(trace: Trace) -> tuple[Region, ...]:
+    """Where tools put the first look's defects."""
     products = (p for step in trace.steps if step.node in _LOCATING for p in step.products)
     return next((p.regions for p in products if isinstance(p, Evidence) and p.regions), ())
+
+
+def _earned(
+    first: Verdict, places: Sequence[Region], seen: Sequence[Region], true: Truth, alpha: float
+) -> tuple[float, float, float]:
+    """R_acc of the answers that accept, keep and correct lead to, with their places."""
+    flipped = Verdict.of(0.0 if first.label is Label.ANOMALOUS else 1.0)
+    finals = (first.at(places), first.at(seen), flipped.at(seen))
+    accept, keep, correct = (accuracy(_answer(final), true, alpha=alpha) for final in finals)
+    return accept, keep, correct
+
+
+def _regions(boxes: Sequence[Box]) -> tuple[Region, ...]:
+    return tuple(Region(box=box) for box in boxes)
 
 
 def _answer(verdict: Verdict) -> Answer:

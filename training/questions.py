@@ -26,6 +26,7 @@ from reinspect.training.episodes import (
     question,
     target,
 )
+from reinspect.training.explored import located
 from reinspect.training.facts import Facts, recipe_hash
 from reinspect.training.scenarios import Scenario, scenario_of
 from reinspect.vocabulary import Call, Label, Revision, Verdict
@@ -126,6 +127,8 @@ def episode(
         truth_at=facts.truth_at,
         first=_shown(first),
         final=_shown(final),
+        located=tuple(region.box for region in located(facts.trace)),
+        seen=tuple(region.box for region in facts.trace.regions),
         evidence=evidence_in_words(facts.trace),
         reflection=revision.reflection if revision else "",
         second_look=facts.second_look,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
 from reinspect.cli.places import plainly, store_of
 
 if TYPE_CHECKING:
@@ -18,8 +19,12 @@ def add_to(app: typer.Typer) -> None:
 
 def critic(
     out: Annotated[Path, typer.Option("--out", help="File for the critic, JSON.")],
-    runs: Annotated[
-        list[str] | None, typer.Argument(metavar="[RUN]...", help="Explored runs, folder or name.")
+    given: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[EPISODES|RUN...]",
+            help="A folder of episodes, whose training side is taken; or explored runs.",
+        ),
     ] = None,
     judgements: Annotated[
         Path | None, typer.Option("--judgements", help="Judgements, one JSON record a line.")
@@ -45,6 +50,10 @@ def critic(
         str | None,
         typer.Option("--store", help="URL or SQLite file. [default: reinspect.db beside the run]"),
     ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Register it under this name in --critics.")
+    ] = None,
+    critics: Registry = HERE,
 ) -> None:
     """Train the second-look policy on runs that looked twice at every part (--explore)."""
     from reinspect.export.whole import whole_file
@@ -54,7 +63,8 @@ def critic(
     if cross_validate not in (None, "group"):
         raise CriticTrainingError(f"--cross-validate {cross_validate!r} is not 'group'")
     with plainly():
-        explored = _explored(runs or [], judgements, store)
+        refuse_taken(critics, name)
+        explored = _explored(given or [], judgements, store)
         pay = Pay(look=look, review=review, kl=kl, trust=trust)
         frozen = None if reference is None else load_monitor(reference)
         trained = train_critic(explored, seed=seed, pay=pay, reference=frozen)
@@ -69,6 +79,14 @@ def critic(
             for line in left_out_report(explored, seed=seed, pay=pay, reference=frozen):
                 typer.echo(line)
     typer.echo(out)
+    for line in entered(critics, name, out, _episodes(given or [])):
+        typer.echo(line)
+
+
+def _episodes(given: list[str]) -> Path | None:
+    """The folder of episodes, if it is one that is named."""
+    folder = Path(given[0]) if len(given) == 1 else None
+    return folder if folder and (folder / "card.json").is_file() else None
 
 
 def _explored(runs: list[str], judgements: Path | None, store: str | None) -> "Explored":
@@ -77,9 +95,12 @@ def _explored(runs: list[str], judgements: Path | None, store: str | None) -> "E
     from reinspect.training.critic import CriticTrainingError
 
     if bool(runs) == (judgements is not None):
-        raise CriticTrainingError("name either a RUN or --judgements FILE")
+        raise CriticTrainingError("name either EPISODES, a RUN or --judgements FILE")
     if judgements is not None:
         return explored.from_judgements(sources.from_file(judgements))
+    episodes = _episodes(runs)
+    if episodes is not None:
+        return explored.from_episodes(episodes)
     parts = []
     for run in runs:
         with TraceStore.open(store_of(run, store), create=False) as opened:
