@@ -70,8 +70,9 @@ def attend(
     workers: int = 1,
     explore: bool = False,
     timeout: float | None = None,
+    tick: float = TICK,
 ) -> Generator[Trace | None, None, None]:
-    """As `inspect_all`, for who must not wait: None whenever nothing has arrived for a moment.
+    """As `inspect_all`, for who must not wait: None when nothing has arrived for `tick` seconds.
 
     `works` may say None as well: there is nothing to give just now, ask again.
     """
@@ -79,7 +80,7 @@ def attend(
         raise ValueError(f"workers must be at least 1, not {workers!r}")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
-    return _attended(works, workshop, workers, explore, timeout)
+    return _attended(works, workshop, tick, workers, explore, timeout)
 
 
 def _those_that_are(traces: Generator[Trace | None, None, None]) -> Generator[Trace, None, None]:
@@ -92,6 +93,7 @@ def _those_that_are(traces: Generator[Trace | None, None, None]) -> Generator[Tr
 def _attended(
     works: Iterable[Work | None],
     workshop: Workshop,
+    tick: float,
     workers: int,
     explore: bool,
     timeout: float | None,
@@ -112,7 +114,7 @@ def _attended(
         while work is not _END or hands.busy:
             fill()
             arrived = False
-            for trace in hands.take(TICK):
+            for trace in hands.take(tick):
                 arrived = True
                 fill()  # first: whoever takes the trace may be a while
                 yield trace

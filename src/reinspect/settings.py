@@ -21,3 +21,4 @@ class Settings(BaseSettings):
         description="Where weights of models lie; see `reinspect models`.",
     )
     recipe: Path | None = Field(default=None, description="Recipe that LangGraph's server opens.")
+    api_key: str | None = Field(default=None, description="What opens `reinspect api`.", repr=False)

@@ -3,6 +3,7 @@
 import typer
 
 from reinspect.cli import (
+    api,
     bench,
     critics,
     doctor,
@@ -24,5 +25,18 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (run, bench, reading, monitor, train, critics, models, samples, serve, doctor, ui):
+for module in (
+    run,
+    bench,
+    reading,
+    monitor,
+    train,
+    critics,
+    models,
+    samples,
+    serve,
+    api,
+    doctor,
+    ui,
+):
     module.add_to(app)

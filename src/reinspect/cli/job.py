@@ -136,9 +136,9 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
     """
     start = time.perf_counter()
     workshop, truths = checked(job)
-    _make_folder(job.out)
+    make_folder(job.out)
     with Store.open(job.store) as store, Memory() as memory:
-        run, new = _entered(store, job)
+        run, new = entered(store, job)
         done = done_before(store, run.id, job)
         items = left(job.items, done)
         bill, seen, ending = Bill(), 0, Ending.DONE
@@ -275,7 +275,12 @@ def _refuse_used_folder(job: Job) -> None:
         )
 
 
-def _make_folder(out: Path) -> None:
+def make_folder(out: Path) -> None:
+    """Make the folder of a run, where it can be written.
+
+    Raises:
+        JobError: it can't.
+    """
     try:
         out.mkdir(parents=True, exist_ok=True)
         probe = out / ".writable"
@@ -287,8 +292,12 @@ def _make_folder(out: Path) -> None:
         ) from failure
 
 
-def _entered(store: Store, job: Job) -> tuple[Run, bool]:
-    """The job's run, and whether it is new."""
+def entered(store: Store, job: Job) -> tuple[Run, bool]:
+    """The job's run, and whether it is new.
+
+    Raises:
+        JobError: the run to resume is of another recipe, references …
+    """
     info = RunInfo(
         name=job.out.absolute().name,
         folder=str(job.out.absolute()),

@@ -1,8 +1,9 @@
 """The row of an image: what results files, tables and reports say about it."""
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, NotRequired, Self
 
 from pydantic import AwareDatetime, Field, FiniteFloat, PlainSerializer, field_serializer
+from typing_extensions import TypedDict
 
 from reinspect.vocabulary import (
     Defect,
@@ -25,6 +26,15 @@ def rounded(number: float) -> float:
 
 
 _Rounded = PlainSerializer(rounded, when_used="json-unless-none")
+
+
+class Flat(TypedDict):
+    """A defect as exported files show it."""
+
+    type: str | None
+    box: list[float]
+    score: float
+    mask: NotRequired[dict[str, Any]]
 
 
 class Look(Value):
@@ -53,7 +63,7 @@ class Look(Value):
         return flat_types(self.defects)
 
     @field_serializer("defects", when_used="json")
-    def _flat(self, defects: tuple[Defect, ...]) -> list[dict[str, Any]]:
+    def _flat(self, defects: tuple[Defect, ...]) -> list[Flat]:
         return [flat(defect) for defect in defects]
 
 
@@ -68,7 +78,7 @@ class Checked(Value):
     why: str = ""
 
     @field_serializer("defects", when_used="json")
-    def _flat(self, defects: tuple[Defect, ...]) -> list[dict[str, Any]]:
+    def _flat(self, defects: tuple[Defect, ...]) -> list[Flat]:
         return [flat(defect) for defect in defects]
 
 
@@ -127,9 +137,9 @@ def flat_types(defects: tuple[Defect, ...]) -> tuple[str, ...]:
     return tuple(sorted({defect.type for defect in defects if defect.type}))
 
 
-def flat(defect: Defect) -> dict[str, Any]:
+def flat(defect: Defect) -> Flat:
     """A defect as exported files show it."""
-    shown: dict[str, Any] = {
+    shown: Flat = {
         "type": defect.type,
         "box": [rounded(corner) for corner in defect.box],
         "score": rounded(defect.score),

@@ -18,6 +18,7 @@ from reinspect.store.database import StoreError, connect, masked, parse, persist
 from reinspect.store.desk import Desk
 from reinspect.store.figures import Figures
 from reinspect.store.readings import Inspected, inspected, reviews_of
+from reinspect.store.rows import Row
 from reinspect.store.runs import Run, RunInfo, Status, lock_runs
 from reinspect.store.writer import Writer
 from reinspect.vocabulary import Box, Label, Outcome, Step, Trace, Value
@@ -246,6 +247,28 @@ class Store:
                 }
             yield from (found[key] for key in part)
 
+    def rows_of(self, run_id: int, images: Iterable[str]) -> dict[str, Row]:
+        """The rows of these images, by image, of those that have one."""
+        table = tables.Inspection
+        rows: dict[str, Row] = {}
+        for part in _chunks(images):
+            query = select(table).where(table.run_id == run_id, col(table.image).in_(part))
+            with told(self._engine.url), Session(self._engine) as session:
+                rows.update(_rows(session, session.exec(query.order_by(col(table.id))).all()))
+        return rows
+
+    def row_of(self, run_id: int, start: str) -> Row | None:
+        """The row of the image whose name starts so, if there is one."""
+        table = tables.Inspection
+        query = select(table).where(table.run_id == run_id)
+        if self._engine.dialect.name == "sqlite":  # whose LIKE knows no index
+            query = query.where(col(table.image).between(start, f"{start}\U0010ffff"))
+        else:
+            query = query.where(col(table.image).startswith(start, autoescape=True))
+        with told(self._engine.url), Session(self._engine) as session:
+            found = session.exec(query.order_by(col(table.id)).limit(1)).all()
+            return next(iter(_rows(session, found).values()), None)
+
     def trace(self, run_id: int, image: str) -> Trace:
         """The trace of an image; of several contents under one name, the newest."""
         return self.trace_of(self.newest(run_id, image))
@@ -347,6 +370,11 @@ class Store:
     def _mark(self, run_id: int, **columns: object) -> None:
         change = update(tables.Run).where(col(tables.Run.id) == run_id).values(**columns)
         persisting(writing(self._engine), lambda connection: connection.execute(change))
+
+
+def _rows(session: Session, entries: Sequence[tables.Inspection]) -> dict[str, Row]:
+    reviewed = reviews_of(session, [_key(entry.id) for entry in entries])
+    return {entry.image: inspected(entry, reviewed.get(_key(entry.id))).row for entry in entries}
 
 
 def _key(found: int | None) -> int:

@@ -1,0 +1,353 @@
+"""The server's addresses: a picture or a batch in, verdicts and traces out."""
+
+import asyncio
+import contextlib
+import importlib.metadata
+import logging
+import os
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar
+from uuid import UUID
+
+from fastapi import (
+    APIRouter,
+    Depends,
+    FastAPI,
+    File,
+    Form,
+    Path,
+    Request,
+    Response,
+    Security,
+    UploadFile,
+)
+from fastapi.exceptions import RequestValidationError
+from fastapi.security import APIKeyHeader
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+
+from reinspect.api.answers import (
+    Batch,
+    Health,
+    Inspection,
+    Problem,
+    Refused,
+    State,
+    problem,
+    refusals,
+)
+from reinspect.api.gate import HEADER, Gate, Keys, Limits
+from reinspect.api.intake import Intake
+from reinspect.api.spool import Arrived, Entry, Ticket
+from reinspect.export.whole import ExportError
+from reinspect.images import UnreadableImage, size_of
+from reinspect.store import StoreError
+from reinspect.store.rows import Row
+from reinspect.tools.golden import GoldenSets, Mode
+from reinspect.vocabulary import Trace, Value
+
+Id = Annotated[UUID, Path(description="As it was given when the picture or batch was accepted.")]
+Category = Annotated[
+    str | None, Form(max_length=100, description="Whose references judge; none by default.")
+]
+Image = Annotated[UploadFile, File(description="An image file.")]
+Images = Annotated[list[UploadFile], File(min_length=1, description="Image files.")]
+
+_ALWAYS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_FINDING = (*_ALWAYS, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_SENDING = (
+    *_ALWAYS,
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.INSUFFICIENT_STORAGE,
+)
+_LOCATION = {
+    "headers": {
+        "Location": {"description": "Where to ask for it.", "schema": {"type": "string"}},
+    }
+}
+
+logger = logging.getLogger("uvicorn.error")
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What the server is made of."""
+
+    intake: Intake
+    references: GoldenSets
+    keys: Keys
+    limits: Limits
+    patience: float = 30.0
+    """Seconds that a client is kept waiting for a verdict, before it is told to ask again."""
+
+
+def build(service: Service) -> FastAPI:
+    """The server. Its intake starts and stops with it."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await run_in_threadpool(service.intake.start)
+        yield
+        await run_in_threadpool(service.intake.close)
+
+    app = FastAPI(
+        title="reinspect",
+        summary="Industrial visual inspection that looks twice where the first verdict is in doubt",
+        version=importlib.metadata.version("reinspect"),
+        lifespan=lifespan,
+        docs_url=None,  # these pages load their scripts from elsewhere
+        redoc_url=None,
+    )
+    app.state.service = service
+    key = APIKeyHeader(name=HEADER, auto_error=False, description="One of the server's keys.")
+    app.include_router(_open)
+    app.include_router(_v1, dependencies=[Security(key)] if service.keys else [])
+    app.add_middleware(
+        Gate, keys=service.keys, limits=service.limits, trouble=lambda: service.intake.trouble
+    )
+    for kind, handler in _HANDLERS.items():
+        app.add_exception_handler(kind, handler)
+    _complete(app)
+    return app
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+Here = Annotated[Service, Depends(_service)]
+
+_open = APIRouter(tags=["server"])
+_v1 = APIRouter(prefix="/v1")
+
+
+@_open.get("/health")
+def health() -> Health:
+    """Whether the server is alive."""
+    return Health(version=importlib.metadata.version("reinspect"))
+
+
+@_open.get("/ready", responses=refusals(HTTPStatus.SERVICE_UNAVAILABLE))
+def ready(service: Here) -> Health:
+    """Whether it would take a picture now: workers there, store reachable, queue not full."""
+    service.intake.store.run_of(service.intake.run_id)
+    learning = "the workers are learning the references" if service.intake.cold else None
+    trouble = service.intake.trouble or learning
+    if trouble:
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, trouble, retry_after=1)
+    return health()
+
+
+@_v1.post(
+    "/inspections",
+    tags=["inspections"],
+    responses={
+        202: {"model": Inspection, "description": "Accepted; no verdict yet.", **_LOCATION},
+        **refusals(*_SENDING, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    },
+)
+async def inspect(
+    service: Here, response: Response, image: Image, category: Category = None
+) -> Inspection:
+    """Inspect a picture. It is on record when this answers, whatever the answer is."""
+    ticket, (answer,) = await run_in_threadpool(_accepted, service, [image], category, batch=False)
+    try:
+        async with asyncio.timeout(service.patience):
+            row = await asyncio.shield(asyncio.wrap_future(answer))
+    except TimeoutError:
+        response.status_code = HTTPStatus.ACCEPTED
+        response.headers["Location"] = f"/v1/inspections/{ticket.id}"
+        return _waiting(ticket.entries[0])
+    return _done(service, ticket.entries[0], row)
+
+
+@_v1.get("/inspections/{id}", tags=["inspections"], responses=refusals(*_FINDING))
+def inspection(service: Here, id: Id) -> Inspection:  # noqa: A002 - as clients call it
+    """A picture's verdict, or that it still waits."""
+    waiting = service.intake.waiting(id)
+    if waiting is not None:
+        return _waiting(waiting)
+    row = _row(service, id)
+    return _done(service, Entry(id=id, name=row.image[37:], file=""), row)
+
+
+@_v1.get("/inspections/{id}/trace", tags=["inspections"], responses=refusals(*_FINDING))
+def trace(service: Here, id: Id) -> Trace:  # noqa: A002
+    """Every step that led to a verdict."""
+    row = _row(service, id)
+    found = service.intake.store.trace(service.intake.run_id, row.image)
+    return _placeless(service, found)
+
+
+@_v1.post(
+    "/batches",
+    tags=["batches"],
+    status_code=HTTPStatus.ACCEPTED,
+    responses={202: _LOCATION, **refusals(*_SENDING)},
+)
+async def send_batch(
+    service: Here, response: Response, images: Images, category: Category = None
+) -> Batch:
+    """Accept many pictures, all or none; one that can't be read gets its row, with its error."""
+    if len(images) > service.limits.max_images:
+        said = f"{len(images)} pictures, more than {service.limits.max_images}; send fewer at once"
+        raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said)
+    ticket, _ = await run_in_threadpool(_accepted, service, images, category, batch=True)
+    response.headers["Location"] = f"/v1/batches/{ticket.id}"
+    return await run_in_threadpool(_batch, service, ticket)
+
+
+@_v1.get("/batches/{id}", tags=["batches"], responses=refusals(*_FINDING))
+def batch(service: Here, id: Id) -> Batch:  # noqa: A002
+    """How far a batch has come, with the verdicts that are there."""
+    ticket = service.intake.spool.batch(id)
+    if ticket is None:
+        raise Refused(HTTPStatus.NOT_FOUND, f"there is no batch {id}")
+    return _batch(service, ticket)
+
+
+def _accepted(
+    service: Service, uploads: Sequence[UploadFile], category: str | None, *, batch: bool
+) -> tuple[Ticket, list["Future[Row]"]]:
+    """Keep uploads and queue them, all or none."""
+    _refuse_unknown(service.references, category)
+    intake, arrived = service.intake, list[Arrived]()
+    if not intake.reserve(len(uploads)):
+        said = f"{intake.trouble or 'there is no room for so many now'}; send it again later"
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, said, retry_after=1)
+    try:
+        for upload in uploads:
+            arrived.append(intake.spool.receive(upload.file, upload.filename))
+        if not batch:
+            size_of(arrived[0].path)
+        ticket = intake.spool.accept(arrived, batch=batch, category=category)
+    except BaseException as failure:
+        intake.spool.refuse(arrived)
+        intake.release(len(uploads))
+        if isinstance(failure, UnreadableImage):
+            said = f"{arrived[0].name or 'the file'}: {failure.what}; {failure.remedy}"
+            raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, said) from failure
+        if isinstance(failure, OSError | ExportError):
+            logger.error("a picture can't be kept: %s", failure)
+            said = "the server's disk can't take it; tell whoever runs the server"
+            raise Refused(HTTPStatus.INSUFFICIENT_STORAGE, said) from failure
+        raise
+    return ticket, intake.submit(ticket)
+
+
+def _refuse_unknown(references: GoldenSets, category: str | None) -> None:
+    if references.by_category and references.of(category).mode is Mode.ALONE:
+        known = ", ".join(sorted(references.by_category))
+        said = f"category: there are no references for {category!r}; there are for: {known}"
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, said)
+
+
+def _row(service: Service, id: UUID) -> Row:  # noqa: A002
+    row = service.intake.store.row_of(service.intake.run_id, str(id))
+    if row is None:
+        raise Refused(HTTPStatus.NOT_FOUND, f"there is no inspection {id}, or it still waits")
+    return row
+
+
+def _waiting(entry: Entry) -> Inspection:
+    return Inspection(id=entry.id, name=entry.name, state=State.WAITING, result=None)
+
+
+def _done(service: Service, entry: Entry, row: Row) -> Inspection:
+    shown = _placeless(service, row)
+    return Inspection(id=entry.id, name=entry.name, state=State.DONE, result=shown)
+
+
+def _batch(service: Service, ticket: Ticket) -> Batch:
+    intake = service.intake
+    rows = intake.store.rows_of(intake.run_id, [entry.image for entry in ticket.entries])
+    every = tuple(
+        _done(service, entry, rows[entry.image]) if entry.image in rows else _waiting(entry)
+        for entry in ticket.entries
+    )
+    return Batch(
+        id=ticket.id,
+        received=ticket.received,
+        state=State.DONE if len(rows) == len(every) else State.WAITING,
+        images=len(every),
+        done=len(rows),
+        inspections=every,
+    )
+
+
+V = TypeVar("V", bound=Value)
+
+
+def _placeless(service: Service, value: V) -> V:
+    """The value without the folder that the server keeps pictures in."""
+    prefix = f"{service.intake.spool.folder}{os.sep}"
+    return type(value).model_validate(_cut(value.model_dump(), prefix))
+
+
+def _cut(value: Any, prefix: str) -> Any:
+    match value:
+        case str():
+            return value.replace(prefix, "")
+        case dict():
+            return {key: _cut(part, prefix) for key, part in value.items()}
+        case list() | tuple():
+            return [_cut(part, prefix) for part in value]
+    return value
+
+
+async def _on_refusal(_: Request, failure: Exception) -> Response:
+    assert isinstance(failure, HTTPException)
+    return problem(failure)
+
+
+async def _on_wrong_field(_: Request, failure: Exception) -> Response:
+    assert isinstance(failure, RequestValidationError)
+    said = "; ".join(
+        f"{'.'.join(map(str, error['loc'][1:])) or error['loc'][0]}: {error['msg']}"
+        for error in failure.errors()
+    )
+    return problem(HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, said))
+
+
+async def _on_store_fault(_: Request, failure: Exception) -> Response:
+    logger.error("%s", failure)
+    said = "the store can't be read now; ask again later"
+    return problem(Refused(HTTPStatus.SERVICE_UNAVAILABLE, said, retry_after=1))
+
+
+async def _on_bug(_: Request, failure: Exception) -> Response:  # its traceback goes to the log
+    said = f"a fault of the server ({type(failure).__name__}), which its log has"
+    return problem(HTTPException(HTTPStatus.INTERNAL_SERVER_ERROR, said))
+
+
+_HANDLERS = {
+    HTTPException: _on_refusal,
+    RequestValidationError: _on_wrong_field,
+    StoreError: _on_store_fault,
+    Exception: _on_bug,
+}
+
+
+_KINDS = "image/png, image/jpeg, image/tiff, image/bmp, image/webp, image/gif, image/jp2"
+
+
+def _complete(app: FastAPI) -> None:
+    """Say in the OpenAPI document what FastAPI can't: what a problem is, what an upload holds."""
+    made = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = made()
+        schemas = document["components"]["schemas"]
+        schemas.setdefault("Problem", Problem.model_json_schema())
+        form = document["paths"]["/v1/inspections"]["post"]["requestBody"]["content"]
+        form["multipart/form-data"]["encoding"] = {"image": {"contentType": _KINDS}}
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

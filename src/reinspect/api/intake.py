@@ -1,0 +1,244 @@
+"""Between the door and the workers: a bounded queue, and a row for everything that was accepted."""
+
+import itertools
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from uuid import UUID
+
+from reinspect.api.spool import Entry, Spool, Ticket
+from reinspect.graph.batch import Work, attend
+from reinspect.graph.crew import Workshop
+from reinspect.graph.models import models_of
+from reinspect.roles import Sink
+from reinspect.store import Store, StoreError
+from reinspect.store.rows import Row
+from reinspect.store.writer import Writer
+from reinspect.vocabulary import Trace
+
+TICK = 0.02
+"""Seconds that a picture may wait for a free worker to be noticed, while others are in hand."""
+
+
+PAUSE = 0.5
+"""Seconds between two tries of a store that can't be written."""
+
+_SINGLE, _BATCH, _LAST = range(3)  # somebody waits for a single picture
+
+
+_WARMING = "warming up"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How much is taken on at once, and how long things may take."""
+
+    workers: int = 1
+    queue: int = 256
+    """Pictures that are accepted and not finished."""
+    image_seconds: float = 120.0
+    """That one picture may take; the first includes learning its references."""
+    drain_seconds: float = 30.0
+    """After which a server that is told to stop leaves the rest to the next one."""
+
+
+class Intake:
+    """Takes what was accepted through the graph into the store. Its own thread does the work.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        store: Store,
+        run_id: int,
+        spool: Spool,
+        pace: Pace,
+        sinks: Sequence[Sink] = (),
+    ) -> None:
+        self.store, self.run_id, self.spool = store, run_id, spool
+        self._workshop, self._pace, self._sinks = workshop, pace, sinks
+        self._queue: queue.PriorityQueue[tuple[int, int, Work | None]] = queue.PriorityQueue()
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._taken = 0  # reserved or accepted, and not finished
+        self._open: dict[UUID, tuple[Ticket, Future[Row]]] = {}
+        self._left: dict[UUID, int] = {}  # ticket → pictures without a row
+        self._warming = _warming(workshop, pace.workers)
+        self._cold = len(self._warming)
+        self._inside = 0  # given to the workers and not come back
+        self._unkept: list[Trace] = []  # come back, and not in the store yet
+        self._deadline: float | None = None
+        self._fault: str | None = None
+        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+
+    def start(self) -> None:
+        """Take up what an earlier server left, then whatever comes."""
+        for ticket in self.spool.unfinished():
+            self._resume(ticket)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Stop: finish what is accepted, as far as time allows."""
+        self._deadline = time.monotonic() + self._pace.drain_seconds
+        self._queue.put((_LAST, next(self._numbers), None))
+        self._thread.join()
+
+    @property
+    def left(self) -> int:
+        """Pictures that are accepted and have no row yet."""
+        return len(self._open)
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing can be accepted now; none where it can."""
+        if self._deadline is not None:
+            return "the server is stopping"
+        if self._fault is not None:
+            return self._fault
+        if not self._thread.is_alive():
+            return "the workers have stopped"
+        if self._taken >= self._pace.queue:
+            return f"{self._taken} pictures are waiting already"
+        return None
+
+    @property
+    def cold(self) -> bool:
+        """Whether the workers are still learning their references."""
+        return self._cold > 0
+
+    def reserve(self, pictures: int) -> bool:
+        """Keep room for pictures that are about to be accepted, if there is room."""
+        with self._lock:
+            if self.trouble or self._taken + pictures > self._pace.queue:
+                return False
+            self._taken += pictures
+            return True
+
+    def release(self, pictures: int) -> None:
+        """Give back room."""
+        with self._lock:
+            self._taken -= pictures
+
+    def submit(self, ticket: Ticket) -> list["Future[Row]"]:
+        """Queue what was accepted, single pictures before batches; its room was reserved."""
+        return self._enter(ticket, ticket.entries)
+
+    def waiting(self, key: UUID) -> Entry | None:
+        """A picture that has no row yet."""
+        found = self._open.get(key)
+        if found is None:
+            return None
+        return next(entry for entry in found[0].entries if entry.id == key)
+
+    def _enter(self, ticket: Ticket, entries: Sequence[Entry]) -> list["Future[Row]"]:
+        answers: list[Future[Row]] = [Future() for _ in entries]
+        with self._lock:
+            self._left[ticket.id] = len(entries)
+            for entry, answer in zip(entries, answers, strict=True):
+                answer.set_running_or_notify_cancel()  # who waits may go, the work goes on
+                self._open[entry.id] = (ticket, answer)
+        urgency = _BATCH if ticket.batch else _SINGLE
+        for entry in entries:
+            work = self.spool.work(entry, ticket.category)
+            self._queue.put((urgency, next(self._numbers), work))
+        return answers
+
+    def _resume(self, ticket: Ticket) -> None:
+        kept = self.store.rows_of(self.run_id, [entry.image for entry in ticket.entries])
+        rest = [entry for entry in ticket.entries if entry.image not in kept]
+        if rest:
+            with self._lock:
+                self._taken += len(rest)
+            self._enter(ticket, rest)
+        else:
+            self.spool.finish(ticket)
+
+    def _run(self) -> None:
+        pace = self._pace
+        try:
+            with self.store.writer(self.run_id) as writer:
+                for trace in attend(
+                    self._works(),
+                    self._workshop,
+                    workers=pace.workers,
+                    timeout=pace.image_seconds,
+                    tick=TICK,
+                ):
+                    if trace is not None:
+                        self._inside -= 1
+                        if trace.sample.id == _WARMING:
+                            self._cold -= 1
+                            continue
+                        self._unkept.append(trace)
+                    if self._unkept:
+                        self._keep(writer, trace)
+        except Exception as failure:  # noqa: BLE001 - told at /ready; a thread has no caller
+            self._fault = " ".join(f"{type(failure).__name__}: {failure}".split())
+
+    def _keep(self, writer: Writer, trace: Trace | None) -> None:
+        """Put what has come back into the store; only then is anybody told."""
+        try:
+            if trace is not None:
+                writer.write(trace)
+            writer.flush()
+        except StoreError as failure:  # the writer keeps it for the next try
+            self._fault = str(failure)
+            time.sleep(PAUSE)
+            return
+        self._fault = None
+        kept, self._unkept = self._unkept, []
+        for done in kept:
+            for sink in self._sinks:
+                sink(done)
+            self._settle(done)
+
+    def _settle(self, trace: Trace) -> None:
+        with self._lock:
+            ticket, answer = self._open.pop(UUID(trace.sample.id[:36]))
+            self._taken -= 1
+            self._left[ticket.id] -= 1
+            if not self._left[ticket.id]:
+                del self._left[ticket.id]
+                self.spool.finish(ticket)
+        answer.set_result(Row.of(trace))
+
+    def _works(self) -> Iterator[Work | None]:
+        """What there is to do, None for nothing at the moment."""
+        yield None  # the workers start before there is work
+        for golden in self._warming:
+            self._inside += 1
+            yield golden
+        while True:
+            if self._deadline is not None and time.monotonic() >= self._deadline:
+                return
+            idle = not self._inside and not self._unkept
+            try:
+                if self._unkept:  # the store is at fault: no more until it takes these
+                    raise queue.Empty
+                work = self._queue.get(block=idle)[2]
+            except queue.Empty:
+                yield None
+                continue
+            if work is None:
+                return
+            self._inside += 1
+            yield work
+
+
+def _warming(workshop: Workshop, workers: int) -> list[Work]:
+    """A known-good picture a category and worker, whose verdict nobody keeps.
+
+    A model is not asked: that would cost.
+    """
+    if models_of(workshop.recipe):
+        return []
+    golden = workshop.references
+    sets = [(None, golden.default), *golden.by_category.items()]
+    shown = [Work(own.files[0], _WARMING, name) for name, own in sets if own.files]
+    return [work for work in shown for _ in range(workers)]

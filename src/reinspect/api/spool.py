@@ -1,0 +1,153 @@
+"""What was accepted and is not inspected yet, on disk: whatever is killed, it is there again."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+from uuid import UUID
+
+from pydantic import AwareDatetime, Field
+
+from reinspect.export.whole import whole_file
+from reinspect.graph.batch import Work
+from reinspect.images import SUFFIXES
+from reinspect.vocabulary import Value
+
+NAME = 100
+"""Characters that are kept of the name that a client gives a picture."""
+
+
+class Entry(Value):
+    """One accepted picture."""
+
+    id: UUID
+    name: str = Field(default="", description="What the client called it; never opened as a path.")
+    file: str = Field(description="Where it lies, relative to the run's folder; named by us.")
+
+    @property
+    def image(self) -> str:
+        """The key of its row: its id, and its name for people."""
+        return f"{self.id}/{self.name}" if self.name else str(self.id)
+
+
+class Ticket(Value):
+    """What was accepted at once: one picture, or a batch. Written whole, it is the acceptance."""
+
+    id: UUID
+    received: AwareDatetime
+    batch: bool
+    category: str | None
+    entries: tuple[Entry, ...]
+
+
+class Arrived(NamedTuple):
+    """A picture on disk that is not accepted yet."""
+
+    id: UUID
+    name: str
+    path: Path
+
+
+class Spool:
+    """The folders of what arrives.
+
+    `receiving/` holds uploads that are not accepted, `incoming/` the pictures, `open/` the tickets
+    of what is not finished, `batches/` those of finished batches. File names are made here.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._receiving, self._open = self.folder / "receiving", self.folder / "open"
+        self._batches = self.folder / "batches"
+        shutil.rmtree(self._receiving, ignore_errors=True)  # nobody was told that it arrived
+        for made in (self._receiving, self._open, self._batches):
+            made.mkdir(parents=True, exist_ok=True)
+
+    def receive(self, upload: BinaryIO, name: str | None) -> Arrived:
+        """Copy an upload to disk, in pieces.
+
+        Raises:
+            OSError: the disk is full or read-only.
+        """
+        key = uuid.uuid4()
+        path = self._receiving / f"{key}{_suffix(name)}"
+        with path.open("xb") as file:
+            shutil.copyfileobj(upload, file, 1 << 20)
+            file.flush()
+            os.fsync(file.fileno())
+        return Arrived(key, shown(name), path)
+
+    def refuse(self, arrived: Sequence[Arrived]) -> None:
+        """Forget uploads."""
+        for picture in arrived:
+            picture.path.unlink(missing_ok=True)
+
+    def accept(self, arrived: Sequence[Arrived], *, batch: bool, category: str | None) -> Ticket:
+        """Accept uploads, all or none. A single picture's ticket has the picture's id.
+
+        Raises:
+            ExportError, OSError: the disk is full or read-only; nothing was accepted.
+        """
+        entries = tuple(self._moved(picture) for picture in arrived)
+        ticket = Ticket(
+            id=uuid.uuid4() if batch else entries[0].id,
+            received=datetime.now(UTC),
+            batch=batch,
+            category=category,
+            entries=entries,
+        )
+        with whole_file(self._open / f"{ticket.id}.json") as file:
+            file.write(ticket.model_dump_json().encode())
+        return ticket
+
+    def finish(self, ticket: Ticket) -> None:
+        """All of it is in the store. A batch can still be asked for."""
+        path = self._open / f"{ticket.id}.json"
+        if ticket.batch:
+            path.replace(self._batches / path.name)
+        else:
+            path.unlink(missing_ok=True)
+
+    def unfinished(self) -> Iterator[Ticket]:
+        """What an earlier server accepted and did not finish, oldest first."""
+        tickets = [_read(path) for path in self._open.glob("*.json")]
+        yield from sorted(tickets, key=lambda ticket: ticket.received)
+
+    def batch(self, key: UUID) -> Ticket | None:
+        """A batch by its id; none if there is no such batch."""
+        for folder in (self._open, self._batches, self._batches):  # it may move meanwhile
+            with contextlib.suppress(FileNotFoundError):
+                ticket = _read(folder / f"{key}.json")
+                return ticket if ticket.batch else None
+        return None
+
+    def work(self, entry: Entry, category: str | None) -> Work:
+        """What there is to inspect."""
+        return Work(str(self.folder / entry.file), entry.image, category)
+
+    def _moved(self, picture: Arrived) -> Entry:
+        file = Path("incoming") / str(picture.id)[:2] / picture.path.name
+        goal = self.folder / file
+        goal.parent.mkdir(parents=True, exist_ok=True)
+        picture.path.replace(goal)
+        return Entry(id=picture.id, name=picture.name, file=file.as_posix())
+
+
+def shown(name: str | None) -> str:
+    """A client's name for a picture, fit to be shown: no folders, nothing unprintable, no novel."""
+    last = (name or "").replace("\\", "/").rpartition("/")[2]
+    return "".join(c for c in last if c.isprintable()).strip()[:NAME]
+
+
+def _suffix(name: str | None) -> str:
+    """The suffix of a known kind of image, for people who look into the folder; else none."""
+    ending = "." + (name or "").rpartition(".")[2].lower()
+    return next((known for known in SUFFIXES if known == ending), "")
+
+
+def _read(path: Path) -> Ticket:
+    return Ticket.model_validate_json(path.read_bytes())

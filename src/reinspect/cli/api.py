@@ -1,0 +1,230 @@
+"""`reinspect api`: pictures over HTTP."""
+
+import importlib.util
+import ipaddress
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from reinspect.cli.places import RUNS, default_store, plainly
+from reinspect.cli.run import Recipe, Store, Workers, default_workers
+
+if TYPE_CHECKING:
+    from reinspect.api.gate import Keys, Limits
+    from reinspect.api.intake import Pace
+    from reinspect.cli.job import Job
+
+HEAD_SECONDS = 15
+"""In which the head of a request has to arrive."""
+
+CONNECTIONS = 1024
+"""Open at the same time; further ones are told to come back."""
+
+
+class ApiError(ValueError):
+    """The server can't start as it was asked to; the message is one line: what, what to do."""
+
+
+def add_to(app: typer.Typer) -> None:
+    """Register the command."""
+    app.command()(api)
+
+
+def api(
+    recipe: Recipe = None,
+    references: Annotated[
+        Path | None,
+        typer.Option(
+            "--references",
+            help="Folder of known-good images, or of one such folder a category. "
+            "\\[default: the recipe's]",
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for pictures and results; taken up again.")
+    ] = RUNS / "api",
+    store: Store = None,
+    workers: Workers = None,
+    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=0, max=65535)] = 8080,
+    api_key_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--api-key-file",
+            help="File with a key a line. \\[default: REINSPECT_API_KEY; else no key is asked for]",
+        ),
+    ] = None,
+    max_bytes: Annotated[
+        int, typer.Option("--max-bytes", min=1, help="Size of a request's body.")
+    ] = 32 << 20,
+    max_images: Annotated[
+        int, typer.Option("--max-images", min=1, max=1000, help="Pictures in a batch.")
+    ] = 100,
+    rate: Annotated[
+        float, typer.Option("--rate", min=0.01, help="Requests a second and client.")
+    ] = 20.0,
+    queue: Annotated[
+        int, typer.Option("--queue", min=1, help="Pictures accepted and not finished.")
+    ] = 256,
+    patience: Annotated[
+        float,
+        typer.Option("--patience", min=0, help="Seconds a client waits before it is to ask again."),
+    ] = 30.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.01, help="Seconds that a picture may take.")
+    ] = 120.0,
+    drain: Annotated[
+        float,
+        typer.Option("--drain", min=0, help="Seconds to finish in when told to stop."),
+    ] = 30.0,
+) -> None:
+    """Serve inspections over HTTP: send a picture, get the verdict and the id of its trace.
+
+    What it accepts is on disk first, and inspected after a restart at the latest.
+    """
+    for module in ("fastapi", "uvicorn", "python_multipart"):
+        if importlib.util.find_spec(module) is None:
+            raise ApiError("the server needs FastAPI: pip install 'reinspect[api]'")
+    from reinspect.api.gate import Limits
+    from reinspect.api.intake import Pace
+    from reinspect.cli.job import Job
+    from reinspect.graph.recipe import Recipe as RecipeFile
+    from reinspect.graph.recipe import load_recipe
+    from reinspect.graph.references import golden_sets
+    from reinspect.settings import Settings
+
+    settings = Settings()
+    keys = _keys(api_key_file, settings.api_key)
+    if not keys and not _only_here(host):
+        raise ApiError(f"--host {host}: others could send pictures; give keys with --api-key-file")
+    chosen = load_recipe(recipe) if recipe else RecipeFile()
+    with plainly():
+        golden = golden_sets((), chosen, given=references)
+    job = Job(
+        items=(),
+        sources=(),
+        recipe=chosen,
+        references=golden,
+        out=out,
+        store=store or default_store(out),
+        resume=(out / "recipe.yaml").exists(),
+        workers=workers or default_workers(),
+        cache=settings.cache_dir,
+        weights=settings.weights_dir,
+    )
+    pace = Pace(workers=job.workers, queue=queue, image_seconds=timeout, drain_seconds=drain)
+    limits = Limits(max_bytes=max_bytes, max_images=max_images, rate=rate)
+    listening = _listen(host, port)
+    with listening:
+        _serve(job, listening, keys, limits, pace, patience)
+
+
+def _serve(
+    job: "Job",
+    listening: socket.socket,
+    keys: "Keys",
+    limits: "Limits",
+    pace: "Pace",
+    patience: float,
+) -> None:
+    import uvicorn
+
+    from reinspect.api.app import Service, build
+    from reinspect.api.intake import Intake
+    from reinspect.api.punctual import PunctualProtocol
+    from reinspect.api.spool import Spool
+    from reinspect.cli.bill import Bill
+    from reinspect.cli.job import checked, entered, make_folder
+    from reinspect.store import Status
+    from reinspect.store import Store as TraceStore
+
+    workshop, _ = checked(job)
+    make_folder(job.out)
+    with TraceStore.open(job.store) as opened:
+        run, new = entered(opened, job)
+        run_id, bill = run.id, Bill()
+        if not new:
+            opened.resume_run(run_id)
+        intake = Intake(workshop, opened, run_id, Spool(job.out), pace, sinks=[bill])
+        app = build(Service(intake, job.references, keys, limits, patience))
+        typer.echo(f"Listening on http://{_shown(listening)}; stop with Ctrl-C")
+        typer.echo(f"Pictures {job.out / 'incoming'}")
+        typer.echo(f"Traces   {job.store} (reinspect ui --store {job.store})")
+        config = uvicorn.Config(
+            app,
+            http=PunctualProtocol,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=HEAD_SECONDS,
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=round(patience + limits.body_seconds) + 1,
+        )
+        # uvicorn stops in good order, and then sends the signal that told it to once more.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            tally = opened.tally(run_id)
+            status = Status.INTERRUPTED if intake.left else Status.DONE
+            counters = {**tally.model_dump(), **bill.with_those_of(run.counters)}
+            opened.finish_run(run_id, status, counters)
+            left = f"; {intake.left} wait for the next start" if intake.left else ""
+            typer.echo(f"Stopped; {tally.images} pictures inspected{left}")
+
+
+def _keys(file: Path | None, given: str | None) -> "Keys":
+    from reinspect.api.gate import Keys
+
+    lines = [given or ""]
+    if file is not None:
+        with plainly():
+            lines = file.read_text(encoding="utf-8").splitlines()
+    keys = [line.strip() for line in lines if line.strip()]
+    if file is not None and not keys:
+        raise ApiError(f"{file}: has no key; write one a line")
+    where = file or "REINSPECT_API_KEY"
+    for number, key in enumerate(keys, 1):
+        if len(key) < 16 or not key.isascii() or not key.isprintable():
+            raise ApiError(
+                f"{where}: key {number} is not 16 or more ASCII characters; "
+                "make one with: openssl rand -hex 32"
+            )
+    return Keys(keys)
+
+
+def _only_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound before anything is written: a taken port is told at once."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as failure:
+        raise ApiError(f"--host {host}: {failure.strerror}; name an address of this host") from None
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+    except OSError as failure:
+        listening.close()
+        raise ApiError(
+            f"--host {host} --port {port}: {failure.strerror}; name another port"
+        ) from failure
+    return listening
+
+
+def _shown(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
