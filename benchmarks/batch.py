@@ -1,130 +1,225 @@
-"""Throughput and memory of a batch: images/s with 1 and 2 workers, and whether memory drifts.
+"""Speed of a batch, side by side: workers, the bare detector, and what the store costs.
 
-    python benchmarks/batch.py [--stand-in N] [--embedded N] [--parts DIR]
+    python benchmarks/batch.py [--images 120] [--rounds 3] [--parts DIR]
 
-The stand-in is a detector that takes no time: what is left is the graph, decoding and the queue.
-Memory is resident memory summed over the process tree; its drift is the mean of the last quarter of
-the run minus that of the first after every worker has started.
+- `2 workers / 1`: the default recipe, one thread a worker on both sides; likewise for a detector
+  that takes no time, where what is left is the graph, decoding and the pipes.
+- `graph / bare`: the first look of every image by two workers, through the graph and into the
+  store, beside the bare detector function in a pool of two processes.
+- `store`: a trace of a second look, written as a run writes it.
+
+Whatever is compared takes turns, round by round, so that other work on the machine hits both sides;
+a rate is that of the second half, when every worker is warm, and of the rounds the median is taken.
 """
 
 import argparse
-import shutil
+import functools
+import itertools
+import json
+import multiprocessing
+import os
+import statistics
+import sys
 import tempfile
-import threading
 import time
-from collections.abc import Sequence
-from itertools import cycle, islice
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import psutil
+from threadpoolctl import threadpool_limits
 
-from reinspect.dataset import discover
+from reinspect.dataset import discover, sample_at
 from reinspect.graph.batch import Work, inspect_all
-from reinspect.graph.crew import Workshop
-from reinspect.graph.recipe import Recipe
+from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.recipe import Recipe, dump_recipe
 from reinspect.graph.references import golden_sets
 from reinspect.pictures import Pictures
+from reinspect.roles import Detector
 from reinspect.samples import write_sample_set
+from reinspect.store import RunInfo, Store
+from reinspect.vocabulary import Trace, Verdict
 
+GOALS = {"2 workers / 1": 1.8, "graph / bare": 0.9}
+STORE_MS = 3.0
 STAND_IN = Recipe.model_validate(
     {"detector": "reinspect.testing:ScriptedDetector", "monitor": "embedded", "tools": []}
 )
+FIRST_LOOK = Recipe.model_validate({"tools": [], "policies": {"trigger": "never"}})
+
+_detector: Detector | None = None
 
 
-class Measured(NamedTuple):
-    rate: float  # images/s, the start of the workers left out
-    peak: float  # MB
-    drift: float  # MB
-    errors: int
+def start_bare(workshop: Workshop) -> None:
+    """A process of the bare pool, on one thread as a worker is."""
+    global _detector
+    cv2.setNumThreads(1)
+    _detector = build_crew(workshop).detector
+    threadpool_limits(1)
 
 
-class Memory:
-    """Resident memory of this process and its children in MB, sampled beside the work."""
-
-    def __init__(self) -> None:
-        self.samples: list[float] = []
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-
-    def __enter__(self) -> "Memory":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _sample(self) -> None:
-        process = psutil.Process()
-        while not self._over.wait(0.05):
-            family = [process, *process.children(recursive=True)]
-            self.samples.append(sum(resident(member) for member in family))
+def detect_bare(work: Work) -> Verdict:
+    assert _detector is not None
+    return _detector(sample_at(work.path, id=work.id, category=work.category))  # type: ignore[return-value]
 
 
-def resident(process: psutil.Process) -> float:
-    try:
-        return float(process.memory_info().rss) / 1e6
-    except psutil.Error:
-        return 0.0
+class Rate(NamedTuple):
+    wall: float  # images a second
+    cpu: float  # images a second of processor time, of all processes together
 
 
-def measure(works: Sequence[Work], workshop: Workshop, workers: int) -> Measured:
-    errors, warm = 0, 2 * workers  # by then every worker has started and has its fit
-    with Memory() as memory:
-        for number, trace in enumerate(inspect_all(works, workshop, workers=workers)):
-            errors += trace.error is not None
-            if number == warm:
-                start, first = time.perf_counter(), len(memory.samples)
-        took = time.perf_counter() - start
-    settled = memory.samples[first:]
-    quarter = max(1, len(settled) // 4)
-    drift = sum(settled[-quarter:]) / quarter - sum(settled[:quarter]) / quarter
-    return Measured((len(works) - warm - 1) / took, max(memory.samples), drift, errors)
+def rate(arriving: Iterable[object], count: int) -> Rate:
+    """Of the second half: by then every worker is warm."""
+    warm = done = Rate(0.0, 0.0)
+    number = 0
+    for number, _ in enumerate(arriving, 1):
+        if number == count // 2:
+            warm = Rate(time.perf_counter(), processor_seconds())
+        elif number == count:
+            done = Rate(time.perf_counter(), processor_seconds())
+    assert number == count, f"{number} of {count} came back"
+    half = count - count // 2
+    return Rate(half / (done.wall - warm.wall), half / (done.cpu - warm.cpu))
 
 
-def report(name: str, works: Sequence[Work], workshop: Workshop) -> None:
-    rates = []
-    for workers in (1, 2):
-        found = measure(works, workshop, workers)
-        rates.append(found.rate)
+def processor_seconds() -> float:
+    """Of this process and its children so far."""
+    process = psutil.Process()
+    family = [process, *process.children(recursive=True)]
+    return sum(sum(member.cpu_times()[:2]) for member in family)
+
+
+def bare(works: list[Work], workshop: Workshop) -> Rate:
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, context, start_bare, (workshop,)) as pool:
+        waiting = [pool.submit(detect_bare, work) for work in works]
+        return rate((future.result() for future in as_completed(waiting)), len(works))
+
+
+def through(works: list[Work], workshop: Workshop, *, workers: int) -> Rate:
+    """Through the graph and into a store."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store.open(Path(folder) / "reinspect.db") as store,
+        store.writer(begun(store)) as writer,
+    ):
+
+        def written() -> Iterable[Trace]:
+            for trace in inspect_all(works, workshop, workers=workers):
+                assert trace.error is None, trace.error
+                writer(trace)
+                yield trace
+
+        return rate(written(), len(works))
+
+
+def begun(store: Store) -> int:
+    return store.begin_run(RunInfo(name="bench", folder=None, recipe=dump_recipe(Recipe())))
+
+
+def milliseconds_in_store(trace: Trace, count: int) -> float:
+    """Of one row, over so many."""
+    samples = (trace.sample.model_copy(update={"id": f"{n:06}.png"}) for n in range(count))
+    traces = [trace.model_copy(update={"sample": sample}) for sample in samples]
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "s.db") as store:
+        run, start = begun(store), time.perf_counter()
+        with store.writer(run) as writer:
+            for written in traces:
+                writer(written)
+        return 1000 * (time.perf_counter() - start) / count
+
+
+def in_turns(rounds: int, **sides: Callable[[], Rate]) -> dict[str, list[Rate]]:
+    """Each side's rates, one a round, the sides taking turns."""
+    found: dict[str, list[Rate]] = {name: [] for name in sides}
+    for number in range(rounds):
+        order = list(sides) if number % 2 == 0 else list(reversed(sides))
+        for name in order:
+            found[name].append(sides[name]())
+    return found
+
+
+def compared(name: str, rates: dict[str, list[Rate]]) -> float:
+    """The second side over the first, by wall time; both are printed."""
+    first, second = (
+        Rate(*map(statistics.median, zip(*each, strict=True))) for each in rates.values()
+    )
+    for side, each in rates.items():
+        shown = ", ".join(f"{one.wall:.1f}" for one in each)
+        middle = Rate(*map(statistics.median, zip(*each, strict=True)))
         print(
-            f"{name:<10} {len(works):>6} images  {workers} worker{'s' if workers > 1 else ' '}  "
-            f"{found.rate:8.1f} images/s  peak {found.peak:6.0f} MB  drift {found.drift:+6.1f} MB  "
-            f"{found.errors} errors",
-            flush=True,
+            f"  {side:<10} {middle.wall:7.1f} images/s  ({shown}); "
+            f"{1000 / middle.cpu:6.2f} ms of processor time an image"
         )
-    print(f"{name:<10} 2 workers are {rates[1] / rates[0]:.2f} × 1 worker", flush=True)
+    print(
+        f"{name}: {second.wall / first.wall:.2f}; by processor time {second.cpu / first.cpu:.2f}\n",
+        flush=True,
+    )
+    return second.wall / first.wall
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stand-in", type=int, default=2000, help="images (0: leave it out)")
-    parser.add_argument("--embedded", type=int, default=200, help="images (0: leave it out)")
+    parser.add_argument("--images", type=int, default=120, help="embedded, a side and round")
+    parser.add_argument("--stand-in", type=int, default=2000, help="likewise, without a detector")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rows", type=int, default=5000, help="written to the store")
     parser.add_argument("--parts", type=Path, help="MVTec-style root instead of sample parts")
     asked = parser.parse_args()
-    scratch = Path(tempfile.mkdtemp())
-    try:
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
         root = asked.parts or scratch / "parts"
         if asked.parts is None:
-            write_sample_set(root, references=8, good=10, defective=10)
+            write_sample_set(root, categories=("flange",), references=8, good=10, defective=10)
         items = list(discover([root]))
-        copies = [
-            Work(item.path, f"{number}/{item.id}", item.category)
-            for number, item in enumerate(islice(cycle(items), max(asked.stand_in, asked.embedded)))
-        ]
-        copies.sort(key=lambda work: work.category or "")  # as runs have them
-        if asked.stand_in:
-            report("stand-in", copies[: asked.stand_in], Workshop(recipe=STAND_IN))
-        if asked.embedded:
-            golden = golden_sets(items, Recipe())
-            pictures = Pictures(scratch / "pictures")
-            workshop = Workshop(references=golden, pictures=pictures, cache=scratch / "cache")
-            step = max(1, len(copies) // asked.embedded)
-            report("embedded", copies[::step][: asked.embedded], workshop)
-    finally:
-        shutil.rmtree(scratch)
+        make = functools.partial(
+            Workshop,
+            references=golden_sets(items, Recipe()),
+            pictures=Pictures(scratch / "pictures"),
+            cache=scratch / "cache",
+        )
+
+        def works(count: int) -> list[Work]:
+            chosen = itertools.islice(itertools.cycle(items), count)
+            return [
+                Work(item.path, f"{n}/{item.id}", item.category) for n, item in enumerate(chosen)
+            ]
+
+        def side(recipe: Recipe, count: int, **options: int) -> Callable[[], Rate]:
+            return lambda: through(works(count), make(recipe), **options)
+
+        (trace,) = inspect_all(works(1), make(Recipe()), explore=True)  # and learns the references
+        many, few = asked.stand_in, asked.images
+        scripted = in_turns(
+            asked.rounds,
+            **{"1 worker": side(STAND_IN, many, workers=1)},
+            **{"2 workers": side(STAND_IN, many, workers=2)},
+        )
+        compared("detector of no time, 2 workers / 1", scripted)
+        embedded = in_turns(
+            asked.rounds,
+            **{"1 worker": side(Recipe(), few, workers=1)},
+            **{"2 workers": side(Recipe(), few, workers=2)},
+        )
+        found = {"2 workers / 1": compared("embedded, 2 workers / 1", embedded)}
+        first_look = in_turns(
+            asked.rounds,
+            bare=lambda: bare(works(few), make(FIRST_LOOK)),
+            graph=side(FIRST_LOOK, few, workers=2),
+        )
+        found["graph / bare"] = compared("first look by 2 processes, graph / bare", first_look)
+        cost = milliseconds_in_store(trace, asked.rows)
+        steps, size = len(trace.steps), len(json.dumps(trace.model_dump(mode="json")))
+        print(f"store: {cost:.2f} ms a row ({steps} steps, {size / 1000:.1f} kB of JSON)")
+    missed = [name for name, goal in GOALS.items() if found[name] < goal]
+    missed += ["store"] if cost > STORE_MS else []
+    print(f"load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"missed: {', '.join(missed)}" if missed else "all goals are met", file=sys.stderr)
+    return bool(missed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -91,6 +91,7 @@ def rates(samples: list[Sample], low: int, high: int) -> tuple[float, float]:
 
 
 def main() -> int:
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores", flush=True)
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--images", type=int, default=100_000)
     parser.add_argument("--workers", type=int, default=2)
@@ -125,7 +126,9 @@ def main() -> int:
         "images/s of processor time, likewise": [round(begun[1], 1), round(ended[1], 1)],
         "end / start": round(ended[1] / begun[1], 3),
         "resume s": round(resumed, 2),
-        "resume says": next((x for x in again.stdout.splitlines() if x.startswith("All")), ""),
+        "resume says": next(
+            (line for line in again.stdout.splitlines() if line.startswith("All")), again.stderr
+        ),
     }
     print(json.dumps(found, indent=2))
     missed = [
