@@ -169,3 +169,7 @@ def test_a_model_server_that_is_gone_for_a_while(
     found = rows(tmp_path / "out")
     assert len(found) == len({row["image"] for row in found}) == 24
     assert not any(row["error"] for row in found)
+    counters = json.loads((tmp_path / "out" / "counters.json").read_text())
+    assert counters["calls"] >= counters["images"] == 24
+    assert counters["tokens"] > 24 * 100
+    assert counters["unpriced_calls"] == counters["calls"]

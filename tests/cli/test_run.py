@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 import yaml
 
 from command_line import invoke, judged, names, put_greys, put_recipe, rows, said
+from made_answers import said as said_by_model
 from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.store import Status, Store
+from reinspect.testing import Reply, ScriptedServer
 
 KEYS = [
     "image",
@@ -335,6 +338,28 @@ def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(
     assert timed.endswith("for all, 1 worker")
     assert nothing == "Nothing was written"
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_says_what_models_would_cost(greys: Path, tmp_path: Path) -> None:
+    put_greys(greys / "more", 128, step=1)
+    with ScriptedServer(Reply(said_by_model("no"), yes=0.02)) as server:
+        content = {
+            "detector": {"kind": "vlm", "model": "m", "base_url": server.url},
+            "tools": [],
+            "policies": {"trigger": "never"},
+            "budgets": {"prices": {"m": {"input": 1000, "output": 1000}}},
+        }
+        (tmp_path / "model.yaml").write_text(json.dumps(content))
+        paths = (greys, "--recipe", tmp_path / "model.yaml", "--out", tmp_path / "out")
+        answer = invoke("run", *paths, "--dry-run")
+        asked = server.count
+    assert answer.code == 0
+    assert "for all, 32 at once, if the server keeps up" in answer.out
+    (line,) = (line for line in answer.out.splitlines() if line.startswith("Model m: "))
+    assert line.startswith("Model m: about 140 calls and ")
+    assert line.endswith(f"this trial made {asked} calls")
+    tokens, usd = (float(re.search(f"([0-9.]+) {unit}", line)[1]) for unit in ("tokens", "USD"))
+    assert usd == pytest.approx(tokens / 1000, rel=0.01)
 
 
 def test_a_dry_run_refuses_what_a_run_would_refuse(greys: Path, tmp_path: Path) -> None:
