@@ -7,11 +7,9 @@ a drawn one. Needs torch (extra `train`).
 from __future__ import annotations
 
 import copy
-import multiprocessing
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +20,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from reinspect.training.eye_net import Distances, Eye, Seen, Usual, usual_among
-from reinspect.training.eye_parts import SIDE, Shard, forget_before, read_shard, write_shards
+from reinspect.training.eye_parts import SIDE, Shard, forget_before, read_shard
+from reinspect.training.eye_renderers import Renderers
 
 SMALL = 128
 """Pixels a side of the first steps, which are three times cheaper."""
@@ -107,6 +106,8 @@ class Training:
         self.average = copy.deepcopy(self.eye).eval()
         self.optimiser = torch.optim.AdamW(self.eye.parameters(), lr=_RATE, weight_decay=_DECAY)
         self.step, self.seconds = 0, 0.0
+        self.waiting: Callable[[int], None] = lambda shard: None
+        """Told, while a shard isn't rendered yet, which one."""
         self._shards: OrderedDict[int, Shard] = OrderedDict()
 
     @property
@@ -200,7 +201,9 @@ class Training:
         return _shrunk(batch, self.rng) if small else batch
 
     def _shard(self, index: int) -> Shard:
-        shard = self._shards.pop(index, None) or read_shard(self.plan.folder, index)
+        shard = self._shards.pop(index, None)
+        if shard is None:
+            shard = read_shard(self.plan.folder, index, waiting=self.waiting)
         self._shards[index] = shard
         forget_before(self.plan.folder, self.oldest)
         while len(self._shards) > _WINDOW:
@@ -213,7 +216,7 @@ def train(plan: Plan, report: Callable[[Progress], None] = lambda progress: None
 
     Raises:
         ValueError: the checkpoint is of another seed.
-        TimeoutError: nothing renders shards.
+        OSError: shards aren't rendered, or nothing can be written.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     training = Training(plan)
@@ -222,7 +225,16 @@ def train(plan: Plan, report: Callable[[Progress], None] = lambda progress: None
         training.load(checkpoint)
     saved = time.monotonic()
     newest: list[tuple[float, float, float]] = []
-    with _renderers(plan, training.oldest):
+    until = 10**6 if plan.steps is None else plan.steps // _STEPS_A_SHARD + 1
+    with Renderers(
+        plan.folder,
+        plan.seed,
+        training.oldest,
+        count=plan.renderers,
+        until=until,
+        ahead=4 * _WINDOW,
+    ) as renderers:
+        training.waiting = renderers.tend
         while training.done < 1:
             newest.append(training.advance())
             if training.step % _LOG_EVERY == 0 or training.done >= 1:
@@ -234,30 +246,6 @@ def train(plan: Plan, report: Callable[[Progress], None] = lambda progress: None
                 saved = time.monotonic()
     training.save(checkpoint)
     return training
-
-
-@contextmanager
-def _renderers(plan: Plan, start: int) -> Iterator[None]:
-    """Processes that render shards, from the first that is needed, until the training is over."""
-    spawn = multiprocessing.get_context("spawn")
-    workers = [
-        spawn.Process(target=_render_on, args=(plan, start + first), daemon=True)
-        for first in range(plan.renderers)
-    ]
-    for worker in workers:
-        worker.start()
-    try:
-        yield
-    finally:
-        for worker in workers:
-            worker.terminate()
-            worker.join()
-
-
-def _render_on(plan: Plan, first: int) -> None:
-    most = 10**6 if plan.steps is None else plan.steps // _STEPS_A_SHARD + 1
-    indices = iter(range(first, most, plan.renderers))
-    write_shards(plan.folder, plan.seed, indices, ahead=4 * _WINDOW)
 
 
 def _varied(

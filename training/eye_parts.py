@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,7 +101,7 @@ def write_shards(
 ) -> None:
     """Render shards that aren't there yet, one after the other, on one thread.
 
-    Waits while `ahead` shards lie there; `forget_before` makes room.
+    Waits while `ahead` earlier shards lie there; `forget_before` makes room.
     """
     cv2.setNumThreads(1)
     folder.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ def write_shards(
         file = shard_file(folder, index)
         if file.exists():
             continue
-        while ahead is not None and sum(1 for _ in folder.glob("*.npz")) >= ahead:
+        while ahead is not None and sum(own < index for own in _present(folder)) >= ahead:
             time.sleep(1)
         shard = render(seed, index)
         draft = file.with_suffix(f".{os.getpid()}.tmp")
@@ -121,10 +121,10 @@ def write_shards(
 
 
 def forget_before(folder: Path, index: int) -> None:
-    """Delete the shard that is needed no more once `index` is the first needed, and older ones."""
-    while index > 0 and shard_file(folder, index - 1).exists():
-        index -= 1
-        shard_file(folder, index).unlink()
+    """Delete the shards that are needed no more once `index` is the first needed."""
+    for own in _present(folder):
+        if own < index:
+            shard_file(folder, own).unlink(missing_ok=True)
 
 
 def shard_file(folder: Path, index: int) -> Path:
@@ -132,8 +132,20 @@ def shard_file(folder: Path, index: int) -> Path:
     return folder / f"{index:06d}.npz"
 
 
-def read_shard(folder: Path, index: int, *, patience: float = 600.0) -> Shard:
+def read_shard(
+    folder: Path,
+    index: int,
+    *,
+    patience: float = 600.0,
+    waiting: Callable[[int], None] = lambda index: None,
+) -> Shard:
     """Read a shard, waiting until it is rendered.
+
+    Args:
+        folder: where it lies.
+        index: which.
+        patience: seconds to wait.
+        waiting: told which shard is waited for, several times a second.
 
     Raises:
         TimeoutError: it isn't there after `patience` seconds.
@@ -143,7 +155,12 @@ def read_shard(folder: Path, index: int, *, patience: float = 600.0) -> Shard:
     while not file.exists():
         if time.monotonic() > until:
             raise TimeoutError(f"{file}: not rendered within {patience:.0f} s")
+        waiting(index)
         time.sleep(0.2)
     with np.load(file) as arrays:
         masks = np.unpackbits(arrays["masks"], axis=-1, count=SIDE).astype(bool)
         return Shard(arrays["sound"], arrays["seen"], masks)
+
+
+def _present(folder: Path) -> list[int]:
+    return [int(file.stem) for file in folder.glob("*.npz") if file.stem.isdecimal()]

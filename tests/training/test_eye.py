@@ -1,3 +1,4 @@
+import multiprocessing
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from reinspect.training.eye_parts import (
     shard_file,
     write_shards,
 )
+from reinspect.training.eye_renderers import Renderers
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +54,36 @@ def test_shards_are_forgotten_once_used(tmp_path: Path) -> None:
     assert sorted(file.name for file in tmp_path.iterdir()) == ["000003.npz", "000004.npz"]
     forget_before(tmp_path, 0)
     assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_shards_of_another_time_do_not_stop_rendering(tmp_path: Path) -> None:
+    for index in (1, 2, 900, 901):  # a gap before what is needed, and more behind it
+        shard_file(tmp_path, index).touch()
+    forget_before(tmp_path, 5)
+    write_shards(tmp_path, 7, iter([900, 5]), ahead=1)
+    assert read_shard(tmp_path, 5, patience=0).seen.shape[0] == PROCESSES
+
+
+@pytest.mark.slow
+def test_a_renderer_that_dies_is_replaced(tmp_path: Path) -> None:
+    with Renderers(tmp_path, 7, 3) as renderers:
+        for child in multiprocessing.active_children():
+            child.kill()
+            child.join()
+        shard = read_shard(tmp_path, 3, waiting=renderers.tend)
+    assert shard.sound.shape[0] == PROCESSES
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.slow
+def test_a_renderer_that_keeps_dying_is_told_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "work"
+    folder.touch()  # a file, so that nothing can be rendered into it
+    with (
+        Renderers(folder, 7, 3, count=2) as renderers,
+        pytest.raises(ChildProcessError, match=r"000003\.npz: its renderer died 3 times"),
+    ):
+        read_shard(folder, 3, waiting=renderers.tend)
 
 
 @pytest.mark.slow
