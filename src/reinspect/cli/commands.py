@@ -13,6 +13,7 @@ from reinspect.cli import (
     run,
     samples,
     serve,
+    store,
     train,
     ui,
 )
@@ -34,6 +35,7 @@ for module in (
     critics,
     models,
     samples,
+    store,
     serve,
     api,
     doctor,

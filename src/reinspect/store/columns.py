@@ -45,7 +45,7 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-class _Json(TypeDecorator[Any]):
+class Json(TypeDecorator[Any]):
     """A value as JSON text, written and read by pydantic; floats survive to the last bit."""
 
     impl = Text
@@ -64,46 +64,46 @@ class _Json(TypeDecorator[Any]):
         return None if value is None else self.adapter.validate_json(value)
 
 
-class Products(_Json):
+class Products(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[Product, ...])
 
 
-class Defects(_Json):
+class Defects(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[Defect, ...])
 
 
-class Pictures(_Json):
+class Pictures(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[Picture, ...])
 
 
-class Boxes(_Json):
+class Boxes(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[Box, ...])
 
 
-class Part(_Json):
+class Part(Json):
     cache_ok = True
     adapter = TypeAdapter(Sample)
 
 
-class Judgement(_Json):
+class Judgement(Json):
     cache_ok = True
     adapter = TypeAdapter(Verdict)
 
 
-class Names(_Json):
+class Names(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[str, ...])
 
 
-class Facts(_Json):
+class Facts(Json):
     cache_ok = True
     adapter = TypeAdapter(Mapping[str, str])
 
 
-class Counters(_Json):
+class Counters(Json):
     cache_ok = True
     adapter = TypeAdapter(Mapping[str, FiniteFloat])

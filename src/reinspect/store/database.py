@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from alembic import command
 from alembic.config import Config
@@ -106,6 +107,39 @@ def connect(url: URL, *, create: bool, patience: float) -> Engine:
     Raises:
         StoreError: missing, unreadable, not a store, or of a newer version.
     """
+    engine = reach(url, create=create, patience=patience)
+    try:
+        with told(url):
+            _migrate(engine, create=create)
+    except BaseException:
+        engine.dispose()
+        raise
+    return engine
+
+
+def migrate(url: URL, *, patience: float) -> tuple[str | None, str]:
+    """Bring a store to this version's schema, or make an empty one: revision before and after.
+
+    Raises:
+        StoreError: it can't be opened or changed, is no store, or is of a newer version.
+    """
+    engine = reach(url, create=True, patience=patience)
+    try:
+        with told(url):
+            with engine.connect() as connection:
+                schema = schema_of(connection)
+            _migrate(engine, create=True)
+    finally:
+        engine.dispose()
+    return schema.found, schema.head
+
+
+def reach(url: URL, *, create: bool, patience: float) -> Engine:
+    """An engine on a database, whatever schema it has or hasn't; nothing is written.
+
+    Raises:
+        StoreError: there is no such file, or no driver.
+    """
     if url.get_backend_name() == "sqlite" and url.database:
         path = Path(url.database)
         if not create and not path.exists():
@@ -118,13 +152,41 @@ def connect(url: URL, *, create: bool, patience: float) -> Engine:
         _prepare_sqlite(engine, create=create, patience=patience)
     elif engine.dialect.name == "postgresql":
         _prepare_postgresql(engine, patience=patience)
-    try:
-        with told(url):
-            _migrate(engine, create=create)
-    except BaseException:
-        engine.dispose()
-        raise
     return engine
+
+
+class Schema(NamedTuple):
+    """What a database has of this version's tables."""
+
+    found: str | None
+    """The revision it is of; none where it has no table of a store."""
+    head: str
+    """The revision that this version needs."""
+    known: frozenset[str]
+    """All revisions that this version can bring up to date."""
+
+    @property
+    def newer(self) -> bool:
+        """Whether a newer version of reinspect has made it."""
+        return self.found is not None and self.found not in self.known
+
+
+def schema_of(connection: Connection) -> Schema:
+    """Which revision of the tables a database has."""
+    scripts = ScriptDirectory.from_config(_alembic())
+    context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+    return Schema(
+        found=context.get_current_revision(),
+        head=scripts.get_current_head() or "",
+        known=frozenset(script.revision for script in scripts.walk_revisions()),
+    )
+
+
+def _alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", "reinspect.store:migrations")
+    config.set_main_option("path_separator", "os")
+    return config
 
 
 def writing(engine: Engine) -> Engine:
@@ -222,25 +284,20 @@ def _prepare_postgresql(engine: Engine, *, patience: float) -> None:
 
 def _migrate(engine: Engine, *, create: bool) -> None:
     """Bring the schema to this version's, in one transaction."""
-    config = Config()
-    config.set_main_option("script_location", "reinspect.store:migrations")
-    config.set_main_option("path_separator", "os")
-    scripts = ScriptDirectory.from_config(config)
     with engine.connect() as connection:
-        options = {"version_table": VERSION_TABLE}
-        version = MigrationContext.configure(connection, opts=options).get_current_revision()
-        occupied = version is None and bool(inspect(connection).get_table_names())
-    if version == scripts.get_current_head():
+        schema = schema_of(connection)
+        occupied = schema.found is None and bool(inspect(connection).get_table_names())
+    if schema.found == schema.head:
         return
-    known = {script.revision for script in scripts.walk_revisions()}
     where = masked(engine.url)
-    if version is not None and version not in known:
+    if schema.newer:
         raise StoreError(
-            f"store {where}: of a newer reinspect (schema {version}, this one knows up to "
-            f"{max(known)}): upgrade reinspect, or name another store by --store"
+            f"store {where}: of a newer reinspect (schema {schema.found}, this one knows up to "
+            f"{schema.head}): upgrade reinspect, or name another store by --store"
         )
-    if version is None and (not create or (occupied and engine.dialect.name == "sqlite")):
+    if schema.found is None and (not create or (occupied and engine.dialect.name == "sqlite")):
         raise StoreError(f"store {where}: not a store of reinspect: name another by --store")
+    config = _alembic()
     with writing(engine).connect() as connection:
         if engine.dialect.name == "sqlite":
             let_tables_be_replaced(connection)
