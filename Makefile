@@ -65,6 +65,6 @@ $(VENV)/ray: pyproject.toml | $(VENV)/dev
 $(SERVING)/done: pyproject.toml constraints-cpu.txt
 	$(PYTHON) -m venv $(SERVING)
 	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt torch
-	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[serve-cpu]' 'pytest>=9'
+	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[serve-cpu,train]' 'pytest>=9'
 	$(SERVING)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
 	touch $@

@@ -118,7 +118,10 @@ def _messages(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
 
 
 def _dataset(rows: Sequence[dict[str, Any]]) -> Dataset:
-    return Dataset.from_list(list(rows)) if rows else Dataset.from_dict({"prompt": []})
+    """Of what a training needs alone: TRL takes a column named `image` for the picture itself."""
+    if not rows:
+        return Dataset.from_dict({"prompt": []})
+    return Dataset.from_list([{name: row[name] for name in NEEDED} for row in rows])
 
 
 def _rows(folder: Path) -> list[dict[str, Any]]:

@@ -224,7 +224,7 @@ class Reflector(Careful, GRPOTrainer):  # type: ignore[misc]
         return output
 
     def _generate(self, prompts: list[Any]) -> Any:
-        made = list(super()._generate(prompts))
+        made = list(self._answered(prompts))
         if not self.model.training:
             return tuple(made)
         flat, shares = self._uniform_groups(prompts, made[3])
@@ -233,7 +233,7 @@ class Reflector(Careful, GRPOTrainer):  # type: ignore[misc]
             if not shares:
                 break
             # Every process draws as often as every other, or a gathering of weights would hang.
-            again = super()._generate(prompts)
+            again = self._answered(prompts)
             # Token ids, texts, and log probabilities where vLLM gave them.
             for place in (1, 3, 4):
                 if made[place] is not None:
@@ -246,6 +246,19 @@ class Reflector(Careful, GRPOTrainer):  # type: ignore[misc]
         self._flat = torch.tensor(flat, device=self.accelerator.device)
         self._count_revisions(prompts, made[3])
         return tuple(made)
+
+    def _answered(self, prompts: list[Any]) -> Any:
+        """Answers to the prompts.
+
+        Raises:
+            TrainingStopped: the weights give no probabilities any more.
+        """
+        try:
+            return super()._generate(prompts)
+        except RuntimeError as failure:
+            if "probability tensor contains" not in str(failure):
+                raise
+            raise self._stopped("the probabilities of answers are no numbers") from failure
 
     def _uniform_groups(
         self, prompts: Sequence[Any], completions: Sequence[Any]

@@ -180,6 +180,9 @@ class Careful:
 
     def _save_checkpoint(self, *given: Any, **named: Any) -> None:
         me: Any = self
+        for name, weights in me.model.named_parameters():
+            if not torch.isfinite(weights).all():
+                raise self._stopped(f"{name} is no number")
         out = Path(me.args.output_dir)
         before = last_whole(out.parent)
         try:

@@ -37,6 +37,14 @@ def test_pictures_come_shrunk_and_in_rgb_when_a_row_is_taken(tmp_path: Path) -> 
     assert taken["prompt"][0]["content"][0] == {"type": "image"}
 
 
+def test_only_what_a_training_needs_is_handed_on(tmp_path: Path) -> None:
+    """TRL would take the column `image`, a name, for the picture."""
+    from reinspect.training.lessons import NEEDED
+
+    folder = written(tmp_path, row(image="a/part.png"), row(truth=True, image="a/part.png"))
+    assert set(lessons(folder).train[0]) == set(NEEDED)
+
+
 @pytest.mark.parametrize(
     ("unfit", "reason"),
     [

@@ -4,7 +4,7 @@ Needs torch and transformers (the extra `serve-cpu`, `serve` or `train` brings t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,15 @@ _WORDS = (
 )
 
 
-def write_tiny_vlm(folder: str | Path, *, seed: int = 0, words: Sequence[str] = ()) -> Path:
+def write_tiny_vlm(
+    folder: str | Path,
+    *,
+    seed: int = 0,
+    words: Sequence[str] = (),
+    text: Mapping[str, Any] | None = None,
+    vision: Mapping[str, Any] | None = None,
+    half: bool = False,
+) -> Path:
     """Write model, tokenizer and processors (about 1 MB) that vLLM and transformers load.
 
     Args:
@@ -50,6 +58,9 @@ def write_tiny_vlm(folder: str | Path, *, seed: int = 0, words: Sequence[str] = 
         seed: of the weights.
         words: texts that the tokenizer is fitted to, besides its own: they take fewer tokens then,
             and training on them is faster by as much.
+        text: sizes of the language side that differ, to measure what a larger model takes.
+        vision: sizes of the picture side that differ.
+        half: whether weights are bfloat16.
 
     Raises:
         ImportError: torch or transformers is missing.
@@ -67,8 +78,8 @@ def write_tiny_vlm(folder: str | Path, *, seed: int = 0, words: Sequence[str] = 
         "pad_token_id": ids["<|endoftext|>"],
     }
     config = Qwen3VLConfig(
-        text_config=_text_config(len(tokenizer), ends),
-        vision_config=_vision_config(),
+        text_config={**_text_config(len(tokenizer), ends), **(text or {})},
+        vision_config={**_vision_config(), **(vision or {})},
         image_token_id=ids["<|image_pad|>"],
         video_token_id=ids["<|video_pad|>"],
         vision_start_token_id=ids["<|vision_start|>"],
@@ -77,7 +88,12 @@ def write_tiny_vlm(folder: str | Path, *, seed: int = 0, words: Sequence[str] = 
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        model = Qwen3VLForConditionalGeneration(config).to(torch.float32)
+        usual = torch.get_default_dtype()
+        torch.set_default_dtype(torch.bfloat16 if half else torch.float32)  # never twice in memory
+        try:
+            model = Qwen3VLForConditionalGeneration(config)
+        finally:
+            torch.set_default_dtype(usual)
     model.generation_config = GenerationConfig(**ends, do_sample=True, temperature=1.0)
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
