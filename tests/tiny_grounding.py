@@ -8,6 +8,7 @@ packages gets the same ones. They need the extra `vision`.
 import functools
 import json
 import math
+import shutil
 import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -180,6 +181,24 @@ def write_tiny_grounding_port(folder: str | Path, *, seed: int = 0) -> Path:
     model.save_pretrained(folder)
     images = GroundingDinoImageProcessor(size={"shortest_edge": 96, "longest_edge": 160})
     GroundingDinoProcessor(image_processor=images, tokenizer=tokenizer).save_pretrained(folder)
+    return folder
+
+
+def write_unlettered(source: str | Path, folder: str | Path) -> Path:
+    """Write a model of either kind anew, as one to which all words are the same word."""
+    import torch
+    from safetensors.torch import load_file, save_file
+
+    def without_words(tensors: dict[str, Any]) -> dict[str, Any]:
+        named = [name for name in tensors if name.endswith("word_embeddings.weight")]
+        return {**tensors, **{name: torch.zeros_like(tensors[name]) for name in named}}
+
+    folder = Path(shutil.copytree(source, folder))
+    for file in folder.glob("*.safetensors"):
+        save_file(without_words(load_file(file)), file, {"format": "pt"})
+    for file in folder.glob("*.pth"):
+        model = torch.load(file, weights_only=True)["model"]
+        torch.save({"model": without_words(model)}, file)
     return folder
 
 
