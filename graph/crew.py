@@ -28,7 +28,7 @@ from reinspect.vocabulary import Move
 if TYPE_CHECKING:
     from reinspect.policies.critic import Critic
     from reinspect.policies.reliability import FittedMonitor
-    from reinspect.tools.expert import Experts
+    from reinspect.tools.expert import Embedder, Experts
 
 SHIPPED_MONITOR = Path(__file__).with_name("monitor.json")
 """Fitted on the project's own sample parts, see `docs/reliability.md`."""
@@ -197,10 +197,28 @@ def _eye(workshop: Workshop, weights: str | None = None) -> Tool:
     return Eye(workshop.experts, workshop.pictures, *own)
 
 
-def _reference(workshop: Workshop) -> Tool:
+def _reference(
+    workshop: Workshop, nearest: Literal["embedding", "thumbnails"] | None = None
+) -> Tool:
     from reinspect.tools.reference import AlignedReference
 
-    return AlignedReference(workshop.experts, workshop.pictures)
+    alike = None if nearest == "thumbnails" else _segmenter_of(workshop)
+    if nearest == "embedding" and alike is None:
+        raise ValueError("nearest: 'embedding' needs a tool segmentation with a model")
+    return AlignedReference(workshop.experts, workshop.pictures, alike)
+
+
+def _segmenter_of(workshop: Workshop) -> "Embedder | None":
+    """The model of the recipe's segmentation, which encodes pictures; none where it has none."""
+    from reinspect.tools.segmenters import segmenter
+
+    spec = next((tool for tool in workshop.recipe.tools if tool.kind == "segmentation"), None)
+    options = dict(spec.options) if spec else {}
+    named = ("backend", "model", "weights", "device")
+    chosen = {name: options[name] for name in named if name in options}
+    if chosen.get("backend") not in ("segment-anything", "transformers"):
+        return None
+    return segmenter(**chosen, folder=workshop.weights)
 
 
 def _zoom(

@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
@@ -12,10 +13,11 @@ from reinspect.images import Pixels, read_image, read_view
 from reinspect.tools.embedded import second_look
 from reinspect.tools.embedded.alignment import Aligned
 from reinspect.tools.embedded.eye import EyeFit
+from reinspect.tools.embedded.features import Floats
 from reinspect.tools.embedded.fit import Fit, Look
 from reinspect.tools.embedded.folder import FolderFit
 from reinspect.tools.embedded.scoring import Box
-from reinspect.tools.embedded.second_look import SecondFit, Witness
+from reinspect.tools.embedded.second_look import Abreast, SecondFit, Witness
 from reinspect.tools.embedded.sight import Sight
 from reinspect.tools.embedded.single import look_alone
 from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
@@ -27,6 +29,17 @@ KEPT = 1
 
 class _Saved(Protocol):
     def save(self, path: Path, /) -> None: ...
+
+
+class Embedder(Protocol):
+    """A model that says what pictures look like."""
+
+    @property
+    def key(self) -> str:
+        """Of the model: its vectors mean nothing to another."""
+
+    def embedding(self, image: Pixels, /) -> Floats:
+        """A vector (n,), near those of pictures that look alike; BGR uint8 (H, W, 3)."""
 
 
 F = TypeVar("F", bound=_Saved)
@@ -46,6 +59,7 @@ class Expert:
         self._fit: Fit | FolderFit | None = None
         self._second: SecondFit | None = None
         self._eye: tuple[Sight, EyeFit] | None = None
+        self._embedded: dict[str, Abreast] = {}
         self._newest = threading.local()
 
     def look(self, sample: Sample) -> Look:
@@ -67,29 +81,32 @@ class Expert:
             lambda: second.hi_res.look(read_view(sample.visual), excluding=self._page(sample)),
         )
 
-    def abreast(self, sample: Sample) -> tuple[Aligned, ...]:
-        """The references that look most like the sample, laid over it, the best fitting first."""
-        second = self._second_for(sample)
-        if second is None:
+    def abreast(self, sample: Sample, alike: Embedder | None = None) -> tuple[Aligned, ...]:
+        """The references that look most like the sample, laid over it, the best fitting first.
+
+        Args:
+            sample: the part.
+            alike: what says which look like it; thumbnails without.
+        """
+        references = self._abreast_for(sample, alike)
+        if references is None:
             return ()
         return self._remembered(
             sample,
-            "abreast",
-            lambda: second.abreast.lay_over(read_view(sample.visual), excluding=self._page(sample)),
+            f"abreast {alike.key if alike else ''}",
+            lambda: references.lay_over(read_view(sample.visual), excluding=self._page(sample)),
         )
 
-    def aligned(self, sample: Sample) -> Witness | None:
+    def aligned(self, sample: Sample, alike: Embedder | None = None) -> Witness | None:
         """The witness that compares with aligned references; none where they don't align."""
-        second = self._second_for(sample)
-        if second is None or not second.abreast.comparable:
+        references = self._abreast_for(sample, alike)
+        if references is None or not references.comparable:
             return None
-        others = self.abreast(sample)
+        others = self.abreast(sample, alike)
         return self._remembered(
             sample,
-            "aligned",
-            lambda: second.abreast.look(
-                read_view(sample.visual), others, excluding=self._page(sample)
-            ),
+            f"aligned {alike.key if alike else ''}",
+            lambda: references.look(read_view(sample.visual), others, excluding=self._page(sample)),
         )
 
     def eyed(self, sample: Sample, sight: Sight) -> Witness | None:
@@ -137,6 +154,21 @@ class Expert:
             if self._second is None and isinstance(fit, Fit):
                 self._second = self._made("second", SecondFit.load, lambda: SecondFit.from_fit(fit))
             return self._second
+
+    def _abreast_for(self, sample: Sample, alike: Embedder | None) -> Abreast | None:
+        """As `_second_for`; fitted anew where an embedding says which references to take."""
+        second = self._second_for(sample)
+        if second is None or alike is None:
+            return second.abreast if second else None
+        with self._making:
+            fit = self.fit
+            if alike.key not in self._embedded and isinstance(fit, Fit):
+                self._embedded[alike.key] = self._made(
+                    f"abreast-{alike.key}",
+                    functools.partial(Abreast.load, embed=alike.embedding),
+                    lambda: Abreast.from_fit(fit, alike.embedding),
+                )
+            return self._embedded[alike.key]
 
     def _eye_for(self, sample: Sample, sight: Sight) -> EyeFit | None:
         """None where the second look has nothing to compare with either."""

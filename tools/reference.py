@@ -8,7 +8,7 @@ import numpy as np
 from reinspect.images import Pixels, read_view
 from reinspect.pictures import Pictures, heat_map_picture, side_by_side
 from reinspect.tools.embedded.alignment import Aligned
-from reinspect.tools.expert import Experts
+from reinspect.tools.expert import Embedder, Experts
 from reinspect.tools.witness import heard
 from reinspect.vocabulary import Evidence, Picture, Trace
 
@@ -26,17 +26,23 @@ class AlignedReference:
         experts: for the references, laid over the part.
         pictures: where the part beside the best fitting reference, and the map of what differs,
             are kept; without, none are.
+        alike: what says which references look like the part; thumbnails without.
     """
 
-    def __init__(self, experts: Experts, pictures: Pictures | None = None) -> None:
-        self._experts, self._pictures = experts, pictures
+    def __init__(
+        self,
+        experts: Experts,
+        pictures: Pictures | None = None,
+        alike: Embedder | None = None,
+    ) -> None:
+        self._experts, self._pictures, self._alike = experts, pictures, alike
 
     def __call__(self, trace: Trace) -> Evidence:
         expert = self._experts.of(trace.sample)
-        others = expert.abreast(trace.sample)
+        others = expert.abreast(trace.sample, self._alike)
         if not others:
             return Evidence(source=SOURCE, summary="no references to lay over this part")
-        witness = expert.aligned(trace.sample)
+        witness = expert.aligned(trace.sample, self._alike)
         if witness is None:
             said = Evidence(source=SOURCE, summary="no references that can be laid over this part")
         else:

@@ -11,7 +11,8 @@ from pydantic import ValidationError
 from reinspect.tools.checkpoints import located
 
 if TYPE_CHECKING:
-    from reinspect.tools.segmentation import Segmenter
+    from reinspect.tools.vision.sam import Sam
+    from reinspect.tools.vision.sam_ports import SamPort
 
 HUB = {
     "sam": "facebook/sam-vit-base",
@@ -29,7 +30,7 @@ def segmenter(
     device: str = "auto",
     folder: Path | None = None,
     automatic: Mapping[str, float] | None = None,
-) -> Segmenter | None:
+) -> Sam | SamPort | None:
     """The backend, its weights found but not loaded; none for `embedded`.
 
     Args:

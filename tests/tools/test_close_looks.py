@@ -9,6 +9,7 @@ import pytest
 
 from reinspect.images import read_image, sha256_of, size_of
 from reinspect.pictures import Pictures, write_image
+from reinspect.samples import Process
 from reinspect.tools.expert import Experts
 from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
 from reinspect.tools.reference import AlignedReference
@@ -143,6 +144,40 @@ def test_a_reference_is_kept_beside_the_part_and_what_differs(
     drawn = said.pictures[1]
     assert drawn.shows == "difference"
     assert read_image(tmp_path / drawn.path).shape == (height, width, 3)
+
+
+class Brightness:
+    """Says that what is as bright looks alike."""
+
+    key = "brightness"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def embedding(self, image: np.ndarray) -> np.ndarray:
+        self.asked += 1
+        return np.array([image.mean()], np.float32)
+
+
+def test_a_models_embedding_says_which_references_look_alike(tmp_path: Path) -> None:
+    process, rng = Process.draw(np.random.default_rng(1), "flange"), np.random.default_rng(2)
+    files = [tmp_path / f"{place}.png" for place in range(7)]
+    for place, file in enumerate(files):
+        darker = np.clip(process.picture(rng, 160).astype(int) * 0.6 + 15 * place, 0, 255)
+        write_image(file, darker.astype(np.uint8))
+    *good, part = files
+    golden = GoldenSet(Mode.GOLDEN, tuple(map(str, good)), tuple(map(sha256_of, good)))
+    alike, trace = Brightness(), looked_at(part)
+    for run in range(2):  # the second from the cached fit
+        expert = Experts(GoldenSets(golden), tmp_path / "cache").of(trace.sample)
+        laid = expert.abreast(trace.sample, alike)
+        assert {other.index for other in laid} == {2, 3, 4, 5}
+        itself = looked_at(good[0]).sample
+        assert {other.index for other in expert.abreast(itself, alike)} == {1, 2, 3, 4}
+        assert alike.asked == len(good) + 2 * (run + 1)
+    tool = AlignedReference(Experts(GoldenSets(golden), tmp_path / "cache"), alike=alike)
+    best = max(other.correlation for other in laid)
+    assert tool(trace).measurements["correlation"] == pytest.approx(best)
 
 
 def test_without_references_none_is_shown(alone: Experts, tmp_path: Path) -> None:

@@ -52,17 +52,17 @@ def appearance(image: Pixels) -> Floats:
 
 
 def nearest(
-    image: Pixels, appearances: Floats, count: int, *, excluding: int | None = None
+    own: Floats, appearances: Floats, count: int, *, excluding: int | None = None
 ) -> tuple[int, ...]:
-    """Return the indices of the ``count`` references that look most like ``image``.
+    """Return the indices of the ``count`` references that look most like an image.
 
     Args:
-        image: BGR uint8 (H, W, 3).
-        appearances: of the references, (k, 3072).
+        own: its appearance, (n,): by ``appearance``, or by a model's embedding.
+        appearances: of the references, (k, n), by the same.
         count: fewer are returned if there are no more.
         excluding: a reference that must not be used, when it is itself looked at.
     """
-    distances = np.abs(appearances - appearance(image)).mean(axis=1)
+    distances = np.abs(appearances - own).mean(axis=1)
     order = [int(index) for index in np.argsort(distances, kind="stable") if index != excluding]
     return tuple(order[:count])
 

@@ -11,7 +11,7 @@ Two witnesses, each calibrated like the first look by leaving out one reference 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -59,6 +59,16 @@ _NEIGHBOURS = 4  # references laid over an image
 _STRUCTURE = 0.37  # shared by references that can be laid over each other, see Abreast
 _STAND_INS = 5  # besides a single reference
 _KIND = "reinspect second look"
+_ABREAST = "reinspect references abreast"
+
+Embed = Callable[[Pixels], Floats]
+"""What an image, BGR uint8 (H, W, 3) of any size, looks like: a vector (n,), near that of another
+that looks alike."""
+
+
+def thumbnail(image: Pixels) -> Floats:
+    """``alignment.appearance`` at the working size."""
+    return appearance(resize(image))
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,20 +137,29 @@ class Abreast:
     structure: float
     """Fine structure that any reference shares with the best of the others, in [-1, 1]."""
     calibration: Calibration
+    embed: Embed = thumbnail
+    """What gave the appearances."""
 
     @classmethod
-    def learn(cls, images: Sequence[Pixels], doubt: float) -> Abreast:
+    def learn(cls, images: Sequence[Pixels], doubt: float, embed: Embed = thumbnail) -> Abreast:
         """Learn from at least two good images of any size."""
         references = tuple(resize(image) for image in images)
-        appearances = np.stack([appearance(image) for image in references])
+        appearances = np.stack([embed(image) for image in images])
         planes, scores, structures = [], [], []
         for index, image in enumerate(references):
-            others = _lay_over(image, references, appearances, _NEIGHBOURS, index)
+            own = appearances[index]
+            others = _lay_over(image, own, references, appearances, _NEIGHBOURS, index)
             planes.append(_cells(difference(image, others)))
             scores.append(_misfit(planes[-1], others))
             structures.append(shared_structure(image, others))
         calibration = _calibrate(planes, np.array(scores), doubt)
-        return cls(references, appearances, min(structures), calibration)
+        return cls(references, appearances, min(structures), calibration, embed)
+
+    @classmethod
+    def from_fit(cls, fit: Fit, embed: Embed, *, seed: int = 0) -> Abreast:
+        """Fit to the references that the first look keeps, alike by a model's embedding."""
+        images, doubt = _references(fit, np.random.default_rng(seed))
+        return cls.learn(images, doubt, embed)
 
     @property
     def comparable(self) -> bool:
@@ -156,8 +175,8 @@ class Abreast:
         self, image: Pixels, count: int = _NEIGHBOURS, *, excluding: int | None = None
     ) -> tuple[Aligned, ...]:
         """Lay the ``count`` most similar references over an image, the best fitting first."""
-        small = resize(image)
-        return _lay_over(small, self.references, self.appearances, count, excluding)
+        own, small = self.embed(image), resize(image)
+        return _lay_over(small, own, self.references, self.appearances, count, excluding)
 
     def look(
         self, image: Pixels, others: Sequence[Aligned], *, excluding: int | None = None
@@ -165,6 +184,35 @@ class Abreast:
         """Compare an image with what ``lay_over`` gave."""
         plane = _cells(difference(resize(image), others))
         return _judge(ALIGNED, _misfit(plane, others), plane, self.calibration, excluding)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write them to one file, with their appearances: an embedding is dear."""
+        arrays = archive.nested(
+            references={f"{page:02d}": image for page, image in enumerate(self.references)},
+            aligned=self.calibration.arrays(),
+            numbers={
+                "structure": np.array(self.structure),
+                "appearances": self.appearances,
+            },
+        )
+        archive.write(path, _ABREAST, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], embed: Embed) -> Abreast:
+        """Read what ``save`` wrote; ``embed`` is what gave the appearances.
+
+        Raises:
+            ValueError: if the file holds no such references, or of another version.
+        """
+        arrays = archive.read(path, _ABREAST)
+        numbers = archive.part(arrays, "numbers")
+        return cls(
+            _pages(archive.part(arrays, "references")),
+            np.asarray(numbers["appearances"], np.float32),
+            float(np.asarray(numbers["structure"], np.float64)),
+            Calibration.from_arrays(archive.part(arrays, "aligned")),
+            embed,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +228,7 @@ class SecondFit:
     def from_fit(cls, fit: Fit, *, seed: int = 0) -> SecondFit:
         """Fit to the references that the first look keeps; takes about 0.5 s a reference."""
         rng = np.random.default_rng(seed)
-        images = fit.album.images()
-        doubt = DOUBT
-        if len(images) == 1:
-            images += vary(images[0], _STAND_INS, rng)
-            doubt = DOUBT_OF_ONE
+        images, doubt = _references(fit, rng)
         hi_res = HiRes.learn(images, rng, doubt)
         abreast = Abreast.learn(images, doubt)
         spots = []
@@ -220,8 +264,7 @@ class SecondFit:
             ValueError: if the file holds no such fit, or one of another version.
         """
         arrays = archive.read(path, _KIND)
-        pages = archive.part(arrays, "references")
-        references = tuple(np.asarray(pages[page], np.uint8) for page in sorted(pages))
+        references = _pages(archive.part(arrays, "references"))
         numbers = archive.part(arrays, "numbers")
         hi_res = HiRes(
             Bank.from_arrays(archive.part(arrays, "bank")),
@@ -295,14 +338,27 @@ def by_template(first: Look) -> bool:
     return first.signals.get("template", 0.0) > 0
 
 
+def _references(fit: Fit, rng: np.random.Generator) -> tuple[list[Pixels], float]:
+    """The references that a fit keeps, a single one with stand-ins, and how sure they make."""
+    images = fit.album.images()
+    if len(images) > 1:
+        return images, DOUBT
+    return images + vary(images[0], _STAND_INS, rng), DOUBT_OF_ONE
+
+
+def _pages(arrays: archive.Arrays) -> tuple[Pixels, ...]:
+    return tuple(np.asarray(arrays[page], np.uint8) for page in sorted(arrays))
+
+
 def _lay_over(
     image: Pixels,
+    own: Floats,
     references: Sequence[Pixels],
     appearances: Floats,
     count: int,
     excluding: int | None,
 ) -> tuple[Aligned, ...]:
-    chosen = nearest(image, appearances, count, excluding=excluding)
+    chosen = nearest(own, appearances, count, excluding=excluding)
     laid = [align(image, references[index], index) for index in chosen]
     return tuple(sorted(laid, key=lambda other: -other.correlation))
 

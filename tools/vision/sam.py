@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from reinspect.images import Mask, Pixels
+from reinspect.tools.embedded.features import Floats
 from reinspect.tools.segmentation import Prompt
 from reinspect.tools.vision.automatic import Automatic
+from reinspect.tools.vision.embedding import file_key, pooled
 from reinspect.tools.vision.runtime import Place, VisionError, needs, resident, weights_file
 
 MODELS = {"vit_b": 768, "vit_l": 1024, "vit_h": 1280}
@@ -53,6 +55,8 @@ class Sam:
         needs("torch", "torchvision", "segment_anything")
         file = weights_file(weights)
         self._automatic = automatic or Automatic()
+        self.key = file_key(model, file)
+        """Of its embeddings."""
         self._model = resident(
             f"Segment Anything {model}",
             functools.partial(_load, model, file),
@@ -69,6 +73,10 @@ class Sam:
     def everything(self, image: Pixels, /) -> tuple[Mask, ...]:
         """A mask (H, W) of each thing, by the package's automatic generator."""
         return self._model(lambda sam, _: _everything(image, self._automatic, sam))
+
+    def embedding(self, image: Pixels, /) -> Floats:
+        """What the picture looks like, by the picture encoder: see `embedding.pooled`."""
+        return self._model(lambda sam, _: _embedding(image, sam))
 
 
 def _load(model: str, file: Path, place: Place) -> Any:
@@ -151,6 +159,14 @@ def _everything(image: Pixels, how: Automatic, sam: Any) -> tuple[Mask, ...]:
     )
     found = generator.generate(_rgb(image))
     return tuple(np.asarray(thing["segmentation"], bool) for thing in found)
+
+
+def _embedding(image: Pixels, sam: Any) -> Floats:
+    from segment_anything import SamPredictor
+
+    predictor = SamPredictor(sam)
+    predictor.set_image(_rgb(image))
+    return pooled(predictor.get_image_embedding())
 
 
 def _rgb(image: Pixels) -> Pixels:

@@ -12,8 +12,10 @@ import numpy as np
 from PIL import Image
 
 from reinspect.images import Mask, Pixels
+from reinspect.tools.embedded.features import Floats
 from reinspect.tools.segmentation import Prompt
 from reinspect.tools.vision.automatic import Automatic
+from reinspect.tools.vision.embedding import file_key, pooled
 from reinspect.tools.vision.runtime import Place, VisionError, needs, resident, weights_file
 
 KINDS = {
@@ -46,9 +48,10 @@ class SamPort:
     ) -> None:
         needs("torch", "torchvision", "transformers")
         kind = _kind(folder)
-        for file in sorted(folder.glob("*.safetensors")):
-            weights_file(file)
+        files = [weights_file(file) for file in sorted(folder.glob("*.safetensors"))]
         self._automatic = automatic or Automatic()
+        self.key = file_key(kind, *files)
+        """Of its embeddings."""
         self._model = resident(
             f"Segment Anything in {folder.name}",
             functools.partial(_load, folder, *KINDS[kind]),
@@ -65,6 +68,10 @@ class SamPort:
     def everything(self, image: Pixels, /) -> tuple[Mask, ...]:
         """A mask (H, W) of each thing, by the pipeline for that."""
         return self._model(functools.partial(_everything, image, self._automatic))
+
+    def embedding(self, image: Pixels, /) -> Floats:
+        """What the picture looks like, by the picture encoder: see `embedding.pooled`."""
+        return self._model(functools.partial(_embedding, image))
 
 
 def _kind(folder: Path) -> str:
@@ -156,6 +163,14 @@ def _everything(
         crops_nms_thresh=how.overlap,
     )
     return tuple(np.asarray(mask, bool) for mask in found["masks"])
+
+
+def _embedding(image: Pixels, loaded: tuple[Any, Any], place: Place) -> Floats:
+    model, processor = loaded
+    inputs = processor(images=_rgb(image), return_tensors="pt")
+    found = model.get_image_embeddings(inputs["pixel_values"].to(place.device))
+    # Of SAM 2 and 3 a list, from fine to coarse: the last is what masks are decoded from.
+    return pooled(found if hasattr(found, "shape") else found[-1])
 
 
 def _rgb(image: Pixels) -> Image.Image:
