@@ -13,7 +13,7 @@ class FileServer:
     Args:
         files: path, with its slash → content.
         cuts: how many bytes each answer in turn sends before it closes the connection; all of
-            them once these are used up.
+            them for none, and once these are used up.
         ranges: whether it can go on from a given byte.
         headers: path → further headers.
     """
@@ -22,7 +22,7 @@ class FileServer:
         self,
         files: dict[str, bytes],
         *,
-        cuts: tuple[int, ...] = (),
+        cuts: tuple[int | None, ...] = (),
         ranges: bool = True,
         headers: dict[str, dict[str, str]] | None = None,
     ) -> None:

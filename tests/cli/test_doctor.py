@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from command_line import invoke, put_recipe
+from reinspect.cli.doctor import OPTIONAL, packages
+from reinspect.tools.vision import grounding_dino, runtime
 
 
 def test_all_parts_of_the_default_recipe_work() -> None:
@@ -12,6 +14,19 @@ def test_all_parts_of_the_default_recipe_work() -> None:
     assert answer.code == 0
     for node in ("detect", "locate", "examine", "revise", "settle"):
         assert f"default recipe: {node}" in answer.out
+
+
+def test_of_what_is_missing_it_prints_the_line_that_installs_it() -> None:
+    missing = {finding.what: finding for finding in packages(lambda _: None)}
+    for name in OPTIONAL:
+        assert not missing[f"package {name}"].works
+        assert "pip install " in missing[f"package {name}"].details
+    for name, line in (
+        ("groundingdino-py", grounding_dino.INSTALL),
+        ("segment-anything", runtime.INSTALL),
+    ):
+        assert missing[f"package {name}"].details.endswith(line)
+    assert grounding_dino.INSTALL == "pip install --no-deps groundingdino-py==0.4.0"
 
 
 @pytest.mark.parametrize(

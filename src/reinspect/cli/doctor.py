@@ -3,7 +3,7 @@
 import importlib.metadata
 import platform
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
@@ -53,7 +53,7 @@ def doctor(
 ) -> None:
     """Say what is installed, which parts work here, and the line that installs what is missing."""
     table = Table("what", "works", "details")
-    findings = [*_packages(), *_parts(recipe)]
+    findings = [*packages(), *_parts(recipe)]
     for finding in findings:
         mark = Text("yes", style="blue") if finding.works else Text("no", style="magenta")
         table.add_row(finding.what, mark, Text(finding.details))
@@ -63,23 +63,28 @@ def doctor(
         raise typer.Exit(1)
 
 
-def _packages() -> Iterator[Finding]:
-    yield Finding("Python", works=True, details=platform.python_version())
-    for name in ("reinspect", *BASE):
-        version = _version(name)
-        install = "pip install reinspect"
-        yield Finding(f"package {name}", version is not None, version or f"missing: {install}")
-    for name, (wanted, use) in OPTIONAL.items():
-        version = _version(name)
-        install = f"missing, needed for {use}: pip install {wanted}"
-        yield Finding(f"package {name}", version is not None, version or install)
-
-
 def _version(distribution: str) -> str | None:
     try:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def packages(version_of: Callable[[str], str | None] = _version) -> Iterator[Finding]:
+    """What is installed, and the line that installs what is not.
+
+    Args:
+        version_of: distribution → its version, none where it is missing.
+    """
+    yield Finding("Python", works=True, details=platform.python_version())
+    for name in ("reinspect", *BASE):
+        version = version_of(name)
+        install = "pip install reinspect"
+        yield Finding(f"package {name}", version is not None, version or f"missing: {install}")
+    for name, (wanted, use) in OPTIONAL.items():
+        version = version_of(name)
+        install = f"missing, needed for {use}: pip install {wanted}"
+        yield Finding(f"package {name}", version is not None, version or install)
 
 
 def _parts(recipe: Path | None) -> Iterator[Finding]:

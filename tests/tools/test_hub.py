@@ -1,0 +1,139 @@
+"""Models of the hub, by its own client, from a server that speaks as the hub does."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from conftest import REPOSITORY, unavailable
+from file_server import FileServer
+from reinspect.tools.fetching import LOCK
+
+MODEL, COMMIT = "google-bert/bert-base-uncased", "0123456789abcdef" * 2 + "01234567"
+WEIGHTS = bytes(range(256)) * 4000
+UNWANTED = "pytorch_model.bin"
+API = f"/api/models/{MODEL}"
+
+
+def hub(
+    files: dict[str, bytes], cuts: tuple[int | None, ...] = (), lies: bool = False
+) -> FileServer:
+    """A hub with one model; it may lie about the hashes of what it serves."""
+
+    def lfs(name: str) -> dict[str, object]:
+        sha256 = hashlib.sha256(b"another" if lies else files[name]).hexdigest()
+        return {"oid": sha256, "sha256": sha256, "size": len(files[name]), "pointerSize": 130}
+
+    large = [name for name in files if name.endswith(("safetensors", "bin"))]
+    siblings = [
+        {"rfilename": name, "size": len(content), **({"lfs": lfs(name)} if name in large else {})}
+        for name, content in files.items()
+    ]
+    tree = [
+        {
+            "type": "file",
+            "path": name,
+            "oid": hashlib.sha1(content).hexdigest(),
+            "size": len(content),
+            **({"lfs": lfs(name)} if name in large else {}),
+        }
+        for name, content in files.items()
+    ]
+    about = json.dumps({"id": MODEL, "sha": COMMIT, "siblings": siblings}).encode()
+    served = {API: about, f"{API}/revision/{COMMIT}": about}
+    served[f"{API}/tree/{COMMIT}"] = json.dumps(tree).encode()
+    headers = {path: {"Content-Type": "application/json"} for path in served}
+    for name, content in files.items():
+        path = f"/{MODEL}/resolve/{COMMIT}/{name}"
+        served[path] = content
+        etag = str(lfs(name)["oid"]) if name in large else hashlib.sha1(content).hexdigest()
+        headers[path] = {"X-Repo-Commit": COMMIT, "ETag": f'"{etag}"'}
+    return FileServer(served, cuts=cuts, headers=headers)
+
+
+def fetched(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
+    """In a process of its own: the hub's client reads its address when it is imported."""
+    if find_spec("huggingface_hub") is None:
+        unavailable("vision", "huggingface_hub is not installed")
+    own = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
+    own |= {
+        "HF_ENDPOINT": url,
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_DISABLE_XET": "1",
+        "HF_HUB_DISABLE_TELEMETRY": "1",
+        "HF_HOME": str(folder / "hub"),
+    }
+    words = ["models", "fetch", MODEL, "--folder", str(folder / "w"), "--quiet"]
+    return subprocess.run(
+        [sys.executable, "-m", "reinspect", *words],
+        env=own,
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+
+
+def place(folder: Path) -> Path:
+    return folder / "w" / MODEL.replace("/", "--")
+
+
+def test_what_loading_needs_is_fetched_and_recorded(tmp_path: Path) -> None:
+    files = {"config.json": b"{}", "model.safetensors": WEIGHTS, UNWANTED: b"not wanted"}
+    with hub(files) as server:
+        done = fetched(tmp_path, server.url)
+        asked = [path for _, path, _ in server.asked]
+    assert done.returncode == 0, done.stderr
+    assert (place(tmp_path) / "model.safetensors").read_bytes() == WEIGHTS
+    assert not any(path.endswith(UNWANTED) for path in asked)
+    recorded = json.loads((tmp_path / "w" / LOCK).read_text("utf-8"))
+    name = f"{place(tmp_path).name}/model.safetensors"
+    assert recorded[name] == hashlib.sha256(WEIGHTS).hexdigest()
+    assert set(recorded) == {name, f"{place(tmp_path).name}/config.json"}
+
+
+def test_a_cut_fetch_goes_on_where_it_was(tmp_path: Path) -> None:
+    large = WEIGHTS * 20  # the client keeps what it has by pieces of 10 MB
+    with hub({"model.safetensors": large}, cuts=(None, None, 15_000_000)) as server:
+        done = fetched(tmp_path, server.url)
+        spans = [span for _, path, span in server.asked if path.endswith("safetensors")]
+    assert done.returncode == 0, done.stderr
+    assert (place(tmp_path) / "model.safetensors").read_bytes() == large
+    assert spans[-1] is not None
+    assert int(spans[-1].removeprefix("bytes=").rstrip("-")) > 0
+
+
+def test_a_file_that_is_not_what_the_hub_says_is_deleted(tmp_path: Path) -> None:
+    with hub({"model.safetensors": WEIGHTS}, lies=True) as server:
+        done = fetched(tmp_path, server.url)
+    assert done.returncode == 2
+    assert "model.safetensors: sha256 is" in done.stderr
+    assert "it was deleted, fetch it again" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (place(tmp_path) / "model.safetensors").exists()
+
+
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        pytest.param(False, "no network: the hub can't be reached", id="no-network"),
+        pytest.param(True, "the hub refuses it", id="not-there"),
+    ],
+)
+def test_what_the_hub_cannot_give_is_said_in_one_line(
+    there: bool, words: str, tmp_path: Path
+) -> None:
+    with FileServer({}) as server:
+        gone = server.url
+        done = fetched(tmp_path, gone) if there else None
+    done = done or fetched(tmp_path, gone)
+    assert done.returncode == 2
+    (line,) = done.stderr.strip().splitlines()
+    assert words in line
+    assert MODEL in line
