@@ -12,6 +12,7 @@ import functools
 import operator
 import time
 from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Required, TypedDict
 
 from langgraph.graph import END, START, StateGraph
@@ -55,7 +56,8 @@ def detect(crew: Crew, state: State) -> dict[str, Any]:
     """Read the part and take the first look."""
     sample, fault = _opened(state)
     if fault:
-        return {"sample": sample, "steps": [Step(node="detect", error=fault)]}
+        unread = Step(node="detect", error=fault, started=datetime.now(UTC))
+        return {"sample": sample, "steps": [unread]}
     return {"sample": sample, "steps": [_attempt("detect", lambda: [crew.detector(sample)])]}
 
 
@@ -73,12 +75,12 @@ def assess(crew: Crew, state: State) -> dict[str, Any]:
 
 def locate(crew: Crew, state: State) -> dict[str, Any]:
     """Find where to look again."""
-    return _use("locate", _granted(crew, state, crew.locators), state)
+    return _use("locate", crew, _granted(crew, state, crew.locators), state)
 
 
 def examine(crew: Crew, state: State) -> dict[str, Any]:
     """Look again, there and with other means."""
-    return _use("examine", _granted(crew, state, crew.examiners), state)
+    return _use("examine", crew, _granted(crew, state, crew.examiners), state)
 
 
 def revise(crew: Crew, state: State) -> dict[str, Any]:
@@ -104,13 +106,13 @@ def conclude(crew: Crew, state: State) -> dict[str, Any]:
     if verdict is None or trace.rounds:
         return {"steps": []}
     flagged = verdict.label is Label.ANOMALOUS
-    steps = _used("conclude", crew.locators, trace) if flagged else []
+    steps = _used("conclude", crew, crew.locators, trace) if flagged else []
     regions = Trace(sample=trace.sample, steps=tuple(steps)).regions
     final = restated(verdict.at(regions), trace.assessment)
     if final != verdict:
         said = "Accepted at the first look: the exact place, and the monitor's probability."
         stands = Revision(move=Move.KEEP, after=final, reflection=said)
-        steps.append(Step(node="conclude", products=(stands,)))
+        steps.append(_attempt("conclude", lambda: [stands]))
     return {"steps": steps}
 
 
@@ -199,15 +201,17 @@ def _granted(crew: Crew, state: State, tools: tuple[Tool, ...]) -> tuple[Tool, .
     return tuple(tool for tool in tools if tool is crew.looks[wish.look])
 
 
-def _use(node: str, tools: Iterable[Tool], state: State) -> dict[str, Any]:
-    return _record(state, *_used(node, tools, _seen(state)))
+def _use(node: str, crew: Crew, tools: Iterable[Tool], state: State) -> dict[str, Any]:
+    return _record(state, *_used(node, crew, tools, _seen(state)))
 
 
-def _used(node: str, tools: Iterable[Tool], trace: Trace) -> list[Step]:
+def _used(node: str, crew: Crew, tools: Iterable[Tool], trace: Trace) -> list[Step]:
     """Each tool in turn; a later one sees what the earlier ones found."""
     steps = []
     for tool in tools:
-        step = _attempt(node, functools.partial(_asked, tool, trace))
+        name = next((name for name, look in crew.looks.items() if look is tool), None)
+        attempt = _attempt(node, functools.partial(_asked, tool, trace))
+        step = attempt.model_copy(update={"tool": name})
         steps.append(step)
         trace = trace.then(step)
     return steps
@@ -219,7 +223,7 @@ def _asked(tool: Tool, trace: Trace) -> list[Product]:
 
 def _attempt(node: str, work: Callable[[], Iterable[Product]]) -> Step:
     """Run a node's work, timed. The one place where a member's failure is caught."""
-    start = time.perf_counter()
+    started, start = datetime.now(UTC), time.perf_counter()
     with recorded() as calls:
         try:
             step = Step(node=node, products=tuple(work()))  # refuses what is no product
@@ -227,7 +231,8 @@ def _attempt(node: str, work: Callable[[], Iterable[Product]]) -> Step:
             words = " ".join(f"{node}: {type(failure).__name__}: {failure}".split())
             step = Step(node=node, error=legible(words))
     took = time.perf_counter() - start
-    return step.model_copy(update={"products": (*calls, *step.products), "seconds": took})
+    products = (*calls, *step.products)
+    return step.model_copy(update={"products": products, "started": started, "seconds": took})
 
 
 def _record(state: State, *steps: Step) -> dict[str, Any]:

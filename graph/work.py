@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import cv2
 from threadpoolctl import threadpool_limits
@@ -46,8 +47,12 @@ def inspector(workshop: Workshop, *, explore: bool = False) -> Inspect:
     return inspect
 
 
-def failed(work: Work, why: str) -> Trace:
-    """The trace of an image that never came back from its inspection: REVIEW, with the reason."""
+def failed(work: Work, why: str, *, seconds: float = 0.0) -> Trace:
+    """The trace of an image that never came back from its inspection: REVIEW, with the reason.
+
+    `seconds` is how long it has been tried.
+    """
+    now = datetime.now(UTC)
     try:
         sha256 = sha256_of(work.path)
     except UnreadableImage:
@@ -56,15 +61,20 @@ def failed(work: Work, why: str) -> Trace:
     sample = Sample(id=work.id, category=work.category, views=(view,))
     disposition = Disposition(outcome=Outcome.REVIEW, reason=legible(why))
     steps = (
-        Step(node="detect", error=legible(why)),
-        Step(node="settle", products=(disposition,)),
+        Step(
+            node="detect",
+            started=now - timedelta(seconds=seconds),
+            seconds=seconds,
+            error=legible(why),
+        ),
+        Step(node="settle", started=now, products=(disposition,)),
     )
     return Trace(sample=sample, steps=steps)
 
 
 def overdue(work: Work, timeout: float) -> Trace:
     """The trace of an image that took longer than it may."""
-    return failed(work, f"timed out: no verdict after {timeout:g} s")
+    return failed(work, f"timed out: no verdict after {timeout:g} s", seconds=timeout)
 
 
 @contextlib.contextmanager

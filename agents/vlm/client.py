@@ -4,11 +4,15 @@ One `ask` is one request: pictures encoded once, retries by the openai client, e
 refused, and the call noted for the trace, whatever became of it.
 """
 
+import hashlib
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from reinspect.agents.calls import Purse, note
 from reinspect.agents.vlm.answers import UnreadableAnswer
@@ -37,7 +41,7 @@ ALTERNATIVES = 5
 """Tokens whose probability is asked for at each place, besides the one chosen."""
 
 _LONGEST = 300  # characters of an error
-_TOKEN_IDS = "token_ids"
+_TOKEN_IDS, _MODEL = "token_ids", "model_name"
 _INSTALL = "a model needs the extra `vlm`: pip install 'reinspect[vlm]'"
 
 
@@ -89,6 +93,7 @@ class Model:
     ) -> None:
         self.settings, self.price, self._purse = settings, price, purse or Purse()
         self._key = _key(settings, environment)
+        self._server = _server(settings, environment)
         self._logprobs = settings.logprobs
         self._chat: BaseChatModel | None = None
         self._making = threading.Lock()
@@ -114,7 +119,12 @@ class Model:
             model=self.settings.model,
             prompt=question.prompt.name,
             prompt_sha256=question.prompt.sha256,
+            text=question.prompt.text,
+            text_sha256=hashlib.sha256(question.prompt.text.encode()).hexdigest(),
+            server=self._server,
+            choices=samples or self.settings.samples,
             pictures=len(pictures),
+            started=datetime.now(UTC),
         )
         try:
             generations, usage = self._answered(question, pictures, samples)
@@ -127,7 +137,8 @@ class Model:
                 sources = question.opinion(heard).sources
                 call = call.model_copy(update={"probabilities": dict(sources)})
         except Exception as failure:
-            call = call.model_copy(update={"error": self._in_words(failure)})
+            kind = str(getattr(failure, "status_code", None) or type(failure).__name__)
+            call = call.model_copy(update={"error": self._in_words(failure), "error_type": kind})
             if isinstance(failure, UnreadableAnswer | ModelError):
                 raise
             # Nothing is swallowed: whatever a client library raises becomes one error in words.
@@ -192,6 +203,8 @@ class Model:
         return call.model_copy(
             update={
                 "answers": tuple(str(g.text) for g in generations),
+                "answered_by": _model_of(generations),
+                "finish": _reasons(generations),
                 "logprobs": _of_each(generations, lambda facts: logprobs_of(facts.get("logprobs"))),
                 "token_ids": _of_each(generations, lambda facts: facts.get(_TOKEN_IDS) or ()),
                 "tokens_in": tokens_in,
@@ -227,6 +240,16 @@ def _key(settings: ModelSettings, environment: Mapping[str, str]) -> str:
     return environment["OPENAI_API_KEY"]
 
 
+def _server(settings: ModelSettings, environment: Mapping[str, str]) -> str:
+    """Where the model is, as host:port."""
+    elsewhere = environment.get("OPENAI_API_BASE") or environment.get("OPENAI_BASE_URL")
+    address = urlsplit(settings.base_url or elsewhere or "https://api.openai.com")
+    host = address.netloc.rpartition("@")[2]
+    if re.search(r":\d+$", host):
+        return host
+    return f"{host}:{443 if address.scheme == 'https' else 80}"
+
+
 def _chat(settings: ModelSettings, key: str) -> "BaseChatModel":
     try:
         from langchain_openai import ChatOpenAI
@@ -235,12 +258,12 @@ def _chat(settings: ModelSettings, key: str) -> "BaseChatModel":
         raise ModelError(_INSTALL) from failure
 
     class Chat(ChatOpenAI):
-        """Keeps the token ids that vLLM adds when asked to (`return_token_ids`)."""
+        """Keeps who answered, and the token ids that vLLM adds when asked to."""
 
         def _create_chat_result(self, response: Any, generation_info: Any = None) -> Any:
             result = super()._create_chat_result(response, generation_info)
             for choice, generation in zip(response.choices, result.generations, strict=True):
-                facts = generation.generation_info or {}
+                facts = {**(generation.generation_info or {}), _MODEL: response.model}
                 ids = getattr(choice, _TOKEN_IDS, None)
                 generation.generation_info = {**facts, _TOKEN_IDS: ids} if ids else facts
             return result
@@ -299,6 +322,18 @@ def _of_each(
     """What each answer has of something; nothing at all where none has any."""
     every = tuple(tuple(found(g.generation_info or {})) for g in generations)
     return every if any(every) else ()
+
+
+def _model_of(generations: "Sequence[ChatGeneration]") -> str | None:
+    """The model as the server names it."""
+    facts = (generations[0].generation_info or {}) if generations else {}
+    return str(facts[_MODEL]) if facts.get(_MODEL) else None
+
+
+def _reasons(generations: "Sequence[ChatGeneration]") -> tuple[str, ...]:
+    """Why each answer ended; nothing where one's reason is not known."""
+    found = [(g.generation_info or {}).get("finish_reason") for g in generations]
+    return tuple(map(str, found)) if all(found) else ()
 
 
 def _streamed(generations: "Sequence[ChatGeneration]") -> dict[str, Any]:

@@ -15,7 +15,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
 
 
 class Label(StrEnum):
@@ -285,6 +293,12 @@ class Call(Value):
     model: str
     prompt: str = Field(description="Name of the prompt's file.")
     prompt_sha256: Sha256 = Field(description="Of the prompt's file: its version.")
+    text: str = Field(default="", description="The prompt as it was sent; empty where not kept.")
+    text_sha256: Sha256 | None = Field(
+        default=None, description="Of `text`: the key under which a store keeps it, once."
+    )
+    server: str | None = Field(default=None, description="host:port; null where not kept.")
+    choices: int = Field(default=1, ge=1, description="Answers asked for.")
     pictures: int = Field(default=0, ge=0, description="Pictures sent.")
     answers: tuple[str, ...] = Field(default=(), description="Raw, as the model wrote them.")
     unread: int = Field(default=0, ge=0, description="Answers that could not be read.")
@@ -304,8 +318,18 @@ class Call(Value):
     usd: float | None = Field(
         default=None, ge=0, allow_inf_nan=False, description="Null where unknown: that is not 0."
     )
+    answered_by: str | None = Field(
+        default=None, description="The model, as the server names it in its answer."
+    )
+    finish: tuple[str, ...] = Field(
+        default=(), description="Why each answer ended: stop, length …; empty where not given."
+    )
+    started: AwareDatetime | None = Field(default=None, description="Null where not kept.")
     seconds: Seconds = 0.0
     error: str | None = None
+    error_type: str | None = Field(
+        default=None, description="HTTP status, or the name of what was raised."
+    )
 
 
 Product = Annotated[
@@ -326,7 +350,9 @@ class Step(Value):
 
     node: str
     round: int = Field(default=0, ge=0)
+    tool: str | None = Field(default=None, description="The tool's name in the recipe, if one.")
     products: tuple[Product, ...] = ()
+    started: AwareDatetime | None = Field(default=None, description="Null where not kept.")
     seconds: Seconds = 0.0
     error: str | None = None
     explored: bool = False

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -24,6 +25,9 @@ CALL = Call(
     model="m<b>",
     prompt="detect.md",
     prompt_sha256="ab" * 32,
+    text="Is <b>this</b> good?",
+    text_sha256=hashlib.sha256(b"Is <b>this</b> good?").hexdigest(),
+    pictures=2,
     answers=("<answer>yes</answer>",),
     tokens_in=1200,
     tokens_out=34,
@@ -62,7 +66,9 @@ def test_a_page_needs_nothing_else(store: Store, run: int, tmp_path: Path) -> No
 def test_all_text_is_text(store: Store, odd_run: int, tmp_path: Path) -> None:
     write_page(store, odd_run, ODD, tmp_path / "page.html")
     page = (tmp_path / "page.html").read_text("utf-8")
-    for markup in ("<script>alert", "<i>failed", "<answer>", "m<b>", "<i>run", '<b>"1"'):
+    assert "Prompt as it was sent, beside 2 pictures" in page
+    assert str(escape(CALL.text)) in page
+    for markup in ("<b>this", "<script>alert", "<i>failed", "<answer>", "m<b>", "<i>run", '<b>"1"'):
         assert markup not in page
     assert str(escape(ODD)) in page
     assert "1,234 tokens, 0.00100 USD" in page

@@ -37,7 +37,7 @@ def greys(folder: Path, *levels: int) -> list[Work]:
 
 
 def timeless(trace: Trace) -> Trace:
-    steps = tuple(step.model_copy(update={"seconds": 0.0}) for step in trace.steps)
+    steps = tuple(step.model_copy(update={"seconds": 0.0, "started": None}) for step in trace.steps)
     return trace.model_copy(update={"steps": steps})
 
 

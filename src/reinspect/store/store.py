@@ -17,6 +17,7 @@ from reinspect.store import tables
 from reinspect.store.database import StoreError, connect, masked, parse, persisting, told, writing
 from reinspect.store.desk import Desk
 from reinspect.store.figures import Figures
+from reinspect.store.prompts import with_texts
 from reinspect.store.readings import Inspected, inspected, reviews_of
 from reinspect.store.rows import Row
 from reinspect.store.runs import Run, RunInfo, Status, lock_runs
@@ -289,8 +290,8 @@ class Store:
         query = select(table).where(table.inspection_id == inspection_id)
         with told(self._engine.url), Session(self._engine) as session:
             entry = session.get_one(tables.Inspection, inspection_id)
-            steps = session.exec(query.order_by(col(table.position)))
-            return Trace(sample=entry.sample, steps=tuple(_step(step) for step in steps))
+            steps = [_step(step) for step in session.exec(query.order_by(col(table.position)))]
+            return Trace(sample=entry.sample, steps=with_texts(session, steps))
 
     def traces(self, run_id: int) -> Iterator[Trace]:
         """All traces of the run in natural order, a few hundred in memory at a time."""
@@ -299,10 +300,12 @@ class Store:
             with told(self._engine.url), Session(self._engine) as session:
                 query = select(own.id, col(own.sample)).where(col(own.id).in_(part))
                 samples = {_key(key): sample for key, sample in session.exec(query)}
-                steps: dict[int, list[Step]] = {key: [] for key in part}
                 said = select(table).where(col(table.inspection_id).in_(part))
-                for entry in session.exec(said.order_by(col(table.position))):
-                    steps[entry.inspection_id].append(_step(entry))
+                entries = session.exec(said.order_by(col(table.position))).all()
+                whole = with_texts(session, [_step(entry) for entry in entries])
+                steps: dict[int, list[Step]] = {key: [] for key in part}
+                for entry, step in zip(entries, whole, strict=True):
+                    steps[entry.inspection_id].append(step)
             yield from (Trace(sample=samples[key], steps=tuple(steps[key])) for key in part)
 
     def _in_order(self, run_id: int) -> Iterator[list[int]]:

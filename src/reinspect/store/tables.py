@@ -87,7 +87,7 @@ class Inspection(Table, table=True):
 
 
 class Step(Table, table=True):
-    """One step of a trace; `products` is what it produced, in full."""
+    """One step of a trace; `products` is what it produced, but for the texts of prompts."""
 
     __tablename__ = "steps"
 
@@ -95,10 +95,21 @@ class Step(Table, table=True):
     position: int = Field(primary_key=True)
     node: str = Field(sa_type=columns.Words)
     round: int
+    tool: str | None = Field(default=None, sa_type=columns.Words)
+    started: datetime | None = Field(default=None, sa_type=columns.Moment)
     seconds: float
     error: str | None = Field(sa_type=columns.Words)
     explored: bool
     products: tuple[Product, ...] = Field(sa_type=columns.Products)
+
+
+class Prompt(Table, table=True):
+    """What models were asked: each text once, whichever calls have sent it."""
+
+    __tablename__ = "prompts"
+
+    sha256: str = Field(primary_key=True, description="Of the text as it was sent.")
+    text: str = Field(sa_type=columns.Words)
 
 
 class Evidence(Table, table=True):

@@ -13,6 +13,7 @@ from sqlmodel import col
 from reinspect.store.columns import storable
 from reinspect.store.counting import adopt
 from reinspect.store.database import persisting, writing
+from reinspect.store.prompts import put_texts, without_texts
 from reinspect.store.rows import Row
 from reinspect.store.runs import lock_runs
 from reinspect.store.tables import Evidence, Inspection, Step
@@ -76,6 +77,7 @@ def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
     now = datetime.now(UTC)
     rows = [_inspection(run_id, now, trace) for trace in traces]
     lock_runs(connection, [run_id])
+    put_texts(connection, traces)
     ids = _replaceable(connection, run_id, rows)
     known = [(row, found) for row, found in zip(rows, ids, strict=True) if found is not None]
     if known:  # keeps its id, so reviews and captions of it stay attached
@@ -176,10 +178,12 @@ def _steps(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
             "position": position,
             "node": step.node,
             "round": step.round,
+            "tool": step.tool,
+            "started": step.started,
             "seconds": step.seconds,
             "error": step.error,
             "explored": step.explored,
-            "products": step.products,
+            "products": without_texts(step.products),
         }
 
 

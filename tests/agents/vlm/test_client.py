@@ -1,5 +1,6 @@
 """A model behind a server: asked once, read strictly, on record whatever happens."""
 
+import hashlib
 import time
 from collections.abc import Callable
 
@@ -48,7 +49,12 @@ def test_a_call_has_everything_but_the_picture(ask_at: AskAt) -> None:
         ((call.tokens_in or 0) * 2 + (call.tokens_out or 0) * 10) / 1e6
     )
     assert (call.prompt, call.pictures, len(call.prompt_sha256)) == ("detect.json.md", 1, 64)
-    assert len(call.model_dump_json()) < 2000
+    assert "Bolt." in call.text
+    assert call.text_sha256 == hashlib.sha256(call.text.encode()).hexdigest()
+    assert (call.answered_by, call.finish, call.choices) == ("m", ("stop",), 1)
+    assert call.server == server.url.split("/")[2]
+    assert call.started is not None
+    assert len(call.model_dump_json(exclude={"text"})) < 2200
 
 
 def test_the_request_is_what_the_server_needs(ask_at: AskAt) -> None:
