@@ -2,9 +2,11 @@
 
 import importlib.util
 import ipaddress
+import os
 import signal
 import socket
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,11 +14,13 @@ import typer
 
 from reinspect.cli.places import RUNS, default_store, plainly
 from reinspect.cli.run import Recipe, Store, Workers, default_workers
+from reinspect.cli.telemetry import Otel, telemetry
 
 if TYPE_CHECKING:
     from reinspect.api.gate import Keys, Limits
     from reinspect.api.intake import Pace
     from reinspect.cli.job import Job
+    from reinspect.roles import Sink
 
 HEAD_SECONDS = 15
 """In which the head of a request has to arrive."""
@@ -81,6 +85,7 @@ def api(
         float,
         typer.Option("--drain", min=0, help="Seconds to finish in when told to stop."),
     ] = 30.0,
+    otel: Otel = None,
 ) -> None:
     """Serve inspections over HTTP: send a picture, get the verdict and the id of its trace.
 
@@ -118,9 +123,9 @@ def api(
     )
     pace = Pace(workers=job.workers, queue=queue, image_seconds=timeout, drain_seconds=drain)
     limits = Limits(max_bytes=max_bytes, max_images=max_images, rate=rate)
-    listening = _listen(host, port)
-    with listening:
-        _serve(job, listening, keys, limits, pace, patience)
+    spans = telemetry(otel, out.absolute().name, os.environ)
+    with _listen(host, port) as listening, spans as sink:
+        _serve(job, listening, keys, limits, pace, patience, [sink] if sink else [])
 
 
 def _serve(
@@ -130,6 +135,7 @@ def _serve(
     limits: "Limits",
     pace: "Pace",
     patience: float,
+    sinks: "Sequence[Sink]",
 ) -> None:
     import uvicorn
 
@@ -149,7 +155,7 @@ def _serve(
         run_id, bill = run.id, Bill()
         if not new:
             opened.resume_run(run_id)
-        intake = Intake(workshop, opened, run_id, Spool(job.out), pace, sinks=[bill])
+        intake = Intake(workshop, opened, run_id, Spool(job.out), pace, sinks=[bill, *sinks])
         app = build(Service(intake, job.references, keys, limits, patience))
         typer.echo(f"Listening on http://{_shown(listening)}; stop with Ctrl-C")
         typer.echo(f"Pictures {job.out / 'incoming'}")

@@ -22,6 +22,8 @@ OPTIONAL = {
     "langchain-openai": ("'reinspect[vlm]'", "parts of kind vlm"),
     "onnxruntime": ("'reinspect[eye]'", "the tool eye"),
     "streamlit": ("'reinspect[ui]'", "reinspect ui"),
+    "fastapi": ("'reinspect[api]'", "reinspect api"),
+    "opentelemetry-exporter-otlp-proto-http": ("'reinspect[otel]'", "run --otel, api --otel"),
     "torch": ("'reinspect[vision]'", "vision models, and reinspect train"),
     "torchvision": ("'reinspect[vision]'", "vision models"),
     "transformers": ("'reinspect[vision]'", "vision models"),

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from reinspect.cli.places import critics_beside, default_out, default_store, plainly, runs_beside
+from reinspect.cli.telemetry import Otel, telemetry
 
 if TYPE_CHECKING:
     from reinspect.cli.job import Finished, Job
@@ -118,6 +119,7 @@ def run(
         str | None,
         typer.Option("--address", help="Ray's, as host:port or auto. \\[default: start one here]"),
     ] = None,
+    otel: Otel = None,
     quiet: Quiet = False,
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
@@ -177,7 +179,8 @@ def run(
     if watch:
         say(console, f"Watching {', '.join(map(str, paths))}; Ctrl-C ends it")
     try:
-        finished = carry_out(job, console, quiet=quiet)
+        with telemetry(otel, folder.absolute().name, os.environ) as spans:
+            finished = carry_out(job, console, quiet=quiet, watcher=spans)
     except KeyboardInterrupt:
         _stopped("Interrupted", again if (folder / "recipe.yaml").exists() else None)
     _tell(console, job, finished, again)
