@@ -46,6 +46,9 @@ class Training(Value):
     signal_spread: Mapping[str, float] = Field(
         default_factory=dict, description="Head → prior standard deviation of signal weights."
     )
+    group_spread: Mapping[str, float] = Field(
+        default_factory=dict, description="Head → prior standard deviation of groups' intercepts."
+    )
     notes: tuple[str, ...] = ()
     sources: Mapping[str, str] = Field(default_factory=dict, description="Name → SHA-256.")
     fitted: tuple[Digest, ...] = ()

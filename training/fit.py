@@ -12,7 +12,8 @@ import numpy as np
 from reinspect.policies.heads import Floats
 from reinspect.policies.judgements import FIRST, Judgement, Occasion
 from reinspect.policies.reliability import Again, FittedMonitor, Training
-from reinspect.training.heads import Bools, Fitted, Indices, Table, fit_head, unfitted
+from reinspect.training.heads import Fitted, Indices, Table, fit_head, unfitted
+from reinspect.training.newton import Bools
 from reinspect.training.splits import Split, digest, folds, halves, ordered
 from reinspect.training.targets import Goals, dispositions
 
@@ -38,6 +39,7 @@ def fit_monitor(
     goals: Goals | None = None,
     share: float = SHARE,
     sources: Mapping[str, str] | None = None,
+    notes: Sequence[str] = (),
 ) -> FittedMonitor:
     """Fit a monitor on the judgements whose truth is known.
 
@@ -50,6 +52,7 @@ def fit_monitor(
         share: of parts that are to be looked at twice, (0, 1]: those with the highest expected
             gain, as long as it is above 0.
         sources: name → SHA-256 of the files or runs they are from; kept on record.
+        notes: on what was left out of them; kept on record, too.
 
     Raises:
         FitError: too few judgements, one class only, or no look that varies.
@@ -60,7 +63,7 @@ def fit_monitor(
         raise FitError(f"share {share!r} of second looks is outside (0, 1]")
     goals = goals or Goals()
     if goals.any and goals.escape is None and not any(j.truth for j in known):
-        return _good_only(known, goals, seed, sources or {})
+        return _noted(_good_only(known, goals, seed, sources or {}), notes)
     fitted, calibration, split = known, [], None
     if goals.any:
         ours, theirs, split = halves(known, seed=seed)
@@ -68,7 +71,13 @@ def fit_monitor(
     monitor = _fit(fitted, seed, share, sources or {})
     if split is not None:
         monitor = _settled(monitor, calibration, goals, split)
-    return monitor
+    return _noted(monitor, notes)
+
+
+def _noted(monitor: FittedMonitor, notes: Sequence[str]) -> FittedMonitor:
+    training = monitor.training
+    kept = training.model_copy(update={"notes": (*notes, *training.notes)})
+    return monitor.model_copy(update={"training": kept})
 
 
 def _settled(
@@ -110,7 +119,8 @@ def _fit(
             update={
                 "looked_twice": int(twice.sum()) if second else 0,
                 "inner_split": name,
-                "signal_spread": {k: float(f"{v:.4g}") for k, v in spreads.items()},
+                "signal_spread": {k: float(f"{v.signals:.4g}") for k, v in spreads.items()},
+                "group_spread": {k: float(f"{v.groups:.4g}") for k, v in spreads.items()},
                 "notes": tuple(notes),
             }
         ),

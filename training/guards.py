@@ -7,13 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import yaml
 
-from reinspect.dataset import discover, golden, item_at, references_in
+from reinspect.dataset import discover
 from reinspect.graph.recipe import RecipeError, parse_recipe
 from reinspect.images import UnreadableImage, sha256_of
 from reinspect.policies.reliability import load_monitor
 from reinspect.store import Run
 from reinspect.training.episodes import EpisodeError, Part
 from reinspect.training.facts import Facts
+from reinspect.training.golden import References
 from reinspect.training.splits import Split, digest, folds, units
 
 LEAST_GROUPS = 5
@@ -22,59 +23,6 @@ LEAST_GROUPS = 5
 GOLDEN = "it is a known-good reference"
 CALIBRATED = "the run's monitor was calibrated on it"
 HELD_OUT = "it is held out for measuring"
-
-
-class References:
-    """The known-good pictures of each part: those named, else the recipe's, else the category's."""
-
-    def __init__(self, given: Path | None = None) -> None:
-        self._given = given
-        self._files: dict[str, tuple[Path, ...]] = {}
-        self._hashes: dict[Path, str] = {}
-
-    def of(self, facts: Facts) -> tuple[Path, ...]:
-        """Its known-good pictures, by content; their own copies of it left out.
-
-        Raises:
-            EpisodeError: a folder of references is missing or empty.
-        """
-        root, category = _root(facts.path), facts.category or ""
-        key = f"{facts.run.id}\n{category}\n{root}"
-        if key not in self._files:
-            self._files[key] = self._found(facts.run, category, root)
-        files = [file for file in self._files[key] if self.hash(file) != facts.sha256]
-        return tuple(sorted(files, key=self.hash))
-
-    def hash(self, file: Path) -> str:
-        """Of the file's bytes, looked up once."""
-        if file not in self._hashes:
-            self._hashes[file] = sha256_of(file)
-        return self._hashes[file]
-
-    def __contains__(self, facts: Facts) -> bool:
-        """Whether the picture is itself one of them."""
-        self.of(facts)
-        return any(self.hash(f) == facts.sha256 for files in self._files.values() for f in files)
-
-    def _found(self, run: Run, category: str, root: Path | None) -> tuple[Path, ...]:
-        named = self._given or _named(run, category)
-        if named is None:
-            return tuple(file.absolute() for file in golden(root)) if root else ()
-        try:
-            found = references_in(named)
-        except (ValueError, OSError) as failure:
-            raise EpisodeError(f"{failure} (references of run {run.name!r})") from failure
-        own = found.by_category.get(category, found.default)
-        return tuple(file.absolute() for file in own)
-
-
-def chosen(files: Sequence[Path], sha256: str, count: int, *, seed: int) -> tuple[Path, ...]:
-    """So many of a picture's references, always the same ones for the same picture."""
-    if not files or not count:
-        return ()
-    rng = np.random.default_rng([seed, int(sha256[:12], 16)])
-    picked = rng.choice(len(files), size=min(count, len(files)), replace=False)
-    return tuple(files[i] for i in picked)
 
 
 def guard(runs: Iterable[Run], held_out: Sequence[Path], goldens: References) -> "Guard":
@@ -158,22 +106,6 @@ def _in_words(kept: Split, groups: int) -> str:
         f"({LEAST_GROUPS} of even size are needed to keep groups apart), so that validation says "
         "nothing of new kinds of parts"
     )
-
-
-def _root(path: Path) -> Path | None:
-    item = item_at(path)
-    return Path(item.root) if item and item.root else None
-
-
-def _named(run: Run, category: str) -> Path | None:
-    """The folder of references that the run's recipe names for a category."""
-    try:
-        named = parse_recipe(run.recipe).references
-    except RecipeError as failure:
-        raise EpisodeError(f"run {run.name!r}: {failure}") from failure
-    if isinstance(named, Mapping):
-        return Path(named[category]) if category in named else None
-    return Path(named) if named else None
 
 
 def _calibrated(run: Run) -> frozenset[str]:

@@ -1,12 +1,21 @@
 """Fit one head: small, regularised, monotone in the looks.
 
 Maximum a posteriori logistic regression under bounds. Priors are normal: looks around their blend
-(the mean of their logits), everything else around 0. How far signals may move the probability is
-learned: their prior's spread is averaged over a few candidates, weighted by how well each predicts
-parts that were left out. With few parts the result is the blend; it moves as far as they warrant.
+(the mean of their logits), everything else around 0. With few parts the result is the blend; it
+moves as far as they warrant.
+
+Groups differ: of one product more parts are defective, or its scores run higher. Each group of the
+fit therefore has an intercept of its own (a random effect), so that signals are weighed by what
+they say within a group; none is kept, because the next product's isn't known.
+
+How far signals may move the probability, and how far groups lie apart, are learned: the spreads of
+their priors are averaged over a few candidates, weighted by how well each predicts what was left
+out (pseudo-BMA+ of Yao, Vehtari, Simpson and Gelman 2018, section 3.4, its Bayesian bootstrap drawn
+over the folds: parts of one group err together).
 """
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,16 +33,19 @@ from reinspect.policies.heads import (
     sureness,
 )
 from reinspect.policies.judgements import Judgement
+from reinspect.training.newton import Bools, logistic, map_weights
 
-Bools = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 
 SPREADS = (0.03, 0.1, 0.3, 1.0)
 """Candidate prior standard deviations of signal weights, in logits per standard deviation."""
 
-_INTERCEPT, _WEIGHT, _STANDING = 1.0, 0.3, 1.0  # prior standard deviations
+GROUP_SPREADS = (0.1, 0.3, 1.0)
+"""Candidate prior standard deviations of the groups' intercepts, in logits."""
+
+_INTERCEPT, _WEIGHT, _STANDING = 0.5, 0.3, 1.0  # prior standard deviations
+_DRAWS = 1000  # of the Bayesian bootstrap
 _TRUST_INTERCEPT, _TRUST_CONFIDENCE, _TRUST_LABEL, _TRUST_SIGNAL = 0.5, 0.25, 0.3, 0.1
-_STEPS, _CLOSE = 50, 1e-9  # Newton's method: at most so many, until no weight moves more
 _KNOTS = 33
 _LEAST_PRESENT = 0.2  # a signal that fewer parts have is left aside
 _DIGITS = 6
@@ -41,11 +53,16 @@ _DIGITS = 6
 
 @dataclass(frozen=True)
 class Table:
-    """Judgements as arrays: looks (n, k), signals (n, m) with NaN where missing, truth (n,)."""
+    """Judgements as arrays.
+
+    Looks (n, k), signals (n, m) with NaN where missing, truth (n,), and the number of each part's
+    group (n,), −1 where it has none.
+    """
 
     looks: Floats
     signals: Floats
     truth: Bools
+    groups: Indices
     names: tuple[str, ...]
 
     @classmethod
@@ -54,16 +71,42 @@ class Table:
         names = sorted({n for j in judgements for n in j.signals if n.startswith(prefix)})
         signals = [[j.signals.get(name, np.nan) for name in names] for j in judgements]
         rows = [[j.first, j.first if j.second is None else j.second][:looks] for j in judgements]
+        groups = sorted({j.group for j in judgements if j.group is not None})
+        place = {None: -1} | {group: i for i, group in enumerate(groups)}
         return cls(
             looks=np.array(rows, dtype=np.float64).reshape(len(judgements), looks),
             signals=np.array(signals, dtype=np.float64).reshape(len(judgements), len(names)),
             truth=np.array([j.truth is True for j in judgements], dtype=bool),
+            groups=np.array([place[j.group] for j in judgements], dtype=np.intp),
             names=tuple(names),
         )
 
     def rows(self, indices: Indices) -> "Table":
         """Some of the parts."""
-        return Table(self.looks[indices], self.signals[indices], self.truth[indices], self.names)
+        return Table(
+            self.looks[indices],
+            self.signals[indices],
+            self.truth[indices],
+            self.groups[indices],
+            self.names,
+        )
+
+    @property
+    def members(self) -> Bools:
+        """Which part is of which group, shape (n, g); no column where there is one group alone."""
+        named = np.unique(self.groups[self.groups >= 0])
+        if len(named) < 2 and (self.groups >= 0).all():
+            named = named[:0]
+        belongs: Bools = self.groups[:, None] == named
+        return belongs
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Prior standard deviations: of signals' weights, and of groups' intercepts; in logits."""
+
+    signals: float
+    groups: float
 
 
 @dataclass(frozen=True)
@@ -72,11 +115,11 @@ class Fitted:
 
     head: Head
     left_out: Floats
-    spread: float
+    spread: "Spread"
 
 
 def fit_head(table: Table, folds: Sequence[Indices]) -> Fitted:
-    """Fit a head on all rows; `folds` choose the spread and keep its trust honest.
+    """Fit a head on all rows; `folds` choose the spreads and keep its trust honest.
 
     Every fold's complement must hold both classes.
     """
@@ -84,7 +127,7 @@ def fit_head(table: Table, folds: Sequence[Indices]) -> Fitted:
     kept = [_Fold.of(table, fold) for fold in folds]
     spread = _spread(table, kept)
     left_out = _left_out(kept, spread)
-    weights = _weights(*design.columns(table), table.truth, spread)
+    weights = _weights(design.columns(table), table.members, table.truth, spread)
     head = design.head(weights, _trust(design, table, left_out))
     return Fitted(head, left_out, spread)
 
@@ -193,12 +236,19 @@ def _standardised(column: Floats, seen: SignalWeights) -> Floats:
     return np.nan_to_num(np.clip(z, -REACH, REACH))
 
 
-def _weights(looks: Floats, signals: Floats, truth: Bools, spread: float) -> Floats:
-    k, m = looks.shape[1] // 2, signals.shape[1]
-    prior = np.concatenate([np.full(k, 1 / k), np.zeros(k + m + 1)])
-    spreads = np.repeat([_WEIGHT, _STANDING, spread, _INTERCEPT], [k, k, m, 1])
+def _weights(
+    columns: tuple[Floats, Floats], members: Bools, truth: Bools, spread: Spread
+) -> Floats:
+    """Of looks (2k), signals (m) and the intercept, last; groups' own intercepts are let go."""
+    looks, signals = columns
+    k, m, g = looks.shape[1] // 2, signals.shape[1], members.shape[1]
+    prior = np.concatenate([np.full(k, 1 / k), np.zeros(k + m + g + 1)])
+    spreads = np.repeat(
+        [_WEIGHT, _STANDING, spread.signals, spread.groups, _INTERCEPT], [k, k, m, g, 1]
+    )
     rising = np.arange(len(prior)) < 2 * k
-    return _map(np.hstack([looks, signals]), truth, prior, spreads, rising)
+    weights = map_weights(np.hstack([looks, signals, members]), truth, prior, spreads, rising)
+    return np.concatenate([weights[: 2 * k + m], weights[-1:]])
 
 
 def _trust(design: _Design, table: Table, left_out: Floats) -> Floats:
@@ -213,7 +263,7 @@ def _trust(design: _Design, table: Table, left_out: Floats) -> Floats:
     sure = [sureness(p) for p in left_out]
     side = np.where(left_out >= 0.5, 0.5, -0.5)
     rising = np.arange(len(prior)) < 1
-    return _map(np.column_stack([sure, side, signals]), right, prior, spreads, rising)
+    return map_weights(np.column_stack([sure, side, signals]), right, prior, spreads, rising)
 
 
 @dataclass(frozen=True)
@@ -223,86 +273,52 @@ class _Fold:
     place: Indices
     columns: tuple[Floats, Floats]
     rest: tuple[Floats, Floats]
+    members: Bools
     truth: Bools
 
     @classmethod
     def of(cls, table: Table, place: Indices) -> Self:
         rest = table.rows(np.setdiff1d(np.arange(len(table.truth)), place))
         design = _Design.learn(rest)
-        return cls(place, design.columns(table.rows(place)), design.columns(rest), rest.truth)
+        return cls(
+            place,
+            design.columns(table.rows(place)),
+            design.columns(rest),
+            rest.members,
+            rest.truth,
+        )
 
 
-def _spread(table: Table, folds: Sequence[_Fold]) -> float:
-    """Geometric mean of the candidates, weighted by the likelihood of parts left out."""
-    losses = []
-    for spread in SPREADS:
-        p = np.clip(_left_out(folds, spread), 1e-9, 1 - 1e-9)
-        losses.append(-np.log(np.where(table.truth, p, 1 - p)).sum())
-    weights = np.exp(min(losses) - np.array(losses))
-    return float(np.exp(np.average(np.log(SPREADS), weights=weights)))
+def _spread(table: Table, folds: Sequence[_Fold]) -> Spread:
+    """Geometric means of the candidates, by their weights."""
+    groups = GROUP_SPREADS if table.members.size else GROUP_SPREADS[:1]
+    candidates = list(itertools.product(SPREADS, groups))
+    losses = np.empty((len(candidates), len(folds)))
+    for row, (signals, apart) in zip(losses, candidates, strict=True):
+        p = np.clip(_left_out(folds, Spread(signals, apart)), 1e-9, 1 - 1e-9)
+        surprise = -np.log(np.where(table.truth, p, 1 - p))
+        row[:] = [surprise[fold.place].sum() for fold in folds]
+    mean = _standing(losses) @ np.log(candidates)
+    return Spread(*np.exp(mean).tolist())
 
 
-def _left_out(folds: Sequence[_Fold], spread: float) -> Floats:
+def _standing(losses: Floats) -> Floats:
+    """The weight of each candidate, (c,), by its losses on each fold, (c, f)."""
+    # A generator of its own: the same losses give the same weights, whatever was drawn before.
+    count = losses.shape[1]
+    shares = np.random.default_rng(0).dirichlet(np.ones(count), _DRAWS) * count
+    total = shares @ losses.T
+    weights = np.exp(total.min(axis=1, keepdims=True) - total)
+    mean: Floats = (weights / weights.sum(axis=1, keepdims=True)).mean(axis=0)
+    return mean
+
+
+def _left_out(folds: Sequence[_Fold], spread: Spread) -> Floats:
     left_out = np.empty(sum(len(fold.place) for fold in folds))
     for fold in folds:
-        weights = _weights(*fold.rest, fold.truth, spread)
-        left_out[fold.place] = _logistic(np.hstack(fold.columns) @ weights[:-1] + weights[-1])
+        weights = _weights(fold.rest, fold.members, fold.truth, spread)
+        left_out[fold.place] = logistic(np.hstack(fold.columns) @ weights[:-1] + weights[-1])
     return left_out
-
-
-def _map(columns: Floats, truth: Bools, prior: Floats, spread: Floats, rising: Bools) -> Floats:
-    """Maximum a posteriori weights, the intercept last; those that are `rising` are not negative.
-
-    Projected Newton's method (Bertsekas 1982); the loss is convex, so there is one answer.
-
-    Args:
-        columns: shape (n, d).
-        truth: shape (n,).
-        prior: means, shape (d + 1,).
-        spread: standard deviations, shape (d + 1,).
-        rising: shape (d + 1,).
-    """
-    design = np.column_stack([columns, np.ones(len(truth))])
-    precision, target = spread**-2.0, truth.astype(np.float64)
-
-    def loss(weights: Floats) -> float:
-        z = design @ weights
-        misfit = np.logaddexp(0, z).sum() - z @ target
-        return float(misfit + precision @ (weights - prior) ** 2 / 2)
-
-    weights = prior.copy()
-    for _ in range(_STEPS):
-        p = _logistic(design @ weights)
-        slope = design.T @ (p - target) + precision * (weights - prior)
-        # A weight at its bound stays there as long as the loss pulls it beyond.
-        free = ~(rising & (weights <= 0) & (slope > 0))
-        bend = (design.T * (p * (1 - p))) @ design + np.diag(precision)
-        step = np.zeros_like(weights)
-        step[free] = np.linalg.solve(bend[np.ix_(free, free)], slope[free])
-        if np.abs(step).max() < _CLOSE:
-            break
-        weights = _descended(loss, weights, step, rising)
-    return weights
-
-
-def _descended(
-    loss: Callable[[Floats], float], weights: Floats, step: Floats, rising: Bools
-) -> Floats:
-    """The weights after a Newton step, cut in half until it descends, and kept in bounds."""
-    before, length = loss(weights), 1.0
-    # Close to the end a step changes the loss by less than its own rounding.
-    before += abs(before) * 1e-12
-    while length > _CLOSE:
-        after = weights - length * step
-        after = np.where(rising, np.maximum(after, 0), after)
-        if loss(after) <= before:
-            return after
-        length /= 2
-    return weights
-
-
-def _logistic(z: Floats) -> Floats:
-    return 1 / (1 + np.exp(-np.clip(z, -500, 500)))
 
 
 def _rounded(value: float) -> float:

@@ -15,7 +15,8 @@ from reinspect.training.episode_card import licences_of, readme, warnings_of
 from reinspect.training.episode_folder import Card, content_of, counted, refuse_used, write_episodes
 from reinspect.training.episodes import Episode, EpisodeError, Mode
 from reinspect.training.facts import Facts, Left, facts_of, recipe_hash
-from reinspect.training.guards import References, chosen, guard, sides
+from reinspect.training.golden import References, chosen
+from reinspect.training.guards import guard, sides
 from reinspect.training.questions import Grouping, episode
 from reinspect.training.scenarios import Scenario
 

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
 from reinspect import metrics
 from reinspect.metrics import Bin, Interval, Ledger
@@ -38,6 +39,7 @@ class Figures(Value):
     auroc: float | None
     ece: float | None
     aurc: float | None
+    accuracy_at_80_coverage: float | None
 
 
 class Group(Value):
@@ -85,6 +87,7 @@ class Report(Value):
     n: int
     anomalous: int
     how: str
+    apart: tuple[str, ...] = Field(description="How what is measured on was kept from the fit.")
     revisions: Revisions
     settled: Settled | None
     intervals: dict[Who, Uncertainty]
@@ -128,6 +131,12 @@ def cross_validate(
     return known, [results[i] for i in range(len(known))]
 
 
+def kept_apart(split: Split) -> str:
+    """How `cross_validate` keeps fit and test from each other, in words."""
+    whole = " nor are parts of one group" if split is Split.GROUP else ""
+    return f"pictures of the same bytes are never in the fit and in the test{whole and ','}{whole}"
+
+
 def apply(
     judgements: Sequence[Judgement], monitor: FittedMonitor
 ) -> tuple[list[Judgement], list[Result], tuple[str, ...]]:
@@ -158,6 +167,7 @@ def report_of(
     results: Sequence[Result],
     *,
     how: str,
+    apart: Sequence[str] = (),
     seed: int = 0,
     warnings: Sequence[str] = (),
 ) -> Report:
@@ -167,6 +177,7 @@ def report_of(
         known: judgements with truth.
         results: what the monitor made of each, in the same order.
         how: where the monitor comes from, in words.
+        apart: how these parts were kept from its fit, in words.
         seed: of the bootstrap.
         warnings: to be shown with its own.
     """
@@ -182,6 +193,7 @@ def report_of(
         n=len(known),
         anomalous=int(truth.sum()),
         how=how,
+        apart=tuple(apart),
         revisions=revisions,
         settled=_settled(results, truth),
         intervals={who: _intervals(view, truth, rng) for who, view in views.items()},
@@ -220,6 +232,9 @@ def _figures(view: _View, truth: Bools) -> Figures:
         auroc=metrics.auroc(p, truth),
         ece=metrics.ece(p, truth),
         aurc=metrics.aurc(view.rank, metrics.right(p, truth)),
+        accuracy_at_80_coverage=metrics.accuracy_at_coverage(
+            view.rank, metrics.right(p, truth), 0.8
+        ),
     )
 
 

@@ -19,6 +19,7 @@ _COLUMNS = {
     "auroc": "AUROC",
     "ece": "ECE",
     "aurc": "AURC",
+    "accuracy_at_80_coverage": "acc.@80%",
 }
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from reinspect.images import UnreadableImage
 from reinspect.policies.judgements import (
     Judgement,
     JudgementError,
@@ -13,14 +14,17 @@ from reinspect.policies.judgements import (
     label_of,
     read_judgements,
 )
-from reinspect.store import Store
+from reinspect.store import Run, Store
+from reinspect.training.golden import GoldenError, Picture, References
+from reinspect.vocabulary import Trace
 
 
 class Gathered(NamedTuple):
-    """Judgements, and the SHA-256 of each source they are from."""
+    """Judgements, the SHA-256 of each source they are from, and what was left out, in words."""
 
     judgements: tuple[Judgement, ...]
     sources: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def from_file(path: Path) -> Gathered:
@@ -34,7 +38,7 @@ def from_file(path: Path) -> Gathered:
 
 
 def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
-    """Judgements of a run; images without a first look have none.
+    """Judgements of a run; images without a first look, and known-good references, have none.
 
     Of an explored run, every second look counts; of any other, those that the policy asked for.
 
@@ -49,9 +53,9 @@ def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
     """
     run = store.run(name)
     known = store.truth(run.id)
-    found = []
+    found, golden = [], _Golden(run)
     for trace in store.traces(run.id):
-        if trace.first is None:
+        if trace.first is None or golden.has(trace):
             continue
         truth = known.get(trace.sample.id)
         judgement = judgement_of(
@@ -65,13 +69,48 @@ def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
         found.append(judgement)
     if not found:
         raise JudgementError(f"run {run.name!r} has no image with a first look")
-    return Gathered(tuple(found), {run.name: hash_of(run.name, found)})
+    return Gathered(tuple(found), {run.name: hash_of(run.name, found)}, golden.notes)
+
+
+class _Golden:
+    """Tells a run's known-good references, which its detector learned from, from other parts."""
+
+    def __init__(self, run: Run) -> None:
+        self._run, self._references = run, References()
+        self._left_out, self._unknown = 0, ""
+
+    def has(self, trace: Trace) -> bool:
+        """Whether the part is one, by its bytes."""
+        view = trace.sample.views[0]
+        if view.sha256 is None or self._unknown:
+            return False
+        part = Picture(self._run, trace.sample.category, Path(view.path), view.sha256)
+        try:
+            golden = part in self._references
+        except (GoldenError, UnreadableImage) as failure:
+            self._unknown = str(failure)
+            return False
+        self._left_out += golden
+        return golden
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, or why that isn't known."""
+        if self._unknown:
+            return (f"whether references are among the parts is not known: {self._unknown}",)
+        if not self._left_out:
+            return ()
+        are = "part is" if self._left_out == 1 else "parts are"
+        return (f"{self._left_out} {are} left out: known-good references of {self._run.name!r}",)
 
 
 def together(parts: Sequence[Gathered]) -> Gathered:
     """Several sources as one."""
-    judgements = tuple(judgement for part in parts for judgement in part.judgements)
-    return Gathered(judgements, {name: sha for part in parts for name, sha in part.sources.items()})
+    return Gathered(
+        tuple(judgement for part in parts for judgement in part.judgements),
+        {name: sha for part in parts for name, sha in part.sources.items()},
+        tuple(note for part in parts for note in part.notes),
+    )
 
 
 def hash_of(name: str, judgements: Sequence[Judgement]) -> str:

@@ -20,7 +20,7 @@ from scipy.stats import beta
 
 from reinspect.policies.heads import Floats
 from reinspect.policies.reliability import Dispositions, Promise
-from reinspect.training.heads import Bools
+from reinspect.training.newton import Bools
 from reinspect.vocabulary import Value
 
 GRID = 1 / (1 + np.exp(-np.arange(-9, 9.025, 0.05)))

@@ -21,7 +21,7 @@ from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.images import read_image
 from reinspect.training.episodes import EpisodeError, Mode
 from reinspect.training.facts import Facts
-from reinspect.training.guards import References, chosen
+from reinspect.training.golden import References, chosen
 
 _LONGEST = 1200  # characters of a caption
 _LEAST = 12

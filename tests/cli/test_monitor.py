@@ -84,7 +84,10 @@ def test_fit_says_what_is_promised_and_what_is_not(file: Path, tmp_path: Path) -
 
 @pytest.mark.parametrize("split", ["group", "random"])
 def test_cross_validation(file: Path, split: str) -> None:
-    assert "cross-validated" in run("report", "--judgements", file, "--cross-validate", split)
+    said = run("report", "--judgements", file, "--cross-validate", split)
+    assert "cross-validated" in said
+    assert "pictures of the same bytes are never in the fit and in the test" in said
+    assert ("nor are parts of one group" in said) == (split == "group")
 
 
 def test_the_schema_is_json() -> None:

@@ -1,31 +1,10 @@
 import numpy as np
 import pytest
-from scipy.optimize import minimize
 
-from made_judgements import judgements
-from reinspect.training.heads import Table, _map, fit_head, unfitted
+from made_judgements import judgement, judgements
+from reinspect.policies.judgements import Judgement
+from reinspect.training.heads import Table, fit_head, unfitted
 from reinspect.training.splits import Split, folds
-
-
-@pytest.mark.parametrize("seed", range(5))
-def test_the_weights_are_the_best_within_their_bounds(seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    columns = rng.normal(size=(80, 4))
-    truth = columns @ [1.0, -1.0, 0.5, 0.0] + rng.normal(size=80) > 0
-    prior, spread = np.array([0.5, 0.5, 0, 0, 0]), np.array([0.5, 0.5, 1, 0.1, 1.0])
-    rising = np.array([True, True, False, False, False])
-
-    def loss(weights: np.ndarray) -> float:
-        z = columns @ weights[:-1] + weights[-1]
-        own = (((weights - prior) / spread) ** 2).sum() / 2
-        return float(np.logaddexp(0, z).sum() - z[truth].sum() + own)
-
-    bounds = [(0 if bound else None, None) for bound in rising]
-    best = minimize(loss, prior, method="L-BFGS-B", bounds=bounds)
-    found = _map(columns, truth, prior, spread, rising)
-    assert loss(found) <= best.fun + 1e-9
-    assert found == pytest.approx(best.x, abs=1e-3)
-    assert found[1] == 0.0
 
 
 def test_many_distinct_looks_keep_few_knots() -> None:
@@ -40,3 +19,43 @@ def test_many_distinct_looks_keep_few_knots() -> None:
 def test_nothing_fitted_is_the_blend_in_log_odds() -> None:
     assert unfitted(2).score([0.2, 0.8], {}).probability == pytest.approx(0.5)
     assert unfitted(1).score([0.3], {}).reliability == pytest.approx(0.7)
+
+
+def lines(seed: int, *, named: bool) -> list[Judgement]:
+    """Four lines that differ in their share of defective parts and, by chance, in their shade."""
+    rng = np.random.default_rng(seed)
+    shares, shades = rng.permutation([0.2, 0.4, 0.6, 0.8]), rng.normal(size=4)
+    return [
+        judgement(
+            f"{line} {i:02d}",
+            0.3 if i % 2 else 0.7,
+            truth=bool(rng.random() < share),
+            group=line if named else None,
+            shade=float(shade),
+        )
+        for line, share, shade in zip("abcd", shares, shades, strict=True)
+        for i in range(25)
+    ]
+
+
+def test_what_tells_groups_apart_is_not_taken_for_what_tells_parts_apart() -> None:
+    weights = {True: 0.0, False: 0.0}
+    for seed in range(6):
+        for named in weights:
+            made = lines(seed, named=named)
+            kept = folds(made, Split.GROUP if named else Split.RANDOM, seed=0)
+            weights[named] += abs(fit_head(Table.of(made, 1), kept).head.signals["shade"].weight)
+    assert weights[True] < weights[False] / 2
+
+
+@pytest.mark.parametrize(
+    ("groups", "columns"),
+    [
+        pytest.param(("a", "b", "c"), 3, id="three"),
+        pytest.param(("a",), 0, id="one is all there is"),
+        pytest.param((), 0, id="none"),
+    ],
+)
+def test_groups_have_intercepts_of_their_own(groups: tuple[str, ...], columns: int) -> None:
+    made = judgements(12, groups=groups)
+    assert Table.of(made, 2).members.shape == (12, columns)

@@ -14,7 +14,10 @@ from reinspect.training.targets import Goals
 from reinspect.vocabulary import Label, Move
 
 MADE = judgements(60)
-FIGURES = {"accuracy", "balanced_accuracy", "auroc", "ece", "aurc"}
+FIGURES = {
+    *("accuracy", "balanced_accuracy", "auroc", "ece", "aurc"),
+    "accuracy_at_80_coverage",
+}
 
 
 def result(of: Judgement, probability: float) -> Result:

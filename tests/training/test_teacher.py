@@ -16,7 +16,7 @@ from reinspect.training.captioning import Captions
 from reinspect.training.episode_folder import read_episodes
 from reinspect.training.episodes import EpisodeError, Mode
 from reinspect.training.facts import Facts, facts_of
-from reinspect.training.guards import References
+from reinspect.training.golden import References
 from reinspect.training.making import Wishes, make_episodes
 from reinspect.training.teacher import Teacher
 

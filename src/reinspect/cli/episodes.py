@@ -87,7 +87,7 @@ def episodes(
     from reinspect.store import Store as TraceStore
     from reinspect.training.captioning import Captions
     from reinspect.training.episode_folder import refuse_used
-    from reinspect.training.guards import References
+    from reinspect.training.golden import References
     from reinspect.training.making import Wishes, make_episodes
     from reinspect.training.questions import Grouping
     from reinspect.training.scenarios import read_scenarios

@@ -78,6 +78,7 @@ def fit(
         goals=goals,
         share=revisits,
         sources=gathered.sources,
+        notes=gathered.notes,
     )
     with whole_file(out) as file:
         file.write((monitor.model_dump_json(indent=1) + "\n").encode())
@@ -143,12 +144,16 @@ def report(
     if monitor is not None:
         known, results, warnings = made.apply(gathered.judgements, load_monitor(monitor))
         how = f"monitor {monitor.name}"
+        apart = () if warnings else (f"none of the {len(known)} parts is among those of the fit",)
     else:
         split = Split(cross_validate or Split.RANDOM)
         known, results = made.cross_validate(gathered.judgements, split, seed=seed)
         folds = "group left out in turn" if split is Split.GROUP else "one fifth left out in turn"
         how = f"cross-validated, {folds}, seed {seed}"
-    figures = made.report_of(known, results, how=how, seed=seed, warnings=warnings)
+        apart = (made.kept_apart(split),)
+    figures = made.report_of(
+        known, results, how=how, apart=(*apart, *gathered.notes), seed=seed, warnings=warnings
+    )
     if json_out is not None:
         with whole_file(json_out) as file:
             file.write(made.dumped(figures).encode())
@@ -158,6 +163,8 @@ def report(
     console = Console()
     for table in tables(figures):
         console.print(table)
+    for said in figures.apart:
+        console.print(said, markup=False)
     for warning in figures.warnings:
         console.print(f"warning: {warning}", markup=False)
 
