@@ -113,6 +113,13 @@ def together(parts: Sequence[Gathered]) -> Gathered:
     )
 
 
+def looks_alone(gathered: Gathered) -> Gathered:
+    """The same without signals: what they say of one product need not hold for another."""
+    bare = tuple(j.model_copy(update={"signals": {}}) for j in gathered.judgements)
+    note = "looks alone were weighed, no signals"
+    return gathered._replace(judgements=bare, notes=(*gathered.notes, note))
+
+
 def hash_of(name: str, judgements: Sequence[Judgement]) -> str:
     """SHA-256 of a source's name and judgements, whatever their order."""
     lines = [name, *sorted(judgement.model_dump_json() for judgement in judgements)]

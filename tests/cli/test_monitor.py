@@ -6,6 +6,7 @@ from typer.testing import CliRunner
 
 from made_judgements import judgements, written
 from reinspect.cli.monitor import app
+from reinspect.policies.reliability import load_monitor
 from reinspect.store import RunInfo, Status, Store, Truth
 from reinspect.vocabulary import Evidence, Label, Sample, Step, Trace, Verdict, View
 
@@ -66,6 +67,14 @@ def test_fitting_twice_writes_the_same_bytes(file: Path, monitor: Path, tmp_path
     for content in (one, other):
         del content["training"]["sources"]
     assert one == other
+
+
+def test_looks_alone_weighs_no_signal(file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "monitor.json"
+    said = run("fit", "--judgements", file, "--looks-alone", "--out", out)
+    assert "looks alone were weighed" in said
+    assert load_monitor(out).first.signals == {}
+    assert "looks alone were" in run("report", "--judgements", file, "--looks-alone")
 
 
 def test_fit_says_what_is_promised_and_what_is_not(file: Path, tmp_path: Path) -> None:
@@ -151,6 +160,11 @@ def test_a_monitor_of_another_version_leaves_nothing(
             ("report", "--judgements", "b", "--monitor", "m", "--cross-validate", "group"),
             "exclude each other",
             id="monitor-and-split",
+        ),
+        pytest.param(
+            ("report", "--judgements", "b", "--monitor", "m", "--looks-alone"),
+            "--looks-alone says how to fit",
+            id="monitor-and-how-to-fit",
         ),
         pytest.param(("fit", "--judgements", "none", "--out", "x"), "cannot read", id="no-file"),
     ],

@@ -8,7 +8,7 @@ import pytest
 
 from made_facts import BENT, GOOD, put_parts, put_picture, put_run, traced
 from reinspect.store import Store
-from reinspect.training.sources import from_run, together
+from reinspect.training.sources import from_run, looks_alone, together
 
 
 @pytest.fixture
@@ -57,3 +57,13 @@ def test_runs_together_keep_their_names_and_notes_apart(store: Store, tmp_path: 
     ]
     assert set(both.sources) == {"monday", "tuesday"}
     assert both.notes == ()
+
+
+def test_looks_alone_keep_everything_but_signals(store: Store, tmp_path: Path) -> None:
+    put_parts(store, tmp_path / "parts", count=2)
+    whole = from_run(store, "monday")
+    bare = looks_alone(whole)
+    assert any(judgement.signals for judgement in whole.judgements)
+    for one, other in zip(bare.judgements, whole.judgements, strict=True):
+        assert one == other.model_copy(update={"signals": {}})
+    assert bare.notes == ("looks alone were weighed, no signals",)

@@ -24,6 +24,13 @@ Store = Annotated[
     str | None,
     typer.Option("--store", help="URL or SQLite file. [default: reinspect.db beside the run]"),
 ]
+LooksAlone = Annotated[
+    bool,
+    typer.Option(
+        "--looks-alone",
+        help="Weigh looks and no signals: signals need not carry over to another product.",
+    ),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the splits.")]
 Monitor = typer.Option("--monitor", help="A monitor that `fit` has written.")
 
@@ -57,6 +64,7 @@ def fit(
     revisits: Annotated[
         float, typer.Option(help="Share of parts to look at twice, where most is to be gained.")
     ] = 0.3,
+    looks_alone: LooksAlone = False,
     seed: Seed = 0,
     store: Store = None,
 ) -> None:
@@ -71,7 +79,7 @@ def fit(
         review=None if max_review is None else _share("--max-review", max_review),
         confidence=_share("--confidence", confidence),
     )
-    gathered = _gathered(runs or [], judgements, store)
+    gathered = _gathered(runs or [], judgements, store, looks_alone)
     monitor = fit_monitor(
         gathered.judgements,
         seed=seed,
@@ -123,6 +131,7 @@ def report(
             "[default: random, unless --monitor is given]",
         ),
     ] = None,
+    looks_alone: LooksAlone = False,
     seed: Seed = 0,
     json_out: Annotated[Path | None, typer.Option("--json", help="File for the figures.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="File for a page with plots.")] = None,
@@ -139,7 +148,9 @@ def report(
         raise MonitorUsageError("--monitor and --cross-validate exclude each other")
     if cross_validate not in (None, *Split):
         raise MonitorUsageError(f"--cross-validate {cross_validate!r} is not 'group' or 'random'")
-    gathered = _gathered([run] if run else [], judgements, store)
+    if monitor is not None and looks_alone:
+        raise MonitorUsageError("--looks-alone says how to fit: it can't change a --monitor")
+    gathered = _gathered([run] if run else [], judgements, store, looks_alone)
     warnings: tuple[str, ...] = ()
     if monitor is not None:
         known, results, warnings = made.apply(gathered.judgements, load_monitor(monitor))
@@ -183,7 +194,16 @@ def _share(name: str, value: float) -> float:
     return value
 
 
-def _gathered(runs: list[str], judgements: Path | None, store: str | None) -> "Gathered":
+def _gathered(
+    runs: list[str], judgements: Path | None, store: str | None, looks_alone: bool
+) -> "Gathered":
+    from reinspect.training import sources
+
+    found = _named(runs, judgements, store)
+    return sources.looks_alone(found) if looks_alone else found
+
+
+def _named(runs: list[str], judgements: Path | None, store: str | None) -> "Gathered":
     from reinspect.store import Store as TraceStore
     from reinspect.training.sources import from_file, from_run, together
 
