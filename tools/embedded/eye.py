@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.fit import Fit
-from reinspect.tools.embedded.scoring import DOUBT, DOUBT_OF_ONE, Calibration, probability
+from reinspect.tools.embedded.positional import smooth
+from reinspect.tools.embedded.scoring import (
+    DOUBT,
+    DOUBT_OF_ONE,
+    Calibration,
+    probability,
+    standardise,
+)
 from reinspect.tools.embedded.second_look import Witness
 from reinspect.tools.embedded.sight import SCALES, Judged, Seen, Sight
 from reinspect.tools.embedded.variation import vary
@@ -36,7 +43,13 @@ _CELL = 4  # pixels a cell of the maps that are scored
 _LEAST_DEVIATION = 0.08  # of grey values in [0, 1]: flatter references aren't stretched further
 _STAND_INS = 5  # besides a single reference
 _ALL_KEPT = -1
-_KIND = "reinspect eye"
+_REACH = 5.0  # cells over which what is usual at a place is averaged
+_FLOOR = 0.25  # of the spread of all cells: no place is quieter than that
+_LEAST_SPREAD = 1e-3
+_SHARE = 0.002  # of the cells, whose strongest are compared with the rest of the map
+_FEWEST = 3  # cells
+_BLUR = 0.8  # cells
+_KIND = "reinspect eye by place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +66,8 @@ class EyeFit:
     """Per scale (K, channels, rows, columns)."""
     usual: tuple[Floats, ...]
     """Distances (K, rows, columns) of each reference from the others."""
+    maps: Floats
+    """What is scored of each reference left out: (K, members, rows, columns) of cells."""
     calibration: Calibration
 
     @classmethod
@@ -82,10 +97,12 @@ class EyeFit:
             for index, one in enumerate(seen)
         ]
         usual = tuple(np.stack(planes) for planes in zip(*found, strict=True))
-        maps = [_maps(_judged(sight, seen[i], features, usual, i)) for i in everyone]
-        calibration = Calibration.learn(maps, doubt=DOUBT_OF_ONE if alone else DOUBT)
+        maps = np.stack([_maps(_judged(sight, seen[i], features, usual, i)) for i in everyone])
+        own = [_standing_out(maps[i], np.delete(maps, i, axis=0)) for i in everyone]
+        learned = Calibration.learn(list(maps), doubt=DOUBT_OF_ONE if alone else DOUBT)
+        calibration = replace(learned, scores=np.stack(own))
         kept = pages + (_ALL_KEPT,) * (len(images) - len(pages))
-        return cls(size, level, kept, features, usual, calibration)
+        return cls(size, level, kept, features, usual, maps, calibration)
 
     def look(self, image: Pixels, sight: Sight, *, excluding: int | None = None) -> Witness:
         """Look at an image, BGR uint8 (H, W, 3), of any size.
@@ -99,9 +116,13 @@ class EyeFit:
         small = _resized(check_image(image), self.size)
         seen = sight.see(_standardised(small, self.level))
         maps = _maps(_judged(sight, seen, self.features, self.usual, index))
-        z = float(self.calibration.members(maps, excluding=index).mean())
+        left, scores = self.maps, self.calibration.scores
+        if index is not None:
+            left, scores = np.delete(left, index, axis=0), np.delete(scores, index, axis=0)
+        own = _standing_out(maps, left)
+        z = float(standardise(own, scores, self.calibration.doubt).mean())
         threshold = self.calibration.threshold(excluding=index)
-        heat = self.calibration.heat_map(maps)
+        heat = self.calibration.heat_map(list(maps))
         return Witness(EYE, z, threshold, probability(z, threshold), heat)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -111,6 +132,7 @@ class EyeFit:
                 "size": np.array(self.size),
                 "level": np.array(self.level),
                 "pages": np.array(self.pages),
+                "maps": self.maps.astype(np.float16),
             },
             features={f"{n}": plane.astype(np.float16) for n, plane in enumerate(self.features)},
             usual={f"{n}": plane.astype(np.float16) for n, plane in enumerate(self.usual)},
@@ -135,6 +157,7 @@ class EyeFit:
             pages=tuple(int(page) for page in np.asarray(numbers["pages"], np.int64)),
             features=_ordered(archive.part(arrays, "features")),
             usual=_ordered(archive.part(arrays, "usual")),
+            maps=np.asarray(numbers["maps"], np.float32),
             calibration=Calibration.from_arrays(archive.part(arrays, "calibration")),
         )
 
@@ -184,11 +207,30 @@ def _judged(
     return sight.judge(seen, *_without(features, index), [plane.mean(axis=0) for plane in left])
 
 
-def _maps(judged: Judged) -> tuple[Floats, Floats]:
-    """What the network decided, and how far the references are: two maps of cells."""
+def _maps(judged: Judged) -> Floats:
+    """What the network decided, and how far the references are: (members, rows, columns)."""
     rows, columns = (side * SCALES[0] // _CELL for side in judged.log_odds.shape)
-    decided = cv2.resize(judged.log_odds, (columns, rows), interpolation=cv2.INTER_AREA)
-    # Of all scales and reaches, this one alone is best on real parts.
-    near = judged.distances[SCALES.index(8)]
-    distance = cv2.resize(near, (columns, rows), interpolation=cv2.INTER_LINEAR)
-    return np.asarray(decided, np.float32), np.asarray(distance, np.float32)
+    planes = [cv2.resize(judged.log_odds, (columns, rows), interpolation=cv2.INTER_AREA)]
+    # The other scales and reaches are no better on real parts, alone or beside these.
+    for scale in (8, 16):
+        near = judged.distances[SCALES.index(scale)]
+        planes.append(cv2.resize(near, (columns, rows), interpolation=cv2.INTER_LINEAR))
+    return np.stack(planes).astype(np.float32)
+
+
+def _standing_out(maps: Floats, usual: Floats) -> NDArray[np.float64]:
+    """How far a map's strongest cells stand out from the rest of it: (members, 1).
+
+    Cells count in units of what is usual at their place (K, members, rows, columns): a rim that
+    differs from piece to piece is no defect. Against the rest of the map, since a piece that is
+    brighter or lies differently is a little unusual everywhere.
+    """
+    scores = []
+    for plane, others in zip(maps, usual.swapaxes(0, 1), strict=True):
+        spread = np.sqrt(smooth(others.var(axis=0), _REACH))
+        spread += np.float32(_FLOOR * others.std() + _LEAST_SPREAD)
+        unusual = (plane - smooth(others.mean(axis=0), _REACH)) / spread
+        cells = np.sort(smooth(unusual, _BLUR), axis=None).astype(np.float64)
+        count = min(len(cells), max(_FEWEST, int(len(cells) * _SHARE)))
+        scores.append([cells[-count:].mean() - cells.mean()])
+    return np.array(scores)
