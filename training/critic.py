@@ -36,7 +36,6 @@ from reinspect.policies import rules
 from reinspect.policies.critic import (
     Critic,
     Lesson,
-    Network,
     Sure,
     first_inputs,
     input_of,
@@ -47,6 +46,7 @@ from reinspect.policies.critic import (
 from reinspect.policies.heads import Floats, logit
 from reinspect.policies.judgements import Judgement
 from reinspect.policies.reliability import FittedMonitor
+from reinspect.training.critic_net import Stage, ascended, nets_of, short, softmax
 from reinspect.training.explored import Explored, Part
 from reinspect.training.fit import FitError, fit_monitor
 from reinspect.training.rewards import Weights, reflection
@@ -56,7 +56,6 @@ from reinspect.vocabulary import Label, Value
 LEAST_ITEMS, LEAST_OF_CLASS = 24, 6
 """Fewer parts, or fewer of one class, are refused: nothing could be checked on the rest."""
 
-_UNITS = 4
 _SHARPNESS = 1.5  # of the start's wish for a second look, in logits per log-odds
 _DOUBT = math.log(rules.DOUBTFUL / (1 - rules.DOUBTFUL))
 _REVIEW = math.log(rules.LEAST_RELIABILITY / (1 - rules.LEAST_RELIABILITY)) / 2
@@ -148,96 +147,6 @@ class _Learned(NamedTuple):
     curve: tuple[Mapping[str, float], ...]
 
 
-class _Net(NamedTuple):
-    """Where one network's numbers stand among all parameters of a stage."""
-
-    names: tuple[str, ...]
-    at: int
-
-    @property
-    def size(self) -> int:
-        return 1 + len(self.names) + _UNITS * (len(self.names) + 2)
-
-    def split(self, theta: Floats) -> tuple[float, Floats, Floats, Floats, Floats]:
-        k = len(self.names)
-        own = theta[self.at : self.at + self.size]
-        hidden = own[1 + k : 1 + k + _UNITS * k].reshape(_UNITS, k)
-        shift, out = own[1 + k + _UNITS * k :].reshape(2, _UNITS)
-        return float(own[0]), own[1 : 1 + k], hidden, shift, out
-
-    def forward(self, theta: Floats, x: Floats) -> tuple[Floats, Floats]:
-        bias, linear, hidden, shift, out = self.split(theta)
-        active = np.tanh(x @ hidden.T + shift)
-        return bias + x @ linear + active @ out, active
-
-    def backward(self, theta: Floats, x: Floats, active: Floats, dz: Floats) -> Floats:
-        """Gradient of the parameters, given that of each part's logit, shape (n,)."""
-        *_, out = self.split(theta)
-        inner = dz[:, None] * out * (1 - active**2)
-        return np.concatenate(
-            [[dz.sum()], x.T @ dz, (inner.T @ x).ravel(), inner.sum(axis=0), active.T @ dz]
-        )
-
-    def start(self, bias: float, linear: Mapping[str, float], rng: np.random.Generator) -> Floats:
-        """The rules' own weights; hidden units look in random directions and say nothing yet."""
-        hidden = rng.normal(0.0, 0.5, _UNITS * len(self.names))
-        weights = [linear.get(name, 0.0) for name in self.names]
-        return np.concatenate([[bias], weights, hidden, np.zeros(2 * _UNITS)])
-
-    def network(self, theta: Floats) -> Network:
-        bias, linear, hidden, shift, out = self.split(theta)
-        return Network(
-            bias=_short(bias),
-            linear=dict(zip(self.names, map(_short, linear), strict=True)),
-            hidden=tuple(dict(zip(self.names, map(_short, row), strict=True)) for row in hidden),
-            shift=tuple(map(_short, shift)),
-            out=tuple(map(_short, out)),
-        )
-
-
-class _Stage(NamedTuple):
-    """One stage's groups: three moves on each part."""
-
-    nets: tuple[_Net, _Net]
-    logits: Floats  # (3, 2): what each move's logit takes of the two networks
-    x: Floats
-    allowed: Floats  # (n, 3)
-    reward: Floats  # (n, 3)
-    reference: Floats  # (n, 3), log-probabilities
-    share: Floats
-
-    def policy(self, theta: Floats) -> tuple[Floats, list[Floats]]:
-        """Probabilities of the moves, shape (n, 3), and the hidden units of both networks."""
-        raw, active = zip(*(net.forward(theta, self.x) for net in self.nets), strict=True)
-        return _softmax(np.column_stack(raw) @ self.logits.T, self.allowed), list(active)
-
-    def objective(self, theta: Floats, kl: float) -> tuple[float, Floats]:
-        """Mean reward less the KL, and its gradient: RCRL's, the group being all moves."""
-        pi, active = self.policy(theta)
-        value = self.reward - kl * (np.log(np.maximum(pi, 1e-12)) - self.reference)
-        mean = (pi * value).sum(axis=1, keepdims=True)
-        advantage = value - mean  # the KL's constant term falls out against the group's mean
-        dlogit = self.share[:, None] * pi * advantage
-        dz = dlogit @ self.logits
-        gradient = np.concatenate(
-            [
-                net.backward(theta, self.x, units, dz[:, i])
-                for i, (net, units) in enumerate(zip(self.nets, active, strict=True))
-            ]
-        )
-        return float((self.share * mean[:, 0]).sum()), gradient
-
-    def divergence(self, theta: Floats) -> float:
-        pi, _ = self.policy(theta)
-        terms = pi * (np.log(np.maximum(pi, 1e-12)) - self.reference)
-        return float((self.share * terms.sum(axis=1)).sum())
-
-
-# Rows: the moves. Columns: the two networks of the stage.
-_LOGITS_ONE = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])  # accept, revisit, REVIEW
-_LOGITS_TWO = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 1.0]])  # keep, correct, REVIEW
-
-
 def _learned(table: Table, reference: FittedMonitor, pay: Pay, seed: int) -> _Learned:
     rng = np.random.default_rng(seed)
     curve: list[dict[str, float]] = []
@@ -248,7 +157,7 @@ def _learned(table: Table, reference: FittedMonitor, pay: Pay, seed: int) -> _Le
             two.nets[1].start(_REVIEW, {}, rng),
         ]
     )
-    second = _ascended(two, start, pay, curve, "second look")
+    second = ascended(two, start, kl=pay.kl, trust=pay.trust, curve=curve)
     one = _stage_one(table, reference, two, second, pay)
     start = np.concatenate(
         [
@@ -256,7 +165,7 @@ def _learned(table: Table, reference: FittedMonitor, pay: Pay, seed: int) -> _Le
             one.nets[1].start(_AT_ONCE, {}, rng),
         ]
     )
-    first = _ascended(one, start, pay, curve, "first look")
+    first = ascended(one, start, kl=pay.kl, trust=pay.trust, curve=curve)
     critic = Critic(
         revisit=one.nets[0].network(first),
         review_first=one.nets[1].network(first),
@@ -267,60 +176,34 @@ def _learned(table: Table, reference: FittedMonitor, pay: Pay, seed: int) -> _Le
     return _Learned(critic, tuple(curve))
 
 
-def _ascended(
-    stage: _Stage, start: Floats, pay: Pay, curve: list[dict[str, float]], name: str
-) -> Floats:
-    """The gradient followed to its end, by L-BFGS: exact groups need no step size."""
-    if not stage.share.sum():
-        return start
-
-    def loss(theta: Floats) -> tuple[float, Floats]:
-        reward, gradient = stage.objective(theta, pay.kl)
-        away = theta - start
-        return pay.trust * float(away @ away) - reward, 2 * pay.trust * away - gradient
-
-    def note(theta: Floats) -> None:
-        pi, _ = stage.policy(theta)
-        shares = (stage.share[:, None] * pi).sum(axis=0) / stage.share.sum()
-        moves = ("keep", "correct", "review") if name == "second look" else (
-            "accept", "revisit", "review",
-        )  # fmt: skip
-        reward = float((stage.share[:, None] * pi * stage.reward).sum())
-        curve.append(
-            {
-                "stage": 2.0 if name == "second look" else 1.0,
-                "reward": _short(reward),
-                "kl": _short(stage.divergence(theta)),
-                **{move: _short(share) for move, share in zip(moves, shares, strict=True)},
-            }
-        )
-
-    note(start)
-    found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=note)
-    return np.asarray(found.x)
+# Rows: the moves. Columns: the two networks of the stage.
+_LOGITS_ONE = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]])  # accept, revisit, REVIEW
+_LOGITS_TWO = np.array([[-0.5, 0.0], [0.5, 0.0], [0.0, 1.0]])  # keep, correct, REVIEW
 
 
-def _stage_two(table: Table, reference: FittedMonitor) -> _Stage:
-    nets = _nets((*_FIRST, *table.names))
+def _stage_two(table: Table, reference: FittedMonitor) -> Stage:
+    nets = nets_of((*_FIRST, *table.names))
     one = np.ones(len(table.parts))
     against = np.array([_against(reference, part.judgement) for part in table.parts])
     wanted = np.column_stack([-against / 2, against / 2, np.full(len(against), _REVIEW)])
     allowed = np.column_stack([one, table.allowed, one])
     share = table.share * table.twice
-    return _Stage(
+    return Stage(
+        number=2,
+        moves=("keep", "correct", "review"),
         nets=nets,
         logits=_LOGITS_TWO,
         x=np.column_stack([table.first, table.second]),
         allowed=allowed,
         reward=table.stage_two,
-        reference=np.log(np.maximum(_softmax(wanted, allowed), 1e-6)),
+        reference=np.log(np.maximum(softmax(wanted, allowed), 1e-6)),
         share=share / max(share.sum(), 1e-12),
     )
 
 
 def _stage_one(
-    table: Table, reference: FittedMonitor, two: _Stage, second: Floats, pay: Pay
-) -> _Stage:
+    table: Table, reference: FittedMonitor, two: Stage, second: Floats, pay: Pay
+) -> Stage:
     pi, _ = two.policy(second)
     reward = table.stage_one.copy()
     reward[:, 1] = np.where(
@@ -330,20 +213,17 @@ def _stage_one(
     wish = np.array([_wish(reference, part.judgement) for part in table.parts])
     wanted = np.column_stack([np.zeros(len(wish)), wish, np.full(len(wish), _AT_ONCE)])
     allowed = np.ones_like(wanted)
-    return _Stage(
-        nets=_nets(_FIRST),
+    return Stage(
+        number=1,
+        moves=("accept", "revisit", "review"),
+        nets=nets_of(_FIRST),
         logits=_LOGITS_ONE,
         x=table.first,
         allowed=allowed,
         reward=reward,
-        reference=np.log(_softmax(wanted, allowed)),
+        reference=np.log(softmax(wanted, allowed)),
         share=table.share,
     )
-
-
-def _nets(names: tuple[str, ...]) -> tuple[_Net, _Net]:
-    one = _Net(names, 0)
-    return one, _Net(names, one.size)
 
 
 def _against(reference: FittedMonitor, judgement: Judgement) -> float:
@@ -568,7 +448,7 @@ def _sure(margin: Floats, right: Floats) -> Sure:
     found = minimize(
         loss, np.array([0.0, 1.0]), jac=True, method="L-BFGS-B", bounds=[(-3, 3), (0, 5)]
     )
-    return Sure(intercept=_short(found.x[0]), slope=_short(found.x[1]))
+    return Sure(intercept=short(found.x[0]), slope=short(found.x[1]))
 
 
 def _lesson(
@@ -609,13 +489,3 @@ def _refuse(parts: Sequence[Part]) -> None:
         )
     if not any(part.judgement.second is not None for part in parts):
         raise CriticTrainingError("no part has a second look: there is nothing to choose from")
-
-
-def _softmax(logits: Floats, allowed: Floats) -> Floats:
-    held = np.where(allowed > 0, logits, -np.inf)
-    raised = np.exp(held - held.max(axis=1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
-
-
-def _short(value: float) -> float:
-    return float(f"{value:.6g}")
