@@ -1,4 +1,4 @@
-"""Speed of a batch, side by side: workers, the bare detector, and what the store costs.
+"""Speed of a batch, side by side: workers, and the bare detector.
 
     python benchmarks/batch.py [--images 120] [--rounds 3] [--parts DIR]
 
@@ -6,7 +6,6 @@
   that takes no time, where what is left is the graph, decoding and the pipes.
 - `graph / bare`: the first look of every image by two workers, through the graph and into the
   store, beside the bare detector function in a pool of two processes.
-- `store`: a trace of a second look, written as a run writes it.
 
 Whatever is compared takes turns, round by round, so that other work on the machine hits both sides;
 a rate is that of the second half, when every worker is warm, and of the rounds the median is taken.
@@ -15,7 +14,6 @@ a rate is that of the second half, when every worker is warm, and of the rounds 
 import argparse
 import functools
 import itertools
-import json
 import multiprocessing
 import os
 import statistics
@@ -43,7 +41,6 @@ from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Trace, Verdict
 
 GOALS = {"2 workers / 1": 1.8, "graph / bare": 0.9}
-STORE_MS = 3.0
 STAND_IN = Recipe.model_validate(
     {"detector": "reinspect.testing:ScriptedDetector", "monitor": "embedded", "tools": []}
 )
@@ -119,18 +116,6 @@ def begun(store: Store) -> int:
     return store.begin_run(RunInfo(name="bench", folder=None, recipe=dump_recipe(Recipe())))
 
 
-def milliseconds_in_store(trace: Trace, count: int) -> float:
-    """Of one row, over so many."""
-    samples = (trace.sample.model_copy(update={"id": f"{n:06}.png"}) for n in range(count))
-    traces = [trace.model_copy(update={"sample": sample}) for sample in samples]
-    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "s.db") as store:
-        run, start = begun(store), time.perf_counter()
-        with store.writer(run) as writer:
-            for written in traces:
-                writer(written)
-        return 1000 * (time.perf_counter() - start) / count
-
-
 def in_turns(rounds: int, **sides: Callable[[], Rate]) -> dict[str, list[Rate]]:
     """Each side's rates, one a round, the sides taking turns."""
     found: dict[str, list[Rate]] = {name: [] for name in sides}
@@ -165,7 +150,6 @@ def main() -> int:
     parser.add_argument("--images", type=int, default=120, help="embedded, a side and round")
     parser.add_argument("--stand-in", type=int, default=2000, help="likewise, without a detector")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rows", type=int, default=5000, help="written to the store")
     parser.add_argument("--parts", type=Path, help="MVTec-style root instead of sample parts")
     asked = parser.parse_args()
     print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores\n")
@@ -191,7 +175,7 @@ def main() -> int:
         def side(recipe: Recipe, count: int, **options: int) -> Callable[[], Rate]:
             return lambda: through(works(count), make(recipe), **options)
 
-        (trace,) = inspect_all(works(1), make(Recipe()), explore=True)  # and learns the references
+        list(inspect_all(works(1), make(Recipe())))  # learns the references, which are kept
         many, few = asked.stand_in, asked.images
         scripted = in_turns(
             asked.rounds,
@@ -211,11 +195,7 @@ def main() -> int:
             graph=side(FIRST_LOOK, few, workers=2),
         )
         found["graph / bare"] = compared("first look by 2 processes, graph / bare", first_look)
-        cost = milliseconds_in_store(trace, asked.rows)
-        steps, size = len(trace.steps), len(json.dumps(trace.model_dump(mode="json")))
-        print(f"store: {cost:.2f} ms a row ({steps} steps, {size / 1000:.1f} kB of JSON)")
     missed = [name for name, goal in GOALS.items() if found[name] < goal]
-    missed += ["store"] if cost > STORE_MS else []
     print(f"load {os.getloadavg()[0]:.1f}", flush=True)
     print(f"missed: {', '.join(missed)}" if missed else "all goals are met", file=sys.stderr)
     return bool(missed)

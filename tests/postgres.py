@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from natsort import natsorted
@@ -29,8 +29,11 @@ class NoPostgresError(RuntimeError):
 class Server:
     """A PostgreSQL server that can be stopped and started."""
 
-    def __init__(self, folder: Path, binaries: Path, user: str | None) -> None:
+    def __init__(
+        self, folder: Path, binaries: Path, user: str | None, settings: Mapping[str, str]
+    ) -> None:
         self._folder, self._binaries, self._user = folder, binaries, user
+        self._settings = settings
         self._port = _free_port()
         self._stores = 0
 
@@ -40,7 +43,7 @@ class Server:
         locale = ["--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"]
         self._run("initdb", "--auth=trust", "--username=tester", "--encoding=UTF8", *locale)
         with (self._folder / "postgresql.conf").open("a", encoding="utf-8") as file:
-            file.writelines(f"{name} = {value}\n" for name, value in _SETTINGS.items())
+            file.writelines(f"{name} = {value}\n" for name, value in self._settings.items())
 
     def start(self) -> None:
         # No Unix socket: its path would have to be short.
@@ -77,8 +80,11 @@ class Server:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Server]:
+def running(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
     """A server that is up; it and its folder are gone afterwards.
+
+    Args:
+        settings: of its configuration, in place of those for tests or besides.
 
     Raises:
         NoPostgresError: it isn't installed.
@@ -90,7 +96,7 @@ def running() -> Iterator[Server]:
         folder.chmod(0o700)
         if user:
             os.chown(folder, pwd.getpwnam(user).pw_uid, pwd.getpwnam(user).pw_gid)
-        server = Server(folder, binaries, user)
+        server = Server(folder, binaries, user, {**_SETTINGS, **(settings or {})})
         server.initialise()
         server.start()
         try:

@@ -7,7 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -19,10 +19,13 @@ PATIENCE = 120.0  # seconds; reached only where something hangs
 
 
 @contextlib.contextmanager
-def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
+def running(
+    *arguments: object, env: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """`reinspect` in a process group of its own, as a terminal starts it.
 
     That is with Ctrl-C heard, though these tests may run where it is ignored, in the background.
+    `env` is what the environment says besides.
     """
     process = subprocess.Popen(
         [sys.executable, "-m", "reinspect", *map(str, arguments)],
@@ -30,7 +33,7 @@ def running(*arguments: object) -> Iterator[subprocess.Popen[str]]:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "tests")},
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY / "tests"), **(env or {})},
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:

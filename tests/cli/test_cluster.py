@@ -1,11 +1,17 @@
-"""`reinspect run --engine ray`, on a Ray that each run starts on this machine."""
+"""`reinspect run --engine ray`: on a Ray that stands, and on one that the run itself starts.
+
+Runs and actors are killed a few times, or as often as REINSPECT_KILLS says (25 take minutes).
+"""
 
 import contextlib
 import importlib.util
 import json
+import os
+import random
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -15,10 +21,16 @@ import pytest
 
 from command_line import invoke, judged, put_greys, put_recipe, rows, said
 from conftest import unavailable
+from killing import PACE, Killed, assert_whole, put_many
 from processes import PATIENCE, family, running, wait_for_rows
+from ray_cluster import standing
+from reinspect.store.checking import check
 from reinspect.vocabulary import Trace
 
 IMAGES = 60
+KILLS = int(os.environ.get("REINSPECT_KILLS", "4"))
+
+OnRay = Callable[..., contextlib.AbstractContextManager["subprocess.Popen[str]"]]
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -28,8 +40,19 @@ def ray() -> None:
 
 
 @pytest.fixture(scope="module")
+def on_cluster() -> Iterator[OnRay]:
+    """Starts runs on one Ray of two processors that all tests here share."""
+    with standing() as (address, key):
+
+        def start(*arguments: object) -> contextlib.AbstractContextManager["subprocess.Popen[str]"]:
+            return running(*arguments, "--engine", "ray", "--address", address, env=key)
+
+        yield start
+
+
+@pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures that take a while, one that is none among them."""
+    """Pictures, one that is none among them."""
     folder = put_greys(tmp_path_factory.mktemp("many") / "parts", IMAGES - 1, start=4, step=4)
     (folder / "broken.png").write_bytes(b"no picture")
     return folder
@@ -49,9 +72,11 @@ def slow(parts: Path) -> Path:
     return put_recipe(parts.parent / "slow.yaml", seconds=0.3)
 
 
-def on_ray(*arguments: object) -> subprocess.CompletedProcess[str]:
-    """A run in a process of its own: Ray lives in the process that starts it."""
-    with running(*arguments, "--engine", "ray", "--workers", 2) as process:
+def ended(
+    started: contextlib.AbstractContextManager["subprocess.Popen[str]"],
+) -> subprocess.CompletedProcess[str]:
+    """A run that came to its end."""
+    with started as process:
         out, err = process.communicate(timeout=2 * PATIENCE)
     assert "Traceback" not in err
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
@@ -59,12 +84,12 @@ def on_ray(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.slow
 def test_the_same_verdicts_pictures_and_traces(
-    sample_parts: Path, finished: Path, tmp_path: Path
+    on_cluster: OnRay, sample_parts: Path, finished: Path, tmp_path: Path
 ) -> None:
     from pyarrow import parquet
 
     out = tmp_path / "second"
-    done = on_ray("run", sample_parts, "--out", out)
+    done = ended(on_cluster("run", sample_parts, "--out", out))
     assert (done.returncode, done.stderr) == (0, "")
     assert judged(out) == judged(finished)
     pictures = [
@@ -81,7 +106,9 @@ def test_the_same_verdicts_pictures_and_traces(
 
 
 @pytest.mark.slow
-def test_what_kills_its_process_costs_its_own_row_alone(parts: Path, tmp_path: Path) -> None:
+def test_what_kills_its_process_costs_its_own_row_alone(
+    on_cluster: OnRay, parts: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "parts"
     folder.mkdir()
     for path in sorted(parts.glob("part?.png")):
@@ -89,7 +116,7 @@ def test_what_kills_its_process_costs_its_own_row_alone(parts: Path, tmp_path: P
     cv2.imwrite(str(folder / "black.png"), np.zeros((8, 9, 3), np.uint8))
     recipe = put_recipe(tmp_path / "fragile.yaml", "own_parts:Fragile")
     out = tmp_path / "out"
-    assert on_ray("run", folder, "--recipe", recipe, "--out", out).returncode == 1
+    assert ended(on_cluster("run", folder, "--recipe", recipe, "--out", out)).returncode == 1
     errors = {row["image"]: row["error"] for row in rows(out)}
     assert len(errors) == 11
     assert "died on this image" in errors.pop("black.png")
@@ -97,48 +124,95 @@ def test_what_kills_its_process_costs_its_own_row_alone(parts: Path, tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_killed_actor_and_a_killed_driver_leave_one_row_each(
+def test_a_killed_driver_takes_the_ray_that_it_started_with_it(
     parts: Path, slow: Path, whole: Path, tmp_path: Path
 ) -> None:
     out, store = tmp_path / "out", tmp_path / "reinspect.db"
-    run = ("run", parts, "--recipe", slow, "--out", out)
-    with running(*run, "--engine", "ray", "--workers", 2) as process:
+    run = ("run", parts, "--recipe", slow, "--out", out, "--engine", "ray", "--workers", 2)
+    with running(*run) as process:
         wait_for_rows(store, 1)
         members = family(process)
-        process.kill()  # the driver, with Ray's own processes left to themselves
+        process.kill()  # with Ray's own processes left to themselves
         assert not psutil.wait_procs(members, timeout=PATIENCE)[1]
     assert not (out / "results.jsonl").exists()
-    with running(*run, "--engine", "ray", "--workers", 2, "--resume") as process:
-        _kill_an_actor(process)
+    assert ended(running(*run, "--resume")).returncode == 1  # for the one that is no picture
+    _assert_as_if_nothing_had_happened(out, store, whole)
+
+
+@pytest.mark.slow
+def test_drivers_and_actors_killed_again_and_again_leave_one_row_each(
+    on_cluster: OnRay, tmp_path: Path
+) -> None:
+    rng = random.Random(KILLS)
+    many = put_many(tmp_path / "many", 100 * (KILLS + 2))
+    recipe = put_recipe(many / "slow.yaml", seconds=PACE)
+    right = many / "right"
+    assert invoke("run", many / "distinct", "--recipe", recipe, "--out", right).code == 0
+    out, store = tmp_path / "out", tmp_path / "reinspect.db"
+    run = ("run", many / "parts", "--references", many / "known", "--recipe", recipe, "--out", out)
+    for kill in range(KILLS):
+        again = ["--resume"] if (out / "recipe.yaml").exists() else []
+        with on_cluster(*run, *again) as process:
+            killed = Killed(process, store, rng)
+            if kill % 2:
+                _kill_an_actor(killed.at_work)
+            elif kill % 4:
+                killed.anywhere()
+            else:
+                killed.at_work()
+            killed.ended or killed.kill()
+    assert ended(on_cluster(*run, "--resume")).returncode == 0
+    assert_whole(out, store, many / "parts", right)
+
+
+@pytest.mark.slow
+def test_an_actor_that_is_killed_costs_no_picture(
+    on_cluster: OnRay, parts: Path, slow: Path, whole: Path, tmp_path: Path
+) -> None:
+    out, store = tmp_path / "out", tmp_path / "reinspect.db"
+    with on_cluster("run", parts, "--recipe", slow, "--out", out) as process:
+        _kill_an_actor(lambda: time.sleep(0.5))
         _, err = process.communicate(timeout=2 * PATIENCE)
     assert process.returncode == 1, err  # for the one that is no picture
+    _assert_as_if_nothing_had_happened(out, store, whole)
+
+
+def _assert_as_if_nothing_had_happened(out: Path, store: Path, whole: Path) -> None:
     assert len(rows(out)) == IMAGES
     # The recipes differ in their speed alone.
     assert judged(out) == judged(whole)
     counters = json.loads((out / "counters.json").read_text())
     assert (counters["images"], counters["failed"]) == (IMAGES, 1)
+    assert check(store).problems == ()
 
 
-def _kill_an_actor(process: subprocess.Popen[str]) -> None:
-    """While it inspects."""
+def _kill_an_actor(wait: Callable[[], None]) -> None:
+    """One of those that inspect, once there is one and after a wait."""
     deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        with contextlib.suppress(psutil.Error):
-            for member in family(process):
-                if "MapWorker" in " ".join(member.cmdline()):
-                    time.sleep(0.5)
-                    member.kill()
-                    return
+    while not _actors():
+        assert time.monotonic() < deadline, "Ray never had an actor"
         time.sleep(0.1)
-    pytest.fail("Ray never had an actor")
+    wait()
+    for actor in _actors()[:1]:
+        actor.kill()
+
+
+def _actors() -> list[psutil.Process]:
+    """Actors of Ray Data beneath this process: those of no one else's Ray."""
+    found = []
+    for member in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            if "MapWorker" in " ".join(member.cmdline()):
+                found.append(member)
+    return found
 
 
 @pytest.mark.slow
-def test_a_gpu_that_is_not_there_is_said(greys: Path, tmp_path: Path) -> None:
+def test_a_gpu_that_is_not_there_is_said(on_cluster: OnRay, greys: Path, tmp_path: Path) -> None:
     recipe = put_recipe(tmp_path / "gpu.yaml")
     spec = json.loads(recipe.read_text()) | {"budgets": {"gpus": 0.5}}
     recipe.write_text(json.dumps(spec))
-    done = on_ray("run", greys, "--recipe", recipe, "--out", tmp_path / "out")
+    done = ended(on_cluster("run", greys, "--recipe", recipe, "--out", tmp_path / "out"))
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "an actor needs a processor and 0.5 GPU" in line

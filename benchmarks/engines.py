@@ -1,0 +1,107 @@
+"""Ray beside the local engine: the same pictures, two workers each, into a store.
+
+    python benchmarks/engines.py [--images 320] [--rounds 2]
+
+Both inspect with the embedded parts and write to a store of their own, in turns, so that other work
+on the machine hits both sides. A rate is that of the second half, from the end of a burst to the
+last row: Ray hands back blocks of 32 pictures, and starts more slowly, which is said apart.
+"""
+
+import argparse
+import functools
+import itertools
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from reinspect.dataset import discover
+from reinspect.graph.batch import Work, attend
+from reinspect.graph.cluster import Cluster, attend_on
+from reinspect.graph.crew import Workshop
+from reinspect.graph.recipe import Recipe
+from reinspect.graph.references import golden_sets
+from reinspect.pictures import Pictures
+from reinspect.samples import write_sample_set
+from reinspect.store import RunInfo, Store
+from reinspect.vocabulary import Trace
+
+GOAL = 0.8  # of the local engine's rate
+BURST = 0.1  # seconds between rows of one block, at most
+FIRST_LOOK = Recipe.model_validate({"tools": [], "policies": {"trigger": "never"}})
+
+Arriving = Iterator[Trace | None]
+
+
+class Pace(NamedTuple):
+    rate: float  # images a second
+    start: float  # seconds until the first row
+
+
+def pace(arriving: Arriving, count: int) -> Pace:
+    """Of the second half: by then every worker is warm."""
+    begun = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder, Store.open(f"{folder}/s.db") as store:
+        times = []
+        with store.writer(store.begin_run(RunInfo(name="bench"))) as writer:
+            for trace in arriving:
+                if trace is not None:
+                    assert trace.error is None, trace.error
+                    writer(trace)
+                    times.append(time.perf_counter())
+    assert len(times) == count, f"{len(times)} of {count} came back"
+    warm = count // 2
+    while times[warm] - times[warm - 1] < BURST and times[warm] < times[-1]:
+        warm += 1  # to the end of the block
+    if warm == count - 1:  # rows trickle in: no bursts
+        warm = count // 2
+    return Pace((count - warm) / (times[-1] - times[warm - 1]), times[0] - begun)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--images", type=int, default=320, help="a side and round")
+    parser.add_argument("--rounds", type=int, default=2)
+    asked = parser.parse_args()
+    print(f"load {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        write_sample_set(
+            scratch / "parts", categories=("flange",), references=8, good=10, defective=10
+        )
+        items = list(discover([scratch / "parts"]))
+        workshop = Workshop(
+            recipe=FIRST_LOOK,
+            references=golden_sets(items, FIRST_LOOK),
+            pictures=Pictures(scratch / "pictures"),
+            cache=scratch / "cache",
+        )
+        chosen = itertools.islice(itertools.cycle(items), asked.images)
+        works = [Work(item.path, f"{n}/{item.id}", item.category) for n, item in enumerate(chosen)]
+        next(attend(works[:1], workshop, workers=1))  # learns the references, which are kept
+        sides: dict[str, Callable[[], Arriving]] = {
+            "local": functools.partial(attend, works, workshop, workers=2),
+            "ray": functools.partial(attend_on, Cluster(workers=2), works, workshop),
+        }
+        paces: dict[str, list[Pace]] = {name: [] for name in sides}
+        for number in range(asked.rounds):
+            for name in list(sides) if number % 2 == 0 else list(reversed(sides)):
+                paces[name].append(pace(sides[name](), asked.images))
+    found = {}
+    for name, each in paces.items():
+        found[name] = statistics.median(one.rate for one in each)
+        rounds = ", ".join(f"{one.rate:.1f}" for one in each)
+        start = statistics.median(one.start for one in each)
+        print(f"{name:<6} {found[name]:6.1f} images/s ({rounds}); first row after {start:.1f} s")
+    ratio = found["ray"] / found["local"]
+    print(f"ray / local: {ratio:.2f} (goal {GOAL})\nload {os.getloadavg()[0]:.1f}", flush=True)
+    print("the goal is met" if ratio >= GOAL else "missed", file=sys.stderr)
+    return ratio < GOAL
+
+
+if __name__ == "__main__":
+    sys.exit(main())
