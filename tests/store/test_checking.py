@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from full_store import EVIDENCE, STEPS, change, full
+from made_traces import HASH, corrected, sha256
 from postgres import Server
 from reinspect.store import Store, StoreError
 from reinspect.store.checking import check
 from reinspect.store.database import VERSION_TABLE
+from reinspect.vocabulary import Call, Step
 
 
 @pytest.fixture
@@ -23,7 +25,7 @@ def test_a_store_that_is_whole_passes(filled: str) -> None:
     assert found.problems == ()
     assert found.sound
     assert found.rows == {
-        "runs": 2, "inspections": 6, "truth": 2, "captions": 2,
+        "runs": 2, "inspections": 6, "truth": 2, "captions": 2, "prompts": 0,
         "evidence": 6 * EVIDENCE, "reviews": 1, "steps": 6 * STEPS,
     }  # fmt: skip
 
@@ -139,6 +141,20 @@ def test_an_image_with_two_rows_is_found(filled: str) -> None:
         for line in problems
     )
     assert any("uq_inspections_run_id_image_sha256 is missing" in line for line in problems)
+
+
+def test_a_prompt_that_is_gone_is_found(store: Store, run: int, url: str) -> None:
+    key = sha256("Is there a defect?")
+    asked = Call(
+        model="m", prompt="detect.md", prompt_sha256=HASH, text="Is there a defect?",
+        text_sha256=key, seconds=0.1,
+    )  # fmt: skip
+    trace = corrected("a.png").then(Step(node="explain", products=(asked,)))
+    with store.writer(run) as writer:
+        writer.write(trace)
+    assert check(url).sound
+    change(url, "DELETE FROM prompts")
+    assert check(url).problems == ("inspections: 1 with a prompt that is not there (1 a.png)",)
 
 
 def test_a_number_that_is_taken_is_found(postgres: Server) -> None:

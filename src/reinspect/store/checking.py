@@ -3,6 +3,7 @@
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
@@ -37,7 +38,7 @@ from reinspect.store.database import (
 from reinspect.store.plain import NUMBERED, PLAIN, in_order, snapshot, stream
 from reinspect.store.rows import Row
 from reinspect.store.runs import Status
-from reinspect.vocabulary import Step, Trace, Value
+from reinspect.vocabulary import Call, Step, Trace, Value
 
 _SHOWN = 3  # examples of what is wrong
 
@@ -228,27 +229,32 @@ def _counters(connection: Connection) -> Iterator[str]:
                 yield f"run {name!r}: counted {counted['images']:g} images, and has {images} rows"
 
 
+_READ = tuple(name for name in Step.model_fields if name != "started")
+"""What a step is read with: when it began is read with the table's other values."""
+
+
 def _traces(connection: Connection) -> Iterator[str]:
     """Whether every row has its trace, whole, and says what the trace says."""
     own, steps = PLAIN["inspections"], PLAIN["steps"]
-    kept = [steps.c[name] for name in ("position", *Step.model_fields)]
+    kept = [steps.c[name] for name in ("position", *_READ)]
     query = (
         select(own.c.id, own.c.image, own.c.label, own.c.disposition, own.c.sample, *kept)
         .join_from(own, steps, steps.c.inspection_id == own.c.id, isouter=True)
         .order_by(own.c.id, steps.c.position)
     )
     rows = itertools.chain.from_iterable(stream(connection, query))
+    prompts = set(connection.scalars(select(PLAIN["prompts"].c.sha256)))
     faults: dict[str, list[str]] = {}
     for key, group in itertools.groupby(rows, key=lambda row: row["id"]):
         found = list(group)
-        fault = _fault_of(found)
+        fault = _fault_of(found, prompts)
         if fault:
             faults.setdefault(fault, []).append(f"{key} {found[0]['image']}")
     for fault, where in faults.items():
         yield f"inspections: {len(where)} {fault} ({_some(where)})"
 
 
-def _fault_of(rows: Sequence[Mapping[str, Any]]) -> str | None:
+def _fault_of(rows: Sequence[Mapping[str, Any]], prompts: AbstractSet[str]) -> str | None:
     """What is wrong with an inspection, of its rows of steps."""
     first = rows[0]
     if first["position"] is None:
@@ -259,17 +265,20 @@ def _fault_of(rows: Sequence[Mapping[str, Any]]) -> str | None:
     try:
         taken = [
             Step.model_validate(
-                {name: row[name] for name in Step.model_fields}
-                | {"products": _read(products, row["products"])}
+                {name: row[name] for name in _READ} | {"products": _read(products, row["products"])}
             )
             for row in rows
         ]
-        read = Row.of(Trace(sample=_read(part, first["sample"]), steps=tuple(taken)))
+        trace = Trace(sample=_read(part, first["sample"]), steps=tuple(taken))
+        read = Row.of(trace)
     except ValueError:
         return "with a trace that cannot be read"
     label = read.verdict.label.value if read.verdict else None
     if (label, read.disposition.value) != (first["label"], first["disposition"]):
         return "whose trace says something else than its row"
+    calls = (call for step in trace.steps for call in step.products if isinstance(call, Call))
+    if any(call.text_sha256 and call.text_sha256 not in prompts for call in calls):
+        return "with a prompt that is not there"
     return None
 
 
