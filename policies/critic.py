@@ -84,6 +84,9 @@ class Lesson(Value):
     groups: Mapping[str, int] = Field(default_factory=dict, description="Group → items.")
     sources: Mapping[str, str] = Field(default_factory=dict, description="Name → SHA-256.")
     truth_sources: Mapping[str, int] = Field(default_factory=dict)
+    pictures: tuple[str, ...] = Field(
+        default=(), description="First 16 digits of the SHA-256 of each picture trained on."
+    )
     seed: int = 0
     weights: Mapping[str, float] = Field(default_factory=dict, description="Of the rewards.")
     kl: float = Field(default=0.0, ge=0, description="Weight of the KL to the reference.")

@@ -31,6 +31,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
 
 from reinspect import metrics
+from reinspect.agents.calls import Spent, spent_on
 from reinspect.images import Mask, decode_mask, read_mask
 from reinspect.metrics import Ledger
 from reinspect.vocabulary import (
@@ -40,6 +41,7 @@ from reinspect.vocabulary import (
     Outcome,
     Probability,
     Seconds,
+    Sha256,
     Trace,
     Value,
     Verdict,
@@ -70,6 +72,8 @@ class Judged(Value):
     reliability: Probability | None = Field(default=None, description="Of the final verdict.")
     rounds: int = Field(default=0, ge=0, description="Second looks taken.")
     seconds: Seconds = 0.0
+    spent: Spent = Field(default=Spent(), description="On models.")
+    sha256: Sha256 | None = Field(default=None, description="Of the picture's bytes.")
     first_map: str | None = Field(
         default=None,
         description="Heat-map file: .npz with one array, or a grey .png; one unit in all images.",
@@ -125,6 +129,8 @@ class Judged(Value):
             reliability=assessment.reliability if assessment else None,
             rounds=trace.rounds,
             seconds=trace.seconds,
+            spent=spent_on(trace),
+            sha256=trace.sample.visual.sha256,
             first_map=first_map,
             final_map=final_map,
             error=trace.error,
@@ -182,7 +188,7 @@ class BenchReport(Value):
             name: report.model_copy(update={"seconds": seconds.get(name, report.seconds)})
             for name, report in self.categories.items()
         }
-        return BenchReport(categories=timed, overall=_overall(list(timed.values())))
+        return BenchReport(categories=timed, overall=mean_of(list(timed.values())))
 
 
 class _Seen(NamedTuple):
@@ -262,7 +268,7 @@ def score(
             seconds=float(np.mean([item.seconds for item in mine])),
             peak_memory=(peak_memory or {}).get(name),
         )
-    return BenchReport(categories=categories, overall=_overall(list(categories.values())))
+    return BenchReport(categories=categories, overall=mean_of(list(categories.values())))
 
 
 def _first(items: Iterable[Judged]) -> list[_Seen]:
@@ -430,7 +436,8 @@ def _read_map(path: str) -> npt.NDArray[np.float32]:
     return np.asarray(heat, dtype=np.float32)
 
 
-def _overall(categories: Sequence[CategoryReport]) -> CategoryReport:
+def mean_of(categories: Sequence[CategoryReport]) -> CategoryReport:
+    """Several categories in one: means over those that have a value, sums of counts."""
     controls = [category.control for category in categories if category.control]
     references = {category.references for category in categories}
     memory = [c.peak_memory for c in categories if c.peak_memory is not None]

@@ -464,6 +464,7 @@ def _lesson(
         groups=dict(sorted(named.items())),
         truth_sources=dict(sorted(said.items())),
         sources=dict(sources),
+        pictures=tuple(sorted({j.sha256[:16] for j in judgements if j.sha256})),
         uniform=float(alike.mean()),
         curve=learned.curve,
     )

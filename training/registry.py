@@ -1,5 +1,6 @@
 """What a training leaves in the registry: a card of its data, its recipe and its result."""
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ def register(
     *,
     stage: str,
     episodes: Path | None = None,
+    data: Data | None = None,
     base: str | None = None,
     recipe: Mapping[str, JsonValue] | None = None,
     rewards: Mapping[str, float] | None = None,
@@ -36,6 +38,7 @@ def register(
         trained: that file or folder.
         stage: warm-start, rcrl or critic.
         episodes: the folder that it was trained on.
+        data: what it was trained on, where that is no folder of episodes.
         base: the model that it was trained from.
         recipe: of the training, every value that was used.
         rewards: reward → weight.
@@ -56,7 +59,7 @@ def register(
         kind=kind,
         stage=stage,
         base=base,
-        data=None if episodes is None else data_of(episodes),
+        data=data if episodes is None else data_of(episodes),
         recipe=recipe or {},
         rewards=rewards or {},
         curves=tuple(curves),
@@ -86,6 +89,7 @@ def register_trained(
     """
     if not trained.is_dir():
         lesson = _read(trained).get("lesson") or {}
+        pictures, sources = lesson.pop("pictures", []), lesson.get("sources") or {}
         return register(
             critics,
             name,
@@ -94,6 +98,7 @@ def register_trained(
             stage="critic",
             base=base,
             episodes=episodes,
+            data=_data_of_runs(sources, pictures) if pictures else None,
             rewards=lesson.pop("weights", {}),
             curves=lesson.pop("curve", []),
             figures=lesson,
@@ -146,6 +151,17 @@ def _weights(tuning: Mapping[str, Any]) -> dict[str, float]:
     """Reward → weight, wherever a training recipe has them."""
     rewards = (tuning.get("rcrl") or {}).get("rewards") or {}
     return {name: float(value) for name, value in rewards.items() if isinstance(value, int | float)}
+
+
+def _data_of_runs(sources: Mapping[str, str], pictures: Sequence[str]) -> Data:
+    """What a card says of runs: their names and hashes, and the pictures that they were of."""
+    content = hashlib.sha256("\n".join(sorted(pictures)).encode()).hexdigest()
+    return Data(
+        name=", ".join(sources) or "runs",
+        content=content,
+        sources=dict(sources),
+        pictures=tuple(sorted(pictures)),
+    )
 
 
 def data_of(folder: Path) -> Data:

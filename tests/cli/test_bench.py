@@ -42,7 +42,10 @@ def benched(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 
 def test_the_figures_of_each_category_and_overall(benched: Path) -> None:
     figures = json.loads((benched / "new" / "figures.json").read_text())
-    assert set(figures) == {"categories", "overall"}
+    own = {"categories", "overall", "scenarios", "gains", "cost", "name", "monitor", "warnings"}
+    assert set(figures) == own
+    assert set(figures["scenarios"]) == {"workpiece", "texture"}
+    assert figures["gains"]["overall"]["accuracy"]["interval"]
     assert set(figures["categories"]) == {"flange", "fabric"}
     for report in (*figures["categories"].values(), figures["overall"]):
         assert report["references"] == 2

@@ -1,4 +1,4 @@
-"""`reinspect bench`: a run on annotated parts, and its figures."""
+"""`reinspect bench`: runs on annotated parts, and their figures, side by side."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,6 @@ from reinspect.cli.run import (
     Category,
     Out,
     Quiet,
-    Recipe,
     Store,
     Workers,
     default_workers,
@@ -20,10 +19,7 @@ from reinspect.cli.run import (
 )
 
 if TYPE_CHECKING:
-    from reinspect.cli.job import Finished, Job
-    from reinspect.cli.meter import Meter
-    from reinspect.training.bench import BenchReport
-    from reinspect.vocabulary import Evidence
+    from reinspect.training.side_by_side import SideBySide
 
 
 def add_to(app: typer.Typer) -> None:
@@ -41,66 +37,113 @@ def bench(
             metavar="K|all", help="How many images of train/good to use, the first by name."
         ),
     ] = "all",
-    recipe: Recipe = None,
+    recipe: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--recipe",
+            help="Recipe file; several are compared side by side. \\[default: the embedded one]",
+        ),
+    ] = None,
+    critic: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--critic",
+            help="In place of the recipe's monitor: a file, a name in the registry, `embedded` or "
+            "`fitted`; several are compared. `{category}` in it stands for the category.",
+        ),
+    ] = None,
     category: Category = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file.")
     ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write them as one page that needs nothing else.")
+    ] = None,
     out: Out = None,
     store: Store = None,
+    scenarios: Annotated[
+        Path | None, typer.Option("--scenarios", help="YAML file: category → scenario.")
+    ] = None,
     explore: Annotated[
         bool, typer.Option("--explore", help="Take the second look at every image.")
     ] = False,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the intervals.")] = 0,
     workers: Workers = None,
     quiet: Quiet = False,
 ) -> None:
-    """Measure a recipe: accuracy, localisation, calibration, and what the second look changed."""
-    from reinspect.cli.job import Job, carry_out, items_of
-    from reinspect.cli.meter import Meter
-    from reinspect.export.whole import whole_file
-    from reinspect.graph.recipe import Recipe as RecipeFile
-    from reinspect.graph.recipe import load_recipe
+    """Measure recipes: accuracy, localisation, calibration, and what the second look changed.
+
+    With several recipes or critics: all of them on the same images, and their differences.
+    """
+    from reinspect.cli.contest import benched, contenders
+    from reinspect.cli.job import Job, items_of
     from reinspect.graph.references import golden_sets
     from reinspect.settings import Settings
-    from reinspect.training.bench_table import table
+    from reinspect.training.bench_table import compared, table
+    from reinspect.training.scenarios import read_scenarios
+    from reinspect.training.side_by_side import compare
 
     first = _count(references)
     folder = out or default_out([root])
     registry = critics_beside(store or default_store(folder))
-    chosen = load_recipe(recipe, critics=registry) if recipe else RecipeFile()
     with plainly():
         items = items_of([root], only=category, categorised=True)
-        golden = golden_sets(items, chosen, first=first)
-    settings = Settings()
-    job = Job(
-        items=items,
-        sources=(root,),
-        recipe=chosen,
-        references=golden,
-        out=folder,
-        store=store or default_store(folder),
-        explore=explore,
-        workers=workers or default_workers(),
-        cache=settings.cache_dir,
-        weights=settings.weights_dir,
+        kinds = read_scenarios(scenarios) if scenarios else {}
+    every = contenders(
+        recipe or [], critic or [], registry, sorted({i.category for i in items if i.category})
     )
-    console = Console(quiet=quiet)
-    with Meter() as meter:
-        finished = carry_out(job, console, quiet=quiet, watcher=meter)
-    if finished.interrupted:
-        said = f"Interrupted; what was inspected is in {folder}; run it again for figures"
-        print(said, file=sys.stderr)  # noqa: T201 - for people
-        raise typer.Exit(130)
-    report = _scored(job, finished, meter)
+    settings = Settings()
+    console, results, ends = Console(quiet=quiet), [], []
+    for contender in every:
+        chosen = next(iter(contender.recipes.values()))
+        with plainly():
+            golden = golden_sets(items, chosen, first=first)
+        job = Job(
+            items=items,
+            sources=(root,),
+            recipe=chosen,
+            references=golden,
+            out=folder,
+            store=store or default_store(folder),
+            explore=explore,
+            workers=workers or default_workers(),
+            cache=settings.cache_dir,
+            weights=settings.weights_dir,
+        )
+        result, finished = benched(contender, job, console, quiet=quiet, alone=len(every) == 1)
+        ends += finished
+        if result is None:
+            said = f"Interrupted; what was inspected is in {folder}*; run it again for figures"
+            print(said, file=sys.stderr)  # noqa: T201 - for people
+            raise typer.Exit(130)
+        results.append(result)
+    found = compare(results, scenarios=kinds, seed=seed)
+    _write(found, json, html)
+    for shown in compared(found) if len(every) > 1 else [table(results[0].report)]:
+        console.print(shown)
+    for contestant in found.contestants:
+        for warning in contestant.warnings:
+            print(f"Warning: {warning}", file=sys.stderr)  # noqa: T201 - for people
+    if len(every) == 1:
+        for line in ends[0].bill.lines():
+            say(console, line)
+        say(console, f"Report   {folder / 'report.html'}")
+    if any(end.tally.errors for end in ends):
+        raise typer.Exit(1)
+
+
+def _write(found: "SideBySide", json: Path | None, html: Path | None) -> None:
+    """The figures of one alone as they are; of several, all of them and their differences."""
+    from reinspect.export.whole import whole_file
+    from reinspect.training.bench_page import page
+
+    content = found if len(found.contestants) > 1 else found.contestants[0]
     if json:
         with whole_file(json) as file:
-            file.write(report.model_dump_json(indent=2, by_alias=True).encode() + b"\n")
-    console.print(table(report))
-    for line in finished.bill.lines():
-        console.print(line, markup=False, soft_wrap=True)
-    say(console, f"Report   {folder / 'report.html'}")
-    if finished.tally.errors:
-        raise typer.Exit(1)
+            file.write(content.model_dump_json(indent=2, by_alias=True).encode() + b"\n")
+    if html:
+        with whole_file(html) as file:
+            file.write(page(found).encode())
 
 
 def _count(references: str) -> int | None:
@@ -109,33 +152,3 @@ def _count(references: str) -> int | None:
     if references.isdecimal() and int(references) > 0:
         return int(references)
     raise typer.BadParameter(f"--references takes a number or 'all', not {references!r}")
-
-
-def _scored(job: "Job", finished: "Finished", meter: "Meter") -> "BenchReport":
-    from reinspect.store import Store as TraceStore
-    from reinspect.training.bench import Judged, score
-
-    with TraceStore.open(job.store, create=False) as store:
-        truths = store.truth(finished.run_id)
-        judged = [
-            Judged.of(
-                trace,
-                truth=truth.label,
-                types=truth.types,
-                boxes=truth.boxes,
-                mask=truth.mask,
-                size=trace.sample.visual.size,
-                first_map=_map(job.out, trace.first.evidence if trace.first else ()),
-            )
-            for trace in store.traces(finished.run_id)
-            if (truth := truths.get(trace.sample.id))
-        ]
-    counts = {name: len(job.references.of(name).files) for name in {j.category for j in judged}}
-    return score(judged, counts, peak_memory=meter.peak_memory).timed(meter.seconds)
-
-
-def _map(folder: Path, evidence: "tuple[Evidence, ...]") -> str | None:
-    from reinspect.pictures import HEAT_MAP
-
-    shown = (p for piece in evidence for p in piece.pictures if p.shows == HEAT_MAP)
-    return next((str(folder / picture.path) for picture in shown), None)

@@ -39,6 +39,7 @@ from reinspect.metrics.localisation import (
     iou,
     mask_iou,
     match,
+    match_types,
     pixel_auroc,
     type_similarity,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "leave_one_group_out",
     "mask_iou",
     "match",
+    "match_types",
     "overkill_rate",
     "pixel_auroc",
     "reliability_diagram",

@@ -109,6 +109,11 @@ def f1_loc(predicted: Sequence[Boxes], true: Sequence[Boxes], threshold: float) 
     return _pooled(match(iou(guess, real), threshold) for guess, real in pairs)
 
 
+def match_types(predicted: Sequence[str], true: Sequence[str]) -> Matches:
+    """How many of one image's distinct names found each other, as `f1_type` counts them."""
+    return match(_similarities(_distinct(predicted), _distinct(true)), _TYPE_THRESHOLD)
+
+
 def type_similarity(predicted: str, true: str) -> float:
     """How alike two names of a defect are, [0, 1] (the graded match of IAD-R1, without classes).
 
@@ -144,10 +149,7 @@ def f1_type(predicted: Sequence[Sequence[str]], true: Sequence[Sequence[str]]) -
         ValueError: lengths differ.
     """
     _same_images(predicted, true)
-    return _pooled(
-        match(_similarities(_distinct(guess), _distinct(real)), _TYPE_THRESHOLD)
-        for guess, real in zip(predicted, true, strict=True)
-    )
+    return _pooled(match_types(*both) for both in zip(predicted, true, strict=True))
 
 
 def mask_iou(images: Iterable[tuple[npt.ArrayLike | None, npt.ArrayLike]]) -> float | None:
