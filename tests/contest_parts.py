@@ -1,4 +1,4 @@
-"""A witness for benches in tests: it knows the truth, as the folder's name tells it."""
+"""Witnesses for benches in tests: one knows the truth by the folder's name, one is told."""
 
 from pathlib import PurePosixPath
 
@@ -24,3 +24,19 @@ class Truthful:
             probability=0.02 if good else 0.98,
             regions=() if good else (middle,),
         )
+
+
+class Told:
+    """A witness that says of each part what it was told to, by the sample's id.
+
+    Args:
+        probabilities: id → P(anomalous).
+        source: what its evidence is called.
+    """
+
+    def __init__(self, probabilities: dict[str, float], source: str = "told") -> None:
+        self._probabilities, self._source = probabilities, source
+
+    def __call__(self, trace: Trace) -> Evidence:
+        probability = self._probabilities[trace.sample.id]
+        return Evidence(source=self._source, summary="as told", probability=probability)
