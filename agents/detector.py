@@ -1,6 +1,6 @@
 """The first look: an agent that turns what it sees into a verdict."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from reinspect.vocabulary import Defect, Evidence, Label, Sample, Verdict
 
@@ -20,3 +20,41 @@ class EmbeddedDetector:
             return verdict
         defects = tuple(Defect(box=region.box, score=region.score) for region in evidence.regions)
         return verdict.model_copy(update={"defects": defects})
+
+
+class Beside:
+    """One look that a witness of another kind has a say in. Where it has none, the look stands.
+
+    Args:
+        look: what is seen, and where.
+        witness: what else speaks for or against a defect.
+        fuse: P(anomalous) by the look and by each witness → by all of them.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[Sample], Evidence],
+        witness: Callable[[Sample], Evidence],
+        fuse: Callable[[float, Mapping[str, float]], float],
+    ) -> None:
+        self._look, self._witness, self._fuse = look, witness, fuse
+
+    def __call__(self, sample: Sample) -> Evidence:
+        """The look's evidence; what each saw alone is among its measurements."""
+        seen = self._look(sample)
+        if seen.probability is None:
+            return seen
+        own = self._witness(sample)
+        summary = f"{seen.summary}; {own.source}: {own.summary}"
+        if own.probability is None:
+            return seen.model_copy(update={"summary": summary})
+        numbers = {f"{own.source}_{name}": value for name, value in own.measurements.items()}
+        alone = {f"{seen.source}_p": seen.probability, f"{own.source}_p": own.probability}
+        return seen.model_copy(
+            update={
+                "summary": summary,
+                "probability": self._fuse(seen.probability, {own.source: own.probability}),
+                "measurements": {**seen.measurements, **numbers, **alone},
+                "pictures": (*seen.pictures, *own.pictures),
+            }
+        )

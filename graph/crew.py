@@ -101,11 +101,19 @@ class Workshop:
 # A factory imports what it makes: a recipe pays only for the parts that it names.
 
 
-def _embedded_detector(workshop: Workshop) -> Detector:
-    from reinspect.agents.detector import EmbeddedDetector
+def _embedded_detector(workshop: Workshop, eye: bool = False) -> Detector:
+    from reinspect.agents.detector import Beside, EmbeddedDetector
     from reinspect.tools.anomaly_map import AnomalyMap
 
-    return EmbeddedDetector(AnomalyMap(workshop.experts, workshop.pictures))
+    look = AnomalyMap(workshop.experts, workshop.pictures)
+    if not eye:
+        return EmbeddedDetector(look)
+    if any(spec.kind == "eye" for spec in workshop.recipe.tools):
+        raise ValueError("the eye is among the tools already: it can't be part of both looks")
+    from reinspect.policies.rules import fuse
+    from reinspect.tools.eye import Eye
+
+    return EmbeddedDetector(Beside(look, Eye(workshop.experts, workshop.pictures).see, fuse))
 
 
 def _embedded_monitor() -> RAMonitor:

@@ -9,7 +9,7 @@ from reinspect.pictures import Pictures
 from reinspect.tools.embedded.sight import WEIGHTS, EyeError, open_eye
 from reinspect.tools.expert import Experts
 from reinspect.tools.witness import heard
-from reinspect.vocabulary import Evidence, Trace
+from reinspect.vocabulary import Evidence, Sample, Trace
 
 SOURCE = "eye"
 
@@ -27,7 +27,11 @@ class Eye:
         self._experts, self._pictures, self._weights = experts, pictures, weights
 
     def __call__(self, trace: Trace) -> Evidence:
-        """Compare the sample with its references."""
+        """Compare the trace's sample with its references."""
+        return self.see(trace.sample)
+
+    def see(self, sample: Sample) -> Evidence:
+        """Compare a sample with its references."""
         try:
             sight = open_eye(self._weights)
         except EyeError as failure:
@@ -35,16 +39,16 @@ class Eye:
                 source=SOURCE,
                 summary=f"the eye can't be used: {failure}; the learned filters judge alone",
             )
-        expert = self._experts.of(trace.sample)
-        witness = expert.eyed(trace.sample, sight)
+        expert = self._experts.of(sample)
+        witness = expert.eyed(sample, sight)
         if witness is None:
             return Evidence(source=SOURCE, summary="no references for the eye to compare with")
-        first = expert.look(trace.sample)
+        first = expert.look(sample)
         agrees = (first.z >= first.threshold) == (witness.z >= witness.threshold)
         said = heard(witness, SOURCE, agrees_with_filters=float(agrees))
         if self._pictures is None:
             return said
         # A name of its own, beside the first look's map of the same picture.
-        key = hashlib.sha256(f"{trace.sample.visual.sha256} {SOURCE}".encode()).hexdigest()
+        key = hashlib.sha256(f"{sample.visual.sha256} {SOURCE}".encode()).hexdigest()
         kept = self._pictures.save_map(witness.heat_map, key=key)
         return said.model_copy(update={"pictures": (kept,)})

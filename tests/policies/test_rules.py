@@ -62,6 +62,13 @@ def test_one_witness_cannot_shout() -> None:
     assert rules.fuse(0.5, {"aligned": 1.0}) < 0.9
 
 
+@pytest.mark.parametrize("witness", [0.0, 0.03])
+def test_two_witnesses_are_heard_beside_a_first_look_however_sure(witness: float) -> None:
+    alone = rules.fuse(1.0, {"eye": witness})
+    assert 0.5 < alone < rules.fuse(1.0, {})
+    assert rules.fuse(1.0, {"eye": witness, "grounding": witness}) < 0.5
+
+
 def test_reliability_is_least_at_even_odds_and_symmetric() -> None:
     reliabilities = [rules.reliability(p) for p in (0.5, 0.6, 0.8, 0.95, 1.0)]
     assert reliabilities == sorted(reliabilities)

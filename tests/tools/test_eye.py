@@ -1,18 +1,24 @@
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from conftest import unavailable
+from reinspect.agents.detector import Beside
+from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.recipe import RecipeError, parse_recipe
 from reinspect.pictures import Pictures, read_map, write_image
+from reinspect.policies import rules
 from reinspect.samples import Process
+from reinspect.tools.anomaly_map import AnomalyMap
 from reinspect.tools.embedded.sight import EyeError, open_eye
 from reinspect.tools.expert import Experts
 from reinspect.tools.eye import SOURCE, Eye
 from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
-from reinspect.vocabulary import Sample, Trace, View
+from reinspect.vocabulary import Sample, Trace, Verdict, View
 
 Written = Callable[[np.ndarray], View]
 
@@ -58,6 +64,43 @@ def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) ->
     assert read_map(tmp_path / said.pictures[0].path).max() > 3
     again = Eye(Experts(experts._references, tmp_path / "cache"))(trace)  # from the cached fit
     assert again.probability == pytest.approx(said.probability, abs=0.02)
+
+
+def test_it_can_have_a_say_in_the_first_look(experts: Experts, trace: Trace) -> None:
+    try:
+        open_eye()
+    except EyeError as failure:
+        unavailable("eye", str(failure))
+    workshop = Workshop(references=experts._references)
+    verdicts = {}
+    for eye in ("false", "true"):
+        recipe = parse_recipe(f"detector: {{kind: embedded, eye: {eye}}}")
+        verdict = build_crew(replace(workshop, recipe=recipe)).detector(trace.sample)
+        assert isinstance(verdict, Verdict)
+        verdicts[eye] = verdict
+    plain, seconded = verdicts["false"], verdicts["true"]
+    said = seconded.evidence[0].measurements
+    assert said["anomaly_map_p"] == pytest.approx(plain.probability)
+    fused = rules.fuse(plain.probability, {SOURCE: said["eye_p"]})
+    assert seconded.probability == pytest.approx(fused)
+    assert "eye: deviation" in seconded.evidence[0].summary
+    assert "eye_agrees_with_filters" in said
+
+
+def test_where_it_has_nothing_to_say_the_look_stands(
+    experts: Experts, trace: Trace, tmp_path: Path
+) -> None:
+    look, eye = AnomalyMap(experts), Eye(experts, weights=tmp_path / "eye.onnx")
+    seen, beside = look(trace.sample), Beside(look, eye.see, rules.fuse)(trace.sample)
+    assert beside.probability == seen.probability
+    assert beside.measurements == seen.measurements
+    assert "the learned filters judge alone" in beside.summary
+
+
+def test_it_is_not_heard_twice() -> None:
+    recipe = parse_recipe("detector: {kind: embedded, eye: true}\ntools: [eye]")
+    with pytest.raises(RecipeError, match=r"detector: .*can't be part of both looks"):
+        build_crew(Workshop(recipe=recipe))
 
 
 def test_without_weights_it_says_who_judges(experts: Experts, trace: Trace, tmp_path: Path) -> None:
