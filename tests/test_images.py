@@ -75,6 +75,35 @@ def test_every_format_gives_the_same_picture(
     assert np.abs(found.astype(int) - scene()).max() <= tolerance
 
 
+@pytest.mark.parametrize(
+    ("name", "orientation", "shape"),
+    [
+        pytest.param("a.jpg", 1, (150, 200), id="a quarter of it"),
+        pytest.param("a.jpg", 6, (200, 150), id="turned"),
+        pytest.param("a.png", 1, (600, 800), id="no JPEG, whole"),
+    ],
+)
+def test_a_glance_is_a_smaller_picture_of_the_same_file(
+    tmp_path: Path, name: str, orientation: int, shape: tuple[int, int]
+) -> None:
+    ramp = np.linspace(0, 255, 800, dtype=np.uint8)
+    image = Image.fromarray(np.dstack([np.tile(ramp, (600, 1))] * 3))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    image.save(tmp_path / name, exif=exif)
+    seen, whole = images.glance(tmp_path / name, 180), images.load(tmp_path / name)
+    assert seen.sha256 == whole.sha256
+    assert seen.pixels.shape[:2] == shape
+    expected = cv2.resize(whole.pixels, shape[::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(seen.pixels.astype(int) - expected.astype(int)).max() < 4
+
+
+def test_a_glance_is_never_smaller_than_asked_for(tmp_path: Path) -> None:
+    Image.new("RGB", (300, 40)).save(tmp_path / "a.jpg")
+    for side, width in ((299, 300), (151, 300), (150, 150), (1, 38), (4000, 300)):
+        assert images.glance(tmp_path / "a.jpg", side).pixels.shape[1] == width
+
+
 def test_load_hashes_the_bytes_that_it_decodes(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(encoded(pillow(scene()), "PNG"))

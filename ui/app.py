@@ -12,7 +12,16 @@ from pathlib import Path
 import streamlit as st
 from PIL import Image, ImageDraw
 
-from reinspect.ui.console import Console, Options, faults_shown, opened, reviewer_of, style
+from reinspect.ui.console import (
+    Console,
+    Options,
+    faults_shown,
+    logged_in,
+    login_configured,
+    opened,
+    reviewer_of,
+    style,
+)
 from reinspect.ui.views import (
     captions,
     compare,
@@ -41,6 +50,8 @@ def main(options: Options, start: str = "runs") -> None:
     """Show the page that the address names; `start` is the one at the bare address."""
     st.set_page_config(page_title="reinspect", page_icon=_icon(), layout="wide")
     style()
+    if not logged_in():
+        return
     # A page's function is called without arguments: it finds the console in the session.
     sections: dict[str, list[st.Page]] = {}
     pages = {}
@@ -59,6 +70,8 @@ def _who(console: Console) -> None:
     with st.sidebar:
         if console.reviewer:
             st.html(f'<div class="facts">Reviewer <b>{escaped(console.reviewer)}</b></div>')
+            if login_configured():
+                st.button("Log out", on_click=st.logout)
         else:
             st.caption("Read-only. To review: `reinspect ui --reviewer NAME`")
         where = console.store.name

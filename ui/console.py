@@ -1,6 +1,7 @@
 """What all pages share: the open store, who is reviewing, and how faults are shown."""
 
-from collections.abc import Callable, Iterator
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -98,10 +99,37 @@ def _runs(url: str) -> list[Run]:
 
 
 def reviewer_of(options: Options) -> str | None:
-    """Who is logged in by Streamlit's own login where one is configured, else who was named."""
-    if st.user.get("is_logged_in"):
-        return str(st.user.get("name") or st.user.get("email") or "") or None
-    return options.reviewer or None
+    """Who is logged in, where a login is configured; else who was named."""
+    if not login_configured():
+        return options.reviewer or None
+    claims = ("name", "preferred_username", "email")
+    return next((str(st.user[claim]) for claim in claims if st.user.get(claim)), None)
+
+
+def login_configured() -> bool:
+    """Whether Streamlit's own login is: section `auth` of its secrets."""
+    return "is_logged_in" in st.user
+
+
+def logged_in() -> bool:
+    """Draw the door, where there is one and the visitor stands before it."""
+    if not login_configured() or st.user["is_logged_in"]:
+        return True
+    st.title("reinspect", anchor=False)
+    if importlib.util.find_spec("authlib") is None:
+        empty("A login is configured, and needs Authlib.", "pip install 'streamlit[auth]'")
+        return False
+    for provider in _providers():
+        named = f" with {provider}" if provider else ""
+        st.button(f"Log in{named}", on_click=st.login, args=(provider,), type="primary")
+    return False
+
+
+def _providers() -> list[str | None]:
+    """The providers that the secrets name; none has a name where there is but one."""
+    auth = st.secrets["auth"]
+    named = [name for name, value in auth.items() if isinstance(value, Mapping)]
+    return [name for name in named if name != "client_kwargs"] or [None]
 
 
 @contextmanager

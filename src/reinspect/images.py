@@ -14,6 +14,7 @@ import struct
 import threading
 import warnings
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -122,6 +123,19 @@ def load(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Loade
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Pixels:
     """The picture in a file, as `load` decodes it."""
     return _decode(_read(path, max_pixels), path, max_pixels)
+
+
+def glance(path: str | os.PathLike[str], side: int, *, max_pixels: int = MAX_PIXELS) -> Loaded:
+    """As `load`, for a small picture to look at, not to measure: a JPEG is decoded in part.
+
+    Its longer side is at least `side` pixels, if it has as many, and maybe a half, a quarter or an
+    eighth of what it is in the file, which takes a quarter of the time or less.
+
+    Raises:
+        UnreadableImage: as `load`.
+    """
+    data = _read(path, max_pixels)
+    return Loaded(hashlib.sha256(data).hexdigest(), _decode(data, path, max_pixels, side))
 
 
 def read_view(view: View) -> Pixels:
@@ -273,7 +287,9 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _decode(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Pixels:
+def _decode(
+    data: bytes, path: str | os.PathLike[str], max_pixels: int, side: int | None = None
+) -> Pixels:
     try:
         with warning_filters, _quiet_pillow():
             image = _header(data, path, max_pixels)
@@ -282,6 +298,9 @@ def _decode(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Pixel
             plain = plain and not image.has_transparency_data and not _is_deep(image, data)
             if image.format == "TIFF":
                 orientation = 1  # both decoders turn these themselves
+            if plain and side is not None and image.format == "JPEG":
+                scale = side / max(image.size)
+                image.draft(None, (ceil(image.width * scale), ceil(image.height * scale)))
             pixels = None if plain else _odd_bgr(image, data)
         if pixels is None:  # nearly always; it gives no warnings, so other threads needn't wait
             pixels = _plain_bgr(image)

@@ -1,4 +1,5 @@
 import importlib.util
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -6,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from browser import Site, browsing, console, free_port, need_browser, reinspect
 from conftest import unavailable
 from made_oddities import LONG, ODD
 from made_traces import corrected, judged, unreadable
@@ -118,3 +120,25 @@ def show(tmp_path: Path) -> Callable[..., Any]:
         return app.run()
 
     return shown
+
+
+@pytest.fixture(scope="session")
+def site(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Two runs on the sample parts, with and without second looks, and the console on them."""
+    need_browser()
+    folder = tmp_path_factory.mktemp("console")
+    once = folder / "once.yaml"
+    once.write_text("budgets: {rounds: 0}\n")
+    store = folder / "reinspect.db"
+    for name, more in (("first-look", ["--recipe", once]), ("two-looks", [])):
+        words = ["run", sample_parts, "--out", folder / name, "--store", store, "-q", *more]
+        subprocess.run(reinspect(*words), check=True)
+    with console(store, folder / "log", free_port(), "--reviewer", "Ann") as running:
+        yield running
+
+
+@pytest.fixture
+def page(site: Site) -> Iterator[Any]:
+    """A page of a browser that may ask for the console alone."""
+    with browsing(site.address) as opened:
+        yield opened

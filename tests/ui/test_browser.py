@@ -3,36 +3,16 @@
 Takes the pictures of `docs/console.md`: REINSPECT_SCREENSHOTS=docs/images makes them anew.
 """
 
-import contextlib
-import importlib.util
 import json
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from conftest import unavailable
+from browser import Site, idle, visit
 from reinspect.store import Filter, Store
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-PATIENCE = 60_000  # milliseconds
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,82 +20,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-class Site(NamedTuple):
-    """A console that is running."""
-
-    address: str
-    store: Path
-
-
-def _reinspect(*words: object) -> list[str]:
-    return [sys.executable, "-m", "reinspect", *map(str, words)]
-
-
-@pytest.fixture(scope="module")
-def site(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Two runs on the sample parts, with and without second looks, and the console on them."""
-    if importlib.util.find_spec("playwright") is None:
-        unavailable("browser", "Playwright is not installed: pip install 'reinspect[dev]'")
-    if CHROMIUM is None:
-        unavailable("browser", "there is no chromium: apt-get install chromium")
-    folder = tmp_path_factory.mktemp("console")
-    once = folder / "once.yaml"
-    once.write_text("budgets: {rounds: 0}\n")
-    store = folder / "reinspect.db"
-    for name, more in (("first-look", ["--recipe", once]), ("two-looks", [])):
-        words = ["run", sample_parts, "--out", folder / name, "--store", store, "-q", *more]
-        subprocess.run(_reinspect(*words), check=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = [f"--server.port={port}", "--server.headless=true"]
-    words = ["ui", "--store", store, "--reviewer", "Ann", *options]
-    with (folder / "log").open("w") as log:
-        process = subprocess.Popen(_reinspect(*words), stdout=log, stderr=log)
-    try:
-        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
-        yield Site(f"http://127.0.0.1:{port}", store)
-    finally:
-        process.terminate()
-        process.wait(20)
-
-
-def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
-    for _ in range(600):
-        with contextlib.suppress(OSError):
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        assert process.poll() is None, "the console ended"
-        time.sleep(0.1)
-    raise TimeoutError(address)
-
-
-@pytest.fixture
-def page(site: Site) -> Iterator[Any]:
-    """A page that notes what the browser asks for beyond the console itself."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        page = browser.new_page(viewport={"width": 1440, "height": 900})
-        page.set_default_timeout(PATIENCE)
-        outside: list[str] = []
-        page.on(
-            "request",
-            lambda request: (
-                outside.append(request.url)
-                if request.url.startswith("http") and not request.url.startswith(site.address)
-                else None
-            ),
-        )
-        faults: list[str] = []
-        page.on("pageerror", lambda error: faults.append(str(error)))
-        yield page
-        browser.close()
-    assert outside == []
-    assert faults == []
 
 
 @pytest.fixture
@@ -139,26 +43,15 @@ def shot(tmp_path: Path) -> Any:
     return take
 
 
-def _idle(page: Any) -> None:
-    """Wait until the page's script has begun and ended."""
-    page.wait_for_timeout(700)
-    page.locator('[data-test-script-state="notRunning"]').wait_for()
-
-
-def _open(page: Any, site: Site, path: str, title: str) -> None:
-    page.goto(f"{site.address}/{path}")
-    page.get_by_role("heading", name=title, exact=True).wait_for()
-
-
 def test_from_the_filter_to_the_corrected_label(
     site: Site, page: Any, shot: Any, tmp_path: Path
 ) -> None:
-    _open(page, site, "inspections?run=two-looks&category=flange", "Inspections")
+    visit(page, site, "inspections?run=two-looks&category=flange", "Inspections")
     page.locator(".thumb img").first.wait_for()
     shot(page, "inspections")
     page.get_by_role("button", name="✕ FAIL").click()
     page.wait_for_url("**disposition=FAIL**")
-    _idle(page)
+    idle(page)
     page.locator('[data-testid="stPageLink-NavLink"]').first.click()
 
     page.wait_for_url("**/trace?**")
@@ -168,11 +61,11 @@ def test_from_the_filter_to_the_corrected_label(
     first = page.url
     page.keyboard.press("ArrowRight")
     page.wait_for_function("before => location.href !== before", arg=first)
-    _idle(page)
+    idle(page)
     image = page.locator("h1 bdi").inner_text()
 
     page.get_by_text("Review this image").click()
-    _idle(page)
+    idle(page)
     page.locator(".viewer .edit").wait_for(state="attached")
     while page.locator(".viewer .list li").count():
         page.locator(".viewer .list button").first.click()
@@ -211,7 +104,7 @@ def test_from_the_filter_to_the_corrected_label(
 
 
 def test_a_box_is_drawn_by_keyboard_alone(site: Site, page: Any, shot: Any) -> None:
-    _open(page, site, "review", "Review queue")
+    visit(page, site, "review", "Review queue")
     page.get_by_role("slider").first.focus()
     for _ in range(19):
         page.keyboard.press("PageUp")
@@ -229,7 +122,7 @@ def test_a_box_is_drawn_by_keyboard_alone(site: Site, page: Any, shot: Any) -> N
 
 
 def test_a_view_can_be_sent_to_a_colleague(site: Site, page: Any) -> None:
-    _open(page, site, "inspections?run=first-look&disposition=PASS", "Inspections")
+    visit(page, site, "inspections?run=first-look&disposition=PASS", "Inspections")
     page.locator(".badge.PASS").first.wait_for()
     assert page.locator(".badge.FAIL").count() == 0
     assert "run=first-look" in page.url
@@ -249,7 +142,7 @@ def test_a_view_can_be_sent_to_a_colleague(site: Site, page: Any) -> None:
 def test_every_page_draws_itself(
     site: Site, page: Any, shot: Any, path: str, title: str, name: str
 ) -> None:
-    _open(page, site, path, title)
+    visit(page, site, path, title)
     page.wait_for_timeout(1500)
     assert page.locator('[data-testid="stException"]').count() == 0
     if name != "quiet":
@@ -257,7 +150,7 @@ def test_every_page_draws_itself(
 
 
 def test_every_picture_has_words(site: Site, page: Any) -> None:
-    _open(page, site, "inspections", "Inspections")
+    visit(page, site, "inspections", "Inspections")
     page.locator(".thumb img").first.wait_for()
     assert page.locator("img:not([alt]), img[alt='']").count() == 0
     page.locator('[data-testid="stPageLink-NavLink"]').first.click()

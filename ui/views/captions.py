@@ -55,7 +55,7 @@ def _one(console: Console, caption: Caption) -> None:
         known = f"{truth.label.value} ({truth.source})" if truth else "not known"
         types = f" · {words.escaped(', '.join(truth.types))}" if truth and truth.types else ""
         st.html(
-            f"<h3>{words.escaped(row.image)}</h3>"
+            f"<h2>{words.escaped(row.image)}</h2>"
             f'<div class="facts">run {words.escaped(told.run.name)}</div>'
             f"<p>Truth: <b>{known}</b>{types}<br>Final verdict: "
             f"<b>{row.verdict.label.value if row.verdict else 'none'}</b></p>"

@@ -86,9 +86,11 @@ def _headline(pairs: list[Pair], a: Run, b: Run) -> None:
 
 
 def _agreement(pairs: list[Pair]) -> None:
-    st.subheader("Agreement", anchor=False)
+    st.header("Agreement", anchor=False)
     table = pd.DataFrame(
-        0, index=[f"A {o}" for o in _OUTCOMES], columns=[f"B {o}" for o in _OUTCOMES]
+        0,
+        index=pd.Index([f"A {o}" for o in _OUTCOMES], name="A \\ B"),
+        columns=[f"B {o}" for o in _OUTCOMES],
     )
     for pair in pairs:
         table.loc[f"A {pair.disposition_a}", f"B {pair.disposition_b}"] += pair.images
@@ -101,7 +103,7 @@ def _changed(console: Console, a: Run, b: Run, pairs: list[Pair]) -> None:
         for pair in pairs
         if (pair.label_a, pair.disposition_a) != (pair.label_b, pair.disposition_b)
     )
-    st.subheader(f"Changed images ({total:,})", anchor=False)
+    st.header(f"Changed images ({total:,})", anchor=False)
     if not total:
         st.caption("Both runs say the same of every image.")
         return

@@ -17,18 +17,18 @@ from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.runs import model_of
 from reinspect.ui.words import percent
 
-_COLUMNS = (
-    "run",
-    "category",
-    "first",
-    "p",
-    "reliability",
-    "outcome",
-    "rounds",
-    "truth",
-    "reviewed",
-    "audited",
-)
+_COLUMNS = {
+    "run": "int64",
+    "category": "object",
+    "first": "float64",
+    "p": "float64",
+    "reliability": "float64",
+    "outcome": "object",
+    "rounds": "int64",
+    "truth": "object",
+    "reviewed": "bool",
+    "audited": "bool",
+}
 
 
 def page() -> None:
@@ -93,14 +93,14 @@ def _curves(every: pd.DataFrame, runs: list[Run]) -> None:
         return
     left, right_half = st.columns(2, gap="large")
     with left:
-        st.subheader("Reliability diagram", anchor=False)
+        st.header("Reliability diagram", anchor=False)
         st.altair_chart(charts.diagram(reliability_diagram(known["p"].to_numpy(), _truth(known))))
         st.caption(
             "On the dashed line, confidence is as good as its word; below it, the detector is "
             "surer than it should be. Larger points are more images."
         )
     with right_half:
-        st.subheader("Risk and coverage", anchor=False)
+        st.header("Risk and coverage", anchor=False)
         sure = known.dropna(subset=["reliability"])
         hit = right(sure["p"].to_numpy(), _truth(sure))
         order = sure["reliability"].to_numpy()
@@ -120,7 +120,7 @@ def threshold_of(run: Run) -> float:
 
 
 def _ledger(every: pd.DataFrame) -> None:
-    st.subheader("What second looks changed", anchor=False)
+    st.header("What second looks changed", anchor=False)
     twice = _known(every[every["rounds"] > 0]).dropna(subset=["first"])
     if twice.empty:
         st.caption("No image with known truth was looked at twice.")
@@ -147,7 +147,7 @@ def _ledger(every: pd.DataFrame) -> None:
 
 
 def _estimates(every: pd.DataFrame) -> None:
-    st.subheader("Escapes and overkill", anchor=False)
+    st.header("Escapes and overkill", anchor=False)
     st.dataframe(pd.DataFrame(_rates(every)), hide_index=True, alt="Escape and overkill estimates")
     st.caption(
         "Intervals: Wilson, 95 %. The audit counts reviewed images of the random sample of PASS "
@@ -184,7 +184,7 @@ def _rate(name: str, source: str, hits: pd.Series) -> dict[str, Any]:
 
 
 def _groups(every: pd.DataFrame, by: str, title: str) -> None:
-    st.subheader(title, anchor=False)
+    st.header(title, anchor=False)
     rows = []
     for name, group in every.groupby(every[by].fillna("–")):
         known = _known(group)
@@ -225,10 +225,8 @@ def _mean(flags: Any) -> float | None:
 @cached
 def _frame(at: At, runs: tuple[int, ...], share: float) -> pd.DataFrame:
     rows = opened(at.url).figures.known(runs, share=share)
-    frame = pd.DataFrame(rows, columns=list(_COLUMNS))
-    numbers = ["first", "p", "reliability"]
-    frame[numbers] = frame[numbers].astype(float)
-    frame[["reviewed", "audited"]] = frame[["reviewed", "audited"]].astype(bool)
-    return frame.astype({"category": "category", "outcome": "category"}).assign(
-        outcome=lambda f: f["outcome"].astype(str), category=lambda f: f["category"].astype(object)
+    listed = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=False)) if rows else {}
+    # Column by column, each of a type that is named: pandas would look at every cell.
+    return pd.DataFrame(
+        {name: pd.Series(listed.get(name, ()), dtype=kind) for name, kind in _COLUMNS.items()}
     )

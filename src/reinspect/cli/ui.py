@@ -1,7 +1,9 @@
 """`reinspect ui`: the console in a browser."""
 
+import importlib
 import importlib.util
 import os
+import threading
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +18,7 @@ FLAGS = {
     "server.fileWatcherType": "none",
     "client.toolbarMode": "viewer",
     "theme.base": "light",
-    "theme.primaryColor": "#0072b2",
+    "theme.primaryColor": "#00629b",
     "theme.backgroundColor": "#f7f8fa",
     "theme.secondaryBackgroundColor": "#ffffff",
     "theme.textColor": "#16202b",
@@ -66,8 +68,21 @@ def ui(
     words += ["--reviewer", reviewer] if reviewer and reviewer.strip() else []
     from streamlit.web.cli import main
 
+    ahead = threading.Timer(AHEAD, _load_pages)
+    ahead.daemon = True
+    ahead.start()
     with as_file(files("reinspect.ui") / "app.py") as app:
         main(["run", str(app), *flags(context.args), "--", *words])
+
+
+AHEAD = 0.7
+"""Seconds after which the pages are loaded: the server answers by then, and nobody has come yet."""
+
+
+def _load_pages() -> None:
+    """Import what the first visitor would wait for."""
+    for name in ("pyarrow", "reinspect.ui.app"):
+        importlib.import_module(name)
 
 
 def flags(told: list[str]) -> list[str]:

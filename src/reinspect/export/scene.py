@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from reinspect.export.thumbnails import COOL, HOT, Thumbnail, jpeg
-from reinspect.images import Pixels, UnreadableImage, decode_mask, load
+from reinspect.images import Pixels, UnreadableImage, decode_mask, glance
 from reinspect.pictures import HEAT_MAP, heat_map_picture, read_map
 from reinspect.store import Run
 from reinspect.vocabulary import Defect, Evidence, Picture, Region, Trace
@@ -103,7 +103,7 @@ def evidence_picture(
 
 def _photo(path: str, sha256: str | None, side: int = SIDE) -> tuple[Pixels | None, str]:
     try:
-        loaded = load(path)
+        loaded = glance(path, side)
     except UnreadableImage as error:
         return None, f"The picture can't be shown: {error.what}."
     changed = sha256 is not None and loaded.sha256 != sha256

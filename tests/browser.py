@@ -1,0 +1,112 @@
+"""A console that runs, and a real browser in front of it."""
+
+import contextlib
+import importlib.util
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from conftest import unavailable
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE = 60_000  # milliseconds
+
+
+class Site(NamedTuple):
+    """A console that is running."""
+
+    address: str
+    store: Path
+
+
+def reinspect(*words: object) -> list[str]:
+    return [sys.executable, "-m", "reinspect", *map(str, words)]
+
+
+def need_browser() -> None:
+    """Skip where there is none, saying why."""
+    if importlib.util.find_spec("playwright") is None:
+        unavailable("browser", "Playwright is not installed: pip install 'reinspect[dev]'")
+    if CHROMIUM is None:
+        unavailable("browser", "there is no chromium: apt-get install chromium")
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@contextlib.contextmanager
+def console(store: Path, log: Path, port: int, *words: object) -> Iterator[Site]:
+    """`reinspect ui` on a store."""
+    options = ["--store", store, *words, f"--server.port={port}", "--server.headless=true"]
+    with log.open("w") as file:
+        process = subprocess.Popen(reinspect("ui", *options), stdout=file, stderr=file)
+    try:
+        _wait(f"http://127.0.0.1:{port}/_stcore/health", process)
+        yield Site(f"http://127.0.0.1:{port}", store)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
+    for _ in range(600):
+        with contextlib.suppress(OSError):
+            urllib.request.urlopen(address, timeout=5).close()
+            return
+        assert process.poll() is None, "the console ended"
+        time.sleep(0.1)
+    raise TimeoutError(address)
+
+
+@contextlib.contextmanager
+def browsing(*addresses: str) -> Iterator[Any]:
+    """A page that may ask for these addresses alone, and on which no script may fail."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        page = browser.new_page(viewport={"width": 1440, "height": 900})
+        page.set_default_timeout(PATIENCE)
+        outside: list[str] = []
+        page.on(
+            "request",
+            lambda request: (
+                outside.append(request.url)
+                if request.url.startswith("http") and not request.url.startswith(addresses)
+                else None
+            ),
+        )
+        faults: list[str] = []
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        yield page
+        browser.close()
+    assert outside == []
+    assert faults == []
+
+
+def idle(page: Any) -> None:
+    """Wait until the page's script has begun and ended."""
+    page.wait_for_timeout(700)
+    page.locator('[data-test-script-state="notRunning"]').wait_for()
+
+
+def visit(page: Any, site: Site, path: str, title: str) -> None:
+    page.goto(f"{site.address}/{path}")
+    page.get_by_role("heading", name=title, exact=True).wait_for()
