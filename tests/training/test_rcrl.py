@@ -16,7 +16,7 @@ import pytest
 import yaml
 
 from conftest import unavailable
-from episodes_made import bright_and_dark
+from episodes_made import bright_and_dark, row, written
 
 pytestmark = pytest.mark.slow
 
@@ -85,9 +85,10 @@ def train(
     model: str,
     out: str,
     config: str = "small.yaml",
+    episodes: str = "episodes",
     file_size: int | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    words = ["train", stage, "episodes", "--model", model, "--out", out, "--config", config]
+    words = ["train", stage, episodes, "--model", model, "--out", out, "--config", config]
 
     def no_room() -> None:
         if file_size is not None:
@@ -121,8 +122,9 @@ def last_line(done: subprocess.CompletedProcess[str]) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-def recipe(place: Path, name: str, **rcrl: object) -> str:
-    content = {**SMALL, "rcrl": {**SMALL["rcrl"], **rcrl}}  # type: ignore[dict-item]
+def recipe(place: Path, name: str, *, stage: str = "rcrl", **said: object) -> str:
+    key = stage.replace("-", "_")
+    content = {**SMALL, key: {**SMALL[key], **said}}  # type: ignore[dict-item]
     (place / f"{name}.yaml").write_text(yaml.safe_dump(content))
     return f"{name}.yaml"
 
@@ -176,14 +178,16 @@ def test_a_full_disk_costs_the_newest_checkpoint_alone(
     assert {file.name: file.read_bytes() for file in before.iterdir()} == kept
 
 
-def test_nan_stops_with_a_reason_before_it_is_saved(place: Path, warm: Path) -> None:
-    config = recipe(place, "hot", learning_rate=1e30, save_every=1, steps=8, warm_up=0.0)
-    done = train(place, "rcrl", model="warm", out="hot", config=config)
+@pytest.mark.parametrize("stage", ["warm-start", "rcrl"])
+def test_nan_stops_with_a_reason_before_it_is_saved(place: Path, warm: Path, stage: str) -> None:
+    hot = {"learning_rate": 1e30, "save_every": 1, "steps": 8, "warm_up": 0.0}
+    config = recipe(place, "hot", stage=stage, **hot)
+    done = train(place, stage, model="warm", out=f"hot-{stage}", config=config)
     assert done.returncode == 2
     assert "stopped at step" in last_line(done)
     assert "lower the learning rate" in last_line(done)
     assert "Traceback" not in done.stderr
-    assert not (place / "hot" / "model.safetensors").exists()
+    assert not (place / f"hot-{stage}" / "model.safetensors").exists()
 
 
 def test_a_collapse_stops_with_a_reason(place: Path, warm: Path) -> None:
@@ -212,6 +216,30 @@ def test_an_adapter_is_trained_on_weights_and_goes_on(place: Path, warm: Path, m
     assert any(np.abs(found[name]).max() > 0 for name in found if "lora_B" in name)
     if model == "adapter":
         assert differ(place / "adapter", out)
+
+
+@pytest.mark.parametrize("stage", ["warm-start", "rcrl"])
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        pytest.param([row(), row()], "all 2 training episodes are of good parts", id="one class"),
+        pytest.param([row(truth=None)], "truth is not known", id="no truth"),
+        pytest.param(
+            [row(images=["gone.png"]), row(images=["gone.png"], truth=True)],
+            "no episode to train on (2 episodes left out: a picture is gone",
+            id="pictures gone since the run",
+        ),
+    ],
+)
+def test_episodes_that_teach_nothing(
+    place: Path, tmp_path: Path, stage: str, rows: list[dict[str, object]], said: str
+) -> None:
+    poor = written(tmp_path, *rows)
+    done = train(place, stage, model="tiny", out="none", episodes=str(poor))
+    assert done.returncode == 2
+    assert said in last_line(done)
+    assert "Traceback" not in done.stderr
+    assert not (place / "none").exists()
 
 
 @pytest.mark.parametrize(

@@ -147,16 +147,19 @@ def _train(
 
 def _trainer(stage: str) -> "tuple[Callable[..., Lessons], type[Plan]]":
     import importlib.util
+    import warnings
 
     from reinspect.tools.vision.torchvision_ops import mend_torchvision
 
     if importlib.util.find_spec("torchvision") is not None:
         mend_torchvision()  # transformers imports it
-    if stage == "RAWS":
-        from reinspect.training.warm_start import warm_start as train
-    else:
-        from reinspect.training.rcrl import rcrl as train
-    from reinspect.training.trainer import Plan
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of libraries, about each other's releases
+        if stage == "RAWS":
+            from reinspect.training.warm_start import warm_start as train
+        else:
+            from reinspect.training.rcrl import rcrl as train
+        from reinspect.training.trainer import Plan
 
     return train, Plan
 
