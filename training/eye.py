@@ -7,6 +7,7 @@ a drawn one. Needs torch (extra `train`).
 from __future__ import annotations
 
 import copy
+import pickle
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -62,11 +63,26 @@ class Plan:
         given = self.steps if self.minutes is None else self.minutes
         if given is None or given <= 0:
             raise ValueError(f"the training must last longer than {given!r}")
+        _refuse_unless_there(self.device)
+
+    @property
+    def kind(self) -> str:
+        """The device without its number."""
+        return self.device.partition(":")[0]
 
     def progress(self, step: int, seconds: float) -> float:
         """Share of the training that is done, in [0, 1]."""
         done = step / self.steps if self.steps else seconds / (60 * (self.minutes or 1))
         return min(1.0, done)
+
+
+def _refuse_unless_there(device: str) -> None:
+    kind, _, number = device.partition(":")
+    if kind not in ("cpu", "cuda") or not (number or "0").isdecimal():
+        raise ValueError(f"device {device!r} is neither cpu nor cuda, nor cuda:0 and so on")
+    gpus = torch.cuda.device_count()
+    if kind == "cuda" and int(number or 0) >= gpus:
+        raise ValueError(f"device {device!r} is not there: torch sees {gpus} GPUs; cpu always is")
 
 
 class Batch(NamedTuple):
@@ -127,7 +143,7 @@ class Training:
         for group in self.optimiser.param_groups:
             group["lr"] = rate * (0.02 + 0.49 * (1 + np.cos(np.pi * self.done)))
         batch = self._batch(small=self.done < _SMALL_UNTIL)
-        with torch.autocast(self.plan.device, dtype=torch.bfloat16):
+        with torch.autocast(self.plan.kind, dtype=torch.bfloat16):
             fine, coarse = judged(self.eye, batch)
         loss, score = _loss(fine.float(), coarse.float(), batch.masks.flatten(0, 1)[:, None])
         self.optimiser.zero_grad()
@@ -160,9 +176,16 @@ class Training:
         """Go on from what `save` wrote.
 
         Raises:
-            ValueError: it was written by a training with another seed.
+            ValueError: it was written by a training with another seed, or can't be read.
         """
-        state: dict[str, Any] = torch.load(file, map_location=self.plan.device, weights_only=False)
+        try:
+            state: dict[str, Any] = torch.load(
+                file, map_location=self.plan.device, weights_only=False
+            )
+        except (RuntimeError, EOFError, pickle.UnpicklingError) as failure:
+            raise ValueError(
+                f"{file} is no readable checkpoint: delete it to start anew"
+            ) from failure
         if state["seed"] != self.plan.seed:
             raise ValueError(f"{file}: its seed is {state['seed']}, not {self.plan.seed}")
         self.eye.load_state_dict(state["eye"])

@@ -105,6 +105,29 @@ class TestTraining:
         with pytest.raises(ValueError, match=r"(either|longer)"):
             Plan(tmp_path, minutes=minutes, steps=steps)
 
+    @pytest.mark.parametrize(
+        ("device", "said"),
+        [
+            pytest.param("gpu", "'gpu' is neither cpu nor cuda", id="unknown"),
+            pytest.param("cuda:x", "'cuda:x' is neither", id="no-number"),
+            pytest.param("cuda:99", r"not there: torch sees \d+ GPUs", id="not-there"),
+        ],
+    )
+    def test_a_device_that_is_not_there_is_refused(
+        self, device: str, said: str, tmp_path: Path
+    ) -> None:
+        from reinspect.training.eye import Plan
+
+        with pytest.raises(ValueError, match=said):
+            Plan(tmp_path, steps=1, device=device)
+
+    def test_a_broken_checkpoint_is_refused(self, tmp_path: Path) -> None:
+        from reinspect.training.eye import Plan, train
+
+        (tmp_path / "checkpoint.pt").write_bytes(b"torn")
+        with pytest.raises(ValueError, match=r"checkpoint\.pt is no readable checkpoint"):
+            train(Plan(tmp_path, steps=1))
+
     def test_the_same_seed_gives_the_same_weights_stopped_or_not(self, shards: Path) -> None:
         from reinspect.training.eye import Plan, Training
 
