@@ -122,6 +122,8 @@ class Training:
         self.average = copy.deepcopy(self.eye).eval()
         self.optimiser = torch.optim.AdamW(self.eye.parameters(), lr=_RATE, weight_decay=_DECAY)
         self.step, self.seconds = 0, 0.0
+        self.sittings = [self._sitting()]
+        """Where each sitting began, and how long the training was to be then."""
         self.waiting: Callable[[int], None] = lambda shard: None
         """Told, while a shard isn't rendered yet, which one."""
         self._shards: OrderedDict[int, Shard] = OrderedDict()
@@ -167,6 +169,7 @@ class Training:
             "rng": self.rng.bit_generator.state,
             "torch": torch.get_rng_state(),
             "seed": self.plan.seed,
+            "sittings": self.sittings,
         }
         draft = file.with_suffix(".tmp")
         torch.save(state, draft)
@@ -192,8 +195,16 @@ class Training:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds = state["step"], state["seconds"]
+        self.sittings = [*state.get("sittings", ()), self._sitting()]
         self.rng.bit_generator.state = state["rng"]
         torch.set_rng_state(state["torch"].cpu())
+
+    def _sitting(self) -> dict[str, float | None]:
+        return {
+            "from_step": self.step,
+            "planned_minutes": self.plan.minutes,
+            "planned_steps": self.plan.steps,
+        }
 
     def _average_weights(self) -> None:
         keep = min(_AVERAGE, self.step / (self.step + 15))

@@ -69,6 +69,7 @@ def card(training: Training, pair: str, parts: list[Drawn]) -> dict[str, Any]:
         "seed": training.plan.seed,
         "steps": training.step,
         "minutes": round(training.seconds / 60, 1),
+        "sittings": training.sittings,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {training.plan.device}",
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,

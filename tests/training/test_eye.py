@@ -138,6 +138,7 @@ class TestTraining:
         stopped.save(shards / "state.pt")
         gone_on = Training(plan)
         gone_on.load(shards / "state.pt")
+        assert [sitting["from_step"] for sitting in gone_on.sittings] == [0, 1]
         for training in (straight, gone_on):
             training.advance()
         weights = [t.average.state_dict() for t in (straight, gone_on)]
