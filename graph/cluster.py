@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from reinspect.graph.batch import TICK, Hands, hands_of
 from reinspect.graph.crew import Workshop
+from reinspect.graph.fetched import Fetched
 from reinspect.graph.models import models_of
 from reinspect.graph.processes import Processes
 from reinspect.graph.work import Work, failed
@@ -79,8 +80,8 @@ def attend_on(
 
     Args:
         cluster: where.
-        works: what to inspect; their files, and the references, must be readable wherever an
-            actor may be: in a shared folder or in object storage.
+        works: what to inspect; their paths or URLs, and the references, must be readable wherever
+            an actor may be: files in a shared folder, URLs of object storage.
         workshop: what each actor makes its crew from. Its folder of pictures is the caller's own.
         explore: take the second look at every image, for the record.
         timeout: seconds that an image may take.
@@ -149,7 +150,8 @@ def _connected(cluster: Cluster, workshop: Workshop) -> Iterator[int]:
                 logging_level=logging.ERROR,
             )
     except (OSError, RuntimeError, ValueError) as failure:
-        _refuse(f"cannot reach Ray at {cluster.address or 'this machine'}", failure)
+        hint = "" if here else " (if it asks for a token: RAY_AUTH_MODE=token)"
+        _refuse(f"cannot reach Ray at {cluster.address or 'this machine'}{hint}", failure)
     try:
         yield _room(ray.cluster_resources(), cluster, workshop)
     finally:
@@ -283,7 +285,7 @@ class Inspectors:
     ) -> None:
         self._stack = contextlib.ExitStack()
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="reinspect-"))
-        self._pictures = Path(folder) / "pictures"
+        self._pictures, self._fetched = Path(folder) / "pictures", Path(folder) / "fetched"
         if workshop.pictures is not None:
             # The run's folder may be out of reach from here: they travel with the traces.
             workshop = replace(workshop, pictures=Pictures(self._pictures))
@@ -302,12 +304,14 @@ class Inspectors:
         """
         import pyarrow as pa
 
-        queue = collections.deque(Work(**row) for row in block.to_pylist())
-        traces: list[bytes] = []
-        while len(traces) < block.num_rows:
+        here = Fetched([Work(**row) for row in block.to_pylist()], self._fetched)
+        queue = collections.deque(here.works)
+        done = [failed(work, why) for work, why in here.lost]
+        while len(done) < block.num_rows:
             while queue and self._hands.room:
                 self._hands.give(queue.popleft())
-            traces.extend(trace.model_dump_json().encode() for trace in self._hands.take(TICK))
+            done.extend(map(here.named, self._hands.take(TICK)))
+        traces = [trace.model_dump_json().encode() for trace in done]
         pictures = [list(self._taken())] + [[]] * (len(traces) - 1)
         kinds = pa.list_(pa.struct([("name", pa.string()), ("content", pa.binary())]))
         columns = [pa.array(traces, pa.binary()), pa.array(pictures, kinds)]

@@ -5,7 +5,7 @@ import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from conftest import REPOSITORY
 
@@ -23,8 +23,11 @@ sys.stdin.read()
 
 
 @contextlib.contextmanager
-def standing() -> Iterator[tuple[str, dict[str, str]]]:
-    """The address of a Ray of two processors, and what the environment must say to be let in."""
+def standing(env: Mapping[str, str]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of a Ray of two processors, and what the environment must say to be let in.
+
+    `env` is what its own environment says besides.
+    """
     key = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     quiet = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal"}
     own_parts = {"PYTHONPATH": str(REPOSITORY / "tests")}
@@ -34,7 +37,7 @@ def standing() -> Iterator[tuple[str, dict[str, str]]]:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
-        env=os.environ | quiet | own_parts | key,
+        env={**os.environ, **quiet, **own_parts, **key, **env},
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -24,8 +24,10 @@ from conftest import unavailable
 from killing import PACE, Killed, assert_whole, put_many
 from processes import PATIENCE, family, running, wait_for_rows
 from ray_cluster import standing
+from reinspect.store import Store
 from reinspect.store.checking import check
 from reinspect.vocabulary import Trace
+from s3_server import BUCKET, KEYS, serving
 
 IMAGES = 60
 KILLS = int(os.environ.get("REINSPECT_KILLS", "4"))
@@ -42,10 +44,10 @@ def ray() -> None:
 @pytest.fixture(scope="module")
 def on_cluster() -> Iterator[OnRay]:
     """Starts runs on one Ray of two processors that all tests here share."""
-    with standing() as (address, key):
+    with standing(KEYS) as (address, key):
 
         def start(*arguments: object) -> contextlib.AbstractContextManager["subprocess.Popen[str]"]:
-            return running(*arguments, "--engine", "ray", "--address", address, env=key)
+            return running(*arguments, "--engine", "ray", "--address", address, env={**key, **KEYS})
 
         yield start
 
@@ -103,6 +105,58 @@ def test_the_same_verdicts_pictures_and_traces(
     traces = [Trace.model_validate_json(text) for text in table["trace"].to_pylist()]
     assert [trace.sample.id for trace in traces] == [row["image"] for row in rows(out)]
     assert table["disposition"].to_pylist() == [row["disposition"] for row in rows(out)]
+
+
+@pytest.fixture(params=["file", "s3"])
+def url(request: pytest.FixtureRequest, parts: Path) -> Iterator[str]:
+    """Where the pictures lie, as a storage has them."""
+    if request.param == "file":
+        yield parts.as_uri()
+        return
+    with serving(parts) as options:
+        yield f"s3://{BUCKET}{options}"
+
+
+@pytest.mark.slow
+def test_pictures_in_object_storage_are_judged_as_files_are(
+    on_cluster: OnRay, url: str, whole: Path, quick: Path, tmp_path: Path
+) -> None:
+    out, known = tmp_path / "out", put_greys(tmp_path / "known", 2)
+    run = ("run", url, "--references", known, "--recipe", quick, "--out", out)
+    assert ended(on_cluster(*run)).returncode == 1  # for the one that is no picture
+    _assert_as_if_nothing_had_happened(out, tmp_path / "reinspect.db", whole)
+    base, mark, options = url.partition("?")
+    with Store.open(tmp_path / "reinspect.db", create=False) as store:
+        run_id = store.run("out").id
+        assert store.run_of(run_id).sources == (url,)
+        trace, broken = (store.trace(run_id, name) for name in ("part7.png", "broken.png"))
+    assert trace.sample.views[0].path == f"{base}/part7.png{mark}{options}"
+    assert broken.error is not None
+    assert broken.error.startswith(f"{base}/broken.png{mark}{options}: not an image")
+    assert ended(on_cluster(*run, "--resume")).returncode == 1
+    _assert_as_if_nothing_had_happened(out, tmp_path / "reinspect.db", whole)
+    with Store.open(tmp_path / "reinspect.db", create=False) as store:
+        assert store.trace(run_id, "part7.png") == trace  # and was not inspected again
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        pytest.param([], "add --engine ray", id="local-engine"),
+        pytest.param(["--watch"], "add --engine ray", id="watch"),
+        pytest.param(["--engine", "ray", "--dry-run"], "--dry-run reads folders", id="dry-run"),
+        pytest.param(["--engine", "ray"], "can't be its own reference", id="no-references"),
+        pytest.param(["--engine", "ray", "s3://b/other"], "one URL a run", id="two"),
+    ],
+)
+def test_what_object_storage_cannot_do_is_refused(
+    tmp_path: Path, options: list[str], words: str
+) -> None:
+    run = ("run", "s3://plant/parts", "--out", tmp_path / "out", *options)
+    line = said(invoke(*run))
+    assert line.startswith("reinspect: s3://plant/parts: ")
+    assert words in line
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.slow

@@ -26,6 +26,7 @@ from reinspect.graph.recipe import Recipe, dump_recipe
 from reinspect.images import UnreadableImage
 from reinspect.pictures import Pictures
 from reinspect.roles import Sink
+from reinspect.storage import pictures_below
 from reinspect.store import Run, RunInfo, Status, Store, Tally, Writer
 from reinspect.tools.golden import GoldenSets
 
@@ -65,13 +66,27 @@ def items_of(
     return items
 
 
+def stored_items(url: str) -> tuple[Item, ...]:
+    """What to inspect at a URL of object storage; their path is their own URL.
+
+    Raises:
+        StorageError: it can't be read.
+        ValueError: there is nothing to inspect.
+    """
+    items = tuple(Item(id=found.id, path=found.url) for found in pictures_below(url))
+    if not items:
+        raise ValueError(f"no images in {url}")
+    return items
+
+
 @dataclass(frozen=True, slots=True)
 class Job:
     """Everything that a run needs to know."""
 
     items: tuple[Item, ...]
     """What to inspect; of a watched folder nothing, since its files arrive later."""
-    sources: tuple[Path, ...]
+    sources: tuple[Path | str, ...]
+    """Paths, or the URL of a folder in object storage."""
     recipe: Recipe
     references: GoldenSets
     out: Path
@@ -205,7 +220,9 @@ def _finish(
 def _source(job: Job, items: Sequence[Item], done: Done) -> Iterable[Work | None]:
     if not job.watched:
         return [Work(path=item.path, id=item.id, category=item.category) for item in items]
-    return DropFolder(job.sources, exclude=job.apart, done=done, limit=job.limit)
+    return DropFolder(
+        [Path(source) for source in job.sources], exclude=job.apart, done=done, limit=job.limit
+    )
 
 
 def _inspect(
@@ -303,7 +320,9 @@ def entered(store: Store, job: Job) -> tuple[Run, bool]:
         folder=str(job.out.absolute()),
         recipe=dump_recipe(job.recipe),
         fingerprint=fingerprint(job),
-        sources=tuple(str(source.absolute()) for source in job.sources),
+        sources=tuple(
+            source if isinstance(source, str) else str(source.absolute()) for source in job.sources
+        ),
         versions=versions(),
         explored=job.explore,
     )

@@ -12,6 +12,7 @@ import yaml
 from reinspect.dataset import Item
 from reinspect.graph.recipe import dump_recipe
 from reinspect.images import UnreadableImage, sha256_of
+from reinspect.storage import is_url, sha256_at
 from reinspect.store import Run, Store, differences
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def left(items: tuple[Item, ...], done: Done) -> list[Item]:
 
 def hash_of(item: Item) -> str:
     """The content hash of an item, "" if it can't be read."""
+    if is_url(item.path):
+        return sha256_at(item.path)
     try:
         return sha256_of(item.path)
     except UnreadableImage:

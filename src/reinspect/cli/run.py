@@ -53,11 +53,12 @@ def add_to(app: typer.Typer) -> None:
 
 
 def run(
-    paths: Annotated[
-        list[Path],
+    sources: Annotated[
+        list[str],
         typer.Argument(
             metavar="PATH...",
-            help="Images, folders (searched recursively), MVTec-style roots (their test images).",
+            help="Images, folders (searched recursively), MVTec-style roots (their test images); "
+            "with --engine ray also one URL: s3://…, gs://….",
         ),
     ],
     references: Annotated[
@@ -123,12 +124,13 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
-    from reinspect.cli.job import Job, JobError, carry_out, items_of
+    from reinspect.cli.job import Job, JobError, carry_out, items_of, stored_items
     from reinspect.graph.cluster import Cluster
     from reinspect.graph.recipe import Recipe as RecipeFile
     from reinspect.graph.recipe import load_recipe
     from reinspect.graph.references import golden_sets
     from reinspect.settings import Settings
+    from reinspect.storage import is_url, name_of
 
     for given, wanted, why in (
         (resume and out is None, "--resume needs --out", "the folder of the run to finish"),
@@ -141,19 +143,26 @@ def run(
         if given:
             raise JobError(f"{wanted}: {why}")
     console = Console(quiet=quiet)
-    folder = out or default_out(paths)
+    far = any(map(is_url, sources))
+    paths = [] if far else [Path(source) for source in sources]
+    folder = out or default_out([Path(name_of(sources[0]))] if far else paths)
     registry = critics_beside(store or default_store(folder))
     chosen = load_recipe(recipe, critics=registry) if recipe else RecipeFile()
+    if far:
+        _refuse_storage(sources, engine, chosen.references or references, dry_run=dry_run)
     if watch:
         _refuse_to_watch(paths, chosen.references or references)
     with plainly():
         apart = [folder, *runs_beside(folder), *([references] if references else [])]
-        items = () if watch else items_of(paths, exclude=apart)
+        if far:
+            items = stored_items(sources[0])
+        else:
+            items = () if watch else items_of(paths, exclude=apart)
         golden = golden_sets(items, chosen, given=references)
     settings = Settings()
     job = Job(
         items=items[:limit],
-        sources=tuple(paths),
+        sources=(sources[0],) if far else tuple(paths),
         recipe=chosen,
         references=golden,
         out=folder,
@@ -177,7 +186,7 @@ def run(
         return
     again = _resume_line(job, references, recipe)
     if watch:
-        say(console, f"Watching {', '.join(map(str, paths))}; Ctrl-C ends it")
+        say(console, f"Watching {', '.join(sources)}; Ctrl-C ends it")
     try:
         with telemetry(otel, folder.absolute().name, os.environ) as spans:
             finished = carry_out(job, console, quiet=quiet, watcher=spans)
@@ -197,6 +206,27 @@ def _refuse_to_watch(paths: list[Path], references: object) -> None:
             f"{paths[0]}: a folder that fills can't be its own reference; name known-good images "
             "with --references"
         )
+
+
+def _refuse_storage(
+    sources: list[str], engine: Engine, references: object, *, dry_run: bool
+) -> None:
+    from reinspect.cli.job import JobError
+    from reinspect.storage import is_url
+
+    url = next(filter(is_url, sources))
+    for given, why in (
+        (engine is Engine.LOCAL, "add --engine ray, which reads it; else copy or mount it here"),
+        (len(sources) > 1, "is inspected alone: one URL a run, and no paths beside it"),
+        (dry_run, "--dry-run reads folders of this machine; try some of it with --limit"),
+        (
+            references is None,
+            "what lies in object storage can't be its own reference; name known-good images "
+            "with --references",
+        ),
+    ):
+        if given:
+            raise JobError(f"{url}: {why}")
 
 
 def _say_what_it_takes(console: Console, job: "Job") -> None:

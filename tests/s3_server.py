@@ -1,0 +1,40 @@
+"""An S3 server on this machine, for as long as a test needs it."""
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "tester",
+    "AWS_SECRET_ACCESS_KEY": "no secret",
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+BUCKET = "plant"
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """The options of a URL that lead to a server whose one bucket holds the folder's files."""
+    import boto3
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        client = boto3.client(
+            "s3",
+            endpoint_url=f"http://{host}:{port}",
+            region_name="us-east-1",
+            aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
+        )
+        client.create_bucket(Bucket=BUCKET)
+        for path in sorted(folder.rglob("*")):
+            if path.is_file():
+                name = path.relative_to(folder).as_posix()
+                client.put_object(Bucket=BUCKET, Key=name, Body=path.read_bytes())
+        client.close()
+        yield f"?region=us-east-1&scheme=http&endpoint_override={host}:{port}"
+    finally:
+        server.stop()
