@@ -32,8 +32,9 @@ def recipe(many: Path) -> Path:
 @pytest.fixture(scope="module")
 def right(many: Path, recipe: Path) -> Path:
     """The folder of a run over the same contents that nothing happened to."""
-    out = many / "right"
-    assert invoke("run", many / "distinct", "--recipe", recipe, "--out", out).code == 0
+    out, store = many / "right", many / "right.db"
+    run = ("run", many / "distinct", "--recipe", recipe, "--out", out, "--store", store)
+    assert invoke(*run).code == 0
     return out
 
 
