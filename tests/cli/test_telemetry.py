@@ -1,17 +1,21 @@
 """Spans of a whole command: to a real collector over HTTP, or to none."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 from typing import Protocol
 
+import httpx
 import pytest
 
+from api_server import wait_until
 from collector import Collector
 from command_line import Answer, invoke, names, put_greys, put_recipe, said
 from conftest import REPOSITORY
+from processes import running
 
 ADDRESS = "OTEL_EXPORTER_OTLP_ENDPOINT"
 NOWHERE = "http://user:s3cr3t@127.0.0.1:1"  # refuses connections at once
@@ -177,6 +181,38 @@ def test_without_the_extra_it_says_how_to_get_it(pictures: Path, tmp_path: Path)
     assert done.returncode == 2
     assert done.stderr.endswith("the extra otel is missing: pip install 'reinspect[otel]'\n")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_server_sends_spans_too(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    recipe = put_recipe(tmp_path / "r.yaml")
+    with Collector() as collector:
+        monkeypatch.setenv(ADDRESS, collector.url)
+        options = ("--recipe", recipe, "--out", tmp_path / "line", "--port", port)
+        with running("api", *options, "--workers", 1) as server:
+            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+                wait_until(lambda: _ready(client))
+                picture = (pictures / "part0.png").read_bytes()
+                files = {"image": ("4711.png", picture)}
+                answer = client.post("/v1/inspections", files=files).json()
+            server.terminate()
+            _, said = server.communicate(timeout=60)
+    assert said == ""
+    (root,) = (span for span in collector.spans if span.name == "invoke_workflow inspection")
+    known = {fact.key: fact.value.string_value for fact in root.attributes}
+    assert known["reinspect.run"] == "line"
+    assert known["reinspect.image"].startswith(answer["id"])
+
+
+def _ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/ready").is_success
+    except httpx.TransportError:
+        return False
 
 
 def test_it_is_in_the_help() -> None:

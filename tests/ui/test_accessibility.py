@@ -61,9 +61,9 @@ def test_from_the_filter_to_a_review_by_keyboard_alone(site: Site, page: Any) ->
         for _ in range(120):
             page.keyboard.press("Tab")
             said = page.evaluate(
-                "(() => { const e = document.activeElement; return e === document.body ? '' : "
-                "[e.innerText, e.ariaLabel, e.placeholder, e.closest('label')?.innerText]"
-                ".filter(Boolean).join(' ') })()"
+                "(() => { const e = document.activeElement; "
+                "return !e.matches('a, button, input, textarea') ? '' : [e.innerText, "
+                "e.ariaLabel, e.placeholder, e.closest('label')?.innerText].filter(Boolean).join(' ') })()"
             )
             if words in said.replace("\u200b", ""):
                 return
