@@ -28,6 +28,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from made_store import made_store
+from reinspect.images import glance, load
 from reinspect.store import Filter, Reviewed, Span, Store
 from reinspect.vocabulary import Outcome
 
@@ -65,6 +66,11 @@ def queries(url: str) -> dict[str, float]:
             for name, wanted in FILTERS.items()
         }
         found["query: trace"] = _best(lambda: store.trace_of(store.figures.version()[0] // 2))
+        every = [run.id for run in store.runs()]
+        found["reliability of all runs, read"] = _best(lambda: store.figures.known(every))
+        shown = [one.path for one in store.desk.page(Filter(), limit=12).items]
+        for name, read in (("whole", load), ("in part", lambda path: glance(path, 256))):
+            found[f"12 pictures, decoded {name}"] = _best(lambda read=read: [*map(read, shown)])
         return found
 
 
@@ -106,6 +112,12 @@ def browse(address: str, process: psutil.Process) -> dict[str, float]:
             page.locator(".viewer img").first.wait_for()
 
         timed("trace", open_trace)
+
+        def charts() -> None:
+            page.goto(f"{address}/reliability")
+            page.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)').nth(1).wait_for()
+
+        timed("reliability", charts)
         for path in ("review", "inspections?text=bright%20line", "export"):
             page.goto(f"{address}/{path}")
             page.wait_for_timeout(1500)

@@ -102,9 +102,10 @@ def browsing(*addresses: str) -> Iterator[Any]:
 
 
 def idle(page: Any) -> None:
-    """Wait until the page's script has begun and ended."""
+    """Wait until the page's script has begun and ended, and charts and tables are drawn."""
     page.wait_for_timeout(700)
     page.locator('[data-test-script-state="notRunning"]').wait_for()
+    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
 
 
 def visit(page: Any, site: Site, path: str, title: str) -> None:

@@ -1,4 +1,5 @@
 import importlib.util
+import os
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from conftest import unavailable
 from made_oddities import LONG, ODD
 from made_traces import corrected, judged, unreadable
 from reinspect.pictures import write_image
+from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Status, Store
 from reinspect.vocabulary import Box, Defect, Label, Outcome, Step, Trace, Verdict
 
@@ -124,9 +126,15 @@ def show(tmp_path: Path) -> Callable[..., Any]:
 
 @pytest.fixture(scope="session")
 def site(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Two runs on the sample parts, with and without second looks, and the console on them."""
+    """Two runs on the sample parts, with and without second looks, and the console on them.
+
+    For the pictures of the docs these are the parts of `reinspect sample`: larger, and more.
+    """
     need_browser()
     folder = tmp_path_factory.mktemp("console")
+    if os.environ.get("REINSPECT_SCREENSHOTS"):
+        sample_parts = folder / "parts"
+        write_sample_set(sample_parts)
     once = folder / "once.yaml"
     once.write_text("budgets: {rounds: 0}\n")
     store = folder / "reinspect.db"

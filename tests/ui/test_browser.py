@@ -28,7 +28,8 @@ def shot(tmp_path: Path) -> Any:
     folder = Path(os.environ.get("REINSPECT_SCREENSHOTS") or tmp_path)
 
     def take(page: Any, name: str) -> None:
-        page.wait_for_timeout(1500)  # for transitions, and charts that draw themselves
+        idle(page)
+        page.wait_for_timeout(1500)  # for transitions
         path = folder / f"console-{name}.png"
         page.screenshot(path=path)
         with Image.open(path) as taken:
@@ -57,7 +58,6 @@ def test_from_the_filter_to_the_corrected_label(
     page.wait_for_url("**/trace?**")
     page.locator(".viewer img").first.wait_for()
     page.locator(".story .line").wait_for()
-    shot(page, "trace")
     first = page.url
     page.keyboard.press("ArrowRight")
     page.wait_for_function("before => location.href !== before", arg=first)
@@ -103,6 +103,20 @@ def test_from_the_filter_to_the_corrected_label(
         assert reviewed.row.image == image
 
 
+def test_what_was_looked_at_twice_stands_out(site: Site, page: Any, shot: Any) -> None:
+    with Store.open(site.store, create=False) as store:
+        (run,) = (run for run in store.runs() if run.name == "two-looks")
+        every = list(store.desk.inspections(Filter(runs=(run.id,))))
+    # The most telling one that there is: few sample parts are ever doubted.
+    told = max(every, key=lambda one: (one.row.revised, one.row.rounds, len(one.row.defects)))
+    page.goto(f"{site.address}/trace?id={told.id}")
+    page.locator(".story .line").wait_for()
+    page.locator(".viewer img").first.wait_for()
+    assert page.locator(".story .chip.corrected").count() == int(told.row.revised)
+    assert page.locator(".story .turn").count() >= min(1, told.row.rounds)
+    shot(page, "trace")
+
+
 def test_a_box_is_drawn_by_keyboard_alone(site: Site, page: Any, shot: Any) -> None:
     visit(page, site, "review", "Review queue")
     page.get_by_role("slider").first.focus()
@@ -143,7 +157,7 @@ def test_every_page_draws_itself(
     site: Site, page: Any, shot: Any, path: str, title: str, name: str
 ) -> None:
     visit(page, site, path, title)
-    page.wait_for_timeout(1500)
+    idle(page)
     assert page.locator('[data-testid="stException"]').count() == 0
     if name != "quiet":
         shot(page, name)
