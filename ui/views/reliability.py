@@ -226,7 +226,7 @@ def _mean(flags: Any) -> float | None:
 def _frame(at: At, runs: tuple[int, ...], share: float) -> pd.DataFrame:
     rows = opened(at.url).figures.known(runs, share=share)
     listed = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=False)) if rows else {}
-    # Column by column, each of a type that is named: pandas would look at every cell.
+    # Column by column, each of a type that is named, whatever is in it.
     return pd.DataFrame(
         {name: pd.Series(listed.get(name, ()), dtype=kind) for name, kind in _COLUMNS.items()}
     )
