@@ -223,7 +223,7 @@ def _segmenter_of(workshop: Workshop) -> "Embedder | None":
     spec = next((tool for tool in workshop.recipe.tools if tool.kind == "segmentation"), None)
     options = dict(spec.options) if spec else {}
     named = ("backend", "model", "weights", "device")
-    chosen = {name: options[name] for name in named if name in options}
+    chosen = {name: options[name] for name in named if isinstance(options.get(name), str)}
     if chosen.get("backend") not in ("segment-anything", "transformers"):
         return None
     return segmenter(**chosen, folder=workshop.weights)
@@ -443,10 +443,10 @@ def _called(
                 f"{where}.{name}: unknown option (value {options[name]!r}); "
                 f"{_did_you_mean(name, names) if names else 'this part takes none'}"
             )
+    arguments = _validated(target, options, where)
+    if "workshop" in known:
+        arguments["workshop"] = workshop
     try:
-        arguments = _validated(target, options, where)
-        if "workshop" in known:
-            arguments["workshop"] = workshop
         return target(**arguments)
     except (TypeError, ValueError, OSError) as failure:
         raise RecipeError(f"{where}: {failure}") from failure

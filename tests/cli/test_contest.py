@@ -82,6 +82,82 @@ def test_two_critics_on_the_same_pictures(
         assert invoke("show", tmp_path / "runs" / name).code == 0
 
 
+def test_looks_on_record_give_what_looking_again_gives(
+    sample_parts: Path, recipe: Path, critics: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Of every part both looks are known once a run explored, so monitors need not look again."""
+    words = ("--recipe", recipe, "--critic", critics[0], "--critic", critics[1])
+    answer, looked = bench(sample_parts, tmp_path, *words)
+    assert answer.code == 0, answer.err
+    run = tmp_path / "runs" / "explored"
+    paths = ("--out", run, "--workers", 1, "--explore", "-q")
+    assert invoke("bench", sample_parts, "--references", 2, "--recipe", recipe, *paths).code == 0
+    before = sorted((tmp_path / "runs").iterdir())
+    answer, told = bench(sample_parts, tmp_path, *words, "--from", run)
+    assert answer.code == 0, answer.err
+    assert sorted((tmp_path / "runs").iterdir()) == before  # nothing was run
+    for one, other in zip(looked["contestants"], told["contestants"], strict=True):
+        assert figures_of(one) == figures_of(other)
+        assert one["cost"]["second_looks"] == other["cost"]["second_looks"]
+        assert other["cost"]["seconds"] > 0
+
+
+@pytest.mark.slow
+def test_the_embedded_parts_say_on_record_what_they_say_anew(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    words = ("--category", "flange", "--critic", "embedded", "--critic", "fitted")
+    _, looked = bench(sample_parts, tmp_path, *words)
+    run = tmp_path / "runs" / "explored"
+    paths = ("--out", run, "--workers", 1, "--explore", "-q", "--category", "flange")
+    assert invoke("bench", sample_parts, "--references", 2, *paths).code == 0
+    answer, told = bench(sample_parts, tmp_path, *words, "--from", run)
+    assert answer.code == 0, answer.err
+    for one, other in zip(looked["contestants"], told["contestants"], strict=True):
+        assert figures_of(one) == figures_of(other)
+
+
+def figures_of(contestant: dict[str, Any]) -> dict[str, Any]:
+    """What does not depend on the clock, nor on maps, which no verdict is made of."""
+    kept = {}
+    for name, report in contestant["categories"].items():
+        kept[name] = {look: {**report[look], "pixel_auroc": None} for look in ("first", "final")}
+        kept[name]["ledger"] = report["ledger"]
+    return kept
+
+
+@pytest.mark.parametrize(
+    ("change", "words", "why"),
+    [
+        pytest.param("", [], "run 'plain' was not explored", id="not-explored"),
+        pytest.param("default: 0.4", [], "had other detector than the recipe", id="detector"),
+        pytest.param("", ["--critic", "vlm.yaml"], "no such file", id="no-critic"),
+    ],
+)
+def test_looks_that_are_not_on_record_are_refused(
+    change: str, words: list[str], why: str, sample_parts: Path, recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / ("explored" if change else "plain")
+    explore = ["--explore"] if change else []
+    paths = ("--out", run, "--workers", 1, "-q", "--category", "fabric", *explore)
+    assert invoke("bench", sample_parts, "--recipe", recipe, *paths).code == 0
+    if change:
+        recipe.write_text(SCRIPTED.replace("default: 0.45", change))
+    more = ("--category", "fabric", "--from", run, *words)
+    answer, _ = bench(sample_parts, tmp_path, "--recipe", recipe, *more)
+    assert why in said(answer)
+
+
+def test_parts_that_no_run_looked_at_are_refused(
+    sample_parts: Path, recipe: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "runs" / "explored"
+    paths = ("--out", run, "--workers", 1, "-q", "--category", "fabric", "--explore")
+    assert invoke("bench", sample_parts, "--recipe", recipe, *paths).code == 0
+    answer, _ = bench(sample_parts, tmp_path, "--recipe", recipe, "--from", run)
+    assert "no look at flange/" in said(answer)
+
+
 def test_recipes_that_are_alike_differ_by_nothing(
     sample_parts: Path, recipe: Path, critics: tuple[Path, Path], tmp_path: Path
 ) -> None:

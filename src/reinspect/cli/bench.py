@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import critics_beside, default_out, default_store, plainly
+from reinspect.cli.places import critics_beside, default_out, default_store, plainly, store_of
 from reinspect.cli.run import (
     Category,
     Out,
@@ -64,6 +64,14 @@ def bench(
     scenarios: Annotated[
         Path | None, typer.Option("--scenarios", help="YAML file: category → scenario.")
     ] = None,
+    looks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="RUN",
+            help="Look at nothing again: what monitors make of the looks of this explored run.",
+        ),
+    ] = None,
     explore: Annotated[
         bool, typer.Option("--explore", help="Take the second look at every image.")
     ] = False,
@@ -75,7 +83,7 @@ def bench(
 
     With several recipes or critics: all of them on the same images, and their differences.
     """
-    from reinspect.cli.contest import benched, contenders
+    from reinspect.cli.contest import benched, contenders, replayed
     from reinspect.cli.job import Job, items_of
     from reinspect.graph.references import golden_sets
     from reinspect.settings import Settings
@@ -104,12 +112,15 @@ def bench(
             recipe=chosen,
             references=golden,
             out=folder,
-            store=store or default_store(folder),
+            store=store or (store_of(looks[0], None) if looks else default_store(folder)),
             explore=explore,
             workers=workers or default_workers(),
             cache=settings.cache_dir,
             weights=settings.weights_dir,
         )
+        if looks:
+            results.append(replayed(contender, job, looks))
+            continue
         result, finished = benched(contender, job, console, quiet=quiet, alone=len(every) == 1)
         ends += finished
         if result is None:
@@ -124,7 +135,7 @@ def bench(
     for contestant in found.contestants:
         for warning in contestant.warnings:
             print(f"Warning: {warning}", file=sys.stderr)  # noqa: T201 - for people
-    if len(every) == 1:
+    if len(every) == 1 and ends:
         for line in ends[0].bill.lines():
             say(console, line)
         say(console, f"Report   {folder / 'report.html'}")

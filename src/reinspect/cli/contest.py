@@ -14,14 +14,18 @@ from reinspect.cli.ending import Ending
 from reinspect.cli.job import Finished, Job, carry_out
 from reinspect.cli.meter import Meter
 from reinspect.cli.run import say
+from reinspect.dataset import Truth, truth_of
 from reinspect.graph.named import Learned, by_critic, learned_by
 from reinspect.graph.recipe import Recipe, load_recipe
+from reinspect.graph.recorded import NotOnRecord, refuse_others, replay
+from reinspect.graph.work import Work
 from reinspect.images import legible
 from reinspect.pictures import HEAT_MAP
 from reinspect.store import Store
+from reinspect.store import Truth as StoredTruth
 from reinspect.training.bench import Judged, score
 from reinspect.training.side_by_side import Benched
-from reinspect.vocabulary import Evidence
+from reinspect.vocabulary import Evidence, Trace
 
 CATEGORY = "{category}"
 
@@ -79,6 +83,37 @@ def contenders(
         if names.count(name) > 1:
             raise ContestError(f"two contestants are called {name!r}; name their files apart")
     return found
+
+
+def replayed(contender: Contender, job: Job, runs: Sequence[str]) -> Benched:
+    """What a contender makes of the looks of explored runs; nothing is looked at again, or stored.
+
+    Raises:
+        NotOnRecord: the runs have no such looks at a part.
+        StoreError: the store has no such run.
+    """
+    traces: dict[str, Trace] = {}
+    with Store.open(job.store, create=False) as store:
+        for name in runs:
+            run = store.run(Path(name).name)
+            for recipe in contender.recipes.values():
+                refuse_others(run, recipe)
+            traces |= {trace.sample.id: trace for trace in store.traces(run.id)}
+    judged: list[Judged] = []
+    for own in _jobs(contender, job, alone=True):
+        inspect = replay(replace(own.workshop, pictures=None))
+        for item in own.items:
+            if item.id not in traces:
+                raise NotOnRecord(f"no look at {item.id} is on record in {', '.join(runs)}")
+            truth = truth_of(item)
+            if truth is None:
+                continue
+            work = Work(path=item.path, id=item.id, category=item.category)
+            trace = inspect(work, traces[item.id])
+            judged.append(_judgement(trace, truth, None))
+    counts = {j.category: len(job.references.of(j.category).files) for j in judged}
+    warnings = _warnings(contender, judged)
+    return Benched(contender.name, contender.monitor, judged, score(judged, counts), warnings)
 
 
 def benched(
@@ -155,18 +190,23 @@ def _judged(job: Job, finished: Finished) -> list[Judged]:
     with Store.open(job.store, create=False) as store:
         truths = store.truth(finished.run_id)
         return [
-            Judged.of(
-                trace,
-                truth=truth.label,
-                types=truth.types,
-                boxes=truth.boxes,
-                mask=truth.mask,
-                size=trace.sample.visual.size,
-                first_map=_map(job.out, trace.first.evidence if trace.first else ()),
-            )
+            _judgement(trace, truth, job.out)
             for trace in store.traces(finished.run_id)
             if (truth := truths.get(trace.sample.id))
         ]
+
+
+def _judgement(trace: Trace, truth: Truth | StoredTruth, folder: Path | None) -> Judged:
+    evidence = trace.first.evidence if folder and trace.first else ()
+    return Judged.of(
+        trace,
+        truth=truth.label,
+        types=truth.types,
+        boxes=truth.boxes,
+        mask=truth.mask,
+        size=trace.sample.visual.size,
+        first_map=_map(folder, evidence) if folder else None,
+    )
 
 
 def _map(folder: Path, evidence: tuple[Evidence, ...]) -> str | None:
