@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import onnx
@@ -105,9 +108,7 @@ def _write(
     file: Path,
 ) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    with warnings.catch_warnings():
-        # The exporter's own, about what it does inside.
-        warnings.simplefilter("ignore")
+    with _no_talk_of_its_inside():
         program = torch.onnx.export(
             module.eval(),
             inputs,
@@ -121,6 +122,20 @@ def _write(
     if program is None:
         raise RuntimeError("the exporter gave no graph")
     program.save(str(file), external_data=False)
+
+
+@contextmanager
+def _no_talk_of_its_inside() -> Iterator[None]:
+    """The exporter's own warnings and logs would bury the progress of a training."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
 
 
 def _forget_where_it_was_made(graph: onnx.ModelProto) -> None:
