@@ -82,3 +82,9 @@ def test_a_recipe_says_whether_to_use_it(tmp_path: Path) -> None:
     asked = parse_recipe("tools: [segmentation, {kind: reference, nearest: embedding}]")
     with pytest.raises(RecipeError, match=r"tools\.1: nearest: .* needs a tool segmentation"):
         build_crew(Workshop(recipe=asked))
+    for wrong in (
+        "{kind: reference, nearest: fish}",
+        "reference, {kind: segmentation, weights: 5}",
+    ):
+        with pytest.raises(RecipeError, match=r"^tools\.\d\.(nearest|weights): Input should be"):
+            build_crew(Workshop(recipe=parse_recipe(f"tools: [{wrong}]")))
