@@ -1,0 +1,209 @@
+"""The whole circle on a CPU, by the project's own commands and through a real vLLM.
+
+Parts are inspected and become episodes; a tiny Qwen3-VL learns the form of answers by RAWS, from
+truth told in a hurry, after which it takes every part for a good one; RCRL, from true episodes with
+pictures, makes it look; and as the critic of a graph it mends what a poor first look has missed.
+Parts that are asked about were in no episode.
+"""
+
+import importlib.util
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+import yaml
+
+from circle_parts import write_parts
+from conftest import unavailable
+from reinspect.agents.vlm.serving import ServingError, VllmServer, installed_vllm
+from reinspect.images import sha256_of
+from reinspect.testing.server import Asked, ScriptedServer
+
+pytestmark = pytest.mark.slow
+
+START = 400.0  # seconds: 30 to 60 on an idle machine
+HERE = Path(__file__).parents[1]
+MAX_PIXELS = 16384  # of the training recipe `tiny`
+MODEL = """
+import importlib.util, json, sys
+from reinspect.tools.vision.torchvision_ops import mend_torchvision
+if importlib.util.find_spec("torchvision"):
+    mend_torchvision()
+import pyarrow.parquet
+from reinspect.testing.tiny_vlm import write_tiny_vlm
+words = set()
+for file in sys.argv[1:]:
+    for row in pyarrow.parquet.read_table(file, columns=["prompt", "completion"]).to_pylist():
+        messages = row["prompt"] + row["completion"]
+        words |= {part["text"] for m in messages for part in m["content"] if part["text"]}
+# Weights as large as its width asks for: with the usual small ones it takes minutes to see a thing.
+sizes = {"initializer_range": 0.1}
+write_tiny_vlm("tiny", words=sorted(words), text=sizes, vision=sizes)
+"""
+
+
+class Circle(NamedTuple):
+    """What came of it."""
+
+    place: Path
+    before: dict[str, Any]
+    """Bench of the warm-started model on parts that were in no episode."""
+    after: dict[str, Any]
+    """Bench of the same parts after RCRL."""
+    mended: dict[str, Any]
+    """Bench of the same parts: the poor first look, and the critic behind it."""
+
+
+@pytest.fixture(scope="module")
+def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
+    try:
+        installed_vllm()
+    except ServingError as failure:
+        unavailable("vllm", str(failure))
+    if importlib.util.find_spec("trl") is None:
+        unavailable("train", "the extra train is not installed")
+    place = tmp_path_factory.mktemp("circle")
+    write_parts(place / "hasty", each=48, seed=1, hasty=True)
+    write_parts(place / "true", each=48, seed=2)
+    write_parts(place / "fresh", each=16, seed=3)
+    (place / "first.yaml").write_text("{detector: circle_parts:ColourLook, tools: []}")
+    with ScriptedServer(teach) as server:
+        teacher = {"monitor": {"kind": "vlm", "model": "teacher", "base_url": server.url}}
+        (place / "teacher.yaml").write_text(yaml.safe_dump(teacher))
+        for parts in ("hasty", "true"):
+            run = f"runs/{parts}"
+            reinspect(place, "run", parts, "--explore", "--recipe", "first.yaml", "--out", run)
+            reinspect(
+                place, "train", "episodes", run, "--out", f"episodes/{parts}", "--unreviewed",
+                "--teacher", "teacher.yaml", "--shown", "0", "--held-out", "fresh",
+            )  # fmt: skip
+    files = [str(file) for file in sorted(place.glob("episodes/*/data/*.parquet"))]
+    started(place, [sys.executable, "-c", MODEL, *files])
+    learn = ("--config", "tiny", "--cpu", "--name")
+    for stage, on, start, name in (
+        ("warm-start", "hasty", "tiny", "warm"),
+        ("rcrl", "true", "warm", "critic"),
+    ):
+        reinspect(
+            place, "train", stage, f"episodes/{on}", "--model", start, "--out", name, *learn, name
+        )
+    found = {}
+    for name in ("warm", "critic"):
+        with served(place, name) as address:
+            asked = model_at(address, name)
+            found[name] = benched(place, name, {"detector": asked, "tools": []})
+            if name == "critic":
+                second = {"detector": "circle_parts:ColourLook", "monitor": asked, "tools": []}
+                second["policies"] = {"trigger": "always"}
+                found["mended"] = benched(place, "mended", second)
+    return Circle(place, found["warm"], found["critic"], found["mended"])
+
+
+def teach(asked: Asked) -> str:
+    """Captions that say one thing; a real teacher would say more."""
+    told = "yes: rust" in asked.text
+    return json.dumps({"caption": "A mark stands out." if told else "It is as it should be."})
+
+
+def started(place: Path, words: list[str]) -> str:
+    done = subprocess.run(
+        words, cwd=place, env=environment(), capture_output=True, text=True, timeout=900
+    )
+    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+def reinspect(place: Path, *words: str) -> str:
+    return started(place, [sys.executable, "-m", "reinspect", *words])
+
+
+def environment() -> dict[str, str]:
+    offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
+    return {**os.environ, **offline, "PYTHONPATH": str(HERE)}
+
+
+@contextmanager
+def served(place: Path, critic: str) -> Iterator[str]:
+    """`reinspect serve` with a critic of the registry; its address."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    words = [sys.executable, "-m", "reinspect", "serve", critic, "--port", str(port)]
+    words += ["--critics", str(place / "runs" / "critics")]
+    words += ["--", "--max-model-len", "1024", "--dtype", "float32"]
+    address, log = f"http://127.0.0.1:{port}/v1", place / f"serve-{critic}.log"
+    with log.open("wb") as file:
+        server = VllmServer(words, environment(), address, file)
+        with server:
+            try:
+                server.ready(START)
+            except ServingError as failure:
+                pytest.fail(f"{failure}\n{log.read_text(errors='replace')[-3000:]}")
+            yield address
+
+
+def model_at(address: str, name: str) -> dict[str, Any]:
+    return {
+        "kind": "vlm", "model": name, "base_url": address, "format": "tags", "encoding": "png",
+        "max_tokens": 64, "max_pixels": MAX_PIXELS, "timeout": 300,
+    }  # fmt: skip
+
+
+def benched(place: Path, name: str, recipe: dict[str, Any]) -> dict[str, Any]:
+    (place / f"{name}.yaml").write_text(yaml.safe_dump(recipe))
+    out, figures = f"runs/asked-{name}", place / f"{name}.json"
+    reinspect(
+        place, "bench", "fresh", "--recipe", f"{name}.yaml", "--out", out, "--json", str(figures)
+    )
+    overall: dict[str, Any] = json.loads(figures.read_text())["overall"]
+    return overall
+
+
+def right(figures: dict[str, Any], look: str) -> float:
+    """Share of all pictures with the right answer: one that can't be read is wrong."""
+    found = figures[look]
+    return float(found["accuracy"] * (found["n"] - figures["errors"]) / found["n"])
+
+
+def test_nothing_that_is_asked_about_was_learned_from(circle: Circle) -> None:
+    import pyarrow.parquet
+
+    fresh = {sha256_of(file) for file in circle.place.glob("fresh/*/test/*/*.png")}
+    assert len(fresh) == 32
+    for file in circle.place.glob("episodes/*/data/*.parquet"):
+        rows = pyarrow.parquet.read_table(file, columns=["sha256"]).to_pylist()
+        assert not fresh & {row["sha256"] for row in rows}
+
+
+def test_the_mean_reward_rises(circle: Circle) -> None:
+    rows = json.loads((circle.place / "critic" / "curves.json").read_text())
+    rewards = [row["reward"] for row in rows if "reward" in row]
+    assert np.mean(rewards[-3:]) >= np.mean(rewards[:3]) + 0.3
+
+
+def test_answers_through_vllm_get_right(circle: Circle) -> None:
+    assert right(circle.before, "first") <= 0.6
+    assert right(circle.after, "first") >= 0.85
+
+
+def test_the_served_critic_mends_what_a_first_look_missed(circle: Circle) -> None:
+    assert right(circle.mended, "first") == 0.75  # every dark stain is missed
+    assert right(circle.mended, "final") >= 0.85
+    ledger = circle.mended["ledger"]
+    assert ledger["fixed"] >= 3 * max(ledger["broken"], 1)
+
+
+def test_its_reflection_is_in_the_trace(circle: Circle) -> None:
+    missed_at_first = "flange/test/rust/000.png"  # dark
+    reinspect(circle.place, "show", "runs/asked-mended", missed_at_first, "--html", "story.html")
+    story = (circle.place / "story.html").read_text()
+    assert "reflect.tags.md" in story
+    assert "A mark stands out." in story
