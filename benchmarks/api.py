@@ -152,10 +152,11 @@ def compared(
         file.write_bytes(picture)
         works.append(Work(str(file), f"{number}.png"))
     golden = next(parts.glob("*/train/good"))
-    workshop = Workshop(recipe, golden_sets((), recipe, given=golden))
+    workshop = Workshop(recipe, golden_sets((), recipe, given=golden), cache=folder / "fits")
     with serving(folder, recipe, golden, asked.clients) as server:
         alone = server.answer_ms(pictures)
         server.speed(pictures[: count // 4])
+        straight(works[:2], workshop, folder)  # its references are learned from now on
         rounds = [
             (straight(works, workshop, folder), server.speed(pictures)) for _ in range(asked.rounds)
         ]
