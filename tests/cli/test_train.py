@@ -25,9 +25,10 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_one_command_trains_exports_and_draws_and_goes_on(tmp_path: Path) -> None:
     try:
+        import onnxruntime  # noqa: F401
         import torch  # noqa: F401
-    except ImportError:
-        unavailable("train", "torch is not installed (extra 'train')")
+    except ImportError as missing:
+        unavailable("train", f"{missing} (extras 'train' and 'eye')")
     out = tmp_path / "eye.onnx"
     command = [sys.executable, "-m", "reinspect", "train", "eye", "--out", str(out), "--seed", "3"]
     first = subprocess.run(
