@@ -179,6 +179,9 @@ def grounding_dino(folder: Path, size: str, device: str) -> Pair:
 
 def save_swin_t(folder: Path, config: Path) -> tuple[Path, Path]:
     """Weights for the package's own config, and a text encoder of BERT's size."""
+    from reinspect.tools.vision.torchvision_ops import mend_torchvision
+
+    mend_torchvision()
     import torch
     from transformers import BertConfig, BertModel
 
