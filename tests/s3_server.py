@@ -1,6 +1,7 @@
 """An S3 server on this machine, for as long as a test needs it."""
 
 import contextlib
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +23,9 @@ def serving(folder: Path) -> Iterator[str]:
     server.start()
     try:
         host, port = server.get_host_and_port()
+        # All servers of one process share what is stored.
+        reset = urllib.request.Request(f"http://{host}:{port}/moto-api/reset", method="POST")
+        urllib.request.urlopen(reset, timeout=10).close()
         client = boto3.client(
             "s3",
             endpoint_url=f"http://{host}:{port}",

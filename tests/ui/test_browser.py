@@ -99,8 +99,9 @@ def test_from_the_filter_to_the_corrected_label(
     shares = [value / side for value, side in zip(box["bbox"], sides, strict=True)]
     assert shares == pytest.approx([0.25] * 4, abs=0.02)
     with Store.open(site.store, create=False) as store:
-        (reviewed,) = store.desk.inspections(Filter(reviewed="yes"))
-        assert reviewed.row.image == image
+        # Other tests review other images.
+        reviewed = store.desk.inspections(Filter(reviewed="yes"))
+        assert image in {one.row.image for one in reviewed}
 
 
 def test_what_was_looked_at_twice_stands_out(site: Site, page: Any, shot: Any) -> None:
