@@ -15,17 +15,17 @@ u, m and e are networks: a linear part and a hidden layer of tanh. The chosen mo
 a label is corrected only where a witness stands against it, so no flip without new evidence.
 """
 
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, FiniteFloat, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from reinspect.policies import rules
 from reinspect.policies.heads import logistic, logit
 from reinspect.policies.judgements import SECOND, Judgement, judgement_of
+from reinspect.policies.saved import Kind, load
 from reinspect.vocabulary import Estimate, Move, Probability, Trace, Value
 
 FORMAT = "reinspect critic"
@@ -235,25 +235,8 @@ def load_critic(path: str | Path) -> Critic:
     Raises:
         CriticError: the file can't be read, is no critic, or one of another version.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as failure:
-        raise CriticError(f"{path}: cannot read the critic: {failure}") from failure
-    except json.JSONDecodeError as failure:
-        raise CriticError(f"{path}: no JSON: {failure}") from failure
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise CriticError(f"{path}: is no critic that `reinspect train critic` has written")
-    if content.get("version") != VERSION:
-        raise CriticError(
-            f"{path}: is a critic of version {content.get('version')!r}, and this reinspect reads "
-            f"version {VERSION}: train it again"
-        )
-    try:
-        return Critic.model_validate(content)
-    except ValidationError as failure:
-        error: Any = failure.errors()[0]
-        place = ".".join(str(part) for part in error["loc"]) or "critic"
-        raise CriticError(f"{path}: {place}: {error['msg']}") from failure
+    kind = Kind("critic", FORMAT, VERSION, "reinspect train critic", "train", CriticError)
+    return load(path, Critic, kind)
 
 
 _EDGE = 1e-3

@@ -3,15 +3,15 @@
 All of it is arithmetic on a few saved numbers: numpy alone, no training library.
 """
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, FiniteFloat, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, model_validator
 
 from reinspect.policies.heads import Head, Scored
 from reinspect.policies.judgements import FIRST, Judgement, Occasion, judgement_of
+from reinspect.policies.saved import Kind, load
 from reinspect.vocabulary import (
     Disposition,
     Estimate,
@@ -279,30 +279,9 @@ def load_monitor(path: str | Path) -> FittedMonitor:
     Raises:
         MonitorError: the file can't be read, is no monitor, or one of another version.
     """
-    try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as failure:
-        raise MonitorError(f"{path}: cannot read the monitor: {failure}") from failure
-    except json.JSONDecodeError as failure:
-        raise MonitorError(f"{path}: no JSON: {failure}") from failure
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise MonitorError(f"{path}: is no monitor that `reinspect monitor fit` has written")
-    if content.get("version") != VERSION:
-        raise MonitorError(
-            f"{path}: is a monitor of version {content.get('version')!r}, and this reinspect reads "
-            f"version {VERSION}: fit it again"
-        )
-    try:
-        return FittedMonitor.model_validate(content)
-    except ValidationError as failure:
-        raise MonitorError(f"{path}: {_in_words(failure)}") from failure
+    kind = Kind("monitor", FORMAT, VERSION, "reinspect monitor fit", "fit", MonitorError)
+    return load(path, FittedMonitor, kind)
 
 
 def _label(probability: float) -> Label:
     return Label.ANOMALOUS if probability >= 0.5 else Label.NORMAL
-
-
-def _in_words(failure: ValidationError) -> str:
-    error: Any = failure.errors()[0]
-    place = ".".join(str(part) for part in error["loc"]) or "monitor"
-    return f"{place}: {error['msg']}"
