@@ -1,71 +1,18 @@
 """An OpenTelemetry collector: takes what is sent over HTTP, and can be away, slow or choosy."""
 
 import gzip
-import threading
 import time
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-
-class Collector:
-    """Keeps the spans and the log records that arrive; a context manager.
-
-    Args:
-        statuses: path → the HTTP status that it is answered with, nothing kept; 200 by default.
-        seconds: waited before each answer.
-    """
-
-    def __init__(self, statuses: dict[str, int] | None = None, seconds: float = 0.0) -> None:
-        self.statuses, self.seconds = statuses or {}, seconds
-        self.spans: list[Any] = []
-        self.records: list[Any] = []
-        self.services: set[str] = set()
-        self.bodies: list[bytes] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._server.daemon_threads = True
-        self._server.block_on_close = False
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    @property
-    def names(self) -> list[str]:
-        """The names of all spans, sorted."""
-        return sorted(span.name for span in self.spans)
-
-    def take(self, path: str, body: bytes) -> None:
-        """Keep what was sent."""
-        self.bodies.append(body)
-        if path == "/v1/traces":
-            for each in ExportTraceServiceRequest.FromString(body).resource_spans:
-                known = {a.key: a.value.string_value for a in each.resource.attributes}
-                self.services.add(known["service.name"])
-                self.spans.extend(span for scope in each.scope_spans for span in scope.spans)
-        else:
-            for of in ExportLogsServiceRequest.FromString(body).resource_logs:
-                self.records.extend(r for scope in of.scope_logs for r in scope.log_records)
+from local_server import LocalServer
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, collector: Collector, *arguments: Any) -> None:
+    def __init__(self, collector: "Collector", *arguments: Any) -> None:
         self._collector = collector
         super().__init__(*arguments)
 
@@ -83,3 +30,41 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+class Collector(LocalServer):
+    """Keeps the spans and the log records that arrive; a context manager.
+
+    Args:
+        statuses: path → the HTTP status that it is answered with, nothing kept; 200 by default.
+        seconds: waited before each answer.
+    """
+
+    handler = _Handler
+
+    def __init__(self, statuses: dict[str, int] | None = None, seconds: float = 0.0) -> None:
+        self.statuses, self.seconds = statuses or {}, seconds
+        self.spans: list[Any] = []
+        self.records: list[Any] = []
+        self.services: set[str] = set()
+        self.bodies: list[bytes] = []
+        super().__init__()
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+
+    @property
+    def names(self) -> list[str]:
+        """The names of all spans, sorted."""
+        return sorted(span.name for span in self.spans)
+
+    def take(self, path: str, body: bytes) -> None:
+        """Keep what was sent."""
+        self.bodies.append(body)
+        if path == "/v1/traces":
+            for each in ExportTraceServiceRequest.FromString(body).resource_spans:
+                known = {a.key: a.value.string_value for a in each.resource.attributes}
+                self.services.add(known["service.name"])
+                self.spans.extend(span for scope in each.scope_spans for span in scope.spans)
+        else:
+            for of in ExportLogsServiceRequest.FromString(body).resource_logs:
+                self.records.extend(r for scope in of.scope_logs for r in scope.log_records)

@@ -1,57 +1,15 @@
 """A server of files that can go on where it was cut, and misbehaves on demand."""
 
-import threading
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 
-
-class FileServer:
-    """Serves `files` by path from threads of this process; a context manager.
-
-    Args:
-        files: path, with its slash → content.
-        cuts: how many bytes each answer in turn sends before it closes the connection; all of
-            them for none, and once these are used up.
-        ranges: whether it can go on from a given byte.
-        headers: path → further headers.
-    """
-
-    def __init__(
-        self,
-        files: dict[str, bytes],
-        *,
-        cuts: tuple[int | None, ...] = (),
-        ranges: bool = True,
-        headers: dict[str, dict[str, str]] | None = None,
-    ) -> None:
-        self.files, self.ranges, self.headers = files, ranges, headers or {}
-        self.cuts = list(cuts)
-        self.asked: list[tuple[str, str, str | None]] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+from local_server import LocalServer
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def __init__(self, site: FileServer, *args: Any) -> None:
+    def __init__(self, site: "FileServer", *args: Any) -> None:
         self._site = site
         super().__init__(*args)
 
@@ -91,3 +49,30 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing."""
+
+
+class FileServer(LocalServer):
+    """Serves `files` by path from threads of this process; a context manager.
+
+    Args:
+        files: path, with its slash → content.
+        cuts: how many bytes each answer in turn sends before it closes the connection; all of
+            them for none, and once these are used up.
+        ranges: whether it can go on from a given byte.
+        headers: path → further headers.
+    """
+
+    handler = _Handler
+
+    def __init__(
+        self,
+        files: dict[str, bytes],
+        *,
+        cuts: tuple[int | None, ...] = (),
+        ranges: bool = True,
+        headers: dict[str, dict[str, str]] | None = None,
+    ) -> None:
+        self.files, self.ranges, self.headers = files, ranges, headers or {}
+        self.cuts = list(cuts)
+        self.asked: list[tuple[str, str, str | None]] = []
+        super().__init__()

@@ -1,67 +1,20 @@
 """An OpenID Connect provider of one person, who is always logged in: for tests of the console."""
 
 import json
-import threading
 import time
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from types import TracebackType
-from typing import Any, Self
+from http.server import BaseHTTPRequestHandler
+from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 from joserfc import jwk, jwt
 
+from local_server import LocalServer
+
 CLIENT, SECRET = "console", "s3cr3t-of-the-console"
 
 
-class Provider:
-    """Serves discovery, keys, authorisation and tokens by HTTP; a context manager.
-
-    Args:
-        claims: what the ID token says of the person.
-    """
-
-    def __init__(self, **claims: str) -> None:
-        self.claims = claims
-        self.key = jwk.RSAKey.generate_key(2048, {"kid": "1", "use": "sig", "alg": "RS256"})
-        self.nonces: dict[str, str] = {}
-        self.asked: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def token(self, code: str) -> dict[str, Any]:
-        """What a code is exchanged for."""
-        now = int(time.time())
-        claims = {
-            "iss": self.url,
-            "aud": CLIENT,
-            "sub": "1",
-            "iat": now,
-            "exp": now + 600,
-            "nonce": self.nonces[code],
-            **self.claims,
-        }
-        signed = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
-        return {"access_token": "a", "token_type": "Bearer", "expires_in": 600, "id_token": signed}
-
-
 class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, provider: Provider, *arguments: Any) -> None:
+    def __init__(self, provider: "Provider", *arguments: Any) -> None:
         self._provider = provider
         super().__init__(*arguments)
 
@@ -110,3 +63,35 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         pass
+
+
+class Provider(LocalServer):
+    """Serves discovery, keys, authorisation and tokens by HTTP; a context manager.
+
+    Args:
+        claims: what the ID token says of the person.
+    """
+
+    handler = _Handler
+
+    def __init__(self, **claims: str) -> None:
+        self.claims = claims
+        self.key = jwk.RSAKey.generate_key(2048, {"kid": "1", "use": "sig", "alg": "RS256"})
+        self.nonces: dict[str, str] = {}
+        self.asked: list[str] = []
+        super().__init__()
+
+    def token(self, code: str) -> dict[str, Any]:
+        """What a code is exchanged for."""
+        now = int(time.time())
+        claims = {
+            "iss": self.url,
+            "aud": CLIENT,
+            "sub": "1",
+            "iat": now,
+            "exp": now + 600,
+            "nonce": self.nonces[code],
+            **self.claims,
+        }
+        signed = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
+        return {"access_token": "a", "token_type": "Bearer", "expires_in": 600, "id_token": signed}
