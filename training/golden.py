@@ -50,8 +50,9 @@ class References:
 
     def __init__(self, given: Path | None = None) -> None:
         self._given = given
-        self._files: dict[str, tuple[Path, ...]] = {}
+        self._files: dict[str, tuple[Path, ...]] = {}  # by content
         self._hashes: dict[Path, str] = {}
+        self._known: set[str] = set()
 
     def of(self, part: Pictured) -> tuple[Path, ...]:
         """Its known-good pictures, by content; their own copies of it left out.
@@ -59,12 +60,7 @@ class References:
         Raises:
             GoldenError: a folder of references is missing or empty.
         """
-        root, category = _root(part.path), part.category or ""
-        key = f"{part.run.id}\n{category}\n{root}"
-        if key not in self._files:
-            self._files[key] = self._found(part.run, category, root)
-        files = [file for file in self._files[key] if self.hash(file) != part.sha256]
-        return tuple(sorted(files, key=self.hash))
+        return tuple(file for file in self._all_of(part) if self.hash(file) != part.sha256)
 
     def hash(self, file: Path) -> str:
         """Of the file's bytes, looked up once."""
@@ -74,8 +70,17 @@ class References:
 
     def __contains__(self, part: Pictured) -> bool:
         """Whether the picture is itself one of them."""
-        self.of(part)
-        return any(self.hash(f) == part.sha256 for files in self._files.values() for f in files)
+        self._all_of(part)
+        return part.sha256 in self._known
+
+    def _all_of(self, part: Pictured) -> tuple[Path, ...]:
+        root, category = _root(part.path), part.category or ""
+        key = f"{part.run.id}\n{category}\n{root}"
+        if key not in self._files:
+            found = sorted(self._found(part.run, category, root), key=self.hash)
+            self._files[key] = tuple(found)
+            self._known.update(map(self.hash, found))
+        return self._files[key]
 
     def _found(self, run: Run, category: str, root: Path | None) -> tuple[Path, ...]:
         named = self._given or _named(run, category)
