@@ -135,6 +135,7 @@ def train_critic(
                 "review": round(pay.review, 6),
             },
             "reference": "given" if reference else "a monitor fitted on the same parts",
+            "notes": explored.notes,
         }
     )
     return learned.critic.model_copy(

@@ -20,7 +20,7 @@ from reinspect.store import Store
 from reinspect.training.episode_folder import read_episodes
 from reinspect.training.episodes import Part as Side
 from reinspect.training.rewards import ALPHA, Truth, accuracy
-from reinspect.training.sources import Gathered, hash_of
+from reinspect.training.sources import Gathered, Traces, hash_of
 from reinspect.vocabulary import Box, Defect, Evidence, Label, Region, Trace, Verdict
 
 _LOCATING = ("locate", "conclude")
@@ -40,14 +40,15 @@ class Part(NamedTuple):
 
 
 class Explored(NamedTuple):
-    """Parts of known truth, and the SHA-256 of each source they are from."""
+    """Parts of known truth, the SHA-256 of each source they are from, and what was left out."""
 
     parts: tuple[Part, ...]
     sources: dict[str, str]
+    notes: tuple[str, ...] = ()
 
 
 def from_run(store: Store, name: str, *, prefix: bool = False, alpha: float = ALPHA) -> Explored:
-    """The parts of an explored run whose truth is known and that have both looks.
+    """The parts of an explored run whose truth is known, and that `Traces` does not leave out.
 
     Args:
         store: that has the run.
@@ -65,9 +66,9 @@ def from_run(store: Store, name: str, *, prefix: bool = False, alpha: float = AL
             f"run {run.name!r} was not explored, so what the other moves would have earned is not "
             "known: run it with --explore"
         )
-    known = store.truth(run.id)
+    known, traces = store.truth(run.id), Traces(store, run)
     parts = []
-    for trace in store.traces(run.id):
+    for trace in traces:
         truth = known.get(trace.sample.id)
         if truth is None or trace.first is None:
             continue
@@ -85,7 +86,8 @@ def from_run(store: Store, name: str, *, prefix: bool = False, alpha: float = AL
         parts.append(Part(judgement, *earned))
     if not parts:
         raise NotExplored(f"run {run.name!r} has no part with a first look whose truth is known")
-    return Explored(tuple(parts), {run.name: hash_of(run.name, [p.judgement for p in parts])})
+    sources = {run.name: hash_of(run.name, [p.judgement for p in parts])}
+    return Explored(tuple(parts), sources, traces.notes)
 
 
 def from_episodes(folder: Path, *, alpha: float = ALPHA) -> Explored:
@@ -135,13 +137,14 @@ def from_judgements(gathered: Gathered) -> Explored:
             "no judgement has truth and a second look that every part got: what the other moves "
             "would have earned is not known"
         )
-    return Explored(tuple(parts), gathered.sources)
+    return Explored(tuple(parts), gathered.sources, gathered.notes)
 
 
 def together(sources: Sequence[Explored]) -> Explored:
     """Several sources as one."""
     parts = tuple(part for source in sources for part in source.parts)
-    return Explored(parts, {n: sha for source in sources for n, sha in source.sources.items()})
+    hashes = {name: sha for source in sources for name, sha in source.sources.items()}
+    return Explored(parts, hashes, tuple(note for source in sources for note in source.notes))
 
 
 def located(trace: Trace) -> tuple[Region, ...]:

@@ -10,12 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from pydantic import ValidationError
-
 from reinspect.dataset import item_at, truth_of
 from reinspect.images import UnreadableImage, sha256_of
 from reinspect.policies.judgements import Judgement, Occasion, judgement_of
 from reinspect.store import Inspected, Run, Store, Truth
+from reinspect.store.database import TraceError
 from reinspect.store.reviews import Review
 from reinspect.vocabulary import Box, Call, Evidence, Label, Revision, Trace
 
@@ -113,15 +112,8 @@ def _facts(store: Store, run: Run, found: Inspected, truth: Truth | None) -> Fac
         return Left(image, "no truth is known")
     try:
         recorded = store.trace_of(found.id)
-    except ValidationError as failure:
-        made = run.versions.get("reinspect", "unknown")
-        what = failure.errors()[0]
-        place = ".".join(map(str, what["loc"]))
-        return Left(
-            image,
-            f"its trace, made by version {made}, can't be read any more ({place}: {what['msg']}); "
-            "inspect it again",
-        )
+    except TraceError as failure:
+        return Left(image, failure.why)
     if recorded.first is None:
         return Left(image, f"the run has no verdict on it ({recorded.error or 'none was given'})")
     sha256 = found.row.sha256

@@ -1,7 +1,7 @@
 """Judgements of stored runs: what their traces said, with the truth that is known of them."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from reinspect.policies.judgements import (
     read_judgements,
 )
 from reinspect.store import Run, Store
+from reinspect.store.database import TraceError
 from reinspect.training.golden import GoldenError, Picture, References
 from reinspect.vocabulary import Trace
 
@@ -38,7 +39,7 @@ def from_file(path: Path) -> Gathered:
 
 
 def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
-    """Judgements of a run; images without a first look, and known-good references, have none.
+    """Judgements of a run; what `Traces` leaves out has none.
 
     Of an explored run, every second look counts; of any other, those that the policy asked for.
 
@@ -53,10 +54,8 @@ def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
     """
     run = store.run(name)
     known = store.truth(run.id)
-    found, golden = [], _Golden(run)
-    for trace in store.traces(run.id):
-        if trace.first is None or golden.has(trace):
-            continue
+    found, traces = [], Traces(store, run)
+    for trace in traces:
         truth = known.get(trace.sample.id)
         judgement = judgement_of(
             trace.hypothetical if run.explored else trace,
@@ -69,18 +68,27 @@ def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
         found.append(judgement)
     if not found:
         raise JudgementError(f"run {run.name!r} has no image with a first look")
-    return Gathered(tuple(found), {run.name: hash_of(run.name, found)}, golden.notes)
+    return Gathered(tuple(found), {run.name: hash_of(run.name, found)}, traces.notes)
 
 
-class _Golden:
-    """Tells a run's known-good references, which its detector learned from, from other parts."""
+class Traces:
+    """The traces of a run that have a first look, and what was left out of them, in words.
 
-    def __init__(self, run: Run) -> None:
-        self._run, self._references = run, References()
-        self._left_out, self._unknown = 0, ""
+    Left out are those that this version can't read, and known-good references, told by their
+    bytes: the detector learned from them.
+    """
 
-    def has(self, trace: Trace) -> bool:
-        """Whether the part is one, by its bytes."""
+    def __init__(self, store: Store, run: Run) -> None:
+        self._store, self._run, self._references = store, run, References()
+        self._golden, self._unknown = 0, ""
+        self._unreadable: list[TraceError] = []
+
+    def __iter__(self) -> Iterator[Trace]:
+        for trace in self._store.traces(self._run.id, self._unreadable.append):
+            if trace.first is not None and not self._is_golden(trace):
+                yield trace
+
+    def _is_golden(self, trace: Trace) -> bool:
         view = trace.sample.views[0]
         if view.sha256 is None or self._unknown:
             return False
@@ -90,18 +98,23 @@ class _Golden:
         except (GoldenError, UnreadableImage) as failure:
             self._unknown = str(failure)
             return False
-        self._left_out += golden
+        self._golden += golden
         return golden
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was left out, or why that isn't known."""
+        """What was left out, or why that isn't known; whole once all traces were read."""
+        said = []
         if self._unknown:
-            return (f"whether references are among the parts is not known: {self._unknown}",)
-        if not self._left_out:
-            return ()
-        are = "part is" if self._left_out == 1 else "parts are"
-        return (f"{self._left_out} {are} left out: known-good references of {self._run.name!r}",)
+            said.append(f"whether references are among the parts is not known: {self._unknown}")
+        elif self._golden:
+            are = "part is" if self._golden == 1 else "parts are"
+            name = self._run.name
+            said.append(f"{self._golden} {are} left out: known-good references of {name!r}")
+        if self._unreadable:
+            are = "trace is" if len(self._unreadable) == 1 else "traces are"
+            said.append(f"{len(self._unreadable)} {are} left out: {self._unreadable[0]}")
+        return tuple(said)
 
 
 def together(parts: Sequence[Gathered]) -> Gathered:

@@ -232,9 +232,10 @@ def test_a_negative_weight_of_a_look_or_falling_ranks_are_refused() -> None:
         LookWeights(weight=1, standing=0, values=(0.5, 0.1), ranks=(0.0, 0.5))
 
 
-def test_serving_needs_no_training_library() -> None:
+@pytest.mark.parametrize("policy", ["reliability", "critic"])
+def test_serving_needs_no_training_library(policy: str) -> None:
     code = (
-        "import sys, reinspect.policies.reliability; "
+        f"import sys, reinspect.policies.{policy}; "
         "print([m for m in ('scipy', 'sklearn', 'torch', 'sqlalchemy') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

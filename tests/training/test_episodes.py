@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from conftest import unavailable
-from made_facts import BENT, GOOD, put_parts, put_picture, put_run, traced
+from made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
 from made_traces import unreadable
 from reinspect.agents.vlm.tags import read_tags
 from reinspect.policies.judgements import parse_judgement
@@ -159,12 +158,7 @@ def test_a_trace_of_another_version_is_left_out_with_a_word_on_it(
     store: Store, tmp_path: Path
 ) -> None:
     put_parts(store, tmp_path / "parts")
-    with sqlite3.connect(tmp_path / "reinspect.db") as database:
-        database.execute(
-            'update steps set products = \'[{"kind": "verdict", "mood": 1}]\' '
-            "where node = 'detect' and inspection_id = 1"
-        )
-    database.close()
+    spoil(tmp_path / "reinspect.db", inspection=1)
     card, found = made(store, tmp_path / "ft")
     ((reason, images),) = card.left_out.items()
     assert reason.startswith("its trace, made by version 0.1.0, can't be read any more")

@@ -1,16 +1,17 @@
 """What moves would have earned: the same from a run and from the episodes made of it."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from command_line import invoke
-from made_facts import put_parts
+from made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
 from reinspect.policies.critic import load_critic
 from reinspect.store import Store
 from reinspect.store.critics import Critics
 from reinspect.training.captioning import Captions
-from reinspect.training.explored import NotExplored, from_episodes, from_run
+from reinspect.training.explored import NotExplored, from_episodes, from_run, together
 from reinspect.training.making import Wishes, make_episodes
 
 
@@ -37,6 +38,37 @@ def test_episodes_of_a_run_that_was_not_explored_are_refused(tmp_path: Path) -> 
     put(tmp_path, explored=False).close()
     with pytest.raises(NotExplored, match="make episodes of a run with --explore"):
         from_episodes(tmp_path / "ft")
+
+
+def test_references_are_nothing_to_learn_from(tmp_path: Path) -> None:
+    paths = [put_picture(tmp_path / "parts" / f"{n}.png", n) for n in range(2)]
+    (tmp_path / "golden").mkdir()
+    shutil.copy(paths[0], tmp_path / "golden" / "a copy.png")
+    with Store.open(tmp_path / "reinspect.db") as store:
+        put_run(
+            store,
+            "monday",
+            [traced(path, path.name, wrong=True) for path in paths],
+            {"0.png": GOOD, "1.png": BENT},
+            recipe=f"references: {tmp_path / 'golden'}\n",
+            explored=True,
+        )
+        found = together([from_run(store, "monday")])
+    assert [part.judgement.id for part in found.parts] == ["1.png"]
+    assert found.notes == ("1 part is left out: known-good references of 'monday'",)
+
+
+def test_a_trace_of_another_version_is_left_out_with_a_word_on_it(tmp_path: Path) -> None:
+    with Store.open(tmp_path / "reinspect.db") as store:
+        put_parts(store, tmp_path / "parts", count=30, explored=True)
+    spoil(tmp_path / "reinspect.db")
+    done = invoke(
+        *("train", "critic", "monday", "--store", tmp_path / "reinspect.db"),
+        *("--out", tmp_path / "critic.json"),
+    )
+    assert done.code == 0, done.err
+    assert "1 trace is left out: 003.png: its trace, made by version 0.1.0, can't be" in done.out
+    assert load_critic(tmp_path / "critic.json").lesson.items == 29
 
 
 def test_a_critic_is_trained_on_episodes_and_registered(tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from made_facts import BENT, GOOD, put_parts, put_picture, put_run, traced
+from made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
 from reinspect.store import Store
+from reinspect.store.database import TraceError
 from reinspect.training.sources import from_run, looks_alone, together
 
 
@@ -45,6 +46,18 @@ def test_references_that_are_gone_are_said_and_stop_nothing(store: Store, tmp_pa
     assert len(gathered.judgements) == 2
     (note,) = gathered.notes
     assert note.startswith("whether references are among the parts is not known")
+
+
+def test_a_trace_that_can_not_be_read_is_left_out_and_named(store: Store, tmp_path: Path) -> None:
+    run = put_parts(store, tmp_path / "parts")
+    spoil(tmp_path / "reinspect.db")
+    gathered = from_run(store, "monday")
+    assert [judgement.id for judgement in gathered.judgements] == [
+        f"{number:03}.png" for number in (0, 1, 2, 4, 5)
+    ]
+    assert "1 trace is left out: 003.png: its trace, made by version" in gathered.notes[0]
+    with pytest.raises(TraceError, match=r"003\.png: .* can't be read any more .*inspect it again"):
+        list(store.traces(run))
 
 
 def test_runs_together_keep_their_names_and_notes_apart(store: Store, tmp_path: Path) -> None:

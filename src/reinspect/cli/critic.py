@@ -75,6 +75,8 @@ def critic(
             f"trained on {lesson.items} parts, {lesson.anomalous} of them anomalous; "
             f"labels that can't change: {lesson.uniform:.0%}"
         )
+        for note in lesson.notes:
+            typer.echo(note)
         if cross_validate:
             for line in left_out_report(explored, seed=seed, pay=pay, reference=frozen):
                 typer.echo(line)

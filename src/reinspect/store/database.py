@@ -58,6 +58,14 @@ class StoreError(RuntimeError):
     """The store can't do what was asked; the message is one line: where, what, what to do."""
 
 
+class TraceError(StoreError):
+    """A trace that another version of reinspect made, and this one can't read."""
+
+    def __init__(self, image: str, why: str) -> None:
+        super().__init__(f"{image}: {why}")
+        self.image, self.why = image, why
+
+
 def parse(url: str | os.PathLike[str]) -> URL:
     """A database URL, or the path of an SQLite file.
 

@@ -2,19 +2,29 @@
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Protocol, Self
 
 from natsort import natsorted
+from pydantic import ValidationError
 from sqlalchemy import ColumnElement, Engine, case, delete, func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from reinspect.store import tables
-from reinspect.store.database import StoreError, connect, masked, parse, persisting, told, writing
+from reinspect.store.database import (
+    StoreError,
+    TraceError,
+    connect,
+    masked,
+    parse,
+    persisting,
+    told,
+    writing,
+)
 from reinspect.store.desk import Desk
 from reinspect.store.figures import Figures
 from reinspect.store.prompts import with_texts
@@ -285,28 +295,71 @@ class Store:
         return _key(key)
 
     def trace_of(self, inspection_id: int) -> Trace:
-        """The trace of an inspection."""
-        table = tables.Step
-        query = select(table).where(table.inspection_id == inspection_id)
-        with told(self._engine.url), Session(self._engine) as session:
-            entry = session.get_one(tables.Inspection, inspection_id)
-            steps = [_step(step) for step in session.exec(query.order_by(col(table.position)))]
-            return Trace(sample=entry.sample, steps=with_texts(session, steps))
+        """The trace of an inspection.
 
-    def traces(self, run_id: int) -> Iterator[Trace]:
-        """All traces of the run in natural order, a few hundred in memory at a time."""
-        table, own = tables.Step, tables.Inspection
+        Raises:
+            TraceError: another version of reinspect made it, and this one can't read it.
+        """
+        try:
+            (trace,) = self._read([inspection_id])
+        except ValidationError as failure:
+            raise self._unreadable(inspection_id, failure) from failure
+        return trace
+
+    def traces(
+        self, run_id: int, left_out: Callable[[TraceError], None] | None = None
+    ) -> Iterator[Trace]:
+        """All traces of the run in natural order, a few hundred in memory at a time.
+
+        Args:
+            run_id: of the run.
+            left_out: is told of each trace that this version can't read; without it the first
+                such trace is an error.
+
+        Raises:
+            TraceError: another version of reinspect made one, and this one can't read it.
+        """
         for part in self._in_order(run_id):
-            with told(self._engine.url), Session(self._engine) as session:
-                query = select(own.id, col(own.sample)).where(col(own.id).in_(part))
-                samples = {_key(key): sample for key, sample in session.exec(query)}
-                said = select(table).where(col(table.inspection_id).in_(part))
-                entries = session.exec(said.order_by(col(table.position))).all()
-                whole = with_texts(session, [_step(entry) for entry in entries])
-                steps: dict[int, list[Step]] = {key: [] for key in part}
-                for entry, step in zip(entries, whole, strict=True):
-                    steps[entry.inspection_id].append(step)
-            yield from (Trace(sample=samples[key], steps=tuple(steps[key])) for key in part)
+            try:
+                yield from self._read(part)
+                continue
+            except ValidationError:
+                pass  # which one it is, each by itself will tell
+            for key in part:
+                try:
+                    trace = self.trace_of(key)
+                except TraceError as failure:
+                    if left_out is None:
+                        raise
+                    left_out(failure)
+                else:
+                    yield trace
+
+    def _read(self, keys: Sequence[int]) -> list[Trace]:
+        table, own = tables.Step, tables.Inspection
+        with told(self._engine.url), Session(self._engine) as session:
+            query = select(own.id, col(own.sample)).where(col(own.id).in_(keys))
+            samples = {_key(key): sample for key, sample in session.exec(query)}
+            said = select(table).where(col(table.inspection_id).in_(keys))
+            entries = session.exec(said.order_by(col(table.position))).all()
+            whole = with_texts(session, [_step(entry) for entry in entries])
+        steps: dict[int, list[Step]] = {key: [] for key in keys}
+        for entry, step in zip(entries, whole, strict=True):
+            steps[entry.inspection_id].append(step)
+        return [Trace(sample=samples[key], steps=tuple(steps[key])) for key in keys]
+
+    def _unreadable(self, inspection_id: int, failure: ValidationError) -> TraceError:
+        own, run = tables.Inspection, tables.Run
+        query = select(own.image, col(run.versions)).join(run).where(own.id == inspection_id)
+        with told(self._engine.url), Session(self._engine) as session:
+            image, versions = session.exec(query).one()
+        made, what = versions.get("reinspect", "unknown"), failure.errors()[0]
+        place = ".".join(map(str, what["loc"]))
+        return TraceError(
+            image,
+            f"its trace, made by version {made}, can't be read any more ({place}: {what['msg']}); "
+            "inspect it again",
+        )
 
     def _in_order(self, run_id: int) -> Iterator[list[int]]:
         """The ids of the run's inspections in natural order, a few hundred at a time."""
