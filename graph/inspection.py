@@ -182,10 +182,9 @@ def _opened(state: State) -> tuple[Sample, str | None]:
         sha256, pixels = load(path)
         size = (pixels.shape[1], pixels.shape[0])
     except UnreadableImage as failure:
-        fault = str(failure)
+        sha256, fault = failure.sha256, str(failure)
     readable = legible(path)  # to every program that the trace is for
     if readable != path and fault is None:
-        sha256, size = None, None
         fault = str(UnreadableImage(path, "its name is not valid UTF-8", "rename the file"))
     view = View(path=readable, sha256=sha256, size=size)
     name = state.get("id", readable)

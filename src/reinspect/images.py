@@ -71,13 +71,17 @@ warning_filters = threading.Lock()
 
 
 class UnreadableImage(ValueError):  # noqa: N818 - it names the image, not a fault of ours
-    """A file that can't be inspected. One line: where, what, what to do."""
+    """A file that can't be inspected. One line: where, what, what to do.
+
+    `sha256` is of the bytes that are no picture; none where not even these could be read.
+    """
 
     def __init__(self, path: str | os.PathLike[str], what: str, remedy: str) -> None:
         super().__init__(path, what, remedy)
         self.path = os.fspath(path)
         self.what = what
         self.remedy = remedy
+        self.sha256: str | None = None
 
     def __str__(self) -> str:
         # repr keeps a name with a newline, or with bytes that are no text, on one printable line.
@@ -114,7 +118,12 @@ def load(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Loade
             `max_pixels` pixels according to its header, which is read before anything is decoded.
     """
     data = _read(path, max_pixels)
-    loaded = Loaded(hashlib.sha256(data).hexdigest(), _decode(data, path, max_pixels))
+    sha256 = hashlib.sha256(data).hexdigest()
+    try:
+        loaded = Loaded(sha256, _decode(data, path, max_pixels))
+    except UnreadableImage as failure:
+        failure.sha256 = sha256
+        raise
     loaded.pixels.flags.writeable = False
     _newest.loaded = loaded
     return loaded

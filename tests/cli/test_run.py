@@ -15,6 +15,7 @@ from made_answers import said as said_by_model
 from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.store import Status, Store
 from reinspect.testing import Reply, ScriptedServer
+from reinspect.vocabulary import Step
 
 KEYS = [
     "image",
@@ -218,9 +219,49 @@ def test_failed_images_are_tried_again_if_asked_for(
     assert not (tmp_path / "out" / "failures.csv").exists()
 
 
-def test_a_repaired_image_is_new_to_a_resumed_run(greys: Path, quick: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no picture", id="no-picture"),
+        pytest.param(bytes.fromhex("89504e470d0a1a0a0000000d49484452"), id="truncated"),
+        pytest.param(None, id="broken-link"),
+    ],
+)
+def test_what_cannot_be_read_is_tried_again_only_if_asked_for(
+    greys: Path, quick: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    bad, out = greys / "part3.png", tmp_path / "out"
+    bad.unlink()
+    bad.symlink_to(greys / "gone.png") if content is None else bad.write_bytes(content)
+
+    def tried() -> Step:
+        with Store.open(tmp_path / "reinspect.db", create=False) as store:
+            return store.trace(store.run("out").id, "part3.png").steps[0]
+
+    known = put_greys(tmp_path / "known", 2)
+    paths = (greys, "--references", known, "--recipe", quick, "--out", out)
+    assert invoke("run", *paths).code == 1
+    first = tried()
+    assert first.error
+    answer = invoke("run", *paths, "--resume")
+    assert answer.code == 1  # for the picture that failed
+    assert "nothing was left to do" in answer.out
+    assert tried() == first
+    assert invoke("run", *paths, "--resume", "--retry-failed").code == 1
+    assert tried().started > first.started
+    assert tried().error == first.error
+    assert len(names(out)) == len(set(names(out))) == 12
+
+
+@pytest.mark.parametrize(
+    "whole", [pytest.param(0, id="empty"), pytest.param(0.5, id="truncated")]
+)
+def test_a_repaired_image_is_new_to_a_resumed_run(
+    greys: Path, quick: Path, tmp_path: Path, whole: float
+) -> None:
     sound = (greys / "part3.png").read_bytes()
-    (greys / "part3.png").write_bytes(b"")
+    (greys / "part3.png").write_bytes(sound[: int(whole * len(sound))])
     paths = (greys, "--recipe", quick, "--references", greys / "known", "--out", tmp_path / "out")
     put_greys(greys / "known", 2)
     assert invoke("run", *paths).code == 1
