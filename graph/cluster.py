@@ -92,7 +92,7 @@ def attend_on(
     todo = {work.id: work for work in works}
     if not todo:
         return
-    with _connected(cluster, workshop) as actors:
+    with connected(cluster, workshop) as actors:
         block = max(1, min(_block_of(workshop), -(-len(todo) // (4 * actors))))
         # What never came back is done again with care, to find the image that killed an actor.
         for careful in (False, True):
@@ -129,14 +129,23 @@ def _blocks(works: Sequence[Work], size: int) -> list["pa.Table"]:
 
 
 @contextlib.contextmanager
-def _connected(cluster: Cluster, workshop: Workshop) -> Iterator[int]:
-    """Ray, for as long as it takes, and how many actors there may be."""
+def connected(cluster: Cluster, workshop: Workshop) -> Iterator[int]:
+    """Ray, for as long as it takes, and how many actors there may be.
+
+    Where it is reached already, it is left to whoever did.
+
+    Raises:
+        ClusterError: Ray isn't there, or has no room for an actor.
+    """
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     try:
         import ray
     except ImportError as failure:
         raise ClusterError("--engine ray needs Ray: pip install 'reinspect[ray]'") from failure
+    if ray.is_initialized():
+        yield _room(ray.cluster_resources(), cluster, workshop)
+        return
     here = cluster.address is None
     _refuse_unreachable(cluster.address)
     try:
@@ -251,7 +260,7 @@ def _stream(
             if found is _END:
                 return
             if isinstance(found, Exception):
-                _refuse("Ray gave up", found)
+                _refuse("Ray gave up", found, "; what was inspected is kept: --resume")
             yield found
     finally:
         stopped.set()
@@ -260,10 +269,10 @@ def _stream(
 _END = object()
 
 
-def _refuse(what: str, failure: Exception) -> NoReturn:
+def _refuse(what: str, failure: Exception, remedy: str = "") -> NoReturn:
     words = " ".join(str(failure).split()) or type(failure).__name__
     said = words if len(words) <= 300 else f"{words[:150]} … {words[-150:]}"
-    raise ClusterError(f"{what}: {said}; what was inspected is kept: --resume") from failure
+    raise ClusterError(f"{what}: {said}{remedy}") from failure
 
 
 def _received(table: "pa.Table | None", pictures: Pictures | None) -> Iterator[Trace]:

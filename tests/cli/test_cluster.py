@@ -270,6 +270,7 @@ def test_a_gpu_that_is_not_there_is_said(on_cluster: OnRay, greys: Path, tmp_pat
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "an actor needs a processor and 0.5 GPU" in line
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
@@ -284,13 +285,25 @@ def test_what_does_not_go_together_is_refused(greys: Path, options: list[str], w
 
 
 @pytest.mark.slow
-def test_a_cluster_that_is_not_there_is_said(greys: Path, quick: Path, tmp_path: Path) -> None:
-    run = ("run", greys, "--recipe", quick, "--out", tmp_path / "out")
-    with running(*run, "--engine", "ray", "--address", "127.0.0.1:1") as process:
-        _, err = process.communicate(timeout=2 * PATIENCE)
-    assert process.returncode == 2
-    (line,) = err.splitlines()
-    assert line.startswith("reinspect: cannot reach Ray at 127.0.0.1:1")
+def test_a_cluster_that_is_not_there_is_said_before_anything_is_written(
+    greys: Path, quick: Path, tmp_path: Path
+) -> None:
+    out, known = tmp_path / "out", put_greys(tmp_path / "known", 2)
+    run = ("run", greys, "--references", known, "--recipe", quick, "--out", out)
+
+    def refused(*options: str) -> None:
+        with running(*run, "--engine", "ray", "--address", "127.0.0.1:1", *options) as process:
+            _, err = process.communicate(timeout=2 * PATIENCE)
+        assert process.returncode == 2
+        (line,) = err.splitlines()
+        assert line.startswith("reinspect: cannot reach Ray at 127.0.0.1:1")
+
+    refused()
+    assert not out.exists()
+    assert invoke(*run, "--limit", 5).code == 0  # the name is still to be had
+    before = (out / "counters.json").stat()
+    refused("--resume")
+    assert (out / "counters.json").stat() == before  # its files are still of all its rows
 
 
 def test_without_ray_one_line_says_what_to_install(

@@ -254,9 +254,7 @@ def test_what_cannot_be_read_is_tried_again_only_if_asked_for(
     assert len(names(out)) == len(set(names(out))) == 12
 
 
-@pytest.mark.parametrize(
-    "whole", [pytest.param(0, id="empty"), pytest.param(0.5, id="truncated")]
-)
+@pytest.mark.parametrize("whole", [pytest.param(0, id="empty"), pytest.param(0.5, id="truncated")])
 def test_a_repaired_image_is_new_to_a_resumed_run(
     greys: Path, quick: Path, tmp_path: Path, whole: float
 ) -> None:

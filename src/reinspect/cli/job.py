@@ -20,7 +20,7 @@ from reinspect.dataset import Item, Truth, discover, truth_of
 from reinspect.export import TRACES, write_run_folder, write_traces
 from reinspect.export.whole import whole_file
 from reinspect.graph.batch import Work, attend
-from reinspect.graph.cluster import Cluster, attend_on
+from reinspect.graph.cluster import Cluster, attend_on, connected
 from reinspect.graph.crew import Workshop, build_crew
 from reinspect.graph.recipe import Recipe, dump_recipe
 from reinspect.images import UnreadableImage
@@ -147,16 +147,23 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
     Raises:
         JobError: the folder is not empty, or the run to resume is of another recipe, references …
         RecipeError: a part of the recipe can't be made.
+        ClusterError: Ray can't be reached; nothing was written.
         StoreError: the store can't be opened or written.
     """
     start = time.perf_counter()
     workshop, truths = checked(job)
-    make_folder(job.out)
-    with Store.open(job.store) as store, Memory() as memory:
+    with contextlib.ExitStack() as held:
+        memory = held.enter_context(Memory())
+        if job.cluster and not job.resume:
+            held.enter_context(connected(job.cluster, workshop))
+        make_folder(job.out)
+        store = held.enter_context(Store.open(job.store))
         run, new = entered(store, job)
         done = done_before(store, run.id, job)
         items = left(job.items, done)
         bill, seen, ending = Bill(), 0, Ending.DONE
+        if job.cluster and items:
+            held.enter_context(connected(job.cluster, workshop))
         if new or items or job.watched or not is_whole(run, job.out):
             (job.out / COUNTERS).unlink(missing_ok=True)
             if not new:
