@@ -55,6 +55,11 @@ FILTERS = {
     "text, nowhere": Filter(text="zebra"),
 }
 CHROMIUM = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+_PAINTED = """() => {
+    const pictures = [...document.querySelectorAll(".thumb img")];
+    const there = (one) => one.complete && one.naturalWidth > 0 && one.getClientRects().length > 0;
+    return pictures.length === 12 && pictures.every(there);
+}"""
 _IDLE = '[data-test-script-state="notRunning"]'
 
 
@@ -87,9 +92,11 @@ def browse(address: str, process: psutil.Process) -> dict[str, float]:
         page.set_default_timeout(60_000)
         page.goto(address)  # the browser keeps Streamlit's own files from now on
         page.get_by_role("heading", name="Runs").wait_for()
+        page.wait_for_timeout(1000)
+        page.locator(_IDLE).wait_for()  # or the sums of the runs would count as what comes next
 
         def painted() -> None:
-            page.locator(".thumb img").nth(11).wait_for()
+            page.wait_for_function(_PAINTED, polling="raf")
 
         def timed(name: str, act: Callable[[], Any]) -> None:
             before = sum(process.cpu_times()[:2])

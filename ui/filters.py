@@ -33,10 +33,15 @@ _SPANS = {
 _LONGEST = 60.0  # seconds; the slider's end means "or more"
 
 
-def panel(console: Console) -> View:
-    """Draw the filter; the view that it asks for."""
+def asked(console: Console) -> View:
+    """The view that the address asks for; the address says it in full from now on."""
     view = console.view()
     console.remember(view)
+    return view
+
+
+def panel(console: Console, view: View) -> None:
+    """Draw the filter as the view has it."""
     names = console.names
     choices = _choices(console.at, view.wanted.runs)
     _show(view, names)
@@ -60,17 +65,22 @@ def panel(console: Console) -> View:
             st.slider(
                 name.capitalize(), low, high, step=0.01, key=f"f_{name}", help=about, **change
             )
-        with st.expander("More", expanded=_uses_more(view.wanted)):
-            _several("Evidence by", "source", choices.sources, change)
-            st.slider("Duration in seconds", 0.0, _LONGEST, step=0.5, key="f_seconds", **change)
-            st.segmented_control("Revised", list(_YES_NO), key="f_revised", **change)
-            st.segmented_control("Errors", list(_YES_NO), key="f_errors", **change)
-            st.selectbox("Reviews", list(_REVIEWED), key="f_reviewed", **change)
+        more = st.expander("More", _uses_more(view.wanted), key="f_more", on_change="rerun")
+        if more.open:  # a closed one costs the browser nothing
+            with more:
+                _rarer(choices.sources, change)
         st.selectbox(
             "Sort by", list(_ORDERS), format_func=_ORDERS.__getitem__, key="f_order", **change
         )
         st.button("Clear filter", on_click=_clear, args=(console,), width="stretch")
-    return view
+
+
+def _rarer(sources: tuple[str, ...], change: dict[str, Any]) -> None:
+    _several("Evidence by", "source", sources, change)
+    st.slider("Duration in seconds", 0.0, _LONGEST, step=0.5, key="f_seconds", **change)
+    st.segmented_control("Revised", list(_YES_NO), key="f_revised", **change)
+    st.segmented_control("Errors", list(_YES_NO), key="f_errors", **change)
+    st.selectbox("Reviews", list(_REVIEWED), key="f_reviewed", **change)
 
 
 def _several(label: str, name: str, options: Any, change: dict[str, Any]) -> None:

@@ -102,6 +102,25 @@ def test_the_filter_is_in_the_address(tuesday: int, show: Show) -> None:
     assert not {"run", "reliability", "text"} & set(app.query_params)
 
 
+def test_rarer_filters_are_drawn_when_they_are_asked_for(monday: int, show: Show) -> None:
+    drawn = show("inspections", errors="yes")
+    assert drawn.segmented_control(key="f_errors").value == "yes"
+    assert "2 found" in _text(drawn)
+    closed = show("inspections")
+    assert "f_errors" not in {control.key for control in closed.segmented_control}
+    closed.multiselect(key="f_type").select("scratch").run()
+    assert not closed.exception
+    assert not {"errors", "seconds", "revised", "source"} & set(closed.query_params)
+
+
+def test_pages_are_turned(monday: int, show: Show) -> None:
+    app = show("inspections")
+    app.session_state["page"] = 9  # of a filter that found more
+    app.run()
+    assert not app.exception
+    assert "8 found" in _text(app)
+
+
 def test_inspections_as_a_table(monday: int, show: Show) -> None:
     app = show("inspections")
     app.segmented_control(key="layout").set_value("Table").run()

@@ -24,7 +24,8 @@ _ABOUT = {
 def page() -> None:
     """Draw the page."""
     console: Console = st.session_state["console"]
-    view = filters.panel(console)
+    view = filters.asked(console)
+    filters.panel(console, view)
     st.title("Export", anchor=False)
     if not console.runs:
         empty("There are no runs in this store yet.", "reinspect run PARTS --store STORE")

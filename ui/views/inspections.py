@@ -1,5 +1,7 @@
 """Inspections: filtered, sorted, as a gallery or a table, a page at a time."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
@@ -11,15 +13,19 @@ from reinspect.ui.addresses import View
 from reinspect.ui.console import Console, empty
 
 SIZES = (12, 24, 48)
-COLUMNS = 4
 _WIDE = 1.1  # width over height from which a picture fills the card's width, not its height
 _SIDE = 256  # pixels of a thumbnail's longer side
 
 
 def page() -> None:
-    """Draw the page."""
+    """Draw the page: what was found before the filter, for that is what people wait for."""
     console: Console = st.session_state["console"]
-    view = filters.panel(console)
+    view = filters.asked(console)
+    _results(console, view)
+    filters.panel(console, view)
+
+
+def _results(console: Console, view: View) -> None:
     head, layout, size = st.columns([5, 2, 2], vertical_alignment="bottom")
     shown_as = layout.segmented_control(
         "Show as",
@@ -36,7 +42,7 @@ def page() -> None:
     found = _found(console, view, start, per_page)
     if not found.items and start:
         st.session_state["page"] = 1
-        st.rerun()
+        found = _found(console, view, 0, per_page)
     head.title("Inspections", anchor=False)
     head.caption(f"{found.total:,} found")
     if not found.items:
@@ -65,11 +71,9 @@ def _nothing(console: Console) -> None:
 def _gallery(console: Console, found: Page) -> None:
     runs = {one.run_id for one in found.items}
     names = {key: name for name, key in console.names.items()} if len(runs) > 1 else {}
-    for start in range(0, len(found.items), COLUMNS):
-        cells = st.columns(COLUMNS)
-        row = found.items[start : start + COLUMNS]
-        for cell, one in zip(cells, row, strict=False):
-            with cell.container(border=True, key=f"card-{one.id}"):
+    with st.container(key="gallery"):
+        for one in found.items:
+            with st.container(border=True, key=f"card-{one.id}"):
                 st.html(card(one))
                 st.page_link(
                     console.pages["trace"],
@@ -121,13 +125,14 @@ def pager(total: int, size: int) -> None:
     if last == 1:
         return
     back, where, on = st.columns([1, 2, 1], vertical_alignment="center")
-    if back.button("← Previous page", disabled=now <= 1, width="stretch"):
-        st.session_state["page"] = now - 1
-        st.rerun()
+    turned: dict[str, Any] = {"on_click": _turn, "width": "stretch"}
+    back.button("← Previous page", disabled=now <= 1, args=(now - 1,), **turned)
     where.html(f'<p style="text-align:center;margin:0">page {now:,} of {last:,}</p>')
-    if on.button("Next page →", disabled=now >= last, width="stretch"):
-        st.session_state["page"] = now + 1
-        st.rerun()
+    on.button("Next page →", disabled=now >= last, args=(now + 1,), **turned)
+
+
+def _turn(to: int) -> None:
+    st.session_state["page"] = to
 
 
 def card(one: Inspected) -> str:

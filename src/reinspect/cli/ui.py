@@ -1,5 +1,7 @@
 """`reinspect ui`: the console in a browser."""
 
+import contextlib
+import gc
 import importlib
 import importlib.util
 import os
@@ -68,7 +70,7 @@ def ui(
     words += ["--reviewer", reviewer] if reviewer and reviewer.strip() else []
     from streamlit.web.cli import main
 
-    ahead = threading.Timer(AHEAD, _load_pages)
+    ahead = threading.Timer(AHEAD, _load_pages, [url])
     ahead.daemon = True
     ahead.start()
     with as_file(files("reinspect.ui") / "app.py") as app:
@@ -79,10 +81,21 @@ AHEAD = 0.7
 """Seconds after which the pages are loaded: the server answers by then, and nobody has come yet."""
 
 
-def _load_pages() -> None:
-    """Import what the first visitor would wait for."""
+def _load_pages(url: str) -> None:
+    """Import and set up what the first visitor would wait for.
+
+    Streamlit has everything searched for garbage after each run of a page, which holds up what the
+    page sends; modules are no garbage, and are left out of the search from here on.
+    """
+    from reinspect.store import Filter, Store, StoreError
+
     for name in ("pyarrow", "reinspect.ui.app"):
         importlib.import_module(name)
+    # A fault of the store is told on the page.
+    with contextlib.suppress(StoreError), Store.open(url, create=False) as store:
+        store.desk.page(Filter(), limit=1)  # maps the tables, which are imported by now
+    gc.collect()
+    gc.freeze()
 
 
 def flags(told: list[str]) -> list[str]:
