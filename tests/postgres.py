@@ -34,7 +34,7 @@ class Server:
     ) -> None:
         self._folder, self._binaries, self._user = folder, binaries, user
         self._settings = settings
-        self._port = _free_port()
+        self._port = free_port()
         self._stores = 0
 
     def initialise(self) -> None:
@@ -123,7 +123,8 @@ def _other_user() -> str:
     raise NoPostgresError("PostgreSQL doesn't run as root, and there is no user postgres or nobody")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of this machine that nobody listens at."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port: int = probe.getsockname()[1]
     return port

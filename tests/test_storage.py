@@ -7,8 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
+import gcs_server
+import s3_server
 from reinspect.storage import StorageError, is_url, name_of, pictures_below, read, sha256_at
-from s3_server import BUCKET, KEYS, serving
 
 FILES = ["tray 2/b.png", "tray 10/ä#?%20.PNG", "a.jpg", "notes.txt", ".hidden/c.png", "x/.d.png"]
 
@@ -22,16 +23,19 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module", params=["file", "s3"])
+@pytest.fixture(scope="module", params=["file", "s3", "gs"])
 def url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
-    """The folder's URL, on this machine and on a server of S3."""
+    """The folder's URL: on this machine, on a server of S3, and on one of Google's storage."""
     if request.param == "file":
         yield folder.as_uri()
-        return
-    with pytest.MonkeyPatch.context() as environment, serving(folder) as options:
-        for name, value in KEYS.items():
-            environment.setenv(name, value)
-        yield f"s3://{BUCKET}{options}"
+    elif request.param == "gs":
+        with gcs_server.serving(folder) as options:
+            yield f"gs://anonymous@{gcs_server.BUCKET}{options}"
+    else:
+        with pytest.MonkeyPatch.context() as environment, s3_server.serving(folder) as options:
+            for name, value in s3_server.KEYS.items():
+                environment.setenv(name, value)
+            yield f"s3://{s3_server.BUCKET}{options}"
 
 
 def test_pictures_are_listed_in_natural_order(url: str) -> None:

@@ -19,6 +19,8 @@ import numpy as np
 import psutil
 import pytest
 
+import gcs_server
+import s3_server
 from command_line import invoke, judged, put_greys, put_recipe, rows, said
 from conftest import unavailable
 from killing import PACE, Killed, assert_whole, put_many
@@ -27,7 +29,6 @@ from ray_cluster import standing
 from reinspect.store import Store
 from reinspect.store.checking import check
 from reinspect.vocabulary import Trace
-from s3_server import BUCKET, KEYS, serving
 
 IMAGES = 60
 KILLS = int(os.environ.get("REINSPECT_KILLS", "4"))
@@ -44,10 +45,12 @@ def ray() -> None:
 @pytest.fixture(scope="module")
 def on_cluster() -> Iterator[OnRay]:
     """Starts runs on one Ray of two processors that all tests here share."""
-    with standing(KEYS) as (address, key):
+    with standing(s3_server.KEYS) as (address, key):
 
         def start(*arguments: object) -> contextlib.AbstractContextManager["subprocess.Popen[str]"]:
-            return running(*arguments, "--engine", "ray", "--address", address, env={**key, **KEYS})
+            return running(
+                *arguments, "--engine", "ray", "--address", address, env={**key, **s3_server.KEYS}
+            )
 
         yield start
 
@@ -107,14 +110,17 @@ def test_the_same_verdicts_pictures_and_traces(
     assert table["disposition"].to_pylist() == [row["disposition"] for row in rows(out)]
 
 
-@pytest.fixture(params=["file", "s3"])
+@pytest.fixture(params=["file", "s3", "gs"])
 def url(request: pytest.FixtureRequest, parts: Path) -> Iterator[str]:
     """Where the pictures lie, as a storage has them."""
     if request.param == "file":
         yield parts.as_uri()
-        return
-    with serving(parts) as options:
-        yield f"s3://{BUCKET}{options}"
+    elif request.param == "gs":
+        with gcs_server.serving(parts) as options:
+            yield f"gs://anonymous@{gcs_server.BUCKET}{options}"
+    else:
+        with s3_server.serving(parts) as options:
+            yield f"s3://{s3_server.BUCKET}{options}"
 
 
 @pytest.mark.slow
