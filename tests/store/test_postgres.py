@@ -1,5 +1,6 @@
 """What only a server does: it goes away, it comes back, and two rush in at once."""
 
+import logging
 import threading
 from collections.abc import Iterator
 
@@ -49,6 +50,25 @@ def test_a_server_that_stays_away_is_said_in_one_line(frail: Server) -> None:
         frail.start()
         writer.flush()  # what waited is still there
         assert store.trace(run, "a.png") == corrected("a.png")
+
+
+def test_a_lost_connection_is_not_complained_of_twice(
+    postgres: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The driver logs what else went wrong in winding it up: our user's stderr is not for that."""
+    import psycopg
+    url = postgres.new()
+    Store.open(url).close()
+    engine, other = create_engine(parse(url)), create_engine(parse(url))
+    with caplog.at_level(logging.DEBUG), engine.connect() as cut, other.connect() as knife:
+        driver = cut.connection.driver_connection
+        with pytest.raises(psycopg.OperationalError), driver.pipeline():
+            knife.exec_driver_sql(f"SELECT pg_terminate_backend({driver.info.backend_pid}, 5000)")
+            driver.execute("SELECT 1").fetchone()
+        cut.invalidate()
+    engine.dispose()
+    other.dispose()
+    assert [record.getMessage() for record in caplog.records] == []
 
 
 def test_who_holds_a_run_for_too_long_is_said(postgres: Server) -> None:

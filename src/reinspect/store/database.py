@@ -1,5 +1,6 @@
 """Opening a database: its URL, its connections, its schema, and its errors in one line."""
 
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -288,6 +289,15 @@ def _prepare_postgresql(engine: Engine, *, patience: float) -> None:
         connection.commit()
 
     event.listen(engine, "connect", on_connect)
+    logging.getLogger("psycopg").addFilter(_not_ignored)
+
+
+def _not_ignored(record: logging.LogRecord) -> bool:
+    """What psycopg logs goes on, but for errors that it ignored in winding up a lost connection.
+
+    The loss itself reaches us as an error, and is waited out or said in one line.
+    """
+    return not record.getMessage().startswith("error ignored")
 
 
 def _migrate(engine: Engine, *, create: bool) -> None:
