@@ -158,14 +158,17 @@ def _cells(checkpoint: "Checkpoint", home: Path) -> list[Text]:
 
 @contextlib.contextmanager
 def _shown(checkpoint: "Checkpoint", console: Console) -> Iterator["Told"]:
-    """A bar on a terminal, nothing elsewhere. The hub's client shows its own."""
+    """A bar on a terminal, nothing elsewhere. The hub's client shows its own, or none likewise."""
+    silent = console.quiet or not console.is_terminal
+    if silent and not checkpoint.url:
+        _silence_the_hub()
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
         console=console,
-        disable=console.quiet or not console.is_terminal or not checkpoint.url,
+        disable=silent or not checkpoint.url,
         transient=True,
     )
     with bar:
@@ -175,3 +178,10 @@ def _shown(checkpoint: "Checkpoint", console: Console) -> Iterator["Told"]:
             bar.update(task, completed=there, total=total)
 
         yield told
+
+
+def _silence_the_hub() -> None:
+    with contextlib.suppress(ImportError):  # then the fetch itself says what to install
+        from huggingface_hub.utils import disable_progress_bars
+
+        disable_progress_bars()
