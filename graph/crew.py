@@ -206,11 +206,11 @@ def _eye(workshop: Workshop, weights: str | None = None) -> Tool:
 
 
 def _reference(
-    workshop: Workshop, nearest: Literal["embedding", "thumbnails"] | None = None
+    workshop: Workshop, nearest: Literal["embedding", "features"] | None = None
 ) -> Tool:
     from reinspect.tools.reference import AlignedReference
 
-    alike = None if nearest == "thumbnails" else _segmenter_of(workshop)
+    alike = None if nearest == "features" else _segmenter_of(workshop)
     if nearest == "embedding" and alike is None:
         raise ValueError("nearest: 'embedding' needs a tool segmentation with a model")
     return AlignedReference(workshop.experts, workshop.pictures, alike)

@@ -86,7 +86,7 @@ class Expert:
 
         Args:
             sample: the part.
-            alike: what says which look like it; thumbnails without.
+            alike: what says which look like it; the learned filters' features without.
         """
         references = self._abreast_for(sample, alike)
         if references is None:
@@ -152,7 +152,11 @@ class Expert:
         with self._making:
             fit = self.fit
             if self._second is None and isinstance(fit, Fit):
-                self._second = self._made("second", SecondFit.load, lambda: SecondFit.from_fit(fit))
+                self._second = self._made(
+                    "second",
+                    functools.partial(SecondFit.load, fit=fit),
+                    lambda: SecondFit.from_fit(fit),
+                )
             return self._second
 
     def _abreast_for(self, sample: Sample, alike: Embedder | None) -> Abreast | None:

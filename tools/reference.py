@@ -26,7 +26,8 @@ class AlignedReference:
         experts: for the references, laid over the part.
         pictures: where the part beside the best fitting reference, and the map of what differs,
             are kept; without, none are.
-        alike: what says which references look like the part; thumbnails without.
+        alike: what says which references look like the part; the learned filters' features
+            without.
     """
 
     def __init__(

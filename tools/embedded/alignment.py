@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 
 _STAY = ((1, 0, 0), (0, 1, 0))  # the warp that moves nothing
-_LOOK = 32  # side of the thumbnail by which appearances are compared
 _SIDE = 160.0  # square root of the area at which images are registered
 _SHORTEST = 16  # side of a thin image at registration
 _REACH = 0.25  # of a side: a larger shift is taken for a mistake
@@ -43,21 +42,13 @@ class Aligned:
     """Of the two grey thumbnails after alignment, in [-1, 1]."""
 
 
-def appearance(image: Pixels) -> Floats:
-    """Return a vector of what the image looks like, whatever its exposure: float32 (3072,)."""
-    small = cv2.resize(check_image(image), (_LOOK, _LOOK), interpolation=cv2.INTER_AREA)
-    soft = cv2.GaussianBlur(small.astype(np.float32), (0, 0), 1.0)
-    centred = soft - soft.mean(axis=(0, 1))
-    return np.asarray(centred / (soft.std(axis=(0, 1)) + 4), np.float32).ravel()
-
-
 def nearest(
     own: Floats, appearances: Floats, count: int, *, excluding: int | None = None
 ) -> tuple[int, ...]:
     """Return the indices of the ``count`` references that look most like an image.
 
     Args:
-        own: its appearance, (n,): by ``appearance``, or by a model's embedding.
+        own: its appearance, (n,): by ``Bank.appearance``, or by a model's embedding.
         appearances: of the references, (k, n), by the same.
         count: fewer are returned if there are no more.
         excluding: a reference that must not be used, when it is itself looked at.

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-_VERSION = 1
+_VERSION = 2
 
 Arrays = dict[str, NDArray[np.generic]]
 

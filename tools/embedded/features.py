@@ -23,6 +23,7 @@ WORKING_SIDE = 384.0
 """Square root of the working area, in pixels."""
 
 _SLENDER = 16  # times the working side: no image is longer, lest a thread take a huge grid
+_PLACES = 4  # rows and columns in which a whole image is described
 _LEVELS = 3  # octaves of grey that the filters see
 _SIDE = 7  # of a filter
 _FILTERS = 24  # a level
@@ -87,6 +88,13 @@ class Bank:
             planes.append(_respond(grey, self.filters[level], CELL >> level))
         stack = np.concatenate(planes)
         return np.ascontiguousarray((0.5 * (stack + _box3(stack))).transpose(1, 2, 0))
+
+    def appearance(self, image: Pixels) -> Floats:
+        """Return what an image of any size looks like: its features' means in 4 × 4 places."""
+        planes = self.describe(resize(image)).transpose(2, 0, 1)
+        size = (_PLACES, _PLACES)
+        means = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
+        return np.asarray(means, np.float32).ravel()
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""

@@ -22,7 +22,6 @@ from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.alignment import (
     Aligned,
     align,
-    appearance,
     difference,
     nearest,
     shared_structure,
@@ -64,11 +63,6 @@ _ABREAST = "reinspect references abreast"
 Embed = Callable[[Pixels], Floats]
 """What an image, BGR uint8 (H, W, 3) of any size, looks like: a vector (n,), near that of another
 that looks alike."""
-
-
-def thumbnail(image: Pixels) -> Floats:
-    """``alignment.appearance`` at the working size."""
-    return appearance(resize(image))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +131,11 @@ class Abreast:
     structure: float
     """Fine structure that any reference shares with the best of the others, in [-1, 1]."""
     calibration: Calibration
-    embed: Embed = thumbnail
+    embed: Embed
     """What gave the appearances."""
 
     @classmethod
-    def learn(cls, images: Sequence[Pixels], doubt: float, embed: Embed = thumbnail) -> Abreast:
+    def learn(cls, images: Sequence[Pixels], doubt: float, embed: Embed) -> Abreast:
         """Learn from at least two good images of any size."""
         references = tuple(resize(image) for image in images)
         appearances = np.stack([embed(image) for image in images])
@@ -230,7 +224,7 @@ class SecondFit:
         rng = np.random.default_rng(seed)
         images, doubt = _references(fit, rng)
         hi_res = HiRes.learn(images, rng, doubt)
-        abreast = Abreast.learn(images, doubt)
+        abreast = Abreast.learn(images, doubt, fit.bank.appearance)
         spots = []
         for page, image in enumerate(images):
             grid = fit.bank.describe(resize(image))
@@ -251,20 +245,20 @@ class SecondFit:
             aligned=self.abreast.calibration.arrays(),
             numbers={
                 "structure": np.array(self.abreast.structure),
+                "appearances": self.abreast.appearances,
                 "usual_spot": np.array(self.usual_spot),
             },
         )
         archive.write(path, _KIND, arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> SecondFit:
-        """Read a fit that ``save`` wrote.
+    def load(cls, path: str | os.PathLike[str], fit: Fit) -> SecondFit:
+        """Read what ``save`` wrote; ``fit`` is what it was made from.
 
         Raises:
             ValueError: if the file holds no such fit, or one of another version.
         """
         arrays = archive.read(path, _KIND)
-        references = _pages(archive.part(arrays, "references"))
         numbers = archive.part(arrays, "numbers")
         hi_res = HiRes(
             Bank.from_arrays(archive.part(arrays, "bank")),
@@ -272,10 +266,11 @@ class SecondFit:
             Calibration.from_arrays(archive.part(arrays, "hi_res")),
         )
         abreast = Abreast(
-            references,
-            np.stack([appearance(image) for image in references]),
+            _pages(archive.part(arrays, "references")),
+            np.asarray(numbers["appearances"], np.float32),
             float(np.asarray(numbers["structure"], np.float64)),
             Calibration.from_arrays(archive.part(arrays, "aligned")),
+            fit.bank.appearance,
         )
         return cls(hi_res, abreast, float(np.asarray(numbers["usual_spot"], np.float64)))
 

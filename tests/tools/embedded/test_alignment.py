@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from reinspect.tools.embedded import alignment
+from reinspect.tools.embedded.features import Bank, resize
 
 
 def part(height: int = 240, width: int = 320, *, seed: int = 0) -> np.ndarray:
@@ -65,8 +66,9 @@ def test_the_difference_shows_the_defect_and_not_the_motion() -> None:
 
 def test_the_references_that_look_alike_come_first_whatever_their_exposure() -> None:
     references = [part(seed=1)[:, ::-1], part(seed=2)[::-1], part(seed=3)]
-    vectors = np.stack([alignment.appearance(image) for image in references])
-    own = alignment.appearance((part(seed=3) * 0.7).astype(np.uint8))
+    bank = Bank.learn([resize(image) for image in references], np.random.default_rng(0))
+    vectors = np.stack([bank.appearance(image) for image in references])
+    own = bank.appearance((part(seed=3) * 0.7).astype(np.uint8))
     assert alignment.nearest(own, vectors, 2)[0] == 2
     assert 2 not in alignment.nearest(own, vectors, 3, excluding=2)
     assert len(alignment.nearest(own, vectors, 5)) == 3

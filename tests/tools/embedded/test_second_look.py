@@ -115,7 +115,7 @@ def test_a_reference_is_not_compared_with_itself(fits: tuple[Fit, SecondFit]) ->
 def test_a_saved_fit_sees_the_same(fits: tuple[Fit, SecondFit], tmp_path: Path) -> None:
     fit, second = fits
     second.save(tmp_path / "second.npz")
-    again = SecondFit.load(tmp_path / "second.npz")
+    again = SecondFit.load(tmp_path / "second.npz", fit)
     image = damaged(part(23))
     first = fit.look(image)
     one, two = (look_again(image, first, fit, either) for either in (second, again))
@@ -136,7 +136,7 @@ def test_the_same_seed_gives_the_same_fit(fits: tuple[Fit, SecondFit]) -> None:
 def test_a_file_of_another_kind_is_refused(fits: tuple[Fit, SecondFit], tmp_path: Path) -> None:
     fits[0].save(tmp_path / "first.npz")
     with pytest.raises(ValueError, match="second look"):
-        SecondFit.load(tmp_path / "first.npz")
+        SecondFit.load(tmp_path / "first.npz", fits[0])
 
 
 @pytest.mark.parametrize(

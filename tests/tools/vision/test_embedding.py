@@ -73,7 +73,7 @@ def test_a_recipe_says_whether_to_use_it(tmp_path: Path) -> None:
         (f"{sam}, reference", True),
         (f"reference, {sam}", True),
         (f"{sam}, {{kind: reference, nearest: embedding}}", True),
-        (f"{sam}, {{kind: reference, nearest: thumbnails}}", False),
+        (f"{sam}, {{kind: reference, nearest: features}}", False),
         ("segmentation, reference", False),
         ("reference", False),
     ):
