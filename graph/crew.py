@@ -101,14 +101,15 @@ class Workshop:
 # A factory imports what it makes: a recipe pays only for the parts that it names.
 
 
-def _embedded_detector(workshop: Workshop, eye: bool = False) -> Detector:
+def _embedded_detector(workshop: Workshop, eye: bool | None = None) -> Detector:
     from reinspect.agents.detector import Beside, EmbeddedDetector
     from reinspect.tools.anomaly_map import AnomalyMap
 
     look = AnomalyMap(workshop.experts, workshop.pictures)
-    if not eye:
+    later = any(spec.kind == "eye" for spec in workshop.recipe.tools)
+    if eye is False or (eye is None and later):
         return EmbeddedDetector(look)
-    if any(spec.kind == "eye" for spec in workshop.recipe.tools):
+    if later:
         raise ValueError("the eye is among the tools already: it can't be part of both looks")
     from reinspect.policies.rules import fuse
     from reinspect.tools.eye import Eye

@@ -3,6 +3,9 @@
 from reinspect.policies import rules
 from reinspect.vocabulary import Estimate, Evidence, Revision, Trace, Verdict
 
+SECONDED = "eye_p"
+"""A measurement of first looks that the eye had a say in."""
+
 
 class HandSet:
     """Estimates by `policies.rules`; new evidence with a probability is a witness."""
@@ -18,7 +21,7 @@ class HandSet:
                 reliability=rules.reliability(first.probability),
                 signals=signals,
             )
-        fused = rules.fuse(first.probability, witnesses)
+        fused = rules.fuse(first.probability, witnesses, seconded=SECONDED in signals)
         return Estimate(
             probability=fused,
             reliability=rules.reliability(fused),

@@ -42,8 +42,8 @@ The hi-res look shares its features with the first look, so it repeats some of t
 mistakes. On textures, which can't be aligned, it is the only new evidence.
 """
 
-_LOUDEST = 1.5
-"""Log-odds beyond which a witness gets no louder (z three above its threshold).
+_LOUDEST = 1.9
+"""Log-odds beyond which a witness gets no louder (z nearly four above its threshold).
 
 A single reference set says little about how rare a large z is; 0.8 to 2.5 work alike.
 """
@@ -54,6 +54,13 @@ _SUREST = 2.0
 That is surer than any one witness and less sure than two, so that several can be heard where each
 picture is looked at twice: the mean AUROC of four kinds of part rose from .881 to .894 by it. A
 doubtful first look is never that sure.
+"""
+
+_SECONDED = 0.5
+"""How much a first look counts, beside new evidence, that another witness had a say in already.
+
+It is the sum of two looks then, and the hi-res witness repeats one of them. Half and three
+quarters work alike; a first look by the learned filters alone is better counted in full.
 """
 
 _MOST = 0.97
@@ -86,16 +93,17 @@ def wants_second_look(reliability: float) -> bool:
     return reliability < DOUBTFUL
 
 
-def fuse(first: float, witnesses: Mapping[str, float]) -> float:
+def fuse(first: float, witnesses: Mapping[str, float], *, seconded: bool = False) -> float:
     """Fused P(anomalous): log-odds add up, so that more alarming evidence never lowers it.
 
     Args:
         first: the first look's P(anomalous).
         witnesses: P(anomalous) by each piece of new evidence; without any, ``first`` is returned.
+        seconded: whether another witness had a say in the first look.
     """
     if not witnesses:
         return first
-    odds = max(-_SUREST, min(_SUREST, _log_odds(first)))
+    odds = max(-_SUREST, min(_SUREST, _log_odds(first))) * (_SECONDED if seconded else 1)
     for name, probability in witnesses.items():
         loudness = max(-_LOUDEST, min(_LOUDEST, _log_odds(probability)))
         odds += weight(name, witnesses) * loudness

@@ -21,6 +21,14 @@ def test_a_more_alarming_first_look_never_lowers_it_either(witness: float) -> No
     assert fused == sorted(fused)
 
 
+@pytest.mark.parametrize("first", [0.02, 0.4, 0.6, 0.98])
+def test_a_first_look_that_was_seconded_counts_for_less(first: float) -> None:
+    fused = [rules.fuse(first, {"aligned": 0.5}, seconded=seconded) for seconded in (False, True)]
+    assert abs(fused[1] - 0.5) < abs(fused[0] - 0.5)
+    assert (fused[0] >= 0.5) == (fused[1] >= 0.5) == (first >= 0.5)
+    assert rules.fuse(first, {}, seconded=True) == first
+
+
 @pytest.mark.parametrize("first", GRID)
 def test_without_evidence_nothing_changes(first: float) -> None:
     assert rules.fuse(first, {}) == first

@@ -89,15 +89,17 @@ class EyeFit:
         level = (float(values.mean()), max(_LEAST_DEVIATION, float(values.std())))
         seen = [sight.see(_standardised(image, level)) for image in small]
         features = tuple(
-            np.concatenate(planes) for planes in zip(*(one.features for one in seen), strict=True)
+            _as_kept(np.concatenate(planes))
+            for planes in zip(*(one.features for one in seen), strict=True)
         )
         everyone = range(len(seen))
         found = [
             sight.judge(one, *_without(features, index), None).distances
             for index, one in enumerate(seen)
         ]
-        usual = tuple(np.stack(planes) for planes in zip(*found, strict=True))
-        maps = np.stack([_maps(_judged(sight, seen[i], features, usual, i)) for i in everyone])
+        usual = tuple(_as_kept(np.stack(planes)) for planes in zip(*found, strict=True))
+        judged = [_judged(sight, seen[i], features, usual, i) for i in everyone]
+        maps = _as_kept(np.stack([_maps(one) for one in judged]))
         own = [_standing_out(maps[i], np.delete(maps, i, axis=0)) for i in everyone]
         learned = Calibration.learn(list(maps), doubt=DOUBT_OF_ONE if alone else DOUBT)
         calibration = replace(learned, scores=np.stack(own))
@@ -160,6 +162,11 @@ class EyeFit:
             maps=np.asarray(numbers["maps"], np.float32),
             calibration=Calibration.from_arrays(archive.part(arrays, "calibration")),
         )
+
+
+def _as_kept(plane: Floats) -> Floats:
+    """In the precision of the file, so that a fit sees the same before and after it was saved."""
+    return plane.astype(np.float16).astype(np.float32)
 
 
 def _ordered(arrays: dict[str, NDArray[np.generic]]) -> tuple[Floats, ...]:

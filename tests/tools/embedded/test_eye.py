@@ -71,8 +71,9 @@ def test_a_saved_fit_sees_the_same(
 ) -> None:
     image = scratched(process.picture(np.random.default_rng(4), SIZE))
     eye.save(tmp_path / "eye.npz")
-    again = EyeFit.load(tmp_path / "eye.npz").look(image, sight)
-    assert again.z == pytest.approx(eye.look(image, sight).z, rel=0.03)
+    again, before = EyeFit.load(tmp_path / "eye.npz").look(image, sight), eye.look(image, sight)
+    assert again.z == pytest.approx(before.z, rel=1e-6)
+    assert again.heat_map == pytest.approx(before.heat_map, rel=1e-4, abs=1e-4)
 
 
 def test_a_reference_does_not_vouch_for_itself(eye: EyeFit, sight: Sight, fit: Fit) -> None:
