@@ -12,6 +12,7 @@ from reinspect.metrics import Bin, risk_coverage
 from reinspect.ui.words import BLUE, GREY, ORANGE
 
 _POINTS = 400  # of a curve; more than a screen shows
+_LEAST_RISK = 0.05  # that the axis has room for: a curve of no errors lies on the ground
 
 
 def diagram(bins: Sequence[Bin]) -> Any:
@@ -48,7 +49,8 @@ def curve(
         scale=alt.Scale(domain=[0, 1]),
         title="coverage: share decided without a person",
     )
-    y = alt.Y("risk:Q", title="risk: share of wrong labels")
+    highest = max(_LEAST_RISK, 1.05 * float(points["risk"].max()))
+    y = alt.Y("risk:Q", scale=alt.Scale(domain=[0, highest]), title="risk: share of wrong labels")
     chart = alt.Chart(points).mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y)
     cuts = pd.DataFrame(
         [

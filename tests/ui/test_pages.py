@@ -170,11 +170,11 @@ def test_previous_and_next_follow_the_filter(monday: int, store: Store, show: Sh
     app = show("trace", disposition="FAIL", id=ids[1])
     assert "<b>2</b> of 3" in _text(app)
     buttons = {button.label: button for button in app.button}
-    assert not buttons["← Previous"].disabled
+    assert not buttons["Previous"].disabled
     first = show("trace", disposition="FAIL", id=ids[0])
-    assert next(b for b in first.button if b.label == "← Previous").disabled
+    assert next(b for b in first.button if b.label == "Previous").disabled
     last = show("trace", disposition="FAIL", id=ids[2])
-    assert next(b for b in last.button if b.label == "Next →").disabled
+    assert next(b for b in last.button if b.label == "Next").disabled
 
 
 def test_the_same_picture_elsewhere(tuesday: int, store: Store, show: Show) -> None:
@@ -241,7 +241,7 @@ def test_reliability_has_figures_and_intervals(tuesday: int, show: Show) -> None
     assert len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) == 2
 
 
-def test_two_runs_are_compared(tuesday: int, show: Show) -> None:
+def test_two_runs_are_compared(tuesday: int, store: Store, show: Show) -> None:
     app = show("compare", a="monday", b='tue"s<d>ay')
     values = {metric.label: metric.value for metric in app.metric}
     assert values["Images in both"] == "2"
@@ -249,6 +249,26 @@ def test_two_runs_are_compared(tuesday: int, show: Show) -> None:
     changed = app.dataframe[-1].value
     assert changed["image"].tolist() == ["fail.png"]
     assert changed["change"].tolist() == ["✕ worse"]
+    names = [_name(store, changed[f"trace {side}"].item()) for side in "AB"]
+    assert names == ["fail.png in 1", "fail.png in 2"]
+
+
+def _name(store: Store, address: str) -> str:
+    found = store.desk.one(int(address.removeprefix("trace?id=")))
+    return f"{found.row.image} in {found.run_id}"
+
+
+def test_a_finished_run_keeps_its_sums_until_a_review(
+    monday: int, store: Store, show: Show
+) -> None:
+    def right() -> tuple[int, int]:
+        table = show("runs").dataframe[0].value.set_index("run")
+        return table.loc["monday", "fixed"], table.loc["monday", "broken"]
+
+    assert right() == (1, 0)
+    verdict = Verdict.of(1.0)
+    store.desk.review(int(_id(store, "corrected.png")), verdict, reviewer="Ann")
+    assert right() == (0, 1)
 
 
 @pytest.mark.parametrize("form", ["coco", "label-studio", "csv", "parquet", "jsonl", "judgements"])

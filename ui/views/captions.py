@@ -94,10 +94,10 @@ def _save(console: Console, caption: Caption, state: Decided, text: str | None) 
 
 def _steps(at: int, total: int) -> None:
     back, where, on = st.columns([1, 2, 1], vertical_alignment="center")
-    if back.button("← Previous", disabled=at <= 0, width="stretch", shortcut="Left"):
+    if back.button("Previous", disabled=at <= 0, width="stretch", shortcut="Left"):
         st.session_state["caption_at"] = at - 1
         st.rerun()
     where.html(f'<p style="text-align:center;margin:0">{at + 1:,} of {total:,}</p>')
-    if on.button("Next →", disabled=at + 1 >= total, width="stretch", shortcut="Right"):
+    if on.button("Next", disabled=at + 1 >= total, width="stretch", shortcut="Right"):
         st.session_state["caption_at"] = at + 1
         st.rerun()

@@ -12,6 +12,7 @@ from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.runs import model_of
 
 _SHOWN = 50  # rows of a page
+_TRACES = ("trace A", "trace B")
 _OUTCOMES = ("PASS", "FAIL", "REVIEW")
 
 
@@ -115,12 +116,16 @@ def _changed(console: Console, a: Run, b: Run, pairs: list[Pair]) -> None:
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",
+        column_config={
+            name: st.column_config.LinkColumn(display_text="open", help="In a new tab")
+            for name in _TRACES
+        },
         key=f"compare-{a.id}-{b.id}-{at}",
         alt="Images that the runs judge differently; select one for its traces",
     )
     rows = picked["selection"]["rows"]
     if not rows:
-        st.caption("Select an image to open either trace.")
+        st.caption("Select an image to open either trace here.")
         return
     one = found[rows[0]]
     left, right, _ = st.columns([1, 1, 3])
@@ -143,6 +148,7 @@ def _row(one: Different) -> dict[str, Any]:
         "B": f"{one.label_b or 'no verdict'}, {one.disposition_b}",
         "truth": one.truth or "–",
         "change": change,
+        **{name: f"trace?id={key}" for name, key in zip(_TRACES, (one.a, one.b), strict=True)},
     }
 
 

@@ -1,6 +1,7 @@
 """Runs: what was inspected by what, how it came out, and what it took."""
 
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import pandas as pd
 import streamlit as st
@@ -8,7 +9,7 @@ import yaml
 
 from reinspect.store import Run, Tally
 from reinspect.store.runs import Status
-from reinspect.ui import spending
+from reinspect.ui import spending, words
 from reinspect.ui.console import At, Console, cached, empty, opened
 
 _number = st.column_config.NumberColumn
@@ -23,6 +24,16 @@ _COLUMNS = {
 }
 
 
+class _Moment(NamedTuple):
+    """A run as it was when it was counted: a finished one keeps its sums while others grow."""
+
+    url: str
+    reviews: int
+    newest: int
+    status: Status
+    finished: datetime | None
+
+
 def page() -> None:
     """Draw the page."""
     console: Console = st.session_state["console"]
@@ -31,8 +42,8 @@ def page() -> None:
     if not runs:
         empty("There are no runs in this store yet.", "reinspect run PARTS --store STORE")
         return
-    words = st.text_input("Search", placeholder="name, recipe, model, folder", key="runs_search")
-    chosen = [run for run in runs if _fits(run, words)]
+    search = st.text_input("Search", placeholder="name, recipe, model, folder", key="runs_search")
+    chosen = [run for run in runs if _fits(run, search)]
     if not chosen:
         empty("No run has these words.")
         return
@@ -44,6 +55,7 @@ def page() -> None:
         on_select="rerun",
         selection_mode="multi-row",
         column_config=_COLUMNS,
+        placeholder="–",
         key="runs_table",
         alt="Runs, one a row; select one to see its inspections, two to compare them",
     )
@@ -63,6 +75,9 @@ def _next(console: Console, picked: list[Run]) -> None:
     if right.button("Compare", disabled=not both, width="stretch", help="Needs two runs"):
         both_names = {"a": picked[0].name, "b": picked[1].name}
         st.switch_page(console.pages["compare"], query_params=both_names)
+    for run in picked[:2]:
+        with st.expander(f"Recipe of {words.plain(run.name)}"):
+            st.code(run.recipe, language="yaml")
 
 
 def model_of(run: Run) -> str:
@@ -77,14 +92,13 @@ def model_of(run: Run) -> str:
     return str(part or "?")
 
 
-def _fits(run: Run, words: str) -> bool:
+def _fits(run: Run, search: str) -> bool:
     text = f"{run.name}\n{run.recipe}\n{run.folder}\n{' '.join(run.sources)}".lower()
-    return all(word in text for word in words.lower().split())
+    return all(word in text for word in search.lower().split())
 
 
 def _row(console: Console, run: Run) -> dict[str, Any]:
-    # A run that is being written is counted anew when it has grown; a finished one keeps its sums.
-    tally, fixed, broken = _sums(console.at, run.id)
+    tally, fixed, broken = _sums(_moment(console.at, run), run.id)
     return {
         "run": run.name,
         "status": "writing …" if run.status is Status.RUNNING else run.status.value,
@@ -106,12 +120,19 @@ def _row(console: Console, run: Run) -> dict[str, Any]:
     }
 
 
+def _moment(at: At, run: Run) -> _Moment:
+    """Reviews elsewhere may be of this run's pictures; new inspections are not, once it is done."""
+    newest, reviews, _ = at.version
+    growing = run.status is Status.RUNNING
+    return _Moment(at.url, reviews, newest if growing else 0, run.status, run.finished)
+
+
 @cached
-def _sums(at: At, run_id: int) -> tuple[Tally, int | None, int | None]:
-    store = opened(at.url)
-    changed = store.figures.changed([run_id])
+def _sums(moment: _Moment, run_id: int) -> tuple[Tally, int | None, int | None]:
+    store = opened(moment.url)
+    tally, changed = store.tally(run_id), store.figures.changed([run_id])
     if not changed:
-        return store.tally(run_id), None, None
+        return tally, None, None
     fixed = sum(c.images for c in changed if c.first != c.truth and c.final == c.truth)
     broken = sum(c.images for c in changed if c.first == c.truth and c.final != c.truth)
-    return store.tally(run_id), fixed, broken
+    return tally, fixed, broken

@@ -63,8 +63,8 @@ def _head(console: Console, view: View, told: Told) -> None:
         f'<div class="facts">{where}</div>'
     )
     before, after = _neighbours(console, view, told.found.id)
-    _step(console, back, "← Previous", "Left", before)
-    _step(console, on, "Next →", "Right", after)
+    _step(console, back, "Previous", "Left", before)
+    _step(console, on, "Next", "Right", after)
 
 
 def _where(console: Console, view: View, told: Told) -> str:

@@ -19,6 +19,7 @@ FLAGS = {
     "server.address": "127.0.0.1",
     "server.fileWatcherType": "none",
     "client.toolbarMode": "viewer",
+    "client.showErrorLinks": "false",
     "theme.base": "light",
     "theme.primaryColor": "#00629b",
     "theme.backgroundColor": "#f7f8fa",
