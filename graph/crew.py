@@ -101,15 +101,14 @@ class Workshop:
 # A factory imports what it makes: a recipe pays only for the parts that it names.
 
 
-def _embedded_detector(workshop: Workshop, eye: bool | None = None) -> Detector:
+def _embedded_detector(workshop: Workshop, eye: bool = False) -> Detector:
     from reinspect.agents.detector import Beside, EmbeddedDetector
     from reinspect.tools.anomaly_map import AnomalyMap
 
     look = AnomalyMap(workshop.experts, workshop.pictures)
-    later = any(spec.kind == "eye" for spec in workshop.recipe.tools)
-    if eye is False or (eye is None and later):
+    if not eye:
         return EmbeddedDetector(look)
-    if later:
+    if any(spec.kind == "eye" for spec in workshop.recipe.tools):
         raise ValueError("the eye is among the tools already: it can't be part of both looks")
     from reinspect.policies.rules import fuse
     from reinspect.tools.eye import Eye

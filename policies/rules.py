@@ -42,8 +42,8 @@ The hi-res look shares its features with the first look, so it repeats some of t
 mistakes. On textures, which can't be aligned, it is the only new evidence.
 """
 
-_LOUDEST = 1.9
-"""Log-odds beyond which a witness gets no louder (z nearly four above its threshold).
+_LOUDEST = 1.5
+"""Log-odds beyond which a witness gets no louder (z three above its threshold).
 
 A single reference set says little about how rare a large z is; 0.8 to 2.5 work alike.
 """

@@ -28,7 +28,7 @@ def test_one_command_trains_exports_and_draws_and_goes_on(tmp_path: Path) -> Non
         import onnxruntime  # noqa: F401
         import torch  # noqa: F401
     except ImportError as missing:
-        unavailable("train", f"{missing} (extra 'train')")
+        unavailable("train", f"{missing} (extras 'train' and 'eye')")
     out = tmp_path / "eye.onnx"
     command = [sys.executable, "-m", "reinspect", "train", "eye", "--out", str(out), "--seed", "3"]
     first = subprocess.run(
