@@ -83,6 +83,14 @@ def test_what_cannot_be_a_storage_is_refused(url: str, said: str) -> None:
     assert "\n" not in str(told.value)
 
 
+def test_a_storage_that_is_away_is_said_in_one_line() -> None:
+    options = "scheme=http&endpoint_override=127.0.0.1:1&retry_limit_seconds=1"
+    with pytest.raises(StorageError, match="connect") as told:
+        pictures_below(f"gs://anonymous@plant/parts?{options}")
+    assert "\n" not in str(told.value)
+    assert str(told.value).count("connect") == 1
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

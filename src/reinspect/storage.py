@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 _natural = natsort_keygen()
 _PIECE = 2**20  # bytes read at a time
+_PATIENCE = "retry_limit_seconds=30"  # with Google's, whose own is a quarter of an hour
 
 
 class StorageError(ValueError):
@@ -111,6 +112,8 @@ def _system(scheme: str, bucket: str, query: str) -> Any:
         from pyarrow import fs
     except ImportError as failure:
         raise StorageError(f"{shown}: needs pyarrow: pip install 'reinspect[ray]'") from failure
+    if scheme in ("gs", "gcs") and "retry_limit_seconds=" not in query:
+        query = f"{query}&{_PATIENCE}" if query else _PATIENCE
     try:
         return fs.FileSystem.from_uri(urlunsplit((scheme, bucket, "/", query, "")))[0]
     except (OSError, ValueError) as failure:
@@ -130,4 +133,5 @@ def _is_picture(name: str) -> bool:
 
 
 def _words(failure: Exception) -> str:
-    return " ".join(str(failure).split()) or type(failure).__name__
+    said = str(failure).partition(" error_info=")[0]  # in which Google's library says it all again
+    return " ".join(said.split()) or type(failure).__name__
