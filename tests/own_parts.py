@@ -42,6 +42,18 @@ class Hanging(Brightness):
         return super().__call__(sample)
 
 
+class Unhurried(Brightness):
+    """Takes `seconds` for a picture while there is a file `mood`, and no time afterwards."""
+
+    def __init__(self, mood: str, seconds: float) -> None:
+        super().__init__()
+        self._mood, self._pace = Path(mood), seconds
+
+    def __call__(self, sample: Sample) -> Verdict:
+        time.sleep(self._pace if self._mood.exists() else 0)
+        return super().__call__(sample)
+
+
 class Moody(Brightness):
     """Fails while there is a file `mood`."""
 

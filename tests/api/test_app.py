@@ -227,10 +227,12 @@ def test_too_many_requests_are_told_when_to_come_back(serving: Serving) -> None:
         assert int(answers[-1].headers["retry-after"]) == 1
 
 
-def test_a_full_queue_is_told_and_takes_nothing(serving: Serving) -> None:
-    slow = {"kind": "own_parts:Brightness", "seconds": 0.5}
-    with serving(slow, pace=Pace(queue=2), patience=0.0) as served:
-        first, second = served.send(grey(1)), served.send(grey(2))
+def test_a_full_queue_is_told_and_takes_nothing(serving: Serving, tmp_path: Path) -> None:
+    mood = tmp_path / "mood"
+    mood.touch()
+    hanging = {"kind": "own_parts:Hanging", "mood": str(mood)}
+    with serving(hanging, pace=Pace(queue=2), patience=0.0) as served:
+        first, second = served.send(grey(0)), served.send(grey(0))
         assert (first.status_code, second.status_code) == (202, 202)
         full = served.send(grey(3))
         refused(full, 503)
@@ -238,6 +240,7 @@ def test_a_full_queue_is_told_and_takes_nothing(serving: Serving) -> None:
         refused(served.client.get("/ready"), 503)
         where = first.headers["location"]
         assert served.client.get(where).json()["state"] == "waiting"
+        mood.unlink()
         wait_until(lambda: served.client.get(where).json()["state"] == "done")
         wait_until(lambda: served.client.get("/ready").is_success)
 

@@ -66,7 +66,9 @@ def test_one_image_in_fifty_is_broken(quick: Path, tmp_path: Path) -> None:
 def test_files_that_change_come_and_go_while_a_run_is_on(tmp_path: Path) -> None:
     parts = put_greys(tmp_path / "parts", 40)
     fresh = put_greys(tmp_path / "fresh", 2, start=230)
-    recipe = put_recipe(tmp_path / "slow.yaml", seconds=0.1)
+    mood = tmp_path / "mood"
+    mood.touch()
+    recipe = put_recipe(tmp_path / "slow.yaml", "own_parts:Unhurried", mood=str(mood), seconds=1)
     paths = (parts, "--references", fresh, "--recipe", recipe, "--out", tmp_path / "out")
     run = ("run", *paths, "--workers", 1)
     with running(*run) as process:
@@ -74,6 +76,7 @@ def test_files_that_change_come_and_go_while_a_run_is_on(tmp_path: Path) -> None
         (parts / "part39.png").unlink()
         shutil.copy(fresh / "part0.png", parts / "part38.png")
         shutil.copy(fresh / "part1.png", parts / "part40.png")
+        mood.unlink()
         process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     found = {row["image"]: row for row in rows(tmp_path / "out")}

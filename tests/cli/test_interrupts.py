@@ -22,23 +22,31 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return put_greys(tmp_path_factory.mktemp("many") / "parts", IMAGES)
 
 
-@pytest.fixture(scope="module")
-def slow(parts: Path) -> Path:
-    return put_recipe(parts.parent / "slow.yaml", seconds=0.2)
+@pytest.fixture
+def mood(tmp_path: Path) -> Path:
+    """While it is there, a run takes its time: no machine is so slow that it would miss it."""
+    file = tmp_path / "mood"
+    file.touch()
+    return file
+
+
+@pytest.fixture
+def slow(mood: Path, tmp_path: Path) -> Path:
+    return put_recipe(tmp_path / "slow.yaml", "own_parts:Unhurried", mood=str(mood), seconds=1.5)
 
 
 @pytest.fixture(scope="module")
-def whole(parts: Path, slow: Path) -> Path:
+def whole(parts: Path) -> Path:
     """The folder of an uninterrupted run."""
-    out = parts.parent / "whole"
-    assert invoke("run", parts, "--recipe", slow, "--out", out, "--workers", 1).code == 0
+    out, recipe = parts.parent / "whole", put_recipe(parts.parent / "quick.yaml")
+    assert invoke("run", parts, "--recipe", recipe, "--out", out, "--workers", 1).code == 0
     return out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_ctrl_c_says_how_to_go_on_and_that_works(
-    parts: Path, slow: Path, whole: Path, tmp_path: Path, workers: int
+    parts: Path, slow: Path, mood: Path, whole: Path, tmp_path: Path, workers: int
 ) -> None:
     out = tmp_path / "my out"
     run = ("run", parts, "--recipe", slow, "--out", out, "--workers", workers)
@@ -57,6 +65,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
     assert (out / "report.html").exists()
     program, *rest = shlex.split(command)
     assert program == "reinspect"
+    mood.unlink()
     assert invoke(*rest).code == 0
     assert names(out) == names(whole)
     assert judged(out) == judged(whole)
@@ -66,7 +75,7 @@ def test_ctrl_c_says_how_to_go_on_and_that_works(
 
 @pytest.mark.slow
 def test_a_killed_run_leaves_no_process_and_can_be_finished(
-    parts: Path, slow: Path, whole: Path, tmp_path: Path
+    parts: Path, slow: Path, mood: Path, whole: Path, tmp_path: Path
 ) -> None:
     out, store = tmp_path / "out", tmp_path / "reinspect.db"
     run = ("run", parts, "--recipe", slow, "--out", out, "--workers", 2)
@@ -77,7 +86,8 @@ def test_a_killed_run_leaves_no_process_and_can_be_finished(
             workers = family(process)
             process.kill()
             assert not psutil.wait_procs(workers, timeout=PATIENCE)[1]
-        least += 4
+        least += 2
+    mood.unlink()
     assert invoke(*run, "--resume").code == 0
     assert names(out) == names(whole)
     assert judged(out) == judged(whole)

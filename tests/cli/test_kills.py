@@ -30,6 +30,12 @@ def recipe(many: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
+def slower(many: Path) -> Path:
+    """For one tray alone, whose end must not come before what happens to the run."""
+    return put_recipe(many / "slower.yaml", seconds=3 * PACE)
+
+
+@pytest.fixture(scope="module")
 def right(many: Path, recipe: Path) -> Path:
     """The folder of a run over the same contents that nothing happened to."""
     out, store = many / "right", many / "right.db"
@@ -93,12 +99,12 @@ def test_postgresql_stops_and_starts_again_and_again(
 
 @pytest.mark.slow
 def test_a_run_outlives_servers_that_come_back(
-    many: Path, recipe: Path, right: Path, frail: Server, tmp_path: Path
+    many: Path, slower: Path, right: Path, frail: Server, tmp_path: Path
 ) -> None:
     """Nothing but the server is stopped, in whatever way: the run waits, and ends well."""
     out, store, parts = tmp_path / "out", frail.new(), many / "parts" / "tray0"
     rng = random.Random(3)
-    with running("run", parts, "--recipe", recipe, "--out", out, "--store", store) as process:
+    with running("run", parts, "--recipe", slower, "--out", out, "--store", store) as process:
         killed = Killed(process, store, rng)
         for how in ("fast", "immediate"):
             killed.at_work()
@@ -112,10 +118,10 @@ def test_a_run_outlives_servers_that_come_back(
 
 @pytest.mark.slow
 def test_a_server_that_stays_away_ends_the_run_with_one_line(
-    many: Path, recipe: Path, right: Path, frail: Server, tmp_path: Path
+    many: Path, slower: Path, right: Path, frail: Server, tmp_path: Path
 ) -> None:
     out, store, parts = tmp_path / "out", frail.new(), many / "parts" / "tray1"
-    run = ("run", parts, "--recipe", recipe, "--out", out, "--store", store)
+    run = ("run", parts, "--recipe", slower, "--out", out, "--store", store)
     with running(*run) as process:
         Killed(process, store, random.Random(1)).at_work()
         frail.stop()
@@ -131,9 +137,9 @@ def test_a_server_that_stays_away_ends_the_run_with_one_line(
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_no_image(many: Path, recipe: Path) -> None:
+def test_a_killed_worker_costs_no_image(many: Path, slower: Path) -> None:
     out = many / "worker"
-    run = ("run", many / "parts" / "tray0", "--recipe", recipe, "--out", out)
+    run = ("run", many / "parts" / "tray0", "--recipe", slower, "--out", out)
     with running(*run, "--store", many / "worker.db", "--workers", 2) as process:
         wait_for_rows(many / "worker.db", 10)
         worker = next(p for p in family(process) if "spawn_main" in " ".join(p.cmdline()))
