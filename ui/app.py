@@ -59,8 +59,10 @@ def main(options: Options, start: str = "runs") -> None:
         pages[name] = st.Page(page, title=title, icon=icon, url_path=name, default=name == start)
         sections.setdefault(section, []).append(pages[name])
     chosen = st.navigation(sections)
+    moved = st.session_state.get("shown") != chosen.url_path
+    st.session_state["shown"] = chosen.url_path
     with faults_shown():
-        console = Console(opened(options.store), options, reviewer_of(options), pages)
+        console = Console(opened(options.store), options, reviewer_of(options), pages, moved)
         st.session_state["console"] = console
         chosen.run()
         _who(console)

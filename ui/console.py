@@ -13,6 +13,7 @@ import streamlit as st
 
 from reinspect.export.story import asset
 from reinspect.store import Run, Store, StoreError
+from reinspect.store.database import parse
 from reinspect.ui import addresses
 
 STALE = 15
@@ -28,11 +29,23 @@ class Options:
     reviewer: str | None = None
 
 
+class Place(NamedTuple):
+    """A store and, if it is an SQLite file, which: another may take its place under its name."""
+
+    url: str
+    file: tuple[int, int] | None
+
+
 class At(NamedTuple):
     """A store at a moment: what was counted then is kept until something is added."""
 
-    url: str
+    place: Place
     version: tuple[int, int, int]
+
+    @property
+    def url(self) -> str:
+        """Of the store."""
+        return self.place.url
 
 
 @dataclass(frozen=True)
@@ -43,6 +56,8 @@ class Console:
     options: Options
     reviewer: str | None
     pages: dict[str, Any]
+    moved: bool = False
+    """Whether another page was shown before: what was begun there is over."""
 
     @property
     def runs_folder(self) -> Path | None:
@@ -52,7 +67,7 @@ class Console:
     @property
     def runs(self) -> list[Run]:
         """All runs, newest first."""
-        return _runs(self.options.store)
+        return _runs(_place(self.options.store))
 
     @property
     def names(self) -> dict[str, int]:
@@ -62,11 +77,11 @@ class Console:
     @property
     def at(self) -> At:
         """The store as it is now."""
-        return At(self.options.store, self.store.figures.version())
+        return At(_place(self.options.store), self.store.figures.version())
 
     def view(self) -> addresses.View:
-        """The view that the address asks for, else the one that was looked at last."""
-        remembered = st.session_state.get("address", {})
+        """The view that the address asks for, else the one that was looked at on another page."""
+        remembered = st.session_state.get("address", {}) if self.moved else {}
         if remembered and not any(name in st.query_params for name in addresses.NAMES):
             for name, values in remembered.items():
                 st.query_params[name] = values
@@ -87,15 +102,30 @@ class Console:
         return {**st.session_state.get("address", {}), **more}
 
 
-@st.cache_resource(show_spinner=False)
 def opened(url: str) -> Store:
-    """The store, opened once for all sessions."""
-    return Store.open(url, create=False)
+    """The store, opened once for all sessions; anew if another file has taken its place."""
+    return _opened(_place(url))
+
+
+@st.cache_resource(show_spinner=False)
+def _opened(place: Place) -> Store:
+    return Store.open(place.url, create=False)
+
+
+def _place(url: str) -> Place:
+    where = parse(url)
+    if where.get_backend_name() != "sqlite" or not where.database:
+        return Place(url, None)
+    try:
+        found = Path(where.database).stat()
+    except OSError:  # opening it says why
+        return Place(url, None)
+    return Place(url, (found.st_dev, found.st_ino))
 
 
 @st.cache_data(ttl=STALE, show_spinner=False)
-def _runs(url: str) -> list[Run]:
-    return opened(url).runs()
+def _runs(place: Place) -> list[Run]:
+    return _opened(place).runs()
 
 
 def reviewer_of(options: Options) -> str | None:

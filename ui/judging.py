@@ -1,10 +1,14 @@
 """A person's verdict: label, boxes, type, reason. Added to the store, never written over."""
 
+from collections.abc import Sequence
+
 import streamlit as st
 
 from reinspect.export.story import Told
+from reinspect.store import Review
 from reinspect.ui.console import At, Console, cached, opened
 from reinspect.ui.viewer import Edit, viewer
+from reinspect.ui.words import plain
 from reinspect.vocabulary import Defect, Label, Verdict
 
 
@@ -18,6 +22,12 @@ def judge(console: Console, told: Told) -> bool:
     seen_key = f"seen-{key}"
     if seen_key not in st.session_state:  # reviews that came after this one was begun
         st.session_state[seen_key] = len(console.store.desk.reviews(told.found.id))
+    others = console.store.desk.reviews(told.found.id)[st.session_state[seen_key] :]
+    with st.container():  # there or not, or what stands below would lose what was typed
+        if others:
+            st.info(
+                f"{_names(others)} reviewed this image meanwhile. Yours will be kept beside it."
+            )
     types = _types(console.at)
     boxes = viewer(told.scene, key=f"edit-{key}", edit=Edit(stood.defects if stood else (), types))
     with st.form(f"form-{key}", border=True):
@@ -54,12 +64,11 @@ def judge(console: Console, told: Told) -> bool:
     st.session_state["saved"] = st.session_state.get("saved", 0) + 1
     others = console.store.desk.reviews(told.found.id)[seen:-1]
     if others:
-        names = ", ".join(review.reviewer for review in others)
         st.session_state["notice"] = (
-            f"{names} reviewed this image meanwhile; both reviews are kept."
+            f"{_names(others)} reviewed this image meanwhile; both reviews are kept."
         )
     else:
-        st.session_state["notice"] = f"Saved your review of {row.image}."
+        st.session_state["notice"] = f"Saved your review of {plain(row.image)}."
     return True
 
 
@@ -67,7 +76,11 @@ def notice() -> None:
     """Say once what the last action did."""
     said = st.session_state.pop("notice", None)
     if said:
-        st.toast(said.replace("_", r"\_"), icon=":material/check:")
+        st.toast(said, icon=":material/check:")
+
+
+def _names(reviews: Sequence[Review]) -> str:
+    return plain(", ".join(dict.fromkeys(review.reviewer for review in reviews)))
 
 
 def _defects(boxes: tuple[Defect, ...], kind: str | None) -> tuple[Defect, ...]:

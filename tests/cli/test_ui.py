@@ -44,6 +44,30 @@ def test_a_missing_store_is_said_before_a_browser_opens(
     assert "there is none" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["runs"], "'runs' is no option", id="a-folder"),
+        pytest.param(["--server.port=9", "x.db"], "'x.db' is no option", id="a-store"),
+        pytest.param(["--reviewre", "Ann"], "No such option '--reviewre'", id="misspelled"),
+        pytest.param(["--server.port", "many"], "'many' is not a valid integer", id="no-port"),
+    ],
+)
+def test_what_is_no_option_is_refused_in_one_line(
+    tmp_path: Path, words: list[str], said: str
+) -> None:
+    if importlib.util.find_spec("streamlit") is None:
+        unavailable("ui", "Streamlit is not installed: pip install 'reinspect[ui]'")
+    url = tmp_path / "reinspect.db"
+    Store.open(url).close()
+    command = [sys.executable, "-m", "reinspect", "ui", "--store", str(url), *words]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("reinspect: ")
+    assert said in line
+
+
 def test_a_story_is_written_as_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url, page = str(tmp_path / "reinspect.db"), tmp_path / "new" / "page.html"
     with Store.open(url) as store:

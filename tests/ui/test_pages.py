@@ -1,6 +1,7 @@
 import html
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,6 +114,31 @@ def test_rarer_filters_are_drawn_when_they_are_asked_for(monday: int, show: Show
     assert not {"errors", "seconds", "revised", "source"} & set(closed.query_params)
 
 
+def test_the_way_back_is_not_undone_by_what_was_looked_at(monday: int, show: Show) -> None:
+    app = show("inspections", disposition="FAIL")
+    assert "3 found" in _text(app)
+    app.query_params.clear()  # as the browser's button does
+    app.run()
+    assert "8 found" in _text(app)
+
+
+def test_a_store_that_goes_or_is_another_is_noticed(
+    monday: int, store: Store, show: Show, tmp_path: Path
+) -> None:
+    app = show("inspections")
+    store.close()
+    for kept in tmp_path.glob("reinspect.db*"):
+        kept.rename(tmp_path / f"away-{kept.name}")
+    app.run()
+    assert not app.exception
+    assert "there is none" in _text(app)
+    with Store.open(tmp_path / "reinspect.db") as other:
+        other.begin_run(RunInfo(name="another"))
+    app.run()
+    assert not app.error
+    assert "0 found" in _text(app)
+
+
 def test_pages_are_turned(monday: int, show: Show) -> None:
     app = show("inspections")
     app.session_state["page"] = 9  # of a filter that found more
@@ -213,6 +239,27 @@ def test_a_review_leaves_the_queue_and_is_kept(monday: int, store: Store, show: 
     assert "by <bdi>Ann</bdi>" in told
 
 
+def test_a_colleague_who_is_faster_costs_nobody_a_review(
+    monday: int, store: Store, show: Show
+) -> None:
+    mine = show("review", reviewer="Ann")
+    key = int(_id(store, "doubt.png"))
+    assert "doubt.png" in _text(mine)
+    store.desk.review(key, Verdict.of(1.0), reviewer="Bob_<b>")
+    mine.run()
+    assert "doubt.png" in _text(mine)
+    assert "reviewed this image meanwhile" in _text(mine)
+    mine.radio[0].set_value("normal")
+    mine.text_area[0].set_value("mine")
+    next(b for b in mine.button if b.label == "Save review").click()
+    mine.run()
+    assert not mine.exception
+    kept = [(review.reviewer, review.why) for review in store.desk.reviews(key)]
+    assert kept == [("Bob_<b>", ""), ("Ann", "mine")]
+    assert "doubt.png" not in _text(mine)
+    assert "doubt.png" not in _text(show("review", reviewer="Cid"))
+
+
 def test_later_puts_an_item_aside(monday: int, show: Show) -> None:
     app = show("review", reviewer="Ann")
     before = _text(app)
@@ -284,6 +331,24 @@ def test_the_filter_is_exported(monday: int, show: Show, form: str) -> None:
 
 def test_without_captions_it_says_so(monday: int, show: Show) -> None:
     assert "There are no captions yet" in _text(show("captions"))
+
+
+def test_a_caption_that_moved_up_is_not_decided_by_a_click_on_another(
+    monday: int, store: Store, show: Show
+) -> None:
+    key = int(_id(store, "fail.png"))
+    texts = ("the first", "the second")
+    drafts = [NewCaption(inspection_id=key, mode="thinking", text=t, source="t") for t in texts]
+    store.desk.add_captions(drafts)
+    ((first,), _) = store.desk.captions()
+    app = show("captions", reviewer="Ann")
+    store.desk.decide(first.id, "accepted", reviewer="Bob")
+    next(b for b in app.button if b.label == "Reject").click().run()
+    assert not app.exception
+    ((rejected,), total) = store.desk.captions("rejected")
+    assert (rejected.text, total) == ("the first", 1)
+    ((left,), total) = store.desk.captions()
+    assert (left.text, total) == ("the second", 1)
 
 
 def test_a_caption_is_edited(monday: int, store: Store, show: Show) -> None:

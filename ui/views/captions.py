@@ -6,7 +6,7 @@ from reinspect.export.story import Told
 from reinspect.store import Caption
 from reinspect.store.reviews import CaptionState, Decided
 from reinspect.ui import words
-from reinspect.ui.console import Console, empty
+from reinspect.ui.console import Console, empty, faults_shown
 from reinspect.ui.judging import notice
 from reinspect.ui.viewer import viewer
 
@@ -76,20 +76,30 @@ def _one(console: Console, caption: Caption) -> None:
 
 def _decide(console: Console, caption: Caption, said: str) -> None:
     changed = said.strip() != caption.text.strip()
-    accept, edit, reject = st.columns(3)
-    if accept.button("Accept", type="primary", disabled=changed, width="stretch"):
-        _save(console, caption, "accepted", None)
-    if edit.button("Save edit", disabled=not changed or not said.strip(), width="stretch"):
-        _save(console, caption, "edited", said)
-    if reject.button("Reject", width="stretch"):
-        _save(console, caption, "rejected", None)
+    ways: tuple[tuple[str, Decided, bool], ...] = (
+        ("Accept", "accepted", changed),
+        ("Save edit", "edited", not changed or not said.strip()),
+        ("Reject", "rejected", False),
+    )
+    for cell, (label, state, disabled) in zip(st.columns(3), ways, strict=True):
+        cell.button(
+            label,
+            key=f"{state}-{caption.id}",
+            type="primary" if state == "accepted" else "secondary",
+            disabled=disabled,
+            width="stretch",
+            on_click=_save,
+            args=(console, caption.id, state),
+        )
     st.caption("The draft is kept as it is; your decision is added with your name.")
 
 
-def _save(console: Console, caption: Caption, state: Decided, text: str | None) -> None:
-    console.store.desk.decide(caption.id, state, reviewer=console.reviewer or "", text=text)
-    st.session_state["notice"] = f"Caption {state}."
-    st.rerun()
+def _save(console: Console, draft: int, state: Decided) -> None:
+    """Decide on the draft that the button stood under, whatever a colleague decided meanwhile."""
+    text = st.session_state[f"text-{draft}"] if state == "edited" else None
+    with faults_shown():
+        console.store.desk.decide(draft, state, reviewer=console.reviewer or "", text=text)
+        st.session_state["notice"] = f"Caption {state}."
 
 
 def _steps(at: int, total: int) -> None:

@@ -14,6 +14,7 @@ from reinspect.ui.judging import judge, notice
 from reinspect.ui.viewer import viewer
 
 _WAITING, _SECOND = "waiting", "second opinion"
+_HAND = "in_hand"  # the inspection that this session's reviewer has begun, and in which queue
 
 
 def page() -> None:
@@ -44,10 +45,11 @@ def page() -> None:
         st.title("Review queue", anchor=False)
         st.caption(f"{left.total:,} {'to look at again' if kind == _SECOND else 'waiting'}")
     _agreement(console, runs)
-    if left.key is None:
+    key = _in_hand(console, f"{kind} {name}", left.key)
+    if key is None:
         empty("Nothing waits for a review here." if console.runs else "There are no runs yet.")
         return
-    _one(console, left.key)
+    _one(console, key)
 
 
 _AUDIT = (
@@ -78,6 +80,15 @@ def _left(console: Console, wanted: Filter, *, second: bool) -> _Left:
     return _Left(key, max(0, total))
 
 
+def _in_hand(console: Console, queue: str, first: int | None) -> int | None:
+    """What is looked at here: whoever has begun may finish, though a colleague was faster."""
+    begun_in, key = st.session_state.get(_HAND, (queue, None))
+    if console.moved or console.reviewer is None or begun_in != queue:
+        key = None
+    st.session_state[_HAND] = (queue, first if key is None else key)
+    return first if key is None else key
+
+
 def _one(console: Console, key: int) -> None:
     told = _blind(Told.of(console.store, key, console.runs_folder))
     name, aside, trace = st.columns([5, 1.2, 1.2], vertical_alignment="center")
@@ -88,6 +99,7 @@ def _one(console: Console, key: int) -> None:
     )
     if aside.button("Later", shortcut="L", width="stretch", help="Show it after the others"):
         st.session_state["aside"] = {*st.session_state.get("aside", set()), key}
+        del st.session_state[_HAND]
         st.rerun()
     trace.page_link(
         console.pages["trace"], label="Full trace", query_params=console.address(id=str(key))
@@ -98,6 +110,7 @@ def _one(console: Console, key: int) -> None:
             viewer(told.scene, key=f"queue-{key}")
             st.info("Read-only: start the console with --reviewer NAME, or log in, to review.")
         elif judge(console, told):
+            del st.session_state[_HAND]
             st.rerun()
     with story, st.container(height=760, border=False):
         st.html(timeline(told))

@@ -10,7 +10,7 @@ import yaml
 from reinspect.store import Run, Tally
 from reinspect.store.runs import Status
 from reinspect.ui import spending, words
-from reinspect.ui.console import At, Console, cached, empty, opened
+from reinspect.ui.console import At, Console, Place, cached, empty, opened
 
 _number = st.column_config.NumberColumn
 _COLUMNS = {
@@ -27,7 +27,7 @@ _COLUMNS = {
 class _Moment(NamedTuple):
     """A run as it was when it was counted: a finished one keeps its sums while others grow."""
 
-    url: str
+    place: Place
     reviews: int
     newest: int
     status: Status
@@ -123,13 +123,13 @@ def _row(console: Console, run: Run) -> dict[str, Any]:
 def _moment(at: At, run: Run) -> _Moment:
     """Reviews elsewhere may be of this run's pictures; new inspections are not, once it is done."""
     newest, reviews, _ = at.version
-    growing = run.status is Status.RUNNING
-    return _Moment(at.url, reviews, newest if growing else 0, run.status, run.finished)
+    grown = newest if run.status is Status.RUNNING else 0
+    return _Moment(at.place, reviews, grown, run.status, run.finished)
 
 
 @cached
 def _sums(moment: _Moment, run_id: int) -> tuple[Tally, int | None, int | None]:
-    store = opened(moment.url)
+    store = opened(moment.place.url)
     tally, changed = store.tally(run_id), store.figures.changed([run_id])
     if not changed:
         return tally, None, None

@@ -69,13 +69,21 @@ def ui(
     words = ["--store", url if "://" in url else names]
     words += ["--runs", str(runs.absolute())] if runs else []
     words += ["--reviewer", reviewer] if reviewer and reviewer.strip() else []
+    stray = _stray(context.args)
+    if stray is not None:
+        raise UiError(f"{stray!r} is no option: a store is named by --store, runs by --runs")
+    from click import UsageError
     from streamlit.web.cli import main
 
     ahead = threading.Timer(AHEAD, _load_pages, [url])
     ahead.daemon = True
     ahead.start()
     with as_file(files("reinspect.ui") / "app.py") as app:
-        main(["run", str(app), *flags(context.args), "--", *words])
+        try:
+            main(["run", str(app), *flags(context.args), "--", *words], standalone_mode=False)
+        except UsageError as error:
+            said = " ".join(error.format_message().split())
+            raise UiError(f"{said} Streamlit's options: streamlit run --help") from error
 
 
 AHEAD = 0.7
@@ -97,6 +105,15 @@ def _load_pages(url: str) -> None:
         store.desk.page(Filter(), limit=1)  # maps the tables, which are imported by now
     gc.collect()
     gc.freeze()
+
+
+def _stray(told: list[str]) -> str | None:
+    """The first word that is neither an option nor the value of the one before it."""
+    named = ["", *told]
+    for before, word in zip(named, told, strict=False):
+        if not word.startswith("-") and (not before.startswith("-") or "=" in before):
+            return word
+    return None
 
 
 def flags(told: list[str]) -> list[str]:
