@@ -53,9 +53,9 @@ def pictures_below(url: str) -> list[Stored]:
     Raises:
         StorageError: it can't be read, or there is nothing.
     """
+    system, path = _opened(url)
     from pyarrow import fs
 
-    system, path = _opened(url)
     try:
         if system.get_file_info(path).type == fs.FileType.File:
             return [Stored(legible(posixpath.basename(path)), url)]

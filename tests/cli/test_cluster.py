@@ -312,12 +312,19 @@ def test_a_cluster_that_is_not_there_is_said_before_anything_is_written(
     assert (out / "counters.json").stat() == before  # its files are still of all its rows
 
 
-def test_without_ray_one_line_says_what_to_install(
-    greys: Path, quick: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("missing", "source"),
+    [pytest.param("ray", None, id="ray"), pytest.param("pyarrow", "s3://plant/x", id="pyarrow")],
+)
+def test_without_the_extra_one_line_says_what_to_install(
+    greys: Path, quick: Path, tmp_path: Path, missing: str, source: str | None
 ) -> None:
-    words = ["run", str(greys), "--recipe", str(quick), "--out", str(tmp_path / "out")]
-    script = "import sys; sys.modules['ray'] = None; sys.path.append('tests')\n"
-    script += f"from reinspect.cli import main; main({[*words, '--engine', 'ray']!r})"
+    paths = [source or greys, "--references", greys, "--recipe", quick, "--out", tmp_path / "out"]
+    words = ["run", *map(str, paths), "--engine", "ray"]
+    script = f"import sys; sys.modules[{missing!r}] = None; sys.path.append('tests')\n"
+    script += f"from reinspect.cli import main; main({words!r})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1].endswith("pip install 'reinspect[ray]'")
+    (line,) = done.stderr.splitlines()
+    assert line.endswith("pip install 'reinspect[ray]'")
+    assert not (tmp_path / "out").exists()

@@ -52,11 +52,11 @@ def _spread(items: tuple[Item, ...], count: int) -> list[Item]:
 
 def _counted(job: Job) -> Iterator[str]:
     categories = {item.category for item in job.items if item.category}
-    of = f" of {len(categories)} categories" if categories else ""
+    several = f" of {len(categories)} categories" if len(categories) > 1 else ""
     known = {len(job.references.of(name).files) for name in categories or {""}}
     least, most = min(known), max(known)
     count = f"{least}" if least == most else f"{least} to {most}"
-    yield f"{len(job.items)} images{of}, references: {count}; the recipe is sound"
+    yield f"{len(job.items)} images{several}, references: {count}; the recipe is sound"
 
 
 def _timed(job: Job, seconds: list[float]) -> Iterator[str]:
