@@ -205,9 +205,7 @@ def _eye(workshop: Workshop, weights: str | None = None) -> Tool:
     return Eye(workshop.experts, workshop.pictures, *own)
 
 
-def _reference(
-    workshop: Workshop, nearest: Literal["embedding", "features"] | None = None
-) -> Tool:
+def _reference(workshop: Workshop, nearest: Literal["embedding", "features"] | None = None) -> Tool:
     from reinspect.tools.reference import AlignedReference
 
     alike = None if nearest == "features" else _segmenter_of(workshop)

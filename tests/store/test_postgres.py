@@ -57,12 +57,13 @@ def test_a_lost_connection_is_not_complained_of_twice(
 ) -> None:
     """The driver logs what else went wrong in winding it up: our user's stderr is not for that."""
     import psycopg
+
     url = postgres.new()
     Store.open(url).close()
     engine, other = create_engine(parse(url)), create_engine(parse(url))
     with caplog.at_level(logging.DEBUG), engine.connect() as cut, other.connect() as knife:
         driver = cut.connection.driver_connection
-        with pytest.raises(psycopg.OperationalError), driver.pipeline():
+        with pytest.raises(psycopg.OperationalError), driver.pipeline():  # noqa: PT012
             knife.exec_driver_sql(f"SELECT pg_terminate_backend({driver.info.backend_pid}, 5000)")
             driver.execute("SELECT 1").fetchone()
         cut.invalidate()
