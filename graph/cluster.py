@@ -158,9 +158,11 @@ def connected(cluster: Cluster, workshop: Workshop) -> Iterator[int]:
                 log_to_driver=False,
                 logging_level=logging.ERROR,
             )
-    except (OSError, RuntimeError, ValueError) as failure:
-        hint = "" if here else " (if it asks for a token: RAY_AUTH_MODE=token)"
-        _refuse(f"cannot reach Ray at {cluster.address or 'this machine'}{hint}", failure)
+    except Exception as failure:  # noqa: BLE001 - plain ones, too, such as of a start that took long
+        if here:
+            _refuse("cannot start Ray on this machine", failure)
+        hint = "if it asks for a token: RAY_AUTH_MODE=token"
+        _refuse(f"cannot reach Ray at {cluster.address} ({hint})", failure)
     try:
         yield _room(ray.cluster_resources(), cluster, workshop)
     finally:

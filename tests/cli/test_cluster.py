@@ -312,6 +312,17 @@ def test_a_cluster_that_is_not_there_is_said_before_anything_is_written(
     assert (out / "counters.json").stat() == before  # its files are still of all its rows
 
 
+@pytest.mark.slow
+def test_a_ray_that_cannot_start_is_said(greys: Path, quick: Path, tmp_path: Path) -> None:
+    run = ("run", greys, "--recipe", quick, "--out", tmp_path / "out", "--engine", "ray")
+    with running(*run, env={"RAY_TMPDIR": str(quick / "no folder")}) as process:
+        _, err = process.communicate(timeout=2 * PATIENCE)
+    assert process.returncode == 2
+    (line,) = err.splitlines()
+    assert line.startswith("reinspect: cannot start Ray on this machine: ")
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("missing", "source"),
     [pytest.param("ray", None, id="ray"), pytest.param("pyarrow", "s3://plant/x", id="pyarrow")],
