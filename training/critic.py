@@ -73,7 +73,7 @@ class Pay(Value):
     """What moves earn and cost, in units of one right label."""
 
     rewards: Weights = Weights()
-    look: float = Field(default=0.02, ge=0, le=1, description="Cost of a second look.")
+    look: float = Field(default=0.5, ge=0, le=1, description="Price of a second look.")
     review: float = Field(default=1 / 3, ge=0, le=1, description="Price of a person's look.")
     kl: float = Field(default=0.1, ge=0, le=100, description="Weight of the KL.")
     trust: float = Field(default=0.1, ge=0, le=100, description="Pull towards the start.")

@@ -33,7 +33,7 @@ def critic(
         Path | None,
         typer.Option("--reference", help="Fitted monitor that the KL is held to, frozen."),
     ] = None,
-    look: Annotated[float, typer.Option("--look", help="Cost of a second look, [0, 1].")] = 0.02,
+    look: Annotated[float, typer.Option("--look", help="Price of a second look, [0, 1].")] = 0.5,
     review: Annotated[float, typer.Option("--review", help="Price of a REVIEW, [0, 1].")] = 1 / 3,
     kl: Annotated[float, typer.Option("--kl", help="Weight of the KL.")] = 0.1,
     trust: Annotated[
