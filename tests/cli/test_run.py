@@ -513,6 +513,7 @@ def test_what_can_not_be_done_is_said_in_one_line(
     line = said(invoke("run", *arguments))
     assert line.startswith("reinspect: ")
     assert words in line
+    assert not Path("new").exists()
 
 
 @pytest.mark.parametrize(

@@ -154,9 +154,10 @@ def carry_out(job: Job, console: Console, *, quiet: bool, watcher: Sink | None =
     workshop, truths = checked(job)
     with contextlib.ExitStack() as held:
         memory = held.enter_context(Memory())
-        if job.cluster and not job.resume:
-            held.enter_context(connected(job.cluster, workshop))
-        make_folder(job.out)
+        if not job.resume:
+            if job.cluster:
+                held.enter_context(connected(job.cluster, workshop))
+            make_folder(job.out)
         store = held.enter_context(Store.open(job.store))
         run, new = entered(store, job)
         done = done_before(store, run.id, job)
@@ -343,6 +344,7 @@ def entered(store: Store, job: Job) -> tuple[Run, bool]:
                 f"{job.out}: cannot resume, its verdicts would not be alike: "
                 f"{'; '.join(differs)}; start another run with another --out"
             )
+        make_folder(job.out)
     _freeze_recipe(job, info)
     return run, not job.resume
 
