@@ -28,6 +28,7 @@ from reinspect.training.trainer import (
     lessons_of,
     loaded_adapter,
     new_adapter,
+    processes,
     run,
     weights_dtype,
     write_card,
@@ -54,7 +55,7 @@ def rcrl(plan: Plan, progress: Progress | None = None) -> Lessons:
     tuning, settings = plan.tuning, plan.tuning.rcrl
     lessons = lessons_of(plan, imitated=False)
     rows = lessons.train.with_format(None)
-    order = drawn(rows["mode"], rows["truth"], settings, tuning.seed)
+    order = drawn(rows["mode"], rows["truth"], settings, tuning.seed, processes())
     fine_tuned = is_adapter(plan.model)
     model, base = loaded_adapter(plan) if fine_tuned else (plan.model, plan.model)
     trainer = Reflector(
@@ -105,17 +106,23 @@ def grpo_settings(plan: Plan) -> GRPOConfig:
     )
 
 
-def drawn(modes: Sequence[str], truths: Sequence[bool], settings: Rcrl, seed: int) -> list[int]:
+def drawn(
+    modes: Sequence[str],
+    truths: Sequence[bool],
+    settings: Rcrl,
+    seed: int,
+    processes: int = 1,
+) -> list[int]:
     """Which episode is asked for when: stage after stage, good and anomalous ones in turn.
 
     The order is drawn once and from the seed alone, so that a training that goes on sees what it
-    would have seen.
+    would have seen. Each process of a training takes its part of a step.
 
     Raises:
         LessonError: a stage has no episodes.
     """
     rng = np.random.default_rng(seed)
-    a_step = settings.batch * settings.accumulate // settings.group
+    a_step = processes * settings.batch * settings.accumulate // settings.group
     order = list[int]()
     for stage in settings.stages:
         pools = [

@@ -4,6 +4,7 @@ Needs the extra `train`.
 """
 
 import json
+import os
 import shutil
 import warnings
 from collections.abc import Callable, Mapping
@@ -142,6 +143,19 @@ def new_adapter(tuning: Tuning) -> Any:
     )
 
 
+def is_first() -> bool:
+    """Whether this is the only process of a training, or the first: that one writes the files.
+
+    `accelerate launch` and `torchrun` number the others.
+    """
+    return os.environ.get("RANK", "0") == "0"
+
+
+def processes() -> int:
+    """How many train together, each on a device of its own."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
 def last_whole(out: Path) -> Path | None:
     """The newest checkpoint that was written to its end; what was not is removed."""
     found = sorted(
@@ -149,7 +163,7 @@ def last_whole(out: Path) -> Path | None:
     )
     whole = [path for path in found if (path / _STATE).is_file()]
     for path in found:
-        if path not in whole:
+        if path not in whole and is_first():  # to another process it may be one that is being made
             shutil.rmtree(path)
     return whole[-1] if whole else None
 
@@ -246,17 +260,21 @@ def run(trainer: Any, plan: Plan) -> None:
         TrainingStopped: it went wrong, or there was no room for a checkpoint.
     """
     plan.out.mkdir(parents=True, exist_ok=True)
-    (plan.out / "tuning.yaml").write_text(dump_tuning(plan.tuning), encoding="utf-8")
+    if is_first():
+        (plan.out / "tuning.yaml").write_text(dump_tuning(plan.tuning), encoding="utf-8")
     start = last_whole(plan.out)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about each other
         trainer.train(resume_from_checkpoint=str(start) if plan.resume and start else None)
     trainer.save_model(str(plan.out))
-    write_curves(trainer.state.log_history, plan.out)
+    if is_first():
+        write_curves(trainer.state.log_history, plan.out)
 
 
 def write_card(plan: Plan, stage: str, facts: Mapping[str, Any]) -> None:
     """What was trained on what, beside the weights."""
+    if not is_first():
+        return
     card = {
         "stage": stage,
         "model": plan.model,

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +87,7 @@ def train(
     config: str = "small.yaml",
     episodes: str = "episodes",
     file_size: int | None = None,
+    launcher: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
     words = ["train", stage, episodes, "--model", model, "--out", out, "--config", config]
 
@@ -96,7 +97,7 @@ def train(
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
 
     return subprocess.run(
-        [sys.executable, "-m", "reinspect", *words, "--cpu", *more],
+        [sys.executable, *launcher, "-m", "reinspect", *words, "--cpu", *more],
         cwd=place,
         env={**os.environ, **ENVIRONMENT},
         capture_output=True,
@@ -196,6 +197,30 @@ def test_a_collapse_stops_with_a_reason(place: Path, warm: Path) -> None:
     done = train(place, "rcrl", model="warm", out="watched", config=config)
     assert done.returncode == 2
     assert "reward collapse: mean reward" in last_line(done)
+
+
+def test_two_processes_train_one_critic(place: Path, warm: Path) -> None:
+    """As `accelerate launch` starts them for two GPUs: the stages last as long, files are one's."""
+    config = recipe(place, "together", batch=4, uniform={"resample": 1})
+    config_of_all = yaml.safe_load((place / config).read_text())
+    (place / config).write_text(yaml.safe_dump({**config_of_all, "report_to": ["tensorboard"]}))
+    done = train(
+        place,
+        "rcrl",
+        model="warm",
+        out="together",
+        config=config,
+        launcher=("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"),
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Card") == 1
+    out = place / "together"
+    assert differ(out, warm)
+    logged = [row for row in json.loads((out / "curves.json").read_text()) if "reward" in row]
+    assert [row["step"] for row in logged] == [1, 2, 3, 4]
+    assert all(row["rewards/reflection/mean"] == 0 for row in logged[:2])  # thinking alone
+    assert any(row["rewards/reflection/mean"] != 0 for row in logged[2:])
+    assert list((out / "checkpoints" / "runs").rglob("events.out.tfevents.*"))
 
 
 @pytest.mark.parametrize("model", ["warm", "adapter"])

@@ -137,6 +137,10 @@ def _train(
     )
     with plainly():
         lessons = train(plan, lambda row: _say(console, row))
+    from reinspect.training.trainer import is_first
+
+    if not is_first():
+        return
     for note in lessons.left_out:
         console.print(note, style="yellow")
     what = "Adapter" if (out / "adapter_config.json").is_file() else "Weights"
