@@ -9,6 +9,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -67,7 +68,7 @@ def console(store: Path, log: Path, port: int, *words: object) -> Iterator[Site]
 
 def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
     for _ in range(600):
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, HTTPException):  # the latter by whoever was faster
             urllib.request.urlopen(address, timeout=5).close()
             return
         assert process.poll() is None, "the console ended"
