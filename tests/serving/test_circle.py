@@ -3,7 +3,9 @@
 Parts are inspected and become episodes; a tiny Qwen3-VL learns the form of answers by RAWS, from
 truth told in a hurry, after which it takes every part for a good one; RCRL, from true episodes with
 pictures, makes it look; and as the critic of a graph it mends what a poor first look has missed.
-Parts that are asked about were in no episode.
+Of the product that is asked about, no part was in an episode. An adapter on the warm-started
+weights, trained on the true episodes, mends other parts of a product that it knows, by its name in
+the registry.
 """
 
 import importlib.util
@@ -31,7 +33,15 @@ pytestmark = pytest.mark.slow
 
 START = 400.0  # seconds: 30 to 60 on an idle machine
 HERE = Path(__file__).parents[1]
+LEARNED, UNSEEN = ("flange", "capsule", "bracket"), "gear"
 MAX_PIXELS = 16384  # of the training recipe `tiny`
+ANSWERS = {"encoding": "png", "max_tokens": 64, "max_pixels": MAX_PIXELS, "timeout": 300}
+ADAPTER = {
+    "lora": {"rank": 16, "alpha": 32},
+    "report_to": [],
+    "max_pixels": MAX_PIXELS,
+    "warm_start": {"steps": 40, "learning_rate": 5e-3, "batch": 16, "save_every": 1000},
+}
 MODEL = """
 import importlib.util, json, sys
 from reinspect.tools.vision.torchvision_ops import mend_torchvision
@@ -60,6 +70,8 @@ class Circle(NamedTuple):
     """Bench of the same parts after RCRL."""
     mended: dict[str, Any]
     """Bench of the same parts: the poor first look, and the critic behind it."""
+    adapted: dict[str, Any]
+    """Bench of other parts of a known product: the poor first look, and an adapter behind it."""
 
 
 @pytest.fixture(scope="module")
@@ -71,9 +83,10 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
     if importlib.util.find_spec("trl") is None:
         unavailable("train", "the extra train is not installed")
     place = tmp_path_factory.mktemp("circle")
-    write_parts(place / "hasty", each=48, seed=1, hasty=True)
-    write_parts(place / "true", each=48, seed=2)
-    write_parts(place / "fresh", each=16, seed=3)
+    write_parts(place / "hasty", LEARNED, each=16, seed=1, hasty=True)
+    write_parts(place / "true", LEARNED, each=16, seed=2)
+    write_parts(place / "fresh", (UNSEEN,), each=16, seed=3)
+    write_parts(place / "known", LEARNED[:1], each=16, seed=4)
     (place / "first.yaml").write_text("{detector: circle_parts:ColourLook, tools: []}")
     with ScriptedServer(teach) as server:
         teacher = {"monitor": {"kind": "vlm", "model": "teacher", "base_url": server.url}}
@@ -84,27 +97,29 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
             reinspect(
                 place, "train", "episodes", run, "--out", f"episodes/{parts}", "--unreviewed",
                 "--teacher", "teacher.yaml", "--shown", "0", "--held-out", "fresh",
+                "--held-out", "known",
             )  # fmt: skip
     files = [str(file) for file in sorted(place.glob("episodes/*/data/*.parquet"))]
     started(place, [sys.executable, "-c", MODEL, *files])
-    learn = ("--config", "tiny", "--cpu", "--name")
-    for stage, on, start, name in (
-        ("warm-start", "hasty", "tiny", "warm"),
-        ("rcrl", "true", "warm", "critic"),
+    (place / "adapter.yaml").write_text(yaml.safe_dump(ADAPTER))
+    for stage, on, start, name, config in (
+        ("warm-start", "hasty", "tiny", "warm", "tiny"),
+        ("rcrl", "true", "warm", "critic", "tiny"),
+        ("warm-start", "true", "warm", "tuned", "adapter.yaml"),
     ):
         reinspect(
-            place, "train", stage, f"episodes/{on}", "--model", start, "--out", name, *learn, name
-        )
-    found = {}
-    for name in ("warm", "critic"):
-        with served(place, name) as address:
-            asked = model_at(address, name)
-            found[name] = benched(place, name, {"detector": asked, "tools": []})
-            if name == "critic":
-                second = {"detector": "circle_parts:ColourLook", "monitor": asked, "tools": []}
-                second["policies"] = {"trigger": "always"}
-                found["mended"] = benched(place, "mended", second)
-    return Circle(place, found["warm"], found["critic"], found["mended"])
+            place, "train", stage, f"episodes/{on}", "--model", start, "--out", name,
+            "--config", config, "--cpu", "--name", name,
+        )  # fmt: skip
+    with served(place, "warm", "--adapter", "tuned") as address:
+        before = benched(place, "warm", {"detector": model_at(address, "warm"), "tools": []})
+        called = {"kind": "critic", "name": "tuned", **ANSWERS, "base_url": address}
+        adapted = benched(place, "adapted", behind_a_poor_look(called), "known")
+    with served(place, "critic") as address:
+        critic = model_at(address, "critic")
+        after = benched(place, "critic", {"detector": critic, "tools": []})
+        mended = benched(place, "mended", behind_a_poor_look(critic))
+    return Circle(place, before, after, mended, adapted)
 
 
 def teach(asked: Asked) -> str:
@@ -131,12 +146,12 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def served(place: Path, critic: str) -> Iterator[str]:
+def served(place: Path, critic: str, *more: str) -> Iterator[str]:
     """`reinspect serve` with a critic of the registry; its address."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    words = [sys.executable, "-m", "reinspect", "serve", critic, "--port", str(port)]
+    words = [sys.executable, "-m", "reinspect", "serve", critic, *more, "--port", str(port)]
     words += ["--critics", str(place / "runs" / "critics")]
     words += ["--", "--max-model-len", "1024", "--dtype", "float32"]
     address, log = f"http://127.0.0.1:{port}/v1", place / f"serve-{critic}.log"
@@ -151,17 +166,19 @@ def served(place: Path, critic: str) -> Iterator[str]:
 
 
 def model_at(address: str, name: str) -> dict[str, Any]:
-    return {
-        "kind": "vlm", "model": name, "base_url": address, "format": "tags", "encoding": "png",
-        "max_tokens": 64, "max_pixels": MAX_PIXELS, "timeout": 300,
-    }  # fmt: skip
+    return {"kind": "vlm", "model": name, "base_url": address, "format": "tags", **ANSWERS}
 
 
-def benched(place: Path, name: str, recipe: dict[str, Any]) -> dict[str, Any]:
+def behind_a_poor_look(monitor: dict[str, Any]) -> dict[str, Any]:
+    look = {"detector": "circle_parts:ColourLook", "monitor": monitor, "tools": []}
+    return {**look, "policies": {"trigger": "always"}}
+
+
+def benched(place: Path, name: str, recipe: dict[str, Any], parts: str = "fresh") -> dict[str, Any]:
     (place / f"{name}.yaml").write_text(yaml.safe_dump(recipe))
     out, figures = f"runs/asked-{name}", place / f"{name}.json"
     reinspect(
-        place, "bench", "fresh", "--recipe", f"{name}.yaml", "--out", out, "--json", str(figures)
+        place, "bench", parts, "--recipe", f"{name}.yaml", "--out", out, "--json", str(figures)
     )
     overall: dict[str, Any] = json.loads(figures.read_text())["overall"]
     return overall
@@ -176,11 +193,13 @@ def right(figures: dict[str, Any], look: str) -> float:
 def test_nothing_that_is_asked_about_was_learned_from(circle: Circle) -> None:
     import pyarrow.parquet
 
-    fresh = {sha256_of(file) for file in circle.place.glob("fresh/*/test/*/*.png")}
-    assert len(fresh) == 32
+    asked = [*circle.place.glob("fresh/*/test/*/*.png"), *circle.place.glob("known/*/test/*/*.png")]
+    fresh = {sha256_of(file) for file in asked}
+    assert len(fresh) == 64
     for file in circle.place.glob("episodes/*/data/*.parquet"):
-        rows = pyarrow.parquet.read_table(file, columns=["sha256"]).to_pylist()
+        rows = pyarrow.parquet.read_table(file, columns=["sha256", "category"]).to_pylist()
         assert not fresh & {row["sha256"] for row in rows}
+        assert {row["category"] for row in rows} == set(LEARNED)
 
 
 def test_the_mean_reward_rises(circle: Circle) -> None:
@@ -201,8 +220,13 @@ def test_the_served_critic_mends_what_a_first_look_missed(circle: Circle) -> Non
     assert ledger["fixed"] >= 3 * max(ledger["broken"], 1)
 
 
+def test_an_adapter_of_the_registry_mends_it_too(circle: Circle) -> None:
+    assert right(circle.adapted, "first") == 0.75
+    assert right(circle.adapted, "final") >= 0.85
+
+
 def test_its_reflection_is_in_the_trace(circle: Circle) -> None:
-    missed_at_first = "flange/test/rust/000.png"  # dark
+    missed_at_first = f"{UNSEEN}/test/rust/000.png"  # dark
     reinspect(circle.place, "show", "runs/asked-mended", missed_at_first, "--html", "story.html")
     story = (circle.place / "story.html").read_text()
     assert "reflect.tags.md" in story
