@@ -5,7 +5,6 @@ from __future__ import annotations
 import multiprocessing
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import TracebackType
 
 from reinspect.training.eye_parts import shard_file, write_shards
 
@@ -38,12 +37,7 @@ class Renderers:
             self._start(place, self._first + place)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         for worker in self._workers:
             if worker is not None:
                 worker.terminate()

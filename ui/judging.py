@@ -20,9 +20,10 @@ def judge(console: Console, told: Told) -> bool:
     stood = row.review or row.verdict
     key = f"{told.found.id}-{st.session_state.get('saved', 0)}"
     seen_key = f"seen-{key}"
+    reviews = console.store.desk.reviews(told.found.id)
     if seen_key not in st.session_state:  # reviews that came after this one was begun
-        st.session_state[seen_key] = len(console.store.desk.reviews(told.found.id))
-    others = console.store.desk.reviews(told.found.id)[st.session_state[seen_key] :]
+        st.session_state[seen_key] = len(reviews)
+    others = reviews[st.session_state[seen_key] :]
     with st.container():  # there or not, or what stands below would lose what was typed
         if others:
             st.info(

@@ -179,9 +179,9 @@ class Abreast:
         plane = _cells(difference(resize(image), others))
         return _judge(ALIGNED, _misfit(plane, others), plane, self.calibration, excluding)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write them to one file, with their appearances: an embedding is dear."""
-        arrays = archive.nested(
+    def arrays(self) -> archive.Arrays:
+        """Return what ``from_arrays`` needs, appearances among it: an embedding is dear."""
+        return archive.nested(
             references={f"{page:02d}": image for page, image in enumerate(self.references)},
             aligned=self.calibration.arrays(),
             numbers={
@@ -189,7 +189,22 @@ class Abreast:
                 "appearances": self.appearances,
             },
         )
-        archive.write(path, _ABREAST, arrays)
+
+    @classmethod
+    def from_arrays(cls, arrays: archive.Arrays, embed: Embed) -> Abreast:
+        """Rebuild from ``arrays()``; ``embed`` is what gave the appearances."""
+        numbers, pages = archive.part(arrays, "numbers"), archive.part(arrays, "references")
+        return cls(
+            tuple(np.asarray(pages[page], np.uint8) for page in sorted(pages)),
+            np.asarray(numbers["appearances"], np.float32),
+            float(np.asarray(numbers["structure"], np.float64)),
+            Calibration.from_arrays(archive.part(arrays, "aligned")),
+            embed,
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write them to one file."""
+        archive.write(path, _ABREAST, self.arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], embed: Embed) -> Abreast:
@@ -198,15 +213,7 @@ class Abreast:
         Raises:
             ValueError: if the file holds no such references, or of another version.
         """
-        arrays = archive.read(path, _ABREAST)
-        numbers = archive.part(arrays, "numbers")
-        return cls(
-            _pages(archive.part(arrays, "references")),
-            np.asarray(numbers["appearances"], np.float32),
-            float(np.asarray(numbers["structure"], np.float64)),
-            Calibration.from_arrays(archive.part(arrays, "aligned")),
-            embed,
-        )
+        return cls.from_arrays(archive.read(path, _ABREAST), embed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,20 +243,13 @@ class SecondFit:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fit to one file."""
-        images = {f"{page:02d}": image for page, image in enumerate(self.abreast.references)}
         arrays = archive.nested(
             bank=self.hi_res.bank.arrays(),
             positional=self.hi_res.positional.arrays(),
             hi_res=self.hi_res.calibration.arrays(),
-            references=images,
-            aligned=self.abreast.calibration.arrays(),
-            numbers={
-                "structure": np.array(self.abreast.structure),
-                "appearances": self.abreast.appearances,
-                "usual_spot": np.array(self.usual_spot),
-            },
+            numbers={"usual_spot": np.array(self.usual_spot)},
         )
-        archive.write(path, _KIND, arrays)
+        archive.write(path, _KIND, arrays | self.abreast.arrays())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], fit: Fit) -> SecondFit:
@@ -259,19 +259,13 @@ class SecondFit:
             ValueError: if the file holds no such fit, or one of another version.
         """
         arrays = archive.read(path, _KIND)
-        numbers = archive.part(arrays, "numbers")
         hi_res = HiRes(
             Bank.from_arrays(archive.part(arrays, "bank")),
             Positional.from_arrays(archive.part(arrays, "positional")),
             Calibration.from_arrays(archive.part(arrays, "hi_res")),
         )
-        abreast = Abreast(
-            _pages(archive.part(arrays, "references")),
-            np.asarray(numbers["appearances"], np.float32),
-            float(np.asarray(numbers["structure"], np.float64)),
-            Calibration.from_arrays(archive.part(arrays, "aligned")),
-            fit.bank.appearance,
-        )
+        abreast = Abreast.from_arrays(arrays, fit.bank.appearance)
+        numbers = archive.part(arrays, "numbers")
         return cls(hi_res, abreast, float(np.asarray(numbers["usual_spot"], np.float64)))
 
 
@@ -339,10 +333,6 @@ def _references(fit: Fit, rng: np.random.Generator) -> tuple[list[Pixels], float
     if len(images) > 1:
         return images, DOUBT
     return images + vary(images[0], _STAND_INS, rng), DOUBT_OF_ONE
-
-
-def _pages(arrays: archive.Arrays) -> tuple[Pixels, ...]:
-    return tuple(np.asarray(arrays[page], np.uint8) for page in sorted(arrays))
 
 
 def _lay_over(

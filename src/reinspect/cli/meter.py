@@ -3,7 +3,6 @@
 import threading
 import time
 from collections import Counter, defaultdict
-from types import TracebackType
 from typing import Self
 
 import psutil
@@ -25,12 +24,7 @@ class Memory:
         self._sampler.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._over.set()
         self._sampler.join()
 

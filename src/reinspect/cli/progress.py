@@ -1,6 +1,5 @@
 """Progress on a terminal, and nothing elsewhere."""
 
-from types import TracebackType
 from typing import Self
 
 from rich.console import Console
@@ -50,12 +49,7 @@ class Counter:
         self._bar.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bar.stop()
 
     def __call__(self, trace: Trace) -> None:

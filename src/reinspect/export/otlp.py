@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Sequence
 from importlib.metadata import version
-from types import TracebackType
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlsplit
 
@@ -75,12 +74,7 @@ class Sender:
         self._complaints.listen()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         enders = []
         for provider, exporter in self._channels:
             exporter.hurry()

@@ -4,7 +4,6 @@ import itertools
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
@@ -45,12 +44,7 @@ class Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.flush()
 
     def __call__(self, trace: Trace, /) -> None:
