@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -44,12 +43,6 @@ def need_browser() -> None:
         unavailable("browser", "Playwright is not installed: pip install 'reinspect[dev]'")
     if CHROMIUM is None:
         unavailable("browser", "there is no chromium: apt-get install chromium")
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -63,3 +63,11 @@ def postgres() -> Iterator["Server"]:
 def fits(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that a whole session shares: making a fit takes seconds."""
     return tmp_path_factory.mktemp("fits")
+
+
+@pytest.fixture
+def mood(tmp_path: Path) -> Path:
+    """While it is there, parts of `own_parts` are slow: no machine is so slow that it misses it."""
+    file = tmp_path / "mood"
+    file.touch()
+    return file

@@ -6,14 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from postgres import free_port
+from local_server import free_port
 
 BUCKET = "plant"
 
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """The options of a URL that lead to a server whose one bucket holds the folder's files."""
+    """The URL of a bucket that holds the folder's files."""
     from gcp_storage_emulator.server import create_server
 
     address = f"127.0.0.1:{free_port()}"
@@ -31,6 +31,7 @@ def serving(folder: Path) -> Iterator[str]:
                 )
                 urllib.request.urlopen(upload, timeout=10).close()
         # Without a limit its library asks for a quarter of an hour, should the server be gone.
-        yield f"?scheme=http&endpoint_override={address}&retry_limit_seconds=10"
+        options = f"scheme=http&endpoint_override={address}&retry_limit_seconds=10"
+        yield f"gs://anonymous@{BUCKET}?{options}"
     finally:
         server.stop()

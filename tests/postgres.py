@@ -4,13 +4,14 @@ import contextlib
 import os
 import pwd
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from natsort import natsorted
+
+from local_server import free_port
 
 _INSTALLED = Path("/usr/lib/postgresql")
 _SETTINGS = {
@@ -121,10 +122,3 @@ def _other_user() -> str:
         with contextlib.suppress(KeyError):
             return pwd.getpwnam(name).pw_name
     raise NoPostgresError("PostgreSQL doesn't run as root, and there is no user postgres or nobody")
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-    return port

@@ -15,7 +15,7 @@ BUCKET = "plant"
 
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[str]:
-    """The options of a URL that lead to a server whose one bucket holds the folder's files."""
+    """The URL of a bucket that holds the folder's files, for who has `KEYS` in the environment."""
     import boto3
     from moto.server import ThreadedMotoServer
 
@@ -39,6 +39,7 @@ def serving(folder: Path) -> Iterator[str]:
                 name = path.relative_to(folder).as_posix()
                 client.put_object(Bucket=BUCKET, Key=name, Body=path.read_bytes())
         client.close()
-        yield f"?region=us-east-1&scheme=http&endpoint_override={host}:{port}"
+        options = f"region=us-east-1&scheme=http&endpoint_override={host}:{port}"
+        yield f"s3://{BUCKET}?{options}"
     finally:
         server.stop()

@@ -28,14 +28,12 @@ def url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     """The folder's URL: on this machine, on a server of S3, and on one of Google's storage."""
     if request.param == "file":
         yield folder.as_uri()
-    elif request.param == "gs":
-        with gcs_server.serving(folder) as options:
-            yield f"gs://anonymous@{gcs_server.BUCKET}{options}"
-    else:
-        with pytest.MonkeyPatch.context() as environment, s3_server.serving(folder) as options:
-            for name, value in s3_server.KEYS.items():
-                environment.setenv(name, value)
-            yield f"s3://{s3_server.BUCKET}{options}"
+        return
+    server = {"s3": s3_server, "gs": gcs_server}[request.param]
+    with pytest.MonkeyPatch.context() as environment, server.serving(folder) as there:
+        for name, value in s3_server.KEYS.items():
+            environment.setenv(name, value)
+        yield there
 
 
 def test_pictures_are_listed_in_natural_order(url: str) -> None:

@@ -227,9 +227,7 @@ def test_too_many_requests_are_told_when_to_come_back(serving: Serving) -> None:
         assert int(answers[-1].headers["retry-after"]) == 1
 
 
-def test_a_full_queue_is_told_and_takes_nothing(serving: Serving, tmp_path: Path) -> None:
-    mood = tmp_path / "mood"
-    mood.touch()
+def test_a_full_queue_is_told_and_takes_nothing(serving: Serving, mood: Path) -> None:
     hanging = {"kind": "own_parts:Hanging", "mood": str(mood)}
     with serving(hanging, pace=Pace(queue=2), patience=0.0) as served:
         first, second = served.send(grey(0)), served.send(grey(0))

@@ -115,12 +115,10 @@ def url(request: pytest.FixtureRequest, parts: Path) -> Iterator[str]:
     """Where the pictures lie, as a storage has them."""
     if request.param == "file":
         yield parts.as_uri()
-    elif request.param == "gs":
-        with gcs_server.serving(parts) as options:
-            yield f"gs://anonymous@{gcs_server.BUCKET}{options}"
-    else:
-        with s3_server.serving(parts) as options:
-            yield f"s3://{s3_server.BUCKET}{options}"
+        return
+    server = {"s3": s3_server, "gs": gcs_server}[request.param]
+    with server.serving(parts) as there:
+        yield there
 
 
 @pytest.mark.slow

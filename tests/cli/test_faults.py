@@ -63,11 +63,9 @@ def test_one_image_in_fifty_is_broken(quick: Path, tmp_path: Path) -> None:
     assert sum(counters["failures"].values()) == counters["failed"] == 4
 
 
-def test_files_that_change_come_and_go_while_a_run_is_on(tmp_path: Path) -> None:
+def test_files_that_change_come_and_go_while_a_run_is_on(mood: Path, tmp_path: Path) -> None:
     parts = put_greys(tmp_path / "parts", 40)
     fresh = put_greys(tmp_path / "fresh", 2, start=230)
-    mood = tmp_path / "mood"
-    mood.touch()
     recipe = put_recipe(tmp_path / "slow.yaml", "own_parts:Unhurried", mood=str(mood), seconds=1)
     paths = (parts, "--references", fresh, "--recipe", recipe, "--out", tmp_path / "out")
     run = ("run", *paths, "--workers", 1)

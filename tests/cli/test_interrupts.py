@@ -23,14 +23,6 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def mood(tmp_path: Path) -> Path:
-    """While it is there, a run takes its time: no machine is so slow that it would miss it."""
-    file = tmp_path / "mood"
-    file.touch()
-    return file
-
-
-@pytest.fixture
 def slow(mood: Path, tmp_path: Path) -> Path:
     return put_recipe(tmp_path / "slow.yaml", "own_parts:Unhurried", mood=str(mood), seconds=1.5)
 

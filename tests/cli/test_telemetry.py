@@ -1,7 +1,6 @@
 """Spans of a whole command: to a real collector over HTTP, or to none."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from api_server import wait_until
 from collector import Collector
 from command_line import Answer, invoke, names, put_greys, put_recipe, said
 from conftest import REPOSITORY
+from local_server import free_port
 from processes import running
 
 ADDRESS = "OTEL_EXPORTER_OTLP_ENDPOINT"
@@ -186,9 +186,7 @@ def test_without_the_extra_it_says_how_to_get_it(pictures: Path, tmp_path: Path)
 def test_the_server_sends_spans_too(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     recipe = put_recipe(tmp_path / "r.yaml")
     with Collector() as collector:
         monkeypatch.setenv(ADDRESS, collector.url)

@@ -11,7 +11,6 @@ the registry.
 import importlib.util
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -25,6 +24,7 @@ import yaml
 
 from circle_parts import write_parts
 from conftest import unavailable
+from local_server import free_port
 from reinspect.agents.vlm.serving import ServingError, VllmServer, installed_vllm
 from reinspect.images import sha256_of
 from reinspect.testing.server import Asked, ScriptedServer
@@ -148,9 +148,7 @@ def environment() -> dict[str, str]:
 @contextmanager
 def served(place: Path, critic: str, *more: str) -> Iterator[str]:
     """`reinspect serve` with a critic of the registry; its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = [sys.executable, "-m", "reinspect", "serve", critic, *more, "--port", str(port)]
     words += ["--critics", str(place / "runs" / "critics")]
     words += ["--", "--max-model-len", "1024", "--dtype", "float32"]

@@ -1,7 +1,6 @@
 """The graph against a real vLLM, with a tiny Qwen3-VL of random weights: plumbing, no quality."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from conftest import unavailable
+from local_server import free_port
 from reinspect.agents.calls import calls_of
 from reinspect.agents.vlm.serving import (
     ServingError,
@@ -51,9 +51,7 @@ def vllm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     variables = environment(str(root), version, {"OMP_NUM_THREADS": "1", **os.environ})
     # In a process of its own: where torchvision does not fit torch, it needs vLLM's environment.
     subprocess.run([sys.executable, "-c", MAKE], cwd=root, env=variables, check=True, timeout=300)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     words = command(
         str(model),
         version,

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from browser import Site, browsing, console, free_port, need_browser, reinspect
+from browser import Site, browsing, console, need_browser, reinspect
 from conftest import unavailable
+from local_server import free_port
 from made_oddities import LONG, ODD
 from made_traces import corrected, judged, unreadable
 from reinspect.pictures import write_image

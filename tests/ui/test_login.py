@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from browser import browsing, console, free_port, idle, need_browser
+from browser import browsing, console, idle, need_browser
 from identity import CLIENT, SECRET, Provider
+from local_server import free_port
 from made_traces import judged
 from reinspect.store import Filter, RunInfo, Store
 from reinspect.vocabulary import Outcome
