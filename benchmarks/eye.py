@@ -90,7 +90,7 @@ def decided(
         witnesses[EYE] = eye
     if not always and not rules.wants_second_look(rules.reliability(first)):
         return first, first
-    fused = rules.fuse(first, witnesses, seconded=way == "first")
+    fused = rules.fuse(first, witnesses, seconded=way != "none")
     anomalous = first >= 0.5
     if (fused >= 0.5) == anomalous or rules.flip_allowed(first, fused, witnesses):
         return first, fused

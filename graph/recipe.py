@@ -76,17 +76,21 @@ class ProductKnowledge(_Section):
     defects: tuple[str, ...] = ()
 
 
+def _default_tools(known: dict[str, Any]) -> tuple[PartSpec, ...]:
+    """All embedded ones; an eye that has a say in the first look isn't asked again."""
+    detector = known.get("detector")
+    names = ["segmentation", "hi_res", "eye", "reference", "zoom"]
+    if detector is not None and detector.options.get("eye"):
+        names.remove("eye")
+    return tuple(PartSpec(kind=name) for name in names)
+
+
 class Recipe(_Section):
     """All parts of an inspection. Every key has a default; see `docs/recipes.md`."""
 
     detector: PartSpec = PartSpec(kind="embedded")
     monitor: PartSpec = PartSpec(kind="embedded")
-    tools: tuple[PartSpec, ...] = (
-        PartSpec(kind="segmentation"),
-        PartSpec(kind="hi_res"),
-        PartSpec(kind="reference"),
-        PartSpec(kind="zoom"),
-    )
+    tools: tuple[PartSpec, ...] = Field(default_factory=_default_tools)
     policies: Policies = Policies()
     budgets: Budgets = Budgets()
     references: str | Mapping[str, str] | None = Field(

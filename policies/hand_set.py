@@ -1,9 +1,14 @@
 """The estimator that needs no judgements: hand-set rules over looks and signals."""
 
+from collections.abc import Mapping
+
 from reinspect.policies import rules
 from reinspect.vocabulary import Estimate, Evidence, Revision, Trace, Verdict
 
-SECONDED = "eye_p"
+FILTERS = "anomaly_map"
+"""Source of a first look by the learned filters."""
+
+SECONDED = f"{rules.EYE}_p"
 """A measurement of first looks that the eye had a say in."""
 
 
@@ -21,12 +26,18 @@ class HandSet:
                 reliability=rules.reliability(first.probability),
                 signals=signals,
             )
-        fused = rules.fuse(first.probability, witnesses, seconded=SECONDED in signals)
+        fused = rules.fuse(first.probability, witnesses, seconded=_seconded(first, witnesses))
         return Estimate(
             probability=fused,
             reliability=rules.reliability(fused),
             signals={**signals, **{f"{name}_p": p for name, p in witnesses.items()}},
         )
+
+
+def _seconded(first: Verdict, witnesses: Mapping[str, float]) -> bool:
+    """Whether the learned filters looked first and the eye is heard beside them."""
+    by_filters = bool(first.evidence) and first.evidence[0].source == FILTERS
+    return by_filters and (rules.EYE in witnesses or SECONDED in signals_of(first))
 
 
 def signals_of(verdict: Verdict) -> dict[str, float]:

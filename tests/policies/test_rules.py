@@ -29,6 +29,20 @@ def test_a_first_look_that_was_seconded_counts_for_less(first: float) -> None:
     assert rules.fuse(first, {}, seconded=True) == first
 
 
+@pytest.mark.parametrize("first", [0.2, 0.4, 0.6, 0.8])
+@pytest.mark.parametrize("eye", [0.25, 0.5, 0.75])
+def test_it_is_all_one_whether_the_eye_had_its_say_first_or_second(
+    first: float, eye: float
+) -> None:
+    others = {"aligned": 0.7, "hi_res": 0.4}
+    before = rules.fuse(rules.fuse(first, {"eye": eye}), others, seconded=True)
+    assert rules.fuse(first, {**others, "eye": eye}, seconded=True) == pytest.approx(before)
+
+
+def test_an_eye_that_is_the_only_witness_is_heard_in_full() -> None:
+    assert rules.fuse(0.6, {"eye": 0.9}, seconded=True) == rules.fuse(0.6, {"eye": 0.9})
+
+
 @pytest.mark.parametrize("first", GRID)
 def test_without_evidence_nothing_changes(first: float) -> None:
     assert rules.fuse(first, {}) == first
@@ -46,6 +60,9 @@ def test_without_evidence_nothing_changes(first: float) -> None:
         pytest.param(0.45, {"hi_res": 0.9}, True, id="textures-have-no-other-evidence"),
         pytest.param(0.45, {"aligned": 0.4, "hi_res": 1.0}, False, id="hi-res-is-outranked"),
         pytest.param(0.45, {"aligned": 0.9, "hi_res": 0.1}, True, id="and-cannot-object"),
+        pytest.param(0.45, {"aligned": 0.9, "eye": 0.4}, True, id="the-eye-cannot-object"),
+        pytest.param(0.45, {"aligned": 0.4, "eye": 0.9}, False, id="nor-flip-against-another"),
+        pytest.param(0.45, {"eye": 0.9}, True, id="but-alone-it-decides"),
         pytest.param(0.45, {"zoom": 0.99, "grounding": 0.4}, False, id="one-witness-objects"),
         pytest.param(0.45, {"zoom": 0.99, "grounding": 0.6}, True, id="all-witnesses-agree"),
     ],

@@ -20,7 +20,6 @@ OPTIONAL = {
     "psycopg": ("'reinspect[postgres]'", "a store on PostgreSQL"),
     "ray": ("'reinspect[ray]'", "run --engine ray"),
     "langchain-openai": ("'reinspect[vlm]'", "parts of kind vlm"),
-    "onnxruntime": ("'reinspect[eye]'", "the tool eye"),
     "streamlit": ("'reinspect[ui]'", "reinspect ui"),
     "fastapi": ("'reinspect[api]'", "reinspect api"),
     "opentelemetry-exporter-otlp-proto-http": ("'reinspect[otel]'", "run --otel, api --otel"),
@@ -32,7 +31,16 @@ OPTIONAL = {
 }
 """Distribution → what pip installs it by, and what needs it."""
 
-BASE = ("langgraph", "numpy", "opencv-python-headless", "pillow", "pydantic", "scipy", "sqlmodel")
+BASE = (
+    "langgraph",
+    "numpy",
+    "onnxruntime",
+    "opencv-python-headless",
+    "pillow",
+    "pydantic",
+    "scipy",
+    "sqlmodel",
+)
 
 
 class Finding(NamedTuple):
