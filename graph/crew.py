@@ -198,11 +198,11 @@ def _hi_res(workshop: Workshop) -> Tool:
     return HiRes(workshop.experts)
 
 
-def _eye(workshop: Workshop, weights: str | None = None) -> Tool:
+def _eye(workshop: Workshop, weights: str | None = None, boxes: bool = False) -> Tool:
     from reinspect.tools.eye import Eye
 
     own = () if weights is None else (Path(weights),)
-    return Eye(workshop.experts, workshop.pictures, *own)
+    return Eye(workshop.experts, workshop.pictures, *own, boxes=boxes)
 
 
 def _reference(workshop: Workshop, nearest: Literal["embedding", "features"] | None = None) -> Tool:

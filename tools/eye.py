@@ -9,7 +9,7 @@ from reinspect.pictures import Pictures
 from reinspect.tools.embedded.sight import WEIGHTS, EyeError, open_eye
 from reinspect.tools.expert import Experts
 from reinspect.tools.witness import heard
-from reinspect.vocabulary import Evidence, Sample, Trace
+from reinspect.vocabulary import Box, Evidence, Region, Sample, Trace
 
 SOURCE = "eye"
 
@@ -19,12 +19,25 @@ class Eye:
 
     Without onnxruntime or usable weights the verdict rests on the learned filters alone, and the
     evidence says so.
+
+    Args:
+        experts: what knows the references.
+        pictures: where its map is kept; nowhere by default.
+        weights: of the eye.
+        boxes: whether its evidence has regions. What points at places last says where a defect
+            is, and other evidence does so more exactly (see `docs/eye.md`).
     """
 
     def __init__(
-        self, experts: Experts, pictures: Pictures | None = None, weights: Path = WEIGHTS
+        self,
+        experts: Experts,
+        pictures: Pictures | None = None,
+        weights: Path = WEIGHTS,
+        *,
+        boxes: bool = False,
     ) -> None:
         self._experts, self._pictures, self._weights = experts, pictures, weights
+        self._boxes = boxes
 
     def __call__(self, trace: Trace) -> Evidence:
         """Compare the trace's sample with its references."""
@@ -46,6 +59,9 @@ class Eye:
         first = expert.look(sample)
         agrees = (first.z >= first.threshold) == (witness.z >= witness.threshold)
         said = heard(witness, SOURCE, agrees_with_filters=float(agrees))
+        if self._boxes:
+            regions = tuple(Region(box=Box(*box[:4]), score=box[4]) for box in witness.boxes)
+            said = said.model_copy(update={"regions": regions})
         if self._pictures is None:
             return said
         # A name of its own, beside the first look's map of the same picture.

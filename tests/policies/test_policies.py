@@ -2,8 +2,9 @@
 
 import pytest
 
+from reinspect.policies import rules
 from reinspect.policies.disposition import Thresholds
-from reinspect.policies.hand_set import HandSet
+from reinspect.policies.hand_set import FILTERS, HandSet
 from reinspect.policies.revision import Agreement, held
 from reinspect.policies.triggers import Doubt
 from reinspect.vocabulary import (
@@ -122,6 +123,22 @@ def test_agreeing_evidence_makes_the_hand_set_estimate_surer() -> None:
     assert both.probability > alone.probability
     assert both.reliability > alone.reliability
     assert both.signals["one_p"] == 0.9
+
+
+@pytest.mark.parametrize(
+    ("looked_first", "counts_half"),
+    [
+        pytest.param(says(0.9, FILTERS), True, id="the learned filters"),
+        pytest.param(says(0.9, "mine"), False, id="a detector of one's own"),
+    ],
+)
+def test_the_eye_and_the_learned_filters_are_one_first_look(
+    looked_first: Evidence, counts_half: bool
+) -> None:
+    first = Verdict.of(0.9, evidence=(looked_first,))
+    heard = HandSet()(trace(first, says(0.2, "eye"), says(0.3, "aligned")))
+    witnesses = {"eye": 0.2, "aligned": 0.3}
+    assert heard.probability == rules.fuse(0.9, witnesses, seconded=counts_half)
 
 
 def test_explored_evidence_counts_for_nothing_on_record() -> None:

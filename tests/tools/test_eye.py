@@ -66,6 +66,20 @@ def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) ->
     assert again.probability == pytest.approx(said.probability, rel=1e-6)
 
 
+@pytest.mark.parametrize("boxes", [False, True])
+def test_it_points_at_places_where_asked_to(experts: Experts, trace: Trace, boxes: bool) -> None:
+    try:
+        open_eye()
+    except EyeError as failure:
+        unavailable("eye", str(failure))
+    regions = Eye(experts, boxes=boxes)(trace).regions
+    assert bool(regions) is boxes
+    if boxes:
+        where = regions[0].box  # the mark is at (60 to 90, 60 to 80) of 160
+        assert where.x1 < 75 / 160 < where.x2
+        assert where.y1 < 70 / 160 < where.y2
+
+
 def test_it_can_have_a_say_in_the_first_look(experts: Experts, trace: Trace) -> None:
     try:
         open_eye()

@@ -44,7 +44,7 @@ def called(tools: list[StructuredTool], name: str, **arguments: Any) -> ToolMess
 
 
 def test_every_tool_says_what_it_is_for_and_what_it_takes(tools: list[StructuredTool]) -> None:
-    assert [tool.name for tool in tools] == ["segmentation", "hi_res", "reference", "zoom"]
+    assert [tool.name for tool in tools] == ["segmentation", "hi_res", "eye", "reference", "zoom"]
     for tool in tools:
         assert len(tool.description) > 20
         schema = tool.tool_call_schema.model_json_schema()

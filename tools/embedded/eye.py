@@ -23,6 +23,7 @@ from reinspect.tools.embedded.scoring import (
     DOUBT,
     DOUBT_OF_ONE,
     Calibration,
+    find_boxes,
     probability,
     standardise,
 )
@@ -125,7 +126,8 @@ class EyeFit:
         z = float(standardise(own, scores, self.calibration.doubt).mean())
         threshold = self.calibration.threshold(excluding=index)
         heat = self.calibration.heat_map(list(maps))
-        return Witness(EYE, z, threshold, probability(z, threshold), heat)
+        boxes = find_boxes(heat, self.calibration.box_threshold)
+        return Witness(EYE, z, threshold, probability(z, threshold), heat, boxes)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fit to one file."""

@@ -78,6 +78,8 @@ class Witness:
     """P(anomalous) by this witness alone; exactly 0.5 at ``z == threshold``."""
     heat_map: Floats
     """(rows, columns) of cells, in units of the references' spread."""
+    boxes: tuple[Box, ...] = ()
+    """Of a witness that draws some itself: x1, y1, x2, y2 in [0, 1], and score."""
 
 
 @dataclass(frozen=True, slots=True)
