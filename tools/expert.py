@@ -91,10 +91,13 @@ class Expert:
         references = self._abreast_for(sample, alike)
         if references is None:
             return ()
+        own = None if alike else self.look(sample).appearance
         return self._remembered(
             sample,
             f"abreast {alike.key if alike else ''}",
-            lambda: references.lay_over(read_view(sample.visual), excluding=self._page(sample)),
+            lambda: references.lay_over(
+                read_view(sample.visual), own=own, excluding=self._page(sample)
+            ),
         )
 
     def aligned(self, sample: Sample, alike: Embedder | None = None) -> Witness | None:

@@ -90,11 +90,8 @@ class Bank:
         return np.ascontiguousarray((0.5 * (stack + _box3(stack))).transpose(1, 2, 0))
 
     def appearance(self, image: Pixels) -> Floats:
-        """Return what an image of any size looks like: its features' means in 4 × 4 places."""
-        planes = self.describe(resize(image)).transpose(2, 0, 1)
-        size = (_PLACES, _PLACES)
-        means = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
-        return np.asarray(means, np.float32).ravel()
+        """Return what an image of any size looks like, as ``appearance`` of its description."""
+        return appearance(self.describe(resize(image)))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""
@@ -104,6 +101,14 @@ class Bank:
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Bank:
         """Rebuild a bank from ``arrays()``."""
         return cls(np.asarray(arrays["filters"], np.float32))
+
+
+def appearance(grid: Floats) -> Floats:
+    """Return the means, in 4 × 4 places, of a description (rows, columns, features): flat."""
+    size = (_PLACES, _PLACES)
+    planes = grid.transpose(2, 0, 1)
+    means = [cv2.resize(plane, size, interpolation=cv2.INTER_AREA) for plane in planes]
+    return np.asarray(means, np.float32).ravel()
 
 
 def _pyramid(image: Pixels) -> list[Floats]:

@@ -16,7 +16,14 @@ from numpy.typing import NDArray
 
 from reinspect.tools.embedded import archive, template
 from reinspect.tools.embedded.album import Album
-from reinspect.tools.embedded.features import Bank, Floats, Pixels, check_image, resize
+from reinspect.tools.embedded.features import (
+    Bank,
+    Floats,
+    Pixels,
+    appearance,
+    check_image,
+    resize,
+)
 from reinspect.tools.embedded.memory import Memory
 from reinspect.tools.embedded.positional import Positional
 from reinspect.tools.embedded.scoring import (
@@ -60,6 +67,8 @@ class Look:
     """Finite numbers that help to judge how far the verdict can be relied on."""
     marks: NDArray[np.bool_] | None = None
     """(H, W) of the image, maybe made smaller: what differs from a template, to the pixel."""
+    appearance: Floats | None = None
+    """What the whole image looks like to the filters, see ``features.appearance``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,7 @@ class Fit:
             members={"memory": float(members[0]), "positional": float(members[1])},
             heat_map=heat_map,
             boxes=boxes,
+            appearance=appearance(grid),
             signals={
                 **heat_signals(heat_map, self.calibration.box_threshold),
                 "margin": z - threshold,

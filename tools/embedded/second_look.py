@@ -168,11 +168,20 @@ class Abreast:
         return self.structure >= _STRUCTURE
 
     def lay_over(
-        self, image: Pixels, count: int = _NEIGHBOURS, *, excluding: int | None = None
+        self, image: Pixels, *, own: Floats | None = None, excluding: int | None = None
     ) -> tuple[Aligned, ...]:
-        """Lay the ``count`` most similar references over an image, the best fitting first."""
-        own, small = self.embed(image), resize(image)
-        return _lay_over(small, own, self.references, self.appearances, count, excluding)
+        """Lay the most similar references over an image, the best fitting first.
+
+        Only the most similar one where they aren't ``comparable``: to show it.
+
+        Args:
+            image: BGR uint8 (H, W, 3), of any size.
+            own: its appearance, where it is known already.
+            excluding: page of the album to leave out because it is this very image.
+        """
+        count = _NEIGHBOURS if self.comparable else 1
+        own = self.embed(image) if own is None else own
+        return _lay_over(resize(image), own, self.references, self.appearances, count, excluding)
 
     def look(
         self, image: Pixels, others: Sequence[Aligned], *, excluding: int | None = None
@@ -292,7 +301,7 @@ def look_again(
     page = None if excluding is None else fit.album.position(excluding)
     witnesses = [second.hi_res.look(image, excluding=page)]
     abreast = second.abreast
-    others = abreast.lay_over(image, _NEIGHBOURS if abreast.comparable else 1, excluding=page)
+    others = abreast.lay_over(image, own=first.appearance, excluding=page)
     if abreast.comparable:
         witnesses.append(abreast.look(image, others, excluding=page))
     return SecondLook(

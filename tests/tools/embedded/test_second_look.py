@@ -91,6 +91,17 @@ def test_the_defect_is_boxed_and_shown_beside_a_good_part(fits: tuple[Fit, Secon
     assert len(seen.nearest) == 4
 
 
+def test_references_are_laid_over_by_what_the_first_look_saw_of_the_part(
+    fits: tuple[Fit, SecondFit],
+) -> None:
+    fit, second = fits
+    image = damaged(part(23))
+    own = fit.look(image).appearance
+    np.testing.assert_array_equal(own, fit.bank.appearance(image))
+    given, found = second.abreast.lay_over(image, own=own), second.abreast.lay_over(image)
+    assert [other.index for other in given] == [other.index for other in found]
+
+
 def test_textures_are_not_judged_by_laying_one_over_another() -> None:
     fit = Fit.from_references([texture(seed) for seed in range(5)])
     second = SecondFit.from_fit(fit)
