@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from statistics import fmean
 from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
+from reinspect.policies import rules
 from reinspect.vocabulary import (
     Evidence,
     Label,
@@ -168,8 +168,8 @@ def judgement_of(
     """What a trace says so far, at any stage of its inspection.
 
     The first look is the first verdict. The second is the mean probability of the evidence that
-    came later, which includes what the last revision's verdict rests on; where none of it has a
-    probability, there is no second look. A revision's own probability is not one: it may be an
+    came later, weighted as by `rules.weight`, which includes what the last revision's verdict
+    rests on; where none of it has a probability, there is no second look. A revision's own probability is not one: it may be an
     estimator's fusion, and the first look would be counted twice. Signals are numbers of the
     verdict's own evidence (`first.…`) and of later evidence (`second.…`), so that an estimator
     finds at work what it was fitted on.
@@ -189,9 +189,9 @@ def judgement_of(
         raise JudgementError(f"{trace.sample.id!r} has no first look to judge from")
     looks = [Look(stage="first", probability=first.probability)]
     later = _later(trace)
-    witnesses = [e.probability for e in later if e.probability is not None]
+    witnesses = {e.source: e.probability for e in later if e.probability is not None}
     if witnesses:
-        looks.append(Look(stage="second", probability=fmean(witnesses)))
+        looks.append(Look(stage="second", probability=rules.together(witnesses)))
     signals = {
         name: value for e in first.evidence for name, value in _signals(FIRST, e, first=True)
     }

@@ -114,7 +114,7 @@ def fuse(first: float, witnesses: Mapping[str, float], *, seconded: bool = False
     odds = share * max(-_SUREST, min(_SUREST, _log_odds(first)))
     for name, probability in witnesses.items():
         loudness = max(-_LOUDEST, min(_LOUDEST, _log_odds(probability)))
-        odds += (share if name == EYE else 1) * weight(name, witnesses) * loudness
+        odds += weight(name, witnesses) * loudness
     return 1 / (1 + math.exp(-odds))
 
 
@@ -138,7 +138,16 @@ def disposition(
 
 def weight(name: str, witnesses: Mapping[str, float]) -> float:
     """How much a witness's log-odds count, against 1 for the first look."""
+    if name == EYE:
+        return _SECONDED if len(witnesses) > 1 else 1.0
     return _BESIDE[name][1] if outranked(name, witnesses) else _WEIGHTS.get(name, 1.0)
+
+
+def together(witnesses: Mapping[str, float]) -> float:
+    """P(anomalous) by the witnesses alone, at least one: their mean, by weight."""
+    weights = {name: weight(name, witnesses) for name in witnesses}
+    total = sum(weights[name] * probability for name, probability in witnesses.items())
+    return total / sum(weights.values())
 
 
 def outranked(name: str, witnesses: Mapping[str, float]) -> bool:

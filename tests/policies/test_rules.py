@@ -39,6 +39,21 @@ def test_it_is_all_one_whether_the_eye_had_its_say_first_or_second(
     assert rules.fuse(first, {**others, "eye": eye}, seconded=True) == pytest.approx(before)
 
 
+@pytest.mark.parametrize(
+    ("witnesses", "expected"),
+    [
+        pytest.param({"hi_res": 0.9}, 0.9, id="one"),
+        pytest.param({"zoom": 0.9, "grounding": 0.5}, 0.7, id="of one weight"),
+        pytest.param({"hi_res": 0.9, "eye": 0.3}, 0.7, id="the eye counts half"),
+        pytest.param({"hi_res": 0.4, "aligned": 0.95}, 0.75, id="hi-res is outranked"),
+    ],
+)
+def test_witnesses_together_are_their_mean_by_weight(
+    witnesses: dict[str, float], expected: float
+) -> None:
+    assert rules.together(witnesses) == pytest.approx(expected)
+
+
 def test_an_eye_that_is_the_only_witness_is_heard_in_full() -> None:
     assert rules.fuse(0.6, {"eye": 0.9}, seconded=True) == rules.fuse(0.6, {"eye": 0.9})
 
