@@ -169,10 +169,10 @@ def judgement_of(
 
     The first look is the first verdict. The second is the mean probability of the evidence that
     came later, weighted as by `rules.weight`, which includes what the last revision's verdict
-    rests on; where none of it has a probability, there is no second look. A revision's own probability is not one: it may be an
-    estimator's fusion, and the first look would be counted twice. Signals are numbers of the
-    verdict's own evidence (`first.…`) and of later evidence (`second.…`), so that an estimator
-    finds at work what it was fitted on.
+    rests on; where none of it has a probability, there is no second look. A revision's own
+    probability is not one: it may be an estimator's fusion, and the first look would be counted
+    twice. Signals are numbers of the verdict's own evidence (`first.…`) and of later evidence
+    (`second.…`), so that an estimator finds at work what it was fitted on.
 
     Args:
         trace: of explored steps, `trace.hypothetical` shows the second look.

@@ -33,6 +33,8 @@ from reinspect.tools.embedded.variation import vary
 
 EYE = "eye"
 
+Halves = NDArray[np.float16]
+
 MAX_REFERENCES = 8
 """References compared with; more cost time in proportion, and the network learned with eight."""
 
@@ -63,9 +65,9 @@ class EyeFit:
     """Mean and standard deviation of the references' values in [0, 1]."""
     pages: tuple[int, ...]
     """Page of the fit's album that each reference is; none for stand-ins."""
-    features: tuple[Floats, ...]
+    features: tuple[Halves, ...]
     """Per scale (K, channels, rows, columns)."""
-    usual: tuple[Floats, ...]
+    usual: tuple[Halves, ...]
     """Distances (K, rows, columns) of each reference from the others."""
     maps: Floats
     """What is scored of each reference left out: (K, members, rows, columns) of cells."""
@@ -100,7 +102,7 @@ class EyeFit:
         ]
         usual = tuple(_as_kept(np.stack(planes)) for planes in zip(*found, strict=True))
         judged = [_judged(sight, seen[i], features, usual, i) for i in everyone]
-        maps = _as_kept(np.stack([_maps(one) for one in judged]))
+        maps = _as_kept(np.stack([_maps(one) for one in judged])).astype(np.float32)
         own = [_standing_out(maps[i], np.delete(maps, i, axis=0)) for i in everyone]
         learned = Calibration.learn(list(maps), doubt=DOUBT_OF_ONE if alone else DOUBT)
         calibration = replace(learned, scores=np.stack(own))
@@ -138,8 +140,8 @@ class EyeFit:
                 "pages": np.array(self.pages),
                 "maps": self.maps.astype(np.float16),
             },
-            features={f"{n}": plane.astype(np.float16) for n, plane in enumerate(self.features)},
-            usual={f"{n}": plane.astype(np.float16) for n, plane in enumerate(self.usual)},
+            features={f"{n}": plane for n, plane in enumerate(self.features)},
+            usual={f"{n}": plane for n, plane in enumerate(self.usual)},
             calibration=self.calibration.arrays(),
         )
         archive.write(path, _KIND, arrays)
@@ -166,13 +168,13 @@ class EyeFit:
         )
 
 
-def _as_kept(plane: Floats) -> Floats:
-    """In the precision of the file, so that a fit sees the same before and after it was saved."""
-    return plane.astype(np.float16).astype(np.float32)
+def _as_kept(plane: Floats) -> Halves:
+    """In half precision, in memory as in the file: a fit sees the same before it is saved."""
+    return plane.astype(np.float16)
 
 
-def _ordered(arrays: dict[str, NDArray[np.generic]]) -> tuple[Floats, ...]:
-    return tuple(np.asarray(arrays[name], np.float32) for name in sorted(arrays))
+def _ordered(arrays: dict[str, NDArray[np.generic]]) -> tuple[Halves, ...]:
+    return tuple(np.asarray(arrays[name], np.float16) for name in sorted(arrays))
 
 
 def _working_size(images: Sequence[Pixels]) -> tuple[int, int]:
@@ -194,9 +196,9 @@ def _standardised(image: Pixels, level: tuple[float, float]) -> Floats:
     return np.ascontiguousarray(values.transpose(2, 0, 1)[None])
 
 
-def _without(features: Sequence[Floats], index: int | None) -> tuple[list[Floats], list[Floats]]:
+def _without(features: Sequence[Halves], index: int | None) -> tuple[list[Floats], list[Floats]]:
     """References to compare with, and the memory of them, all but one."""
-    others = [plane if index is None else np.delete(plane, index, axis=0) for plane in features]
+    others = [_all_but(index, plane) for plane in features]
     memory = []
     for plane in others[2:]:
         places = plane.reshape(*plane.shape[:2], -1)
@@ -205,14 +207,19 @@ def _without(features: Sequence[Floats], index: int | None) -> tuple[list[Floats
     return others, memory
 
 
+def _all_but(index: int | None, plane: Halves) -> Floats:
+    left = plane if index is None else np.delete(plane, index, axis=0)
+    return left.astype(np.float32)
+
+
 def _judged(
     sight: Sight,
     seen: Seen,
-    features: Sequence[Floats],
-    usual: Sequence[Floats],
+    features: Sequence[Halves],
+    usual: Sequence[Halves],
     index: int | None,
 ) -> Judged:
-    left = [plane if index is None else np.delete(plane, index, axis=0) for plane in usual]
+    left = [_all_but(index, plane) for plane in usual]
     return sight.judge(seen, *_without(features, index), [plane.mean(axis=0) for plane in left])
 
 
