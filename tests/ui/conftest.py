@@ -1,6 +1,7 @@
 import importlib.util
 import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,12 @@ class Known:
 def _streamlit() -> None:
     if importlib.util.find_spec("streamlit") is None:
         unavailable("ui", "Streamlit is not installed: pip install 'reinspect[ui]'")
+
+
+@pytest.fixture(autouse=True)
+def _main(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streamlit makes a page `__main__`, which processes spawned by later tests would run anew."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
 
 
 @pytest.fixture
