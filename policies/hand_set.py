@@ -12,6 +12,10 @@ SECONDED = f"{rules.EYE}_p"
 """A measurement of first looks that the eye had a say in."""
 
 
+WITHOUT = f"without_{rules.EYE}_p"
+"""Signal: what the verdict would be fused to if the eye had not been heard."""
+
+
 class HandSet:
     """Estimates by `policies.rules`; new evidence with a probability is a witness."""
 
@@ -26,12 +30,23 @@ class HandSet:
                 reliability=rules.reliability(first.probability),
                 signals=signals,
             )
-        fused = rules.fuse(first.probability, witnesses, seconded=_seconded(first, witnesses))
+        fused = _fused(first, witnesses)
+        signals |= {f"{name}_p": p for name, p in witnesses.items()}
+        others = {name: p for name, p in witnesses.items() if name != rules.EYE}
+        notes: tuple[str, ...] = ()
+        if others and rules.EYE in witnesses:
+            signals[WITHOUT] = without = _fused(first, others)
+            notes = (f"without the eye: {Verdict.of(without).label.value} (p = {without:.2f})",)
         return Estimate(
             probability=fused,
             reliability=rules.reliability(fused),
-            signals={**signals, **{f"{name}_p": p for name, p in witnesses.items()}},
+            signals=signals,
+            notes=notes,
         )
+
+
+def _fused(first: Verdict, witnesses: Mapping[str, float]) -> float:
+    return rules.fuse(first.probability, witnesses, seconded=_seconded(first, witnesses))
 
 
 def _seconded(first: Verdict, witnesses: Mapping[str, float]) -> bool:

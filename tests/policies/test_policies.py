@@ -4,7 +4,7 @@ import pytest
 
 from reinspect.policies import rules
 from reinspect.policies.disposition import Thresholds
-from reinspect.policies.hand_set import FILTERS, HandSet
+from reinspect.policies.hand_set import FILTERS, WITHOUT, HandSet
 from reinspect.policies.revision import Agreement, held
 from reinspect.policies.triggers import Doubt
 from reinspect.vocabulary import (
@@ -139,6 +139,16 @@ def test_the_eye_and_the_learned_filters_are_one_first_look(
     heard = HandSet()(trace(first, says(0.2, "eye"), says(0.3, "aligned")))
     witnesses = {"eye": 0.2, "aligned": 0.3}
     assert heard.probability == rules.fuse(0.9, witnesses, seconded=counts_half)
+
+
+def test_what_the_eye_changed_is_on_record() -> None:
+    first = Verdict.of(0.55, evidence=(says(0.55, FILTERS),))
+    others = trace(first, says(0.6, "aligned"))
+    heard = HandSet()(trace(first, says(0.05, "eye"), says(0.6, "aligned")))
+    assert heard.probability < 0.5 < heard.signals[WITHOUT]
+    assert heard.signals[WITHOUT] == HandSet()(others).probability
+    assert heard.notes == (f"without the eye: anomalous (p = {heard.signals[WITHOUT]:.2f})",)
+    assert not HandSet()(others).notes
 
 
 def test_explored_evidence_counts_for_nothing_on_record() -> None:

@@ -1,0 +1,59 @@
+"""The whole graph with the eye as a witness, on sample parts."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from conftest import unavailable
+from reinspect import inspect_image
+from reinspect.graph.recipe import parse_recipe
+from reinspect.tools.embedded.sight import EyeError, open_eye
+from reinspect.vocabulary import Assessment, Trace
+
+Inspected = Callable[[str], Trace]
+
+ALWAYS = "policies: {trigger: always}"
+
+
+@pytest.fixture
+def inspected(sample_parts: Path, fits: Path) -> Inspected:
+    good = sample_parts / "flange" / "train" / "good"
+    file = sorted((sample_parts / "flange").glob("test/*/*"))[-1]
+
+    def inspect(recipe: str) -> Trace:
+        trace = inspect_image(file, references=good, recipe=parse_recipe(recipe), cache=fits)
+        assert trace.error is None
+        return trace
+
+    return inspect
+
+
+def test_the_default_recipe_hears_it_and_says_what_it_changed(inspected: Inspected) -> None:
+    try:
+        open_eye()
+    except EyeError as failure:
+        unavailable("eye", str(failure))
+    trace, without = inspected(ALWAYS), inspected(f"{ALWAYS}\ntools: [hi_res, reference]")
+    (said,) = (e for e in trace.evidence if e.source == "eye")
+    assert said.probability is not None
+    assert "agrees_with_filters" in said.measurements
+    last, other = trace.last(Assessment), without.last(Assessment)
+    assert last is not None
+    assert other is not None
+    assert last.signals["without_eye_p"] == pytest.approx(other.probability)
+    assert any(reason.startswith("without the eye: ") for reason in last.reasons)
+
+
+def test_without_weights_the_verdict_is_that_of_the_others(
+    inspected: Inspected, tmp_path: Path
+) -> None:
+    nowhere = tmp_path / "eye.onnx"
+    trace = inspected(f"{ALWAYS}\ntools: [hi_res, {{kind: eye, weights: {nowhere}}}, reference]")
+    without = inspected(f"{ALWAYS}\ntools: [hi_res, reference]")
+    (said,) = (e for e in trace.evidence if e.source == "eye")
+    assert said.probability is None
+    assert "the learned filters judge alone" in said.summary
+    assert trace.verdict is not None
+    assert without.verdict is not None
+    assert trace.verdict.probability == without.verdict.probability
