@@ -11,7 +11,6 @@ FILTERS = "anomaly_map"
 SECONDED = f"{rules.EYE}_p"
 """A measurement of first looks that the eye had a say in."""
 
-
 WITHOUT = f"without_{rules.EYE}_p"
 """Signal: what the verdict would be fused to if the eye had not been heard."""
 
