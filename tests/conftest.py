@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from postgres import Server
+    from reinspect.tools.embedded.sight import Sight
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS = Path(os.environ.get("REINSPECT_PARTS", REPOSITORY.parent / "shared" / "data"))
@@ -42,6 +43,17 @@ def sample_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
         folder, categories=("flange", "fabric"), references=3, good=2, defective=4, size=128
     )
     return folder
+
+
+@pytest.fixture(scope="session")
+def sight() -> "Sight":
+    """The eye that ships."""
+    from reinspect.tools.embedded.sight import EyeError, open_eye
+
+    try:
+        return open_eye()
+    except EyeError as failure:
+        unavailable("eye", str(failure))
 
 
 @pytest.fixture(scope="session")

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect import inspect_image
 from reinspect.graph.recipe import parse_recipe
-from reinspect.tools.embedded.sight import EyeError, open_eye
 from reinspect.vocabulary import Assessment, Trace
 
 Inspected = Callable[[str], Trace]
@@ -29,11 +27,8 @@ def inspected(sample_parts: Path, fits: Path) -> Inspected:
     return inspect
 
 
+@pytest.mark.usefixtures("sight")
 def test_the_default_recipe_hears_it_and_says_what_it_changed(inspected: Inspected) -> None:
-    try:
-        open_eye()
-    except EyeError as failure:
-        unavailable("eye", str(failure))
     trace, without = inspected(ALWAYS), inspected(f"{ALWAYS}\ntools: [hi_res, reference]")
     (said,) = (e for e in trace.evidence if e.source == "eye")
     assert said.probability is not None

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import unavailable
 from reinspect.agents.detector import Beside
 from reinspect.graph.crew import Workshop, build_crew
 from reinspect.graph.recipe import RecipeError, parse_recipe
@@ -14,7 +13,6 @@ from reinspect.pictures import Pictures, read_map, write_image
 from reinspect.policies import rules
 from reinspect.samples import Process
 from reinspect.tools.anomaly_map import AnomalyMap
-from reinspect.tools.embedded.sight import EyeError, open_eye
 from reinspect.tools.expert import Experts
 from reinspect.tools.eye import SOURCE, Eye
 from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
@@ -51,11 +49,8 @@ def trace(written: Written) -> Trace:
     return Trace(sample=Sample(id="part", views=(written(image),)))
 
 
+@pytest.mark.usefixtures("sight")
 def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) -> None:
-    try:
-        open_eye()
-    except EyeError as failure:
-        unavailable("eye", str(failure))
     said = Eye(experts, Pictures(tmp_path / "pictures"))(trace)
     assert said.source == SOURCE
     assert said.probability is not None
@@ -66,12 +61,9 @@ def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) ->
     assert again.probability == pytest.approx(said.probability, rel=1e-6)
 
 
+@pytest.mark.usefixtures("sight")
 @pytest.mark.parametrize("boxes", [False, True])
 def test_it_points_at_places_where_asked_to(experts: Experts, trace: Trace, boxes: bool) -> None:
-    try:
-        open_eye()
-    except EyeError as failure:
-        unavailable("eye", str(failure))
     regions = Eye(experts, boxes=boxes)(trace).regions
     assert bool(regions) is boxes
     if boxes:
@@ -80,11 +72,8 @@ def test_it_points_at_places_where_asked_to(experts: Experts, trace: Trace, boxe
         assert where.y1 < 70 / 160 < where.y2
 
 
+@pytest.mark.usefixtures("sight")
 def test_it_can_have_a_say_in_the_first_look(experts: Experts, trace: Trace) -> None:
-    try:
-        open_eye()
-    except EyeError as failure:
-        unavailable("eye", str(failure))
     workshop = Workshop(references=experts._references)
 
     def judged(recipe: str) -> Verdict:
@@ -124,11 +113,8 @@ def test_without_weights_it_says_who_judges(experts: Experts, trace: Trace, tmp_
     assert "the learned filters judge alone" in said.summary
 
 
+@pytest.mark.usefixtures("sight")
 def test_without_references_there_is_nothing_to_compare_with(trace: Trace) -> None:
-    try:
-        open_eye()
-    except EyeError as failure:
-        unavailable("eye", str(failure))
     said = Eye(Experts(GoldenSets(), None))(trace)
     assert said.probability is None
     assert "no references" in said.summary

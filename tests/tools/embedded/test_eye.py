@@ -18,14 +18,6 @@ SIZE = 240
 
 
 @pytest.fixture(scope="module")
-def sight() -> Sight:
-    try:
-        return open_eye()
-    except EyeError as failure:
-        unavailable("eye", str(failure))
-
-
-@pytest.fixture(scope="module")
 def process() -> Process:
     return Process.draw(np.random.default_rng(1), "flange")
 
