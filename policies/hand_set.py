@@ -50,8 +50,14 @@ def _fused(first: Verdict, witnesses: Mapping[str, float]) -> float:
 
 def _seconded(first: Verdict, witnesses: Mapping[str, float]) -> bool:
     """Whether the learned filters looked first and the eye is heard beside them."""
-    by_filters = bool(first.evidence) and first.evidence[0].source == FILTERS
-    return by_filters and (rules.EYE in witnesses or SECONDED in signals_of(first))
+    return looked_first(FILTERS, first) and (
+        rules.EYE in witnesses or SECONDED in first.evidence[0].measurements
+    )
+
+
+def looked_first(source: str, first: Verdict) -> bool:
+    """Whether a first verdict rests on the evidence of that source, which then stands first."""
+    return bool(first.evidence) and first.evidence[0].source == source
 
 
 def signals_of(verdict: Verdict) -> dict[str, float]:

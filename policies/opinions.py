@@ -3,7 +3,7 @@
 import math
 
 from reinspect.policies import rules
-from reinspect.policies.hand_set import HandSet, signals_of, witnesses_of
+from reinspect.policies.hand_set import HandSet, looked_first, signals_of, witnesses_of
 from reinspect.vocabulary import Estimate, Label, Trace, Verdict
 
 BY_A_MODEL = "model"
@@ -54,8 +54,7 @@ class Opinions:
 
 def _modest(first: Verdict) -> float:
     """The first look's probability, no surer than a model may be."""
-    by_a_model = bool(first.evidence) and first.evidence[0].source == BY_A_MODEL
-    if not by_a_model:
+    if not looked_first(BY_A_MODEL, first):
         return first.probability
     return min(max(first.probability, 1 - LOUDEST), LOUDEST)
 

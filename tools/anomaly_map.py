@@ -4,7 +4,8 @@ from reinspect.pictures import Pictures
 from reinspect.tools.embedded.fit import Look
 from reinspect.tools.expert import Experts
 from reinspect.tools.golden import Mode
-from reinspect.vocabulary import Box, Evidence, Picture, Region, Sample
+from reinspect.tools.witness import regions_of
+from reinspect.vocabulary import Evidence, Picture, Sample
 
 SOURCE = "anomaly_map"
 
@@ -18,13 +19,12 @@ class AnomalyMap:
     def __call__(self, sample: Sample) -> Evidence:
         expert = self._experts.of(sample)
         look = expert.look(sample)
-        regions = tuple(Region(box=Box(*box[:4]), score=box[4]) for box in look.boxes)
         alone = expert.golden.mode is Mode.ALONE
         return Evidence(
             source=SOURCE,
             summary=_alone_in_words(look) if alone else _in_words(look),
             probability=None if alone else look.probability,
-            regions=regions,
+            regions=regions_of(look.boxes),
             measurements={
                 "z": look.z,
                 "threshold": look.threshold,

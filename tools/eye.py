@@ -8,8 +8,8 @@ from pathlib import Path
 from reinspect.pictures import Pictures
 from reinspect.tools.embedded.sight import WEIGHTS, EyeError, open_eye
 from reinspect.tools.expert import Experts
-from reinspect.tools.witness import heard
-from reinspect.vocabulary import Box, Evidence, Region, Sample, Trace
+from reinspect.tools.witness import heard, regions_of
+from reinspect.vocabulary import Evidence, Sample, Trace
 
 SOURCE = "eye"
 
@@ -60,8 +60,7 @@ class Eye:
         agrees = (first.z >= first.threshold) == (witness.z >= witness.threshold)
         said = heard(witness, SOURCE, agrees_with_filters=float(agrees))
         if self._boxes:
-            regions = tuple(Region(box=Box(*box[:4]), score=box[4]) for box in witness.boxes)
-            said = said.model_copy(update={"regions": regions})
+            said = said.model_copy(update={"regions": regions_of(witness.boxes)})
         if self._pictures is None:
             return said
         # A name of its own, beside the first look's map of the same picture.

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from reinspect.images import Pixels, from_pixels, read_view
 from reinspect.tools.expert import Experts
 from reinspect.tools.vision.prompts import Finder, Found, Prompt, cleaned
+from reinspect.tools.witness import regions_of
 from reinspect.vocabulary import Box, Evidence, Region, Trace
 
 SOURCE = "grounding"
@@ -67,7 +68,7 @@ class MapRegions:
 
     def __call__(self, trace: Trace) -> Evidence:
         boxes = self._experts.of(trace.sample).look(trace.sample).boxes
-        regions = tuple(Region(box=Box(*box[:4]), score=box[4]) for box in boxes)
+        regions = regions_of(boxes)
         summary = f"the anomaly map stands out at {_places(len(regions))}"
         return Evidence(source=SOURCE, summary=summary, regions=regions)
 

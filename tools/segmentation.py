@@ -17,6 +17,7 @@ from reinspect.tools.embedded.masks import measure_mask as measure
 from reinspect.tools.embedded.masks import outline
 from reinspect.tools.embedded.scoring import MAX_BOXES
 from reinspect.tools.expert import Expert, Experts
+from reinspect.tools.witness import regions_of
 from reinspect.vocabulary import Box, Evidence, Region, Trace
 
 SOURCE = "segmentation"
@@ -82,9 +83,7 @@ class Segmentation:
         if self._prompt is Prompting.EVERYTHING and self._segmenter and not given:
             found = _hot(self._segmenter.everything(image), expert, trace)
         else:
-            boxes = given or [
-                Region(box=Box(*box[:4]), score=box[4]) for box in expert.located(trace.sample)
-            ]
+            boxes = given or regions_of(expert.located(trace.sample))
             found = self._masked(image, boxes, expert, trace)
         return _evidence(image, found)
 

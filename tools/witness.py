@@ -1,9 +1,10 @@
-"""A calibrated second look as evidence."""
+"""What the embedded expert says, as evidence."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from reinspect.tools.embedded import scoring
 from reinspect.tools.embedded.second_look import Witness
-from reinspect.vocabulary import Evidence
+from reinspect.vocabulary import Box, Evidence, Region
 
 
 def heard(witness: Witness, source: str, **more: float) -> Evidence:
@@ -16,3 +17,8 @@ def heard(witness: Witness, source: str, **more: float) -> Evidence:
         probability=witness.probability,
         measurements=numbers,
     )
+
+
+def regions_of(boxes: Iterable[scoring.Box]) -> tuple[Region, ...]:
+    """Boxes (x1, y1, x2, y2 in [0, 1], and score) as regions, in their order."""
+    return tuple(Region(box=Box(*box[:4]), score=box[4]) for box in boxes)

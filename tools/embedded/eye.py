@@ -23,7 +23,6 @@ from reinspect.tools.embedded.scoring import (
     DOUBT,
     DOUBT_OF_ONE,
     Calibration,
-    find_boxes,
     probability,
     standardise,
 )
@@ -128,8 +127,8 @@ class EyeFit:
         z = float(standardise(own, scores, self.calibration.doubt).mean())
         threshold = self.calibration.threshold(excluding=index)
         heat = self.calibration.heat_map(list(maps))
-        boxes = find_boxes(heat, self.calibration.box_threshold)
-        return Witness(EYE, z, threshold, probability(z, threshold), heat, boxes)
+        chance, hot = probability(z, threshold), self.calibration.box_threshold
+        return Witness(EYE, z, threshold, chance, heat, hot)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fit to one file."""

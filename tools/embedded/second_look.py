@@ -41,6 +41,7 @@ from reinspect.tools.embedded.scoring import (
     DOUBT_OF_ONE,
     Box,
     Calibration,
+    find_boxes,
     probability,
     standardise,
     statistics,
@@ -78,8 +79,13 @@ class Witness:
     """P(anomalous) by this witness alone; exactly 0.5 at ``z == threshold``."""
     heat_map: Floats
     """(rows, columns) of cells, in units of the references' spread."""
-    boxes: tuple[Box, ...] = ()
-    """Of a witness that draws some itself: x1, y1, x2, y2 in [0, 1], and score."""
+    box_threshold: float
+    """Heat above which a place may be boxed."""
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        """Where it is hot: x1, y1, x2, y2 in [0, 1], and score; strongest first."""
+        return find_boxes(self.heat_map, self.box_threshold)
 
 
 @dataclass(frozen=True, slots=True)
@@ -418,4 +424,5 @@ def _judge(
     z = float(standardise(own, usual, calibration.doubt).mean())
     threshold = calibration.threshold(excluding=excluding)
     heat = (plane - calibration.centres[0]) / calibration.spreads[0]
-    return Witness(name, z, threshold, probability(z, threshold), np.asarray(heat, np.float32))
+    chance, hot = probability(z, threshold), calibration.box_threshold
+    return Witness(name, z, threshold, chance, np.asarray(heat, np.float32), hot)
