@@ -67,7 +67,7 @@ class Spent(BaseModel):
         )
 
 
-class Limits(BaseModel):
+class ModelLimits(BaseModel):
     """What may be spent on models; null is no limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -108,11 +108,11 @@ class BudgetSpent(RuntimeError):  # noqa: N818 - it names what happened, not a f
     """There is nothing left to ask a model with."""
 
 
-class Purse:
+class RunBudget:
     """What a whole run may spend, shared by all threads that inspect."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits, self._spent = limits or Limits(), Spent()
+    def __init__(self, limits: ModelLimits | None = None) -> None:
+        self._limits, self._spent = limits or ModelLimits(), Spent()
         self._lock = threading.Lock()
         self._closed = False
 

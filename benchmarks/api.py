@@ -30,10 +30,10 @@ import psutil
 import yaml
 
 from reinspect.dataset import discover
-from reinspect.graph.batch import Work, inspect_all
-from reinspect.graph.crew import Workshop
+from reinspect.engine.local import Work, inspect_all
+from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
-from reinspect.graph.references import golden_sets
+from reinspect.graph.references import reference_sets
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Store
 
@@ -116,7 +116,7 @@ def serving(folder: Path, recipe: Recipe, references: Path, clients: int) -> Ite
         process.wait(60)
 
 
-def straight(works: list[Work], workshop: Workshop, folder: Path) -> Speed:
+def straight(works: list[Work], workshop: BuildContext, folder: Path) -> Speed:
     """Through the graph and into a store; of the second half, when every worker is warm."""
     own, count = psutil.Process(), len(works)
     warm = done = (0.0, 0.0)
@@ -152,7 +152,7 @@ def compared(
         file.write_bytes(picture)
         works.append(Work(str(file), f"{number}.png"))
     golden = next(parts.glob("*/train/good"))
-    workshop = Workshop(recipe, golden_sets((), recipe, given=golden), cache=folder / "fits")
+    workshop = BuildContext(recipe, reference_sets((), recipe, given=golden), cache=folder / "fits")
     with serving(folder, recipe, golden, asked.clients) as server:
         alone = server.answer_ms(pictures)
         server.speed(pictures[: count // 4])

@@ -32,10 +32,10 @@ import psutil
 from threadpoolctl import threadpool_limits
 
 from reinspect.dataset import discover, sample_at
-from reinspect.graph.batch import Work, inspect_all
-from reinspect.graph.crew import Workshop, build_crew
+from reinspect.engine.local import Work, inspect_all
+from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import Recipe, dump_recipe
-from reinspect.graph.references import golden_sets
+from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
 from reinspect.roles import Detector
 from reinspect.samples import write_sample_set
@@ -51,11 +51,11 @@ FIRST_LOOK = Recipe.model_validate({"tools": [], "policies": {"trigger": "never"
 _detector: Detector | None = None
 
 
-def start_bare(workshop: Workshop) -> None:
+def start_bare(workshop: BuildContext) -> None:
     """A process of the bare pool, on one thread as a worker is."""
     global _detector
     cv2.setNumThreads(1)
-    _detector = build_crew(workshop).detector
+    _detector = build_pipeline(workshop).detector
     threadpool_limits(1)
 
 
@@ -90,14 +90,14 @@ def processor_seconds() -> float:
     return sum(sum(member.cpu_times()[:2]) for member in family)
 
 
-def bare(works: list[Work], workshop: Workshop) -> Rate:
+def bare(works: list[Work], workshop: BuildContext) -> Rate:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, context, start_bare, (workshop,)) as pool:
         waiting = [pool.submit(detect_bare, work) for work in works]
         return rate((future.result() for future in as_completed(waiting)), len(works))
 
 
-def through(works: list[Work], workshop: Workshop, *, workers: int) -> Rate:
+def through(works: list[Work], workshop: BuildContext, *, workers: int) -> Rate:
     """Through the graph and into a store."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -168,8 +168,8 @@ def main() -> int:
             write_sample_set(root, categories=("flange",), references=8, good=10, defective=10)
         items = list(discover([root]))
         make = functools.partial(
-            Workshop,
-            references=golden_sets(items, Recipe()),
+            BuildContext,
+            references=reference_sets(items, Recipe()),
             pictures=Pictures(scratch / "pictures"),
             cache=scratch / "cache",
         )

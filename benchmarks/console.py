@@ -27,10 +27,10 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from made_store import made_store
 from reinspect.images import glance, load
 from reinspect.store import Filter, Reviewed, Span, Store
 from reinspect.vocabulary import Outcome
+from support.made_store import made_store
 
 GOALS = {
     "start_s": 3.0,

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset import discover
-from reinspect.graph.batch import Work, attend
-from reinspect.graph.cluster import Cluster, attend_on
-from reinspect.graph.crew import Workshop
+from reinspect.engine.local import Work, attend
+from reinspect.engine.ray import Cluster, attend_on
+from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
-from reinspect.graph.references import golden_sets
+from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Store
@@ -75,9 +75,9 @@ def main() -> int:
             scratch / "parts", categories=("flange",), references=8, good=10, defective=10
         )
         items = list(discover([scratch / "parts"]))
-        workshop = Workshop(
+        workshop = BuildContext(
             recipe=FIRST_LOOK,
-            references=golden_sets(items, FIRST_LOOK),
+            references=reference_sets(items, FIRST_LOOK),
             pictures=Pictures(scratch / "pictures"),
             cache=scratch / "cache",
         )

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from reinspect.images import read_image
 from reinspect.metrics import auroc
 from reinspect.policies import rules
-from reinspect.tools.embedded.eye import EYE, EyeFit
+from reinspect.tools.comparator.fit import EYE, EyeFit
+from reinspect.tools.comparator.network import WEIGHTS, Sight, open_eye
 from reinspect.tools.embedded.fit import Fit
 from reinspect.tools.embedded.second_look import SecondFit, look_again
-from reinspect.tools.embedded.sight import WEIGHTS, Sight, open_eye
 
 Looks = dict[str, dict[str, float]]
 """File below test/ → what a witness says of it."""

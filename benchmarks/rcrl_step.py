@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 
 from reinspect.tools.vision.torchvision_ops import mend_torchvision
-from reinspect.training.tuning import Tuning, load_tuning
+from reinspect.training.vlm.tuning import Tuning, load_tuning
 
 SIZES: dict[str, dict[str, Any]] = {
     "tiny": {},
@@ -104,8 +104,8 @@ def main() -> None:
     import torch
 
     from reinspect.testing.tiny_vlm import write_tiny_vlm
-    from reinspect.training.rcrl import rcrl
-    from reinspect.training.trainer import Plan
+    from reinspect.training.vlm.rcrl import rcrl
+    from reinspect.training.vlm.trainer import TrainingPlan
 
     cuda, points = torch.cuda.is_available(), list[dict[str, Any]]()
     if given.size != "tiny" and not cuda:
@@ -115,7 +115,7 @@ def main() -> None:
         episodes = Path(place) / "episodes"
         episodes.mkdir()
         write_episodes(episodes, 128 if given.size == "tiny" else 1000)
-        plan = Plan(episodes, model, Path(place) / "out", chosen(given.size, given.steps))
+        plan = TrainingPlan(episodes, model, Path(place) / "out", chosen(given.size, given.steps))
         rcrl(plan, lambda row: points.append(dict(row)))
         steps = [point for point in points if "step_time" in point]
         first = steps[0]["num_tokens"]

@@ -25,12 +25,12 @@ import psutil
 import yaml
 from openai import AsyncOpenAI
 
-from reinspect.agents.vlm.detector import ask_for_defects
-from reinspect.agents.vlm.encoding import data_uri
-from reinspect.agents.vlm.prompts import Product
-from reinspect.agents.vlm.settings import Form
-from reinspect.graph.batch import Work, inspect_all
-from reinspect.graph.crew import Workshop
+from reinspect.agents.models.detector import ask_for_defects
+from reinspect.agents.models.encoding import data_uri
+from reinspect.agents.models.prompts import Product
+from reinspect.agents.models.settings import Form
+from reinspect.engine.local import Work, inspect_all
+from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import parse_recipe
 from reinspect.images import load
 from reinspect.testing import Reply, ScriptedServer
@@ -78,7 +78,7 @@ def of_the_graph(url: str, files: list[str], count: int, in_flight: int) -> Iter
         Work(path=file, id=str(n)) for n, file in zip(range(count), itertools.cycle(files))
     )  # fmt: skip
     start = time.perf_counter()
-    for trace in inspect_all(works, Workshop(recipe=recipe)):
+    for trace in inspect_all(works, BuildContext(recipe=recipe)):
         assert trace.error is None, trace.error
         yield time.perf_counter() - start
 

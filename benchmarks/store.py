@@ -21,16 +21,16 @@ from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from postgres import NoPostgresError, running
 from reinspect.dataset import discover
-from reinspect.graph.batch import Work, inspect_all
-from reinspect.graph.crew import Workshop
+from reinspect.engine.local import Work, inspect_all
+from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
-from reinspect.graph.references import golden_sets
+from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Trace
+from support.postgres import NoPostgresError, running
 
 GOAL = 3.0  # ms a row
 _names = itertools.count()
@@ -45,9 +45,9 @@ def second_look(scratch: Path) -> Trace:
     """A real one, with all its steps and pictures."""
     write_sample_set(scratch / "parts", categories=("flange",), references=8, good=1, defective=1)
     items = list(discover([scratch / "parts"]))
-    workshop = Workshop(
+    workshop = BuildContext(
         recipe=Recipe(),
-        references=golden_sets(items, Recipe()),
+        references=reference_sets(items, Recipe()),
         pictures=Pictures(scratch / "pictures"),
         cache=scratch / "cache",
     )

@@ -18,9 +18,9 @@ import psutil
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
-from collector import Collector
-from made_traces import corrected
 from reinspect.export.otlp import Sender
+from support.collector import Collector
+from support.made_traces import corrected
 
 NOWHERE = "http://127.0.0.1:1"  # refuses connections
 

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reinspect.images import Pixels
-from reinspect.tools.segmentation import Prompt
+from reinspect.tools.segmentation.tool import SegmentPrompt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
@@ -85,17 +85,17 @@ def compare(pair: Pair, pictures: list[Pixels], rounds: int) -> None:
 
 
 def segment_anything(folder: Path, size: str, device: str) -> Pair:
-    import tiny_sam
     from reinspect.tools.vision.sam import Sam
+    from support import tiny_sam
 
-    name = "vit_b" if size == "real" else "tiny_sam:build"
+    name = "vit_b" if size == "real" else "support.tiny_sam:build"
     weights = folder / "sam.pth"
     if size == "real":
         save_vit_b(weights)
     else:
         tiny_sam.save(weights)
     tool = Sam(name, weights, device=device)
-    prompts = [Prompt(box=box) for box in BOXES]
+    prompts = [SegmentPrompt(box=box) for box in BOXES]
 
     import torch
     from segment_anything import SamPredictor, sam_model_registry
@@ -130,13 +130,13 @@ def save_vit_b(file: Path) -> None:
 
 
 def grounding_dino(folder: Path, size: str, device: str) -> Pair:
-    import tiny_grounding
     from reinspect.tools.vision.grounding_dino import (
         GroundingDino,
         _config_file,
         loading,
         with_text_encoder,
     )
+    from support import tiny_grounding
 
     if size == "real":
         config, side = _config_file("swin_t"), 800
@@ -185,8 +185,8 @@ def save_swin_t(folder: Path, config: Path) -> tuple[Path, Path]:
     import torch
     from transformers import BertConfig, BertModel
 
-    import tiny_grounding
     from reinspect.tools.vision.grounding_dino import loading, with_text_encoder
+    from support import tiny_grounding
 
     torch.manual_seed(0)
     encoder = folder / "bert"
@@ -206,9 +206,9 @@ def save_swin_t(folder: Path, config: Path) -> tuple[Path, Path]:
 
 def precision(device: str) -> Any:
     """As the tools: without gradients, in half precision on a GPU."""
-    from reinspect.tools.vision.runtime import Place
+    from reinspect.tools.vision.runtime import ComputeDevice
 
-    return Place(device, half=device != "cpu").working()
+    return ComputeDevice(device, half=device != "cpu").working()
 
 
 if __name__ == "__main__":

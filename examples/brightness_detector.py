@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from reinspect.graph.crew import Workshop
+from reinspect.graph.build import BuildContext
 from reinspect.images import Pixels, read_image, read_view
 from reinspect.vocabulary import Evidence, Sample, Verdict
 
@@ -21,7 +21,7 @@ class BrightnessDetector:
         tolerance: deviation, in standard deviations of the references, that is called a defect.
     """
 
-    def __init__(self, workshop: Workshop, tolerance: float = 4.0) -> None:
+    def __init__(self, workshop: BuildContext, tolerance: float = 4.0) -> None:
         self._golden_sets = workshop.references
         self._tolerance = tolerance
         self._known: dict[str, Normal] = {}

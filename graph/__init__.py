@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import Recipe, RecipeError, load_recipe
-from reinspect.graph.references import golden_sets
+from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
 from reinspect.roles import Tool
 from reinspect.settings import Settings
@@ -53,7 +53,7 @@ def build_graph(
     from reinspect.graph.inspection import build
 
     workshop = _workshop(recipe, references, pictures, cache, weights)
-    return build(build_crew(workshop))
+    return build(build_pipeline(workshop))
 
 
 def inspect_image(
@@ -90,7 +90,7 @@ def tools_of(
     `reinspect.tools.as_langchain` makes LangChain tools of them.
     """
     shop = _workshop(recipe, references, pictures, cache, weights)
-    return build_crew(shop).looks
+    return build_pipeline(shop).looks
 
 
 def _workshop(
@@ -99,11 +99,11 @@ def _workshop(
     pictures: AnyPath | None,
     cache: AnyPath | None,
     weights: AnyPath | None,
-) -> Workshop:
+) -> BuildContext:
     chosen = recipe or Recipe()
-    return Workshop(
+    return BuildContext(
         recipe=chosen,
-        references=golden_sets((), chosen, given=Path(references) if references else None),
+        references=reference_sets((), chosen, given=Path(references) if references else None),
         pictures=Pictures(pictures) if pictures else None,
         cache=Path(cache) if cache else None,
         weights=Path(weights) if weights else None,

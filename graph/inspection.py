@@ -19,14 +19,14 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from reinspect.agents.calls import recorded, spent_on
-from reinspect.graph.crew import Crew
+from reinspect.graph.build import Pipeline
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
 from reinspect.roles import Tool
 from reinspect.vocabulary import Decision, Label, Move, Product, Revision, Sample, Step, Trace, View
 
 
-class Part(TypedDict, total=False):
+class GraphInput(TypedDict, total=False):
     """What a caller gives: a picture, and where known its category and its id in the run."""
 
     image: Required[str]
@@ -35,7 +35,7 @@ class Part(TypedDict, total=False):
     explore: bool
 
 
-class State(Part, total=False):
+class GraphState(GraphInput, total=False):
     """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small."""
 
     sample: Sample
@@ -43,16 +43,16 @@ class State(Part, total=False):
     trace: Trace
 
 
-class Finished(TypedDict):
+class GraphOutput(TypedDict):
     """What `invoke` returns."""
 
     trace: Trace
 
 
-Node = Callable[[Crew, State], dict[str, Any]]
+Node = Callable[[Pipeline, GraphState], dict[str, Any]]
 
 
-def detect(crew: Crew, state: State) -> dict[str, Any]:
+def detect(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Read the part and take the first look."""
     sample, fault = _opened(state)
     if fault:
@@ -61,7 +61,7 @@ def detect(crew: Crew, state: State) -> dict[str, Any]:
     return {"sample": sample, "steps": [_attempt("detect", lambda: [crew.detector(sample)])]}
 
 
-def assess(crew: Crew, state: State) -> dict[str, Any]:
+def assess(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Ask whether the verdict in force can be relied on, and decide what next."""
     trace = _seen(state)
 
@@ -73,17 +73,17 @@ def assess(crew: Crew, state: State) -> dict[str, Any]:
     return _record(state, _attempt("assess", work))
 
 
-def locate(crew: Crew, state: State) -> dict[str, Any]:
+def locate(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Find where to look again."""
     return _use("locate", crew, _granted(crew, state, crew.locators), state)
 
 
-def examine(crew: Crew, state: State) -> dict[str, Any]:
+def examine(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Look again, there and with other means."""
     return _use("examine", crew, _granted(crew, state, crew.examiners), state)
 
 
-def revise(crew: Crew, state: State) -> dict[str, Any]:
+def revise(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Reflect on the new evidence; keep or correct the verdict."""
     trace = _seen(state)
 
@@ -95,7 +95,7 @@ def revise(crew: Crew, state: State) -> dict[str, Any]:
     return _record(state, _attempt("revise", work))
 
 
-def conclude(crew: Crew, state: State) -> dict[str, Any]:
+def conclude(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Make a verdict final that was accepted at the first look: where exactly, and how probable.
 
     Whoever repairs a part needs the place as much as one whose part was looked at twice. The label
@@ -116,25 +116,25 @@ def conclude(crew: Crew, state: State) -> dict[str, Any]:
     return {"steps": steps}
 
 
-def explain(crew: Crew, state: State) -> dict[str, Any]:
+def explain(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Put the first and the final verdict into words."""
     trace = _on_record(state)
     return {"steps": [_attempt("explain", lambda: [crew.explainer(trace)])]}
 
 
-def settle(crew: Crew, state: State) -> dict[str, Any]:
+def settle(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Decide what happens to the part, and close the trace."""
     trace = _on_record(state)
     step = _attempt("settle", lambda: [crew.settler(trace)])
     return {"steps": [step], "trace": trace.then(step)}
 
 
-def after_detect(state: State) -> Literal["assess", "settle"]:
+def after_detect(state: GraphState) -> Literal["assess", "settle"]:
     """Without a verdict there is nothing to assess."""
     return "assess" if _on_record(state).first else "settle"
 
 
-def after_assess(state: State) -> Literal["locate", "conclude"]:
+def after_assess(state: GraphState) -> Literal["locate", "conclude"]:
     """A second look where it was asked for, and once, for the record, where all are explored."""
     newest = state["steps"][-1]
     if newest.explored or newest.error:
@@ -144,9 +144,9 @@ def after_assess(state: State) -> Literal["locate", "conclude"]:
     return "locate" if revisit or _exploring(state) else "conclude"
 
 
-def build(crew: Crew) -> CompiledStateGraph[State, None, Part, Finished]:
+def build(crew: Pipeline) -> CompiledStateGraph[GraphState, None, GraphInput, GraphOutput]:
     """The compiled graph, its nodes bound to a crew."""
-    graph = StateGraph(State, input_schema=Part, output_schema=Finished)
+    graph = StateGraph(GraphState, input_schema=GraphInput, output_schema=GraphOutput)
     for node in (detect, assess, locate, examine, revise, conclude, explain, settle):
         graph.add_node(node.__name__, functools.partial(node, crew))
     graph.add_edge(START, "detect")
@@ -161,7 +161,7 @@ def build(crew: Crew) -> CompiledStateGraph[State, None, Part, Finished]:
     return graph.compile(name="inspection")
 
 
-def _decide(crew: Crew, trace: Trace) -> Decision:
+def _decide(crew: Pipeline, trace: Trace) -> Decision:
     move = crew.trigger(trace)
     if move is Move.REVISIT and trace.rounds >= crew.rounds:
         return Decision(
@@ -175,7 +175,7 @@ def _decide(crew: Crew, trace: Trace) -> Decision:
     return Decision(move=move, policy=crew.trigger_name)
 
 
-def _opened(state: State) -> tuple[Sample, str | None]:
+def _opened(state: GraphState) -> tuple[Sample, str | None]:
     """The sample, its picture decoded once to be sure that it can be; and what is wrong with it."""
     path, sha256, size, fault = state["image"], None, None, None
     try:
@@ -191,7 +191,7 @@ def _opened(state: State) -> tuple[Sample, str | None]:
     return Sample(id=name, category=state.get("category"), views=(view,)), fault
 
 
-def _granted(crew: Crew, state: State, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+def _granted(crew: Pipeline, state: GraphState, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
     """The one look that the monitor asks for, if it is one of these; all where it asks for none."""
     assessment = _seen(state).assessment
     wish = assessment.wish if assessment else None
@@ -200,11 +200,11 @@ def _granted(crew: Crew, state: State, tools: tuple[Tool, ...]) -> tuple[Tool, .
     return tuple(tool for tool in tools if tool is crew.looks[wish.look])
 
 
-def _use(node: str, crew: Crew, tools: Iterable[Tool], state: State) -> dict[str, Any]:
+def _use(node: str, crew: Pipeline, tools: Iterable[Tool], state: GraphState) -> dict[str, Any]:
     return _record(state, *_used(node, crew, tools, _seen(state)))
 
 
-def _used(node: str, crew: Crew, tools: Iterable[Tool], trace: Trace) -> list[Step]:
+def _used(node: str, crew: Pipeline, tools: Iterable[Tool], trace: Trace) -> list[Step]:
     """Each tool in turn; a later one sees what the earlier ones found."""
     steps = []
     for tool in tools:
@@ -234,13 +234,13 @@ def _attempt(node: str, work: Callable[[], Iterable[Product]]) -> Step:
     return step.model_copy(update={"products": products, "started": started, "seconds": took})
 
 
-def _record(state: State, *steps: Step) -> dict[str, Any]:
+def _record(state: GraphState, *steps: Step) -> dict[str, Any]:
     looking_again = steps[0].node in {"locate", "examine", "revise"} if steps else False
     mark = {"round": _seen(state).rounds + looking_again, "explored": _exploring(state)}
     return {"steps": [step.model_copy(update=mark) for step in steps]}
 
 
-def _exploring(state: State) -> bool:
+def _exploring(state: GraphState) -> bool:
     """Whether the next step is of a second look that the policy did not ask for."""
     if not state.get("explore"):
         return False
@@ -249,11 +249,11 @@ def _exploring(state: State) -> bool:
     return decided and trace.rounds == 0
 
 
-def _on_record(state: State) -> Trace:
+def _on_record(state: GraphState) -> Trace:
     return Trace(sample=state["sample"], steps=tuple(state.get("steps", ())))
 
 
-def _seen(state: State) -> Trace:
+def _seen(state: GraphState) -> Trace:
     """What a member may see: explored steps count while a second look is explored."""
     trace = _on_record(state)
     return trace.hypothetical if _exploring(state) else trace

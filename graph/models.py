@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from reinspect.graph.recipe import PartSpec, Recipe, RecipeError, in_words
+from reinspect.graph.recipe import ComponentSpec, Recipe, RecipeError, in_words
 from reinspect.roles import Detector
 
 if TYPE_CHECKING:
-    from reinspect.agents.vlm.client import Model
-    from reinspect.agents.vlm.monitor import VlmMonitor
-    from reinspect.agents.vlm.prompts import Product
-    from reinspect.agents.vlm.showing import Reference
-    from reinspect.graph.crew import Workshop
+    from reinspect.agents.models.client import Model
+    from reinspect.agents.models.monitor import VlmMonitor
+    from reinspect.agents.models.prompts import Product
+    from reinspect.agents.models.showing import Reference
+    from reinspect.graph.build import BuildContext
     from reinspect.images import Pixels
     from reinspect.vocabulary import Sample
 
@@ -22,7 +22,7 @@ _SECRET = ("key", "token", "password", "secret")
 
 
 def vlm_detector(
-    workshop: "Workshop", options: dict[str, Any], *, expert: bool, reference: bool
+    workshop: "BuildContext", options: dict[str, Any], *, expert: bool, reference: bool
 ) -> Detector:
     """A model that takes the first look.
 
@@ -32,7 +32,7 @@ def vlm_detector(
         expert: let the embedded expert mark candidates and have a second opinion.
         reference: show the best aligned good part beside the test image.
     """
-    from reinspect.agents.vlm.detector import VlmDetector
+    from reinspect.agents.models.detector import VlmDetector
     from reinspect.tools.anomaly_map import AnomalyMap
 
     return VlmDetector(
@@ -44,7 +44,7 @@ def vlm_detector(
 
 
 def vlm_monitor(
-    workshop: "Workshop",
+    workshop: "BuildContext",
     options: dict[str, Any],
     *,
     reference: bool,
@@ -60,9 +60,9 @@ def vlm_monitor(
         consult: reliability below which it is asked for its assessment.
         file: a fitted monitor that weighs what it says; the hand-set rules by default.
     """
-    from reinspect.agents.vlm.monitor import CONSULT, VlmMonitor
+    from reinspect.agents.models.monitor import CONSULT, VlmMonitor
+    from reinspect.policies.fitted import FittedEstimator, load_monitor
     from reinspect.policies.opinions import Opinions
-    from reinspect.policies.reliability import FittedEstimator, load_monitor
 
     return VlmMonitor(
         model_of(workshop, options),
@@ -75,7 +75,7 @@ def vlm_monitor(
     )
 
 
-def models_of(recipe: Recipe) -> tuple[PartSpec, ...]:
+def models_of(recipe: Recipe) -> tuple[ComponentSpec, ...]:
     """The parts of a recipe that ask a model."""
     parts = (recipe.detector, recipe.monitor, *recipe.tools)
     return tuple(part for part in parts if part.kind == KIND)
@@ -101,14 +101,14 @@ _WHEN = {
 }
 
 
-def model_of(workshop: "Workshop", options: dict[str, Any]) -> "Model":
+def model_of(workshop: "BuildContext", options: dict[str, Any]) -> "Model":
     """The model that a part's options describe, with its price and the run's purse.
 
     Raises:
         RecipeError: an option is unknown or wrong, a price is missing, or there is no key.
     """
-    from reinspect.agents.vlm.client import Model, ModelError
-    from reinspect.agents.vlm.settings import ModelSettings
+    from reinspect.agents.models.client import Model, ModelError
+    from reinspect.agents.models.settings import ModelSettings
 
     budgets = workshop.recipe.budgets
     for name in options:  # before anything shows the value
@@ -131,14 +131,14 @@ def model_of(workshop: "Workshop", options: dict[str, Any]) -> "Model":
         raise RecipeError(str(failure)) from failure
 
 
-def _product(workshop: "Workshop") -> "Product":
-    from reinspect.agents.vlm.prompts import Product
+def _product(workshop: "BuildContext") -> "Product":
+    from reinspect.agents.models.prompts import Product
 
     known = workshop.recipe.product
     return Product(normal=known.normal, tolerated=known.tolerated, defects=known.defects)
 
 
-def _reference(workshop: "Workshop") -> "Reference":
+def _reference(workshop: "BuildContext") -> "Reference":
     def good_part(sample: "Sample") -> "Pixels | None":
         others = workshop.experts.of(sample).abreast(sample)
         return others[0].image if others else None

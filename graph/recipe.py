@@ -9,19 +9,19 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from reinspect.agents.calls import Limits
-from reinspect.agents.vlm.settings import Price, without_password
+from reinspect.agents.calls import ModelLimits
+from reinspect.agents.models.settings import Price, without_password
 
 
 class RecipeError(ValueError):
     """A recipe that can't be used; the message names the key and shows the value."""
 
 
-class _Section(BaseModel):
+class _RecipeSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class PartSpec(BaseModel):
+class ComponentSpec(BaseModel):
     """A part by its short name or as `package.module:Object`, with that part's own options."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -39,24 +39,28 @@ class PartSpec(BaseModel):
         return dict(self.model_extra or {})
 
 
-class Policies(_Section):
+class Policies(_RecipeSection):
     """When to look again, when a flip is allowed, and PASS / FAIL / REVIEW.
 
     Where a recipe names no trigger or disposition, those of a fitted monitor apply, as far as it
     has learned them, else the hand-set ones.
     """
 
-    trigger: PartSpec | None = None
-    revision: PartSpec = PartSpec(kind="agreement")
-    disposition: PartSpec | None = None
+    trigger: ComponentSpec | None = None
+    revision: ComponentSpec = ComponentSpec(kind="agreement")
+    disposition: ComponentSpec | None = None
 
 
-class Budgets(_Section):
+class Budgets(_RecipeSection):
     """What one image, and a whole run, may cost."""
 
     rounds: int = Field(default=1, ge=0, le=10, description="Second looks at most.")
-    image: Limits = Field(default=Limits(), description="An image settles with what it has then.")
-    run: Limits = Field(default=Limits(), description="The rest of the run is for REVIEW then.")
+    image: ModelLimits = Field(
+        default=ModelLimits(), description="An image settles with what it has then."
+    )
+    run: ModelLimits = Field(
+        default=ModelLimits(), description="The rest of the run is for REVIEW then."
+    )
     prices: Mapping[str, Price] = Field(
         default_factory=dict, description="Model → USD a million tokens; others cost: unknown."
     )
@@ -68,7 +72,7 @@ class Budgets(_Section):
     )
 
 
-class ProductKnowledge(_Section):
+class ProductKnowledge(_RecipeSection):
     """What is known of the product: for words, and for models that can read."""
 
     normal: str = ""
@@ -76,21 +80,21 @@ class ProductKnowledge(_Section):
     defects: tuple[str, ...] = ()
 
 
-def _default_tools(known: dict[str, Any]) -> tuple[PartSpec, ...]:
+def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
     """All embedded ones; an eye that has a say in the first look isn't asked again."""
     detector = known.get("detector")
     names = ["segmentation", "hi_res", "eye", "reference", "zoom"]
     if detector is not None and detector.options.get("eye"):
         names.remove("eye")
-    return tuple(PartSpec(kind=name) for name in names)
+    return tuple(ComponentSpec(kind=name) for name in names)
 
 
-class Recipe(_Section):
+class Recipe(_RecipeSection):
     """All parts of an inspection. Every key has a default; see `docs/recipes.md`."""
 
-    detector: PartSpec = PartSpec(kind="embedded")
-    monitor: PartSpec = PartSpec(kind="embedded")
-    tools: tuple[PartSpec, ...] = Field(default_factory=_default_tools)
+    detector: ComponentSpec = ComponentSpec(kind="embedded")
+    monitor: ComponentSpec = ComponentSpec(kind="embedded")
+    tools: tuple[ComponentSpec, ...] = Field(default_factory=_default_tools)
     policies: Policies = Policies()
     budgets: Budgets = Budgets()
     references: str | Mapping[str, str] | None = Field(
@@ -117,7 +121,7 @@ class Recipe(_Section):
     def placeless(self) -> "Recipe":
         """The recipe without its paths, whose contents count and not their places."""
         options = {key: value for key, value in self.monitor.options.items() if key != "file"}
-        monitor = PartSpec(kind=self.monitor.kind, **options)
+        monitor = ComponentSpec(kind=self.monitor.kind, **options)
         return self.model_copy(update={"references": None, "monitor": monitor})
 
 
@@ -125,7 +129,7 @@ REGISTRY = Path("runs", "critics")
 """Where critics are unless told otherwise: beside the store."""
 
 
-def _with_weights_in(tool: PartSpec, folder: Path) -> PartSpec:
+def _with_weights_in(tool: ComponentSpec, folder: Path) -> ComponentSpec:
     """Weights and the like may have a name instead of a path: a path is what is there."""
     found = {
         name: str(folder / value)
@@ -153,7 +157,7 @@ def load_recipe(path: str | Path, *, critics: Path = REGISTRY) -> Recipe:
     recipe = parse_recipe(text, name=str(path)).found_in(Path(path).absolute().parent)
     if "name" not in recipe.monitor.options:
         return recipe
-    from reinspect.graph.named import with_critic  # reads the registry
+    from reinspect.graph.critics import with_critic  # reads the registry
 
     return with_critic(recipe, (Path(path).absolute().parent / "critics", critics))
 

@@ -8,19 +8,19 @@ from pathlib import Path
 from reinspect.dataset import Item, golden, references_in
 from reinspect.graph.recipe import Recipe
 from reinspect.images import UnreadableImage, load, sha256_of
-from reinspect.tools.golden import ALONE, GoldenSet, GoldenSets, Mode
+from reinspect.references import ALONE, ReferenceMode, ReferenceSet, ReferenceSets
 
 FOLDER_SAMPLE = 32
 """Images of a folder that serve as its references when it has no others."""
 
 
-def golden_sets(
+def reference_sets(
     items: Iterable[Item],
     recipe: Recipe,
     *,
     given: Path | None = None,
     first: int | None = None,
-) -> GoldenSets:
+) -> ReferenceSets:
     """The golden sets of a run, every reference read once to make sure that it can be.
 
     In this order: the folder `given` by the caller, the recipe's `references`, `train/good` of an
@@ -36,46 +36,48 @@ def golden_sets(
     if named is not None:
         return named
     listed = sorted(items, key=lambda item: item.category or "")
-    by_category: dict[str, GoldenSet] = {}
+    by_category: dict[str, ReferenceSet] = {}
     default = ALONE
     for category, group in itertools.groupby(listed, key=lambda item: item.category or ""):
         members = list(group)
         files = golden(members[0].root)[:first] if members[0].root else []
-        own = _read(Mode.GOLDEN, files) if files else _sampled(members)
+        own = _read(ReferenceMode.GOLDEN, files) if files else _sampled(members)
         if category:
             by_category[category] = own
         else:
             default = own
-    return GoldenSets(default, by_category)
+    return ReferenceSets(default, by_category)
 
 
-def _named(recipe: Recipe, given: Path | None) -> GoldenSets | None:
+def _named(recipe: Recipe, given: Path | None) -> ReferenceSets | None:
     if given is None and isinstance(recipe.references, Mapping):
         folders = {name: Path(folder) for name, folder in recipe.references.items()}
         sets = {name: _flat(folder) for name, folder in folders.items()}
-        return GoldenSets(by_category=sets)
+        return ReferenceSets(by_category=sets)
     if given is None and isinstance(recipe.references, str):
         given = Path(recipe.references)
     if given is None:
         return None
     found = references_in(given)
-    return GoldenSets(
-        _read(Mode.GOLDEN, found.default) if found.default else ALONE,
-        {name: _read(Mode.GOLDEN, files) for name, files in found.by_category.items()},
+    return ReferenceSets(
+        _read(ReferenceMode.GOLDEN, found.default) if found.default else ALONE,
+        {name: _read(ReferenceMode.GOLDEN, files) for name, files in found.by_category.items()},
     )
 
 
-def _flat(folder: Path) -> GoldenSet:
+def _flat(folder: Path) -> ReferenceSet:
     found = references_in(folder)
-    return _read(Mode.GOLDEN, [*found.default, *itertools.chain(*found.by_category.values())])
+    return _read(
+        ReferenceMode.GOLDEN, [*found.default, *itertools.chain(*found.by_category.values())]
+    )
 
 
-def _read(mode: Mode, files: Iterable[Path]) -> GoldenSet:
+def _read(mode: ReferenceMode, files: Iterable[Path]) -> ReferenceSet:
     hashes = {load(file).sha256: str(file) for file in reversed(list(files))}
     return _ordered(mode, hashes)
 
 
-def _sampled(items: Iterable[Item]) -> GoldenSet:
+def _sampled(items: Iterable[Item]) -> ReferenceSet:
     """A fixed sample of the items themselves: the first so many by content hash.
 
     Unreadable ones are passed over here; each gets its own row with its error.
@@ -86,7 +88,7 @@ def _sampled(items: Iterable[Item]) -> GoldenSet:
             hashes[sha256_of(item.path)] = item.path
     sound = ((name, file) for name, file in sorted(hashes.items()) if _decodes(file))
     chosen = dict(itertools.islice(sound, FOLDER_SAMPLE))
-    return _ordered(Mode.FOLDER, chosen) if len(chosen) > 1 else ALONE
+    return _ordered(ReferenceMode.FOLDER, chosen) if len(chosen) > 1 else ALONE
 
 
 def _decodes(file: str) -> bool:
@@ -97,9 +99,9 @@ def _decodes(file: str) -> bool:
     return True
 
 
-def _ordered(mode: Mode, hashes: Mapping[str, str]) -> GoldenSet:
+def _ordered(mode: ReferenceMode, hashes: Mapping[str, str]) -> ReferenceSet:
     """By content, so that neither names nor copies change a verdict."""
     ordered = sorted(hashes.items())
-    return GoldenSet(
+    return ReferenceSet(
         mode, files=tuple(file for _, file in ordered), hashes=tuple(name for name, _ in ordered)
     )

@@ -23,9 +23,9 @@ from typing import Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from reinspect.policies import rules
+from reinspect.policies.case import SECOND, Case, case_of
 from reinspect.policies.heads import logistic, logit
-from reinspect.policies.judgements import SECOND, Judgement, judgement_of
-from reinspect.policies.saved import Kind, load
+from reinspect.policies.saved import SavedKind, load
 from reinspect.vocabulary import Estimate, Move, Probability, Trace, Value
 
 FORMAT = "reinspect critic"
@@ -38,7 +38,7 @@ SUREST = 3.5
 """Log-odds beyond which a first look gets no surer: beyond 0.97 it is accepted anyway."""
 
 
-class CriticError(ValueError):
+class CriticFileError(ValueError):
     """A saved critic that can't be used."""
 
 
@@ -114,7 +114,7 @@ class Critic(Value):
     sure_second: Sure = Sure()
     lesson: Lesson
 
-    def first_move(self, judgement: Judgement) -> Move:
+    def first_move(self, judgement: Case) -> Move:
         """Accept, revisit or escalate, by the first look alone."""
         inputs = first_inputs(judgement)
         revisit, review = self.revisit(inputs), self.review_first(inputs)
@@ -122,18 +122,18 @@ class Critic(Value):
             return Move.ACCEPT
         return Move.REVISIT if revisit >= review else Move.ESCALATE
 
-    def second_move(self, judgement: Judgement) -> Move:
+    def second_move(self, judgement: Case) -> Move:
         """Keep, correct or escalate, by both looks."""
         inputs = second_inputs(judgement)
         if self.review_second(inputs) > abs(self.margin(inputs)) / 2:
             return Move.ESCALATE
         return Move.CORRECT if self.flips(judgement) else Move.KEEP
 
-    def flips(self, judgement: Judgement) -> bool:
+    def flips(self, judgement: Case) -> bool:
         """Whether the label in force after the second look is another, REVIEW or not."""
         return self.margin(second_inputs(judgement)) > 0 and may_flip(judgement)
 
-    def estimate(self, judgement: Judgement) -> tuple[float, float]:
+    def estimate(self, judgement: Case) -> tuple[float, float]:
         """Probability that the part is anomalous, and reliability of the label in force."""
         if judgement.second is None:
             surest = min(abs(logit(judgement.first, _EDGE)), SUREST)
@@ -153,7 +153,7 @@ class CriticEstimator:
         self._critic = critic
 
     def __call__(self, trace: Trace) -> Estimate:
-        judgement = judgement_of(trace)
+        judgement = case_of(trace)
         probability, reliability = self._critic.estimate(judgement)
         inputs = first_inputs(judgement)
         signals = {
@@ -172,7 +172,7 @@ class CriticTrigger:
     def __call__(self, trace: Trace) -> Move:
         if trace.first is None:
             return Move.ESCALATE
-        judgement = judgement_of(trace)
+        judgement = case_of(trace)
         if not trace.rounds:
             return self._critic.first_move(judgement)
         if judgement.second is None:
@@ -181,7 +181,7 @@ class CriticTrigger:
         return Move.ESCALATE if second is Move.ESCALATE else Move.ACCEPT
 
 
-def first_inputs(judgement: Judgement) -> dict[str, float]:
+def first_inputs(judgement: Case) -> dict[str, float]:
     """What the policy knows after the first look."""
     return {
         "sureness": min(abs(logit(judgement.first, _EDGE)), SUREST),
@@ -189,7 +189,7 @@ def first_inputs(judgement: Judgement) -> dict[str, float]:
     }
 
 
-def second_inputs(judgement: Judgement) -> dict[str, float]:
+def second_inputs(judgement: Case) -> dict[str, float]:
     """What it knows after the second: each witness's log-odds against the first label."""
     witnesses = witnesses_in(judgement)
     against = {
@@ -210,14 +210,14 @@ def against_label(probability: float, first: float) -> float:
     return -loud if first >= 0.5 else loud
 
 
-def may_flip(judgement: Judgement) -> bool:
+def may_flip(judgement: Case) -> bool:
     """Whether new evidence stands against the first label, so that it may be corrected."""
     witnesses = witnesses_in(judgement)
     other = 0.0 if judgement.first >= 0.5 else 1.0
     return rules.flip_allowed(judgement.first, other, witnesses)
 
 
-def witnesses_in(judgement: Judgement) -> dict[str, float]:
+def witnesses_in(judgement: Case) -> dict[str, float]:
     """Source → P(anomalous) of the second look's evidence; the look itself where none is named."""
     if judgement.second is None:
         return {}
@@ -235,7 +235,7 @@ def load_critic(path: str | Path) -> Critic:
     Raises:
         CriticError: the file can't be read, is no critic, or one of another version.
     """
-    kind = Kind("critic", FORMAT, VERSION, "reinspect train critic", "train", CriticError)
+    kind = SavedKind("critic", FORMAT, VERSION, "reinspect train critic", "train", CriticFileError)
     return load(path, Critic, kind)
 
 

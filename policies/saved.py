@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 M = TypeVar("M", bound=BaseModel)
 
 
-class Kind(NamedTuple):
+class SavedKind(NamedTuple):
     """What a file has to be, and the words for it."""
 
     name: str
@@ -20,7 +20,7 @@ class Kind(NamedTuple):
     error: type[ValueError]
 
 
-def load(path: str | Path, model: type[M], kind: Kind) -> M:
+def load(path: str | Path, model: type[M], kind: SavedKind) -> M:
     """Read a saved model.
 
     Raises:

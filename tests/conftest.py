@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, NoReturn
 import pytest
 
 if TYPE_CHECKING:
-    from postgres import Server
-    from reinspect.tools.embedded.sight import Sight
+    from reinspect.tools.comparator.network import Sight
+    from support.postgres import Server
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PARTS = Path(os.environ.get("REINSPECT_PARTS", REPOSITORY.parent / "shared" / "data"))
@@ -48,7 +48,7 @@ def sample_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def sight() -> "Sight":
     """The eye that ships."""
-    from reinspect.tools.embedded.sight import EyeError, open_eye
+    from reinspect.tools.comparator.network import EyeError, open_eye
 
     try:
         return open_eye()
@@ -59,7 +59,7 @@ def sight() -> "Sight":
 @pytest.fixture(scope="session")
 def postgres() -> Iterator["Server"]:
     """A PostgreSQL server of this session's own."""
-    from postgres import NoPostgresError, running
+    from support.postgres import NoPostgresError, running
 
     if importlib.util.find_spec("psycopg") is None:
         unavailable("postgres", "psycopg is not installed: pip install 'reinspect[postgres]'")

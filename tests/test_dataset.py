@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from reinspect.dataset import (
-    Truth,
+    AnnotatedTruth,
     categories,
     discover,
     golden,
@@ -250,7 +250,7 @@ def test_a_folder_called_test_makes_no_category(tmp_path: Path, names: list[str]
         categories(tmp_path)
 
 
-def truths(root: Path) -> dict[str, Truth | None]:
+def truths(root: Path) -> dict[str, AnnotatedTruth | None]:
     return {item.id: truth_of(item) for item in discover([root])}
 
 
@@ -261,16 +261,16 @@ def test_truth_from_masks(tmp_path: Path) -> None:
     put(root / "test" / "crack" / "5.png")
     put(root / "test" / "unsorted.png")
     assert truths(root) == {
-        "test/good/1.png": Truth(label=Label.NORMAL),
-        "test/crack/3.png": Truth(
+        "test/good/1.png": AnnotatedTruth(label=Label.NORMAL),
+        "test/crack/3.png": AnnotatedTruth(
             label=Label.ANOMALOUS,
             types=("crack",),
             boxes=(Box(0.1, 0.1, 0.3, 0.5),),
             kinds=("crack",),
             mask=str(root / "ground_truth/crack/3_mask.png"),
         ),
-        "test/crack/4.png": Truth(label=Label.ANOMALOUS, types=("crack",)),
-        "test/crack/5.png": Truth(label=Label.ANOMALOUS, types=("crack",)),
+        "test/crack/4.png": AnnotatedTruth(label=Label.ANOMALOUS, types=("crack",)),
+        "test/crack/5.png": AnnotatedTruth(label=Label.ANOMALOUS, types=("crack",)),
         "test/unsorted.png": None,
     }
 
@@ -291,7 +291,7 @@ def test_truth_from_boxes(tmp_path: Path) -> None:
     (root / "boxes.json").write_text(json.dumps(boxes))
     found = truths(root)
     truth = found["test/crack/4.png"]
-    assert truth == Truth(
+    assert truth == AnnotatedTruth(
         label=Label.ANOMALOUS,
         types=("spur", "open", "crack"),  # an entry without a type has its folder's
         boxes=(

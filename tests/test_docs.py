@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from conftest import REPOSITORY
-from made_judgements import judgements, written
 from reinspect import build_graph
 from reinspect.cli import main
-from reinspect.graph.crew import KINDS
+from reinspect.graph.build import KINDS
 from reinspect.graph.recipe import Recipe, parse_recipe
+from support.made_judgements import judgements, written
 
 PAGES: list[Path] = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
 RECIPES = REPOSITORY / "docs" / "recipes.md"

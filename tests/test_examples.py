@@ -11,7 +11,7 @@ import yaml
 
 from conftest import REPOSITORY
 from reinspect import Recipe, Trace, build_graph, load_recipe
-from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import parse_recipe
 from reinspect.images import read_image
 from reinspect.pictures import write_image
@@ -80,7 +80,7 @@ def test_the_parts_of_every_recipe_can_be_made(
     recipe: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "none")  # a hosted model asks for one, and is not asked
-    build_crew(Workshop(recipe=load_recipe(recipe)))
+    build_pipeline(BuildContext(recipe=load_recipe(recipe)))
 
 
 def test_the_default_recipe_is_what_runs_without_one() -> None:
@@ -142,7 +142,7 @@ def test_the_brightness_detector_gives_no_verdict_without_references(
 def test_the_track_record_caps_the_reliability(
     fabric: Path, category: str | None, reliability: float
 ) -> None:
-    monitor = build_crew(Workshop(recipe=parse_recipe(TRACK_RECORD))).monitor
+    monitor = build_pipeline(BuildContext(recipe=parse_recipe(TRACK_RECORD))).monitor
     part = {"image": str(first_in(fabric / "test" / "good")), "category": category}
     looked = build_graph(parse_recipe(BRIGHTNESS), references=fabric).invoke(part)["trace"]
     sure = looked.model_copy(update={"steps": (Step(node="detect", products=(Verdict.of(0.01),)),)})
@@ -207,5 +207,5 @@ def test_the_composed_graph_runs_as_a_script(fabric: Path, tmp_path: Path) -> No
 
 def test_scripted_members_fit_a_recipe(fabric: Path) -> None:
     recipe = parse_recipe("detector: {kind: reinspect.testing:ScriptedDetector, default: 0.9}")
-    crew = build_crew(Workshop(recipe=recipe))
+    crew = build_pipeline(BuildContext(recipe=recipe))
     assert isinstance(crew.detector, ScriptedDetector)

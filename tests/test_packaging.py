@@ -16,9 +16,8 @@ from conftest import REPOSITORY
 
 FOLDERS = ("agents", "graph", "policies", "tools", "training", "ui")
 HEAVY = ("cv2", "langgraph", "pandas", "scipy", "sqlmodel", "streamlit", "torch", "transformers")
-UNSHIPPED = shutil.ignore_patterns(
-    ".*", "*.egg-info", "__pycache__", "build", "demo", "dist", "runs", "tests", "*.db*"
-)
+UNSHIPPED = {"build", "demo", "dist", "runs", "tests"}
+"""At the top: what a checkout has besides the package."""
 
 
 def said(*command: str) -> str:
@@ -29,12 +28,17 @@ def said(*command: str) -> str:
     return done.stdout
 
 
+def unshipped(folder: str, names: list[str]) -> set[str]:
+    never = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "*.db*")(folder, names)
+    return never | (UNSHIPPED if Path(folder) == REPOSITORY else set())
+
+
 @pytest.fixture(scope="module")
 def packed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """The files of a wheel made from an sdist; of a copy, so that the checkout stays clean."""
     folder = tmp_path_factory.mktemp("packaging")
     source = folder / "source"
-    shutil.copytree(REPOSITORY, source, symlinks=True, ignore=UNSHIPPED)
+    shutil.copytree(REPOSITORY, source, symlinks=True, ignore=unshipped)
     said("-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), str(source))
     (built,) = (folder / "dist").glob("*.whl")
     with zipfile.ZipFile(built) as wheel:

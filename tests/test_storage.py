@@ -7,9 +7,8 @@ from urllib.parse import quote
 
 import pytest
 
-import gcs_server
-import s3_server
 from reinspect.storage import StorageError, is_url, name_of, pictures_below, read, sha256_at
+from support import gcs_server, s3_server
 
 FILES = ["tray 2/b.png", "tray 10/ä#?%20.PNG", "a.jpg", "notes.txt", ".hidden/c.png", "x/.d.png"]
 

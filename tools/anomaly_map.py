@@ -1,9 +1,9 @@
 """The anomaly map: where, and how strongly, a part differs from its references."""
 
 from reinspect.pictures import Pictures
+from reinspect.references import ReferenceMode
 from reinspect.tools.embedded.fit import Look
 from reinspect.tools.expert import Experts
-from reinspect.tools.golden import Mode
 from reinspect.tools.witness import regions_of
 from reinspect.vocabulary import Evidence, Picture, Sample
 
@@ -19,7 +19,7 @@ class AnomalyMap:
     def __call__(self, sample: Sample) -> Evidence:
         expert = self._experts.of(sample)
         look = expert.look(sample)
-        alone = expert.golden.mode is Mode.ALONE
+        alone = expert.golden.mode is ReferenceMode.ALONE
         return Evidence(
             source=SOURCE,
             summary=_alone_in_words(look) if alone else _in_words(look),

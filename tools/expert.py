@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, overload
 
 from reinspect.images import Pixels, read_image, read_view
+from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
+from reinspect.tools.comparator.fit import EyeFit
+from reinspect.tools.comparator.network import Sight
 from reinspect.tools.embedded import second_look
 from reinspect.tools.embedded.alignment import Aligned
-from reinspect.tools.embedded.eye import EyeFit
 from reinspect.tools.embedded.features import Floats
 from reinspect.tools.embedded.fit import Fit, Look
 from reinspect.tools.embedded.folder import FolderFit
 from reinspect.tools.embedded.scoring import Box
 from reinspect.tools.embedded.second_look import Abreast, SecondFit, Witness
-from reinspect.tools.embedded.sight import Sight
 from reinspect.tools.embedded.single import look_alone
-from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
 from reinspect.vocabulary import Sample
 
 KEPT = 1
@@ -52,7 +52,7 @@ class Expert:
     What was seen in the newest sample of each thread is remembered: several tools ask for it.
     """
 
-    def __init__(self, golden: GoldenSet, cache: Path | None) -> None:
+    def __init__(self, golden: ReferenceSet, cache: Path | None) -> None:
         self.golden = golden
         self._cache = cache
         self._making = threading.RLock()
@@ -136,7 +136,7 @@ class Expert:
         """What the first look compares with."""
         with self._making:
             if self._fit is None:
-                kind = FolderFit if self.golden.mode is Mode.FOLDER else Fit
+                kind = FolderFit if self.golden.mode is ReferenceMode.FOLDER else Fit
                 self._fit = self._made(
                     "first", kind.load, lambda: kind.from_references(self._images())
                 )
@@ -144,7 +144,9 @@ class Expert:
 
     def _look(self, sample: Sample) -> Look:
         image = read_view(sample.visual)
-        if self.golden.mode is Mode.ALONE or set(self.golden.hashes) == {sample.visual.sha256}:
+        if self.golden.mode is ReferenceMode.ALONE or set(self.golden.hashes) == {
+            sample.visual.sha256
+        }:
             return look_alone(image)
         return self.fit.look(image, excluding=self.golden.index(sample.visual.sha256))
 
@@ -194,7 +196,9 @@ class Expert:
 
     def _compares(self, sample: Sample) -> bool:
         """Whether there is a golden set that no template stands for, compared to the pixel."""
-        return self.golden.mode is Mode.GOLDEN and not second_look.by_template(self.look(sample))
+        return self.golden.mode is ReferenceMode.GOLDEN and not second_look.by_template(
+            self.look(sample)
+        )
 
     def _page(self, sample: Sample) -> int | None:
         """The page of the album that holds this very image, which must not vouch for itself."""
@@ -271,7 +275,7 @@ class _Files(Sequence[Pixels]):
 class Experts:
     """Category → expert."""
 
-    def __init__(self, references: GoldenSets, cache: Path | None) -> None:
+    def __init__(self, references: ReferenceSets, cache: Path | None) -> None:
         self._references = references
         self._cache = cache
         self._kept: OrderedDict[str, Expert] = OrderedDict()

@@ -49,7 +49,7 @@ def _one_line(phrase: str) -> str:
     return words
 
 
-class Asked(BaseModel):
+class ToolArguments(BaseModel):
     """What an agent says to a tool."""
 
     model_config = ConfigDict(extra="forbid")
@@ -84,7 +84,7 @@ def as_langchain(tools: Mapping[str, Tool]) -> list[StructuredTool]:
             func=_answering(name, tool),
             name=name.rpartition(":")[2],
             description=PURPOSE.get(name, (tool.__doc__ or name).strip()),
-            args_schema=Asked,
+            args_schema=ToolArguments,
             response_format="content_and_artifact",
             handle_tool_error=True,
             handle_validation_error=_refused,

@@ -19,8 +19,8 @@ from pydantic import Field, FiniteFloat
 from scipy.optimize import linear_sum_assignment
 
 from reinspect import metrics
-from reinspect.agents.vlm.answers import Answer, UnreadableAnswer
-from reinspect.agents.vlm.tags import boxes_in, read_tags
+from reinspect.agents.models.answers import Answer, UnreadableAnswer
+from reinspect.agents.models.tags import boxes_in, read_tags
 from reinspect.training.defect_names import names_score
 from reinspect.vocabulary import Box, Label, NormalisedBox, Value
 
@@ -44,7 +44,7 @@ _REFLECTIVE = re.compile(_PATTERN % _REFLECTION, re.VERBOSE)
 _BETWEEN_BOXES = re.compile(r"\s*;\s*")
 
 
-class Truth(Value):
+class TrueAnswer(Value):
     """What is true of a part. No types, or no boxes: not known, or there are none."""
 
     label: Label
@@ -87,7 +87,7 @@ class Rewards(NamedTuple):
 
 def rewards(
     text: str,
-    truth: Truth,
+    truth: TrueAnswer,
     *,
     first: Label | None = None,
     prompt: str = "",
@@ -155,7 +155,7 @@ def consistency(text: str, *, reflective: bool, prompt: str = "") -> float:
     return 1.0 if fit and len(types) in (1, len(places)) else 0.0
 
 
-def accuracy(answer: Answer | None, truth: Truth, *, alpha: float = ALPHA) -> float:
+def accuracy(answer: Answer | None, truth: TrueAnswer, *, alpha: float = ALPHA) -> float:
     """R_acc = R_answer + [answer and truth both yes] · (R_type + R_location) / 2 (M3-AD, RCRL).
 
     R_answer is 1 if the answer is the truth. R_type is `defect_names.names_score`, R_location
@@ -181,7 +181,7 @@ def reflection(first: Label, final: Label | None, truth: Label) -> float:
     return 1.0 if now else -1.0
 
 
-def location(answer: Answer | None, truth: Truth, *, alpha: float = ALPHA) -> float:
+def location(answer: Answer | None, truth: TrueAnswer, *, alpha: float = ALPHA) -> float:
     """AD-FM's location reward of a whole answer.
 
     A rightly called anomaly has `boxes_reward`; a good part that was rightly passed has

@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from reinspect.policies.judgements import Judgement
+from reinspect.policies.case import Case
 
 Indices = npt.NDArray[np.intp]
 
@@ -24,18 +24,18 @@ class Split(StrEnum):
     GROUP = "group"
 
 
-def ordered(judgements: Sequence[Judgement]) -> list[Judgement]:
+def ordered(judgements: Sequence[Case]) -> list[Case]:
     """By id, so that the order of a file can't matter."""
     return sorted(judgements, key=lambda judgement: judgement.id)
 
 
-def digest(judgement: Judgement) -> str:
+def digest(judgement: Case) -> str:
     """A short name of the part, the same in every file: of its bytes, else of group and id."""
     name = judgement.sha256 or f"{judgement.group}\n{judgement.id}"
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def units(judgements: Sequence[Judgement], split: Split) -> Indices:
+def units(judgements: Sequence[Case], split: Split) -> Indices:
     """The number of each item's unit, shape (n,): items of one unit are kept together.
 
     Units are counted in order of appearance. An item without a group belongs to none.
@@ -62,9 +62,7 @@ def units(judgements: Sequence[Judgement], split: Split) -> Indices:
     )
 
 
-def folds(
-    judgements: Sequence[Judgement], split: Split, *, seed: int, count: int = 5
-) -> list[Indices]:
+def folds(judgements: Sequence[Case], split: Split, *, seed: int, count: int = 5) -> list[Indices]:
     """The items of each fold, none empty; classes are spread evenly as far as units allow.
 
     A group split leaves one group out at a time (many are dealt into ten folds), whatever `count`.
@@ -79,7 +77,7 @@ def folds(
     return [np.flatnonzero(fold == i) for i in range(count) if (fold == i).any()]
 
 
-def halves(judgements: Sequence[Judgement], *, seed: int) -> tuple[Indices, Indices, Split]:
+def halves(judgements: Sequence[Case], *, seed: int) -> tuple[Indices, Indices, Split]:
     """Two halves, one to fit on and one to calibrate on, and how they were kept apart.
 
     By group where there are at least ten and none holds more than a fifth of the items: with
@@ -96,7 +94,7 @@ def halves(judgements: Sequence[Judgement], *, seed: int) -> tuple[Indices, Indi
 
 
 def _dealt(
-    judgements: Sequence[Judgement],
+    judgements: Sequence[Case],
     number: Indices,
     total: int,
     count: int,

@@ -30,7 +30,7 @@ class Params(Protocol):
     def get_all(self, key: str) -> list[str]: ...
 
 
-class View(NamedTuple):
+class ListView(NamedTuple):
     """A filter and its order."""
 
     wanted: Filter
@@ -38,7 +38,7 @@ class View(NamedTuple):
     descending: bool = False
 
 
-def read(params: Params, runs: Mapping[str, int]) -> View:
+def read(params: Params, runs: Mapping[str, int]) -> ListView:
     """The view that an address asks for; what makes no sense is passed over.
 
     Args:
@@ -60,10 +60,10 @@ def read(params: Params, runs: Mapping[str, int]) -> View:
     sort = _last(params.get_all("sort"))
     name = sort.removeprefix("-")
     order = Order(name) if name in set(Order) else Order.RELIABILITY
-    return View(Filter(**fields), order, sort.startswith("-"))
+    return ListView(Filter(**fields), order, sort.startswith("-"))
 
 
-def write(view: View, runs: Mapping[str, int]) -> dict[str, list[str]]:
+def write(view: ListView, runs: Mapping[str, int]) -> dict[str, list[str]]:
     """The parameters that say the view, defaults left out; `read` gives it back."""
     wanted = view.wanted
     said: dict[str, Iterable[str]] = {

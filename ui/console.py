@@ -29,7 +29,7 @@ class Options:
     reviewer: str | None = None
 
 
-class Place(NamedTuple):
+class StorePlace(NamedTuple):
     """A store and, if it is an SQLite file, which: another may take its place under its name."""
 
     url: str
@@ -39,7 +39,7 @@ class Place(NamedTuple):
 class At(NamedTuple):
     """A store at a moment: what was counted then is kept until something is added."""
 
-    place: Place
+    place: StorePlace
     version: tuple[int, int, int]
 
     @property
@@ -79,7 +79,7 @@ class Console:
         """The store as it is now."""
         return At(_place(self.options.store), self.store.figures.version())
 
-    def view(self) -> addresses.View:
+    def view(self) -> addresses.ListView:
         """The view that the address asks for, else the one that was looked at on another page."""
         remembered = st.session_state.get("address", {}) if self.moved else {}
         if remembered and not any(name in st.query_params for name in addresses.NAMES):
@@ -87,7 +87,7 @@ class Console:
                 st.query_params[name] = values
         return addresses.read(st.query_params, self.names)
 
-    def remember(self, view: addresses.View) -> None:
+    def remember(self, view: addresses.ListView) -> None:
         """Put a view into the address, and keep it for the other pages."""
         said = addresses.write(view, self.names)
         st.session_state["address"] = said
@@ -108,23 +108,23 @@ def opened(url: str) -> Store:
 
 
 @st.cache_resource(show_spinner=False)
-def _opened(place: Place) -> Store:
+def _opened(place: StorePlace) -> Store:
     return Store.open(place.url, create=False)
 
 
-def _place(url: str) -> Place:
+def _place(url: str) -> StorePlace:
     where = parse(url)
     if where.get_backend_name() != "sqlite" or not where.database:
-        return Place(url, None)
+        return StorePlace(url, None)
     try:
         found = Path(where.database).stat()
     except OSError:  # opening it says why
-        return Place(url, None)
-    return Place(url, (found.st_dev, found.st_ino))
+        return StorePlace(url, None)
+    return StorePlace(url, (found.st_dev, found.st_ino))
 
 
 @st.cache_data(ttl=STALE, show_spinner=False)
-def _runs(place: Place) -> list[Run]:
+def _runs(place: StorePlace) -> list[Run]:
     return _opened(place).runs()
 
 

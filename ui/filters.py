@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from reinspect.store import Choices, Filter, Order, Reviewed, Span
-from reinspect.ui.addresses import View
+from reinspect.ui.addresses import ListView
 from reinspect.ui.console import At, Console, cached, opened
 from reinspect.ui.words import OUTCOME_MARKS
 from reinspect.vocabulary import Outcome
@@ -33,14 +33,14 @@ _SPANS = {
 _LONGEST = 60.0  # seconds; the slider's end means "or more"
 
 
-def asked(console: Console) -> View:
+def asked(console: Console) -> ListView:
     """The view that the address asks for; the address says it in full from now on."""
     view = console.view()
     console.remember(view)
     return view
 
 
-def panel(console: Console, view: View) -> None:
+def panel(console: Console, view: ListView) -> None:
     """Draw the filter as the view has it."""
     names = console.names
     choices = _choices(console.at, view.wanted.runs)
@@ -89,7 +89,7 @@ def _several(label: str, name: str, options: Any, change: dict[str, Any]) -> Non
     st.multiselect(label, every, key=f"f_{name}", placeholder="all", **change)
 
 
-def _show(view: View, names: dict[str, int]) -> None:
+def _show(view: ListView, names: dict[str, int]) -> None:
     """Make the widgets show the view."""
     wanted, state = view.wanted, st.session_state
     state["f_text"] = wanted.text
@@ -136,12 +136,12 @@ def _changed(console: Console) -> None:
         reviewed=_REVIEWED[state["f_reviewed"]],
         text=state["f_text"],
     )
-    console.remember(View(wanted, *state["f_order"]))
+    console.remember(ListView(wanted, *state["f_order"]))
     st.session_state["page"] = 1
 
 
 def _clear(console: Console) -> None:
-    console.remember(View(Filter()))
+    console.remember(ListView(Filter()))
     st.session_state["page"] = 1
 
 

@@ -50,7 +50,7 @@ class Item(NamedTuple):
     """The category's folder."""
 
 
-class Truth(Value):
+class AnnotatedTruth(Value):
     """What a data set says of one image.
 
     An anomalous image without boxes and mask is known to be defective, but not where.
@@ -67,7 +67,7 @@ class Truth(Value):
     source: Literal["annotation"] = "annotation"
 
 
-class References(NamedTuple):
+class ReferenceFiles(NamedTuple):
     """Known-good images: for each category that has its own, and for all others."""
 
     default: list[Path]
@@ -175,7 +175,7 @@ def golden(category_root: AnyPath) -> list[Path]:
     return _images_in(Path(category_root) / "train" / "good")
 
 
-def references_in(folder: AnyPath) -> References:
+def references_in(folder: AnyPath) -> ReferenceFiles:
     """The known-good images that a folder gives.
 
     Of a category its golden set, for everything; of a folder that holds categories the golden set
@@ -190,7 +190,7 @@ def references_in(folder: AnyPath) -> References:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder of references at {one_line(str(folder))}")
     if _is_category(str(folder)):
-        references = References(golden(folder), {})
+        references = ReferenceFiles(golden(folder), {})
     else:
         default: list[Path] = []
         roots: dict[str, str] = {}
@@ -200,13 +200,15 @@ def references_in(folder: AnyPath) -> References:
             else:
                 default.append(Path(item.path))
         own = {name: golden(root) for name, root in roots.items()}
-        references = References(sorted(default), {k: files for k, files in own.items() if files})
+        references = ReferenceFiles(
+            sorted(default), {k: files for k, files in own.items() if files}
+        )
     if not references.default and not references.by_category:
         raise ValueError(f"{one_line(str(folder))}: no images in it; give known-good images")
     return references
 
 
-def truth_of(item: Item) -> Truth | None:
+def truth_of(item: Item) -> AnnotatedTruth | None:
     """What the item's category says of it; none outside a category and right under `test/`.
 
     Boxes come from `boxes.json`, else from the mask; each is normalised by its own picture's size.
@@ -222,7 +224,7 @@ def truth_of(item: Item) -> Truth | None:
         return None
     defect = relative.parts[1]
     if defect == "good":
-        return Truth(label=Label.NORMAL)
+        return AnnotatedTruth(label=Label.NORMAL)
     marked = _annotations(item.root).get(relative.as_posix(), [])
     boxes: list[NormalisedBox] = []
     if marked:
@@ -238,7 +240,7 @@ def truth_of(item: Item) -> Truth | None:
         drawn = read_mask(mask)
         boxes = boxes or list(boxes_from_mask(drawn))
         mask = mask if drawn.any() else None
-    return Truth(
+    return AnnotatedTruth(
         label=Label.ANOMALOUS,
         types=tuple(dict.fromkeys(kinds)) or (defect,),
         boxes=tuple(boxes),

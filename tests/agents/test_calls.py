@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from made_traces import corrected
-from reinspect.agents.calls import BudgetSpent, Limits, Purse, Spent, note, recorded, spent_on
+from reinspect.agents.calls import (
+    BudgetSpent,
+    ModelLimits,
+    RunBudget,
+    Spent,
+    note,
+    recorded,
+    spent_on,
+)
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Call, Step, Trace
+from support.made_traces import corrected
 
 CALL = Call(
     model="tiny",
@@ -44,20 +52,20 @@ def test_what_a_trace_has_cost() -> None:
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
-        pytest.param(Limits(), None, id="none"),
-        pytest.param(Limits(calls=2), "2 of 2 calls", id="calls"),
-        pytest.param(Limits(tokens=100), "140 of 100 tokens", id="tokens"),
-        pytest.param(Limits(seconds=1), "3 of 1 seconds", id="seconds"),
-        pytest.param(Limits(usd=0.001, calls=5), "0.002 of 0.001 usd", id="usd"),
-        pytest.param(Limits(usd=1, calls=5), None, id="enough left"),
+        pytest.param(ModelLimits(), None, id="none"),
+        pytest.param(ModelLimits(calls=2), "2 of 2 calls", id="calls"),
+        pytest.param(ModelLimits(tokens=100), "140 of 100 tokens", id="tokens"),
+        pytest.param(ModelLimits(seconds=1), "3 of 1 seconds", id="seconds"),
+        pytest.param(ModelLimits(usd=0.001, calls=5), "0.002 of 0.001 usd", id="usd"),
+        pytest.param(ModelLimits(usd=1, calls=5), None, id="enough left"),
     ],
 )
-def test_a_limit_that_is_reached_is_named(limits: Limits, words: str | None) -> None:
+def test_a_limit_that_is_reached_is_named(limits: ModelLimits, words: str | None) -> None:
     assert limits.exceeded(Spent.on([CALL, UNPRICED])) == words
 
 
 def test_a_purse_lets_no_call_through_that_was_not_allowed() -> None:
-    purse = Purse(Limits(calls=20, tokens=10_000))
+    purse = RunBudget(ModelLimits(calls=20, tokens=10_000))
     with ThreadPoolExecutor(8) as pool:
         done = list(pool.map(lambda _: _opened(purse), range(50)))
     assert done.count(None) == 20
@@ -65,7 +73,7 @@ def test_a_purse_lets_no_call_through_that_was_not_allowed() -> None:
 
 
 def test_a_purse_counts_what_calls_cost() -> None:
-    purse = Purse(Limits(usd=0.004))
+    purse = RunBudget(ModelLimits(usd=0.004))
     for _ in range(2):
         purse.open()
         purse.pay(CALL)
@@ -73,7 +81,7 @@ def test_a_purse_counts_what_calls_cost() -> None:
         purse.open()
 
 
-def _opened(purse: Purse) -> str | None:
+def _opened(purse: RunBudget) -> str | None:
     try:
         purse.open()
     except BudgetSpent as failure:

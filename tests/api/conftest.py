@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from api_server import Served, Serving, serve
+from support.api_server import Served, Serving, serve
 
 
 @pytest.fixture

@@ -10,16 +10,16 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api_server import Served, Serving, files, grey, wait_until
-from reinspect.api.gate import Limits
+from reinspect.api.gate import RequestLimits
 from reinspect.api.intake import Pace
 from reinspect.api.spool import Spool
 from reinspect.graph import inspect_image
 from reinspect.graph.recipe import Recipe
-from reinspect.graph.references import golden_sets
+from reinspect.graph.references import reference_sets
 from reinspect.store import Store
 from reinspect.store.rows import Row
 from reinspect.vocabulary import Trace
+from support.api_server import Served, Serving, files, grey, wait_until
 
 KEY = "a-key-of-sixteen-letters-or-more"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -42,7 +42,7 @@ def test_a_picture_gets_the_verdict_that_a_run_gives_it(
     golden = sample_parts / "flange" / "train" / "good"
     part = next((sample_parts / "flange" / "test").glob("[!g]*/*.jpg"))
     expected = Row.of(inspect_image(part, references=golden, cache=fits))
-    sets = golden_sets((), Recipe(), given=golden)
+    sets = reference_sets((), Recipe(), given=golden)
     with serving(recipe=Recipe(), references=sets, fits=fits) as served:
         answer = served.send(part.read_bytes(), "4711.jpg")
         assert answer.status_code == 200
@@ -141,9 +141,9 @@ def test_a_category_without_references_is_refused(
     serving: Serving, sample_parts: Path, tmp_path: Path
 ) -> None:
     folders = {name: str(sample_parts / name / "train" / "good") for name in ("flange", "fabric")}
-    chosen = {"detector": "own_parts:Brightness", "tools": [], "references": folders}
+    chosen = {"detector": "support.own_parts:Brightness", "tools": [], "references": folders}
     recipe = Recipe.model_validate(chosen)
-    with serving(recipe=recipe, references=golden_sets((), recipe)) as served:
+    with serving(recipe=recipe, references=reference_sets((), recipe)) as served:
         assert "there are for: fabric, flange" in refused(served.send(grey(9)), 422)
         refused(served.send(grey(9), category="nut"), 422)
         assert served.send(grey(9), category="flange").json()["result"]["category"] == "flange"
@@ -177,7 +177,7 @@ def test_fifty_megabytes_are_refused_while_they_come(serving: Serving, told: boo
 
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
     headers |= {"Content-Length": str(len(body) + (50 << 20))} if told else {}
-    with serving(limits=Limits(max_bytes=1 << 20)) as served:
+    with serving(limits=RequestLimits(max_bytes=1 << 20)) as served:
         answer = served.client.post("/v1/inspections", content=pieces(), headers=headers)
         refused(answer, 413)
         assert not files(served.folder)
@@ -185,7 +185,7 @@ def test_fifty_megabytes_are_refused_while_they_come(serving: Serving, told: boo
 
 
 def test_a_client_that_sends_too_slowly_is_sent_away(serving: Serving) -> None:
-    with serving(limits=Limits(body_seconds=0.3)) as served, socket.socket() as slow:
+    with serving(limits=RequestLimits(body_seconds=0.3)) as served, socket.socket() as slow:
         slow.connect(served.address)
         slow.settimeout(20)
         slow.sendall(
@@ -220,7 +220,7 @@ def _drip(slow: socket.socket, gone: threading.Event) -> None:
 
 
 def test_too_many_requests_are_told_when_to_come_back(serving: Serving) -> None:
-    with serving(limits=Limits(rate=1)) as served:
+    with serving(limits=RequestLimits(rate=1)) as served:
         answers = [served.client.get(f"/v1/batches/{NOBODY}") for _ in range(5)]
         assert [answer.status_code for answer in answers[:2]] == [404, 404]
         refused(answers[-1], 429)
@@ -228,7 +228,7 @@ def test_too_many_requests_are_told_when_to_come_back(serving: Serving) -> None:
 
 
 def test_a_full_queue_is_told_and_takes_nothing(serving: Serving, mood: Path) -> None:
-    hanging = {"kind": "own_parts:Hanging", "mood": str(mood)}
+    hanging = {"kind": "support.own_parts:Hanging", "mood": str(mood)}
     with serving(hanging, pace=Pace(queue=2), patience=0.0) as served:
         first, second = served.send(grey(0)), served.send(grey(0))
         assert (first.status_code, second.status_code) == (202, 202)
@@ -245,14 +245,14 @@ def test_a_full_queue_is_told_and_takes_nothing(serving: Serving, mood: Path) ->
 
 def test_a_batch_that_is_too_large_is_refused(serving: Serving) -> None:
     sent = [("images", (f"{n}.png", grey(n))) for n in range(3)]
-    with serving(limits=Limits(max_images=2)) as served:
+    with serving(limits=RequestLimits(max_images=2)) as served:
         assert "send fewer" in refused(served.client.post("/v1/batches", files=sent), 413)
     with serving(pace=Pace(queue=2)) as served:
         assert "no room" in refused(served.client.post("/v1/batches", files=sent), 503)
 
 
 def test_single_pictures_go_before_batches(serving: Serving) -> None:
-    slow = {"kind": "own_parts:Brightness", "seconds": 0.3}
+    slow = {"kind": "support.own_parts:Brightness", "seconds": 0.3}
     sent = [("images", (f"{n}.png", grey(n))) for n in range(12)]
     with serving(slow) as served:
         where = served.client.post("/v1/batches", files=sent).headers["location"]
@@ -261,13 +261,13 @@ def test_single_pictures_go_before_batches(serving: Serving) -> None:
 
 
 def test_a_worker_that_dies_costs_its_own_picture(serving: Serving) -> None:
-    with serving("own_parts:Fragile") as served:
+    with serving("support.own_parts:Fragile") as served:
         assert "died" in served.send(grey(0)).json()["result"]["error"]
         assert served.send(grey(9)).json()["result"]["error"] is None
 
 
 def test_a_picture_that_takes_too_long_is_for_review(serving: Serving) -> None:
-    endless = {"kind": "own_parts:Brightness", "seconds": 60}
+    endless = {"kind": "support.own_parts:Brightness", "seconds": 60}
     with serving(endless, pace=Pace(image_seconds=0.2)) as served:
         assert "timed out" in served.send(grey(9)).json()["result"]["error"]
 
@@ -275,7 +275,7 @@ def test_a_picture_that_takes_too_long_is_for_review(serving: Serving) -> None:
 def test_what_a_stopped_server_left_is_inspected_by_the_next(
     serving: Serving, tmp_path: Path
 ) -> None:
-    slow = {"kind": "own_parts:Brightness", "seconds": 0.4}
+    slow = {"kind": "support.own_parts:Brightness", "seconds": 0.4}
     with serving(slow, pace=Pace(drain_seconds=0.0), patience=0.0) as served:
         single = served.send(grey(200)).headers["location"]
         sent = [("images", (f"{n}.png", grey(n))) for n in range(20)]

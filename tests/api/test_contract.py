@@ -10,7 +10,7 @@ from schemathesis import GenerationMode
 from schemathesis.schemas import BaseSchema
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from api_server import Served, grey, wait_until
+from support.api_server import Served, grey, wait_until
 
 for kind in ("png", "jpeg", "tiff", "bmp", "webp", "gif", "jp2"):
     schemathesis.openapi.media_type(f"image/{kind}", st.sampled_from([grey(9), grey(200)]))

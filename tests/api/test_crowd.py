@@ -14,17 +14,17 @@ import httpx
 import psutil
 import pytest
 
-from api_server import Serving, grey, wait_until
 from conftest import REPOSITORY
 from reinspect.api.intake import Pace
 from reinspect.store import Status, Store
+from support.api_server import Serving, grey, wait_until
 
 CLIENTS = 200
 
 
 @pytest.mark.slow
 def test_a_crowd_is_served_within_bounds(serving: Serving, tmp_path: Path) -> None:
-    quick = {"kind": "own_parts:Brightness", "seconds": 0.01}
+    quick = {"kind": "support.own_parts:Brightness", "seconds": 0.01}
     with serving(quick, pace=Pace(workers=2, queue=24)) as served:
         base = str(served.client.base_url)
         before = psutil.Process().memory_info().rss
@@ -99,7 +99,7 @@ def _ready(client: httpx.Client) -> bool:
 @pytest.mark.slow
 def test_a_server_that_is_killed_or_told_to_stop_loses_nothing(tmp_path: Path) -> None:
     recipe = tmp_path / "slow.yaml"
-    recipe.write_text("detector: {kind: 'own_parts:Brightness', seconds: 0.1}\ntools: []\n")
+    recipe.write_text("detector: {kind: 'support.own_parts:Brightness', seconds: 0.1}\ntools: []\n")
     accepted = set()
     for kill in (True, False):
         with program(tmp_path, recipe, "--patience", "0", "--workers", "1") as (server, client):

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, put_greys, put_recipe
+from support.command_line import invoke, put_greys, put_recipe
 
 
 @pytest.fixture(scope="session", autouse=True)

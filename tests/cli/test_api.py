@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, said
+from support.command_line import invoke, said
 
 KEY = "0123456789abcdef"
 
@@ -52,6 +52,6 @@ def test_a_run_of_another_recipe_is_not_gone_on_with(tmp_path: Path, sample_part
     made = invoke("run", sample_parts / "flange", "--limit", "1", "--out", tmp_path / "line", "-q")
     assert made.code == 0
     recipe = tmp_path / "other.yaml"
-    recipe.write_text("detector: own_parts:Brightness\n")
+    recipe.write_text("detector: support.own_parts:Brightness\n")
     line = said(invoke("api", "--port", "0", "--recipe", recipe, "--out", tmp_path / "line"))
     assert "cannot resume" in line

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, put_recipe, rows
+from support.command_line import invoke, put_recipe, rows
 
 LOOK = {
     "n",

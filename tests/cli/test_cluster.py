@@ -19,16 +19,15 @@ import numpy as np
 import psutil
 import pytest
 
-import gcs_server
-import s3_server
-from command_line import invoke, judged, put_greys, put_recipe, rows, said
 from conftest import unavailable
-from killing import PACE, Killed, assert_whole, put_many
-from processes import PATIENCE, family, running, wait_for_rows
-from ray_cluster import standing
 from reinspect.store import Store
 from reinspect.store.checking import check
 from reinspect.vocabulary import Trace
+from support import gcs_server, s3_server
+from support.command_line import invoke, judged, put_greys, put_recipe, rows, said
+from support.killing import PACE, Killed, assert_whole, put_many
+from support.processes import PATIENCE, family, running, wait_for_rows
+from support.ray_cluster import standing
 
 IMAGES = 60
 KILLS = int(os.environ.get("REINSPECT_KILLS", "4"))
@@ -172,7 +171,7 @@ def test_what_kills_its_process_costs_its_own_row_alone(
     for path in sorted(parts.glob("part?.png")):
         (folder / path.name).write_bytes(path.read_bytes())
     cv2.imwrite(str(folder / "black.png"), np.zeros((8, 9, 3), np.uint8))
-    recipe = put_recipe(tmp_path / "fragile.yaml", "own_parts:Fragile")
+    recipe = put_recipe(tmp_path / "fragile.yaml", "support.own_parts:Fragile")
     out = tmp_path / "out"
     assert ended(on_cluster("run", folder, "--recipe", recipe, "--out", out)).returncode == 1
     errors = {row["image"]: row["error"] for row in rows(out)}

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke
-from made_critics import put_adapter, put_embedded, put_weights
 from reinspect.cli.serve import adapter_of, weights_of
-from reinspect.store.critics import CriticError
+from reinspect.critics.registry import CriticError
+from support.command_line import invoke
+from support.made_critics import put_adapter, put_embedded, put_weights
 
 
 def call(folder: Path, *words: object) -> str:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, put_recipe
 from reinspect.cli.doctor import OPTIONAL, packages
 from reinspect.tools.vision import grounding_dino, runtime
+from support.command_line import invoke, put_recipe
 
 
 def test_all_parts_of_the_default_recipe_work() -> None:

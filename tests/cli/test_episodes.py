@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, said
-from reinspect.training.episode_folder import read_episodes
-from reinspect.training.episodes import Mode
+from reinspect.training.episodes.episode import EpisodeMode
+from reinspect.training.episodes.folder import read_episodes
+from support.command_line import invoke, said
 
 
 def test_from_a_run_to_a_data_set(finished: Path, tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_a_data_set_is_inspected_first(sample_parts: Path, tmp_path: Path) -> No
     assert len(rows) == 12
     assert {row.second_look for row in rows} <= {"asked", "explored"}
     assert {row.category for row in rows} == {"flange"}
-    assert sum(row.mode is Mode.REFLECTIVE for row in rows) == 6
+    assert sum(row.mode is EpisodeMode.REFLECTIVE for row in rows) == 6
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, names, put_greys, put_recipe, rows
-from made_answers import said
-from processes import PATIENCE, running, wait_for_rows
 from reinspect.testing import Reply, ScriptedServer
+from support.command_line import invoke, names, put_greys, put_recipe, rows
+from support.made_answers import said
+from support.processes import PATIENCE, running, wait_for_rows
 
 _HOLD = """
 import sqlite3, sys, time
@@ -66,7 +66,9 @@ def test_one_image_in_fifty_is_broken(quick: Path, tmp_path: Path) -> None:
 def test_files_that_change_come_and_go_while_a_run_is_on(mood: Path, tmp_path: Path) -> None:
     parts = put_greys(tmp_path / "parts", 40)
     fresh = put_greys(tmp_path / "fresh", 2, start=230)
-    recipe = put_recipe(tmp_path / "slow.yaml", "own_parts:Unhurried", mood=str(mood), seconds=1)
+    recipe = put_recipe(
+        tmp_path / "slow.yaml", "support.own_parts:Unhurried", mood=str(mood), seconds=1
+    )
     paths = (parts, "--references", fresh, "--recipe", recipe, "--out", tmp_path / "out")
     run = ("run", *paths, "--workers", 1)
     with running(*run) as process:

@@ -10,9 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from command_line import invoke, judged, names, put_greys, put_recipe, rows
 from conftest import REPOSITORY
-from processes import PATIENCE, family, running, wait_for_rows
+from support.command_line import invoke, judged, names, put_greys, put_recipe, rows
+from support.processes import PATIENCE, family, running, wait_for_rows
 
 IMAGES = 24
 
@@ -24,7 +24,9 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def slow(mood: Path, tmp_path: Path) -> Path:
-    return put_recipe(tmp_path / "slow.yaml", "own_parts:Unhurried", mood=str(mood), seconds=1.5)
+    return put_recipe(
+        tmp_path / "slow.yaml", "support.own_parts:Unhurried", mood=str(mood), seconds=1.5
+    )
 
 
 @pytest.fixture(scope="module")

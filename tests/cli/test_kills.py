@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, names, put_recipe, rows, said
-from killing import PACE, Killed, assert_whole, put_many
-from postgres import Server
-from postgres import running as serving
-from processes import PATIENCE, family, running, wait_for_rows
+from support.command_line import invoke, names, put_recipe, rows, said
+from support.killing import PACE, Killed, assert_whole, put_many
+from support.postgres import Server
+from support.postgres import running as serving
+from support.processes import PATIENCE, family, running, wait_for_rows
 
 IMAGES = 2000
 ANYWHERE, AT_WORK, AT_THE_END = 10, 10, 5

@@ -8,11 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from made_answers import said
-from reinspect.agents.vlm.serving import ServingError, command, environment, installed_vllm
+from reinspect.agents.models.serving import ServingError, command, environment, installed_vllm
 from reinspect.cli import main
 from reinspect.store import Store
-from reinspect.testing import Asked, Reply, ScriptedServer
+from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
+from support.made_answers import said
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_run_says_what_its_models_did(
     answers = iter([said("no"), "what?", said("no"), said("no")])
     budgets = "{in_flight: 1, prices: {m: {input: 10, output: 10}}}"
 
-    def script(asked: Asked) -> Reply:
+    def script(asked: ReceivedRequest) -> Reply:
         return Reply(next(answers), yes=0.05)
 
     out = tmp_path / "out"
@@ -83,7 +83,7 @@ def test_what_a_budget_left_over_is_finished_by_a_retry(
 def test_doctor_tries_a_model_end_to_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def script(asked: Asked) -> Reply | str:
+    def script(asked: ReceivedRequest) -> Reply | str:
         if "`final`" in asked.text:
             return '{"first": "f", "final": "g"}'
         return Reply(said("no", reflection="x"), yes=0.3)

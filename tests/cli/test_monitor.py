@@ -4,11 +4,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from made_judgements import judgements, written
 from reinspect.cli.monitor import app
-from reinspect.policies.reliability import load_monitor
+from reinspect.policies.fitted import load_monitor
 from reinspect.store import RunInfo, Status, Store, Truth
 from reinspect.vocabulary import Evidence, Label, Sample, Step, Trace, Verdict, View
+from support.made_judgements import judgements, written
 
 
 def run(*arguments: object) -> str:

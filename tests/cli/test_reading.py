@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, names, put_recipe, rows, said
 from conftest import unavailable
 from reinspect.dataset import categories
+from support.command_line import invoke, names, put_recipe, rows, said
 
 
 @pytest.fixture(params=["folder", "name"])

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from command_line import invoke, judged, names, put_greys, put_recipe, rows, said
-from made_answers import said as said_by_model
 from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.store import Status, Store
 from reinspect.testing import Reply, ScriptedServer
 from reinspect.vocabulary import Step
+from support.command_line import invoke, judged, names, put_greys, put_recipe, rows, said
+from support.made_answers import said as said_by_model
 
 KEYS = [
     "image",
@@ -204,7 +204,9 @@ def test_resume_finishes_with_each_image_once(greys: Path, quick: Path, tmp_path
 def test_failed_images_are_tried_again_if_asked_for(
     greys: Path, quick: Path, tmp_path: Path
 ) -> None:
-    recipe = put_recipe(tmp_path / "moody.yaml", "own_parts:Moody", mood=str(tmp_path / "bad"))
+    recipe = put_recipe(
+        tmp_path / "moody.yaml", "support.own_parts:Moody", mood=str(tmp_path / "bad")
+    )
     (tmp_path / "bad").touch()
     paths = (greys, "--recipe", recipe, "--out", tmp_path / "out")
     assert invoke("run", *paths).code == 1
@@ -337,7 +339,9 @@ def test_failures_on_the_last_image_stop_nothing(greys: Path, quick: Path, tmp_p
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_stops_when_its_time_is_over(greys: Path, tmp_path: Path, workers: int) -> None:
     """Even if the image in hand hangs."""
-    hanging = put_recipe(tmp_path / "hanging.yaml", "own_parts:Hanging", mood=str(tmp_path / "bad"))
+    hanging = put_recipe(
+        tmp_path / "hanging.yaml", "support.own_parts:Hanging", mood=str(tmp_path / "bad")
+    )
     (tmp_path / "bad").touch()
     put_greys(greys, 1, start=0)
     out = tmp_path / "out"
@@ -353,7 +357,10 @@ def test_a_run_stops_when_its_time_is_over(greys: Path, tmp_path: Path, workers:
 
 def test_an_image_that_hangs_is_for_review(greys: Path, tmp_path: Path) -> None:
     put_greys(greys, 1, start=0)
-    recipe, out = put_recipe(tmp_path / "hanging.yaml", "own_parts:Hanging"), tmp_path / "out"
+    recipe, out = (
+        put_recipe(tmp_path / "hanging.yaml", "support.own_parts:Hanging"),
+        tmp_path / "out",
+    )
     assert invoke("run", greys, "--recipe", recipe, "--out", out, "--timeout", 1).code == 1
     (hung,) = (row for row in rows(out) if row["error"])
     assert hung["error"] == "timed out: no verdict after 1 s"
@@ -402,7 +409,7 @@ def test_a_dry_run_says_what_models_would_cost(greys: Path, tmp_path: Path) -> N
 
 
 def test_a_dry_run_refuses_what_a_run_would_refuse(greys: Path, tmp_path: Path) -> None:
-    recipe = put_recipe(tmp_path / "odd.yaml", "own_parts:Nothing")
+    recipe = put_recipe(tmp_path / "odd.yaml", "support.own_parts:Nothing")
     paths = (greys, "--recipe", recipe, "--out", tmp_path / "out")
     assert "cannot import" in said(invoke("run", *paths, "--dry-run"))
 

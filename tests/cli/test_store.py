@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, said
-from full_store import change, full
-from postgres import Server
 from reinspect.store.database import VERSION_TABLE
+from support.command_line import invoke, said
+from support.full_store import change, full
+from support.postgres import Server
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ from typing import Protocol
 import httpx
 import pytest
 
-from api_server import wait_until
-from collector import Collector
-from command_line import Answer, invoke, names, put_greys, put_recipe, said
 from conftest import REPOSITORY
-from local_server import free_port
-from processes import running
+from support.api_server import wait_until
+from support.collector import Collector
+from support.command_line import Answer, invoke, names, put_greys, put_recipe, said
+from support.local_server import free_port
+from support.processes import running
 
 ADDRESS = "OTEL_EXPORTER_OTLP_ENDPOINT"
 NOWHERE = "http://user:s3cr3t@127.0.0.1:1"  # refuses connections at once

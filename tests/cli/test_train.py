@@ -7,7 +7,7 @@ import pytest
 
 from conftest import unavailable
 from reinspect.images import read_image
-from reinspect.tools.embedded.sight import open_eye
+from reinspect.tools.comparator.network import open_eye
 
 
 def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from conftest import unavailable
-from made_traces import corrected
 from reinspect.cli import main
 from reinspect.cli.ui import FLAGS, flags
 from reinspect.store import RunInfo, Store
+from support.made_traces import corrected
 
 
 def test_streamlit_stays_at_home_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from command_line import invoke, names, put_greys, rows
-from processes import PATIENCE, running, wait_for_rows
-from reinspect.cli.watch import DropFolder
-from reinspect.graph.batch import Work
+from reinspect.engine.local import Work
 from reinspect.images import sha256_of
+from reinspect.runs.drop_folder import DropFolder
+from support.command_line import invoke, names, put_greys, rows
+from support.processes import PATIENCE, running, wait_for_rows
 
 
 @pytest.fixture

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from command_line import invoke, said
-from file_server import FileServer
-from reinspect.tools.checkpoints import CHECKPOINTS, known
+from reinspect.tools.weights.known import CHECKPOINTS, known
+from support.command_line import invoke, said
+from support.file_server import FileServer
 
 
 def test_the_list_names_all_with_size_and_licence(tmp_path: Path) -> None:

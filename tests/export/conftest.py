@@ -4,10 +4,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_traces import corrected, judged, unreadable
 from reinspect.pictures import write_image
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Outcome
+from support.made_traces import corrected, judged, unreadable
 
 ODD = '<script>alert("1")</script>\n=ü\u202e\'&.png'
 """A file name that asks for trouble: markup, a newline, a quote, a change of direction."""

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from made_traces import judged, sample
 from reinspect.export import Format, export
 from reinspect.images import encode_mask
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Box, Defect, Outcome, Step, Trace, Verdict
+from support.made_traces import judged, sample
 
 
 def _coco(store: Store, run: int, out: Path) -> COCO:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from made_traces import judged
 from reinspect.export import ExportError, Format, export, write_run_folder
-from reinspect.export.whole import whole_file
+from reinspect.files import whole_file
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Outcome
+from support.made_traces import judged
 
 
 def test_a_runs_folder_has_rows_and_a_report(store: Store, run: int, folder: Path) -> None:

@@ -17,14 +17,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind, StatusCode
 
-from made_answers import said
-from made_traces import corrected, unreadable
 from reinspect.export.otel import Spans
-from reinspect.graph.crew import Workshop, build_crew
+from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
 from reinspect.graph.recipe import Recipe
-from reinspect.testing import Asked, Reply, ScriptedServer
+from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.vocabulary import Call, Sample, Step, Trace, Verdict
+from support.made_answers import said
+from support.made_traces import corrected, unreadable
 
 
 class Seen(NamedTuple):
@@ -88,14 +88,14 @@ def inspected(part: str, script: Any, tools: list[Any], monitor: str = "vlm") ->
                 "policies": {"trigger": "always"},
             }
         )
-        graph = build(build_crew(Workshop(recipe=recipe)))
+        graph = build(build_pipeline(BuildContext(recipe=recipe)))
         trace: Trace = graph.invoke({"image": part, "id": "a/part.png", "category": "bolt"})[
             "trace"
         ]
     return trace
 
 
-def answers(asked: Asked) -> Reply | str:
+def answers(asked: ReceivedRequest) -> Reply | str:
     """A model that is unsure at first, and then sure."""
     if "holds" in asked.text:
         return Reply(json.dumps({"holds": "no", "doubts": "SECRET doubt", "look": "none"}), yes=0.4)
@@ -210,7 +210,7 @@ def test_steps_without_a_start_follow_one_another() -> None:
 def test_pictures_are_never_in_it(part: str, content: bool, status: int) -> None:
     sent: list[str] = []
 
-    def parrot(asked: Asked) -> Reply:
+    def parrot(asked: ReceivedRequest) -> Reply:
         sent.append(base64.b64encode(asked.pictures[0]).decode())
         shown = f"what is data:image/jpeg;base64,{sent[0]}?"
         refused = json.dumps({"error": {"message": shown}})

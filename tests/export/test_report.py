@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from made_traces import corrected, judged, sample, unreadable
 from reinspect.export import write_report
 from reinspect.export.report import urgency
 from reinspect.export.thumbnails import thumbnails
@@ -21,6 +20,7 @@ from reinspect.vocabulary import (
     Trace,
     Verdict,
 )
+from support.made_traces import corrected, judged, sample, unreadable
 
 
 class Page(HTMLParser):

@@ -6,10 +6,8 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
-from made_oddities import LONG, ODD
-from made_traces import corrected, judged
 from reinspect.export.scene import Places, digest
-from reinspect.export.story import Spent, Told, asset, timeline, write_page
+from reinspect.export.story import Told, TraceCost, asset, timeline, write_page
 from reinspect.store import Filter, RunInfo, Store, StoreError
 from reinspect.vocabulary import (
     Call,
@@ -20,6 +18,8 @@ from reinspect.vocabulary import (
     Trace,
     Verdict,
 )
+from support.made_oddities import LONG, ODD
+from support.made_traces import corrected, judged
 
 CALL = Call(
     model="m<b>",
@@ -76,10 +76,10 @@ def test_all_text_is_text(store: Store, odd_run: int, tmp_path: Path) -> None:
 
 
 def test_a_price_that_is_not_known_is_not_nothing() -> None:
-    def spent(*prices: float | None) -> Spent:
+    def spent(*prices: float | None) -> TraceCost:
         calls = tuple(CALL.model_copy(update={"usd": usd}) for usd in prices)
         step = Step(node="detect", products=calls)
-        return Spent.of(Trace(sample=corrected("a.png").sample, steps=(step,)))
+        return TraceCost.of(Trace(sample=corrected("a.png").sample, steps=(step,)))
 
     assert spent(0.5, 0.25) == (2, 2468, 0.75)
     assert spent(0.5, None).usd is None

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from pyarrow import parquet
 
-from made_traces import unreadable
 from reinspect.export import Format, export
 from reinspect.export.tables import COLUMNS
 from reinspect.store import Row, RunInfo, Store
+from support.made_traces import unreadable
 
 ORDER = ["b 2.png", "b 10.png", "broken.png", "gone.png"]
 

@@ -7,11 +7,11 @@ import cv2
 import numpy as np
 import pytest
 
-from command_line import invoke
+from reinspect.policies.case import case_of
 from reinspect.policies.critic import load_critic
-from reinspect.policies.judgements import judgement_of
 from reinspect.store import Store
 from reinspect.vocabulary import Move, Outcome, Trace
+from support.command_line import invoke
 
 PARTS = 80
 
@@ -36,7 +36,9 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     cv2.imwrite(str(good / "0.png"), np.full((8, 9, 3), 90, np.uint8))
     recipe = {
         "detector": {"kind": "reinspect.testing:ScriptedDetector", "probabilities": first},
-        "tools": [{"kind": "contest_parts:Told", "probabilities": second, "source": "hi_res"}],
+        "tools": [
+            {"kind": "support.contest_parts:Told", "probabilities": second, "source": "hi_res"}
+        ],
     }
     (folder / "recipe.yaml").write_text(json.dumps(recipe))
     paths = ("--recipe", folder / "recipe.yaml", "--out", folder / "runs" / "all")
@@ -72,7 +74,7 @@ def decided_as(critic, trace: Trace) -> list[Move]:
     assert trace.first is not None
     assert trace.verdict is not None
     assert trace.disposition is not None
-    look = judgement_of(Trace(sample=trace.sample, steps=trace.steps[:1]))
+    look = case_of(Trace(sample=trace.sample, steps=trace.steps[:1]))
     first = critic.first_move(look)
     assert trace.rounds == (first is Move.REVISIT)
     reviewed = trace.disposition.outcome is Outcome.REVIEW
@@ -80,7 +82,7 @@ def decided_as(critic, trace: Trace) -> list[Move]:
         assert reviewed == (first is Move.ESCALATE)
         assert trace.verdict.label is trace.first.label
         return [first]
-    both = judgement_of(trace)
+    both = case_of(trace)
     second = critic.second_move(both)
     assert reviewed == (second is Move.ESCALATE)
     assert trace.revised == critic.flips(both)

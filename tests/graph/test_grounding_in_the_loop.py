@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-import tiny_grounding
-import tiny_sam
 from conftest import unavailable
 from reinspect import inspect_image
 from reinspect.graph.recipe import parse_recipe
 from reinspect.images import decode_mask, to_pixels
 from reinspect.roles import Tool
-from reinspect.tools.grounding import Grounding
+from reinspect.tools.grounding.tool import Grounding
 from reinspect.tools.vision.prompts import Found, Prompt
 from reinspect.vocabulary import Evidence, Trace
+from support import tiny_grounding, tiny_sam
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino")
 
@@ -78,7 +77,7 @@ def said_by(source: str, trace: Trace) -> Evidence:
 def test_what_is_found_by_name_is_segmented_within_its_box(
     options: Options, weights: Path, inspected: Callable[..., Trace]
 ) -> None:
-    sam = f"backend: segment-anything, model: 'tiny_sam:build', weights: {weights}/tiny.pth"
+    sam = f"backend: segment-anything, model: 'support.tiny_sam:build', weights: {weights}/tiny.pth"
     masks_of_boxes = f"{{kind: segmentation, device: cpu, prompt: box, {sam}}}"
     trace = inspected(f"{{kind: grounding, {options(0)}}}, {masks_of_boxes}")
     found, drawn = said_by("grounding", trace), said_by("segmentation", trace)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reinspect.agents.monitor import RAMonitor
-from reinspect.graph.crew import Crew, Workshop, build_crew
+from reinspect.graph.build import BuildContext, Pipeline, build_pipeline
 from reinspect.graph.inspection import build
 from reinspect.policies.disposition import Thresholds
 from reinspect.policies.revision import Agreement
@@ -40,9 +40,9 @@ def part(tmp_path: Path) -> str:
     return str(path)
 
 
-def crew(**parts: object) -> Crew:
+def crew(**parts: object) -> Pipeline:
     monitor = RAMonitor(ScriptedEstimator(0.9))
-    usual = Crew(
+    usual = Pipeline(
         detector=ScriptedDetector(default=0.4),
         monitor=monitor,
         reviser=monitor.revise,
@@ -58,7 +58,7 @@ def crew(**parts: object) -> Crew:
     return dataclasses.replace(usual, **parts)  # type: ignore[arg-type]
 
 
-def inspect(part: str, members: Crew, **rest: object) -> Trace:
+def inspect(part: str, members: Pipeline, **rest: object) -> Trace:
     trace: Trace = build(members).invoke({"image": part, **rest})["trace"]
     return trace
 
@@ -204,7 +204,7 @@ def test_a_graph_streams_its_nodes(part: str) -> None:
 
 
 def test_the_drawing_of_the_graph() -> None:
-    drawing = build(build_crew(Workshop())).get_graph().draw_mermaid()
+    drawing = build(build_pipeline(BuildContext())).get_graph().draw_mermaid()
     edges = [line.strip() for line in drawing.splitlines() if "-->" in line or "-.->" in line]
     assert edges == [
         "__start__ --> detect;",

@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 import yaml
 
-from made_answers import said
 from reinspect.agents.calls import calls_of, spent_on
-from reinspect.graph.batch import Work, inspect_all
-from reinspect.graph.crew import Workshop, build_crew
+from reinspect.engine.local import Work, inspect_all
+from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
 from reinspect.graph.models import looks_of
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, parse_recipe
 from reinspect.policies.triggers import calibrated
-from reinspect.testing import Asked, Reply, ScriptedServer
+from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.vocabulary import Explanation, Label, Outcome, Trace
+from support.made_answers import said
 
 ALWAYS = {"trigger": "always"}
 
@@ -45,7 +45,7 @@ def recipe_for(server: ScriptedServer, monitor: object = "embedded", **rest: Any
 
 
 def inspected(part: str, recipe: Recipe, **rest: Any) -> Trace:
-    graph = build(build_crew(Workshop(recipe=recipe)))
+    graph = build(build_pipeline(BuildContext(recipe=recipe)))
     trace: Trace = graph.invoke({"image": part, **rest})["trace"]
     return trace
 
@@ -55,7 +55,7 @@ def outcome(trace: Trace) -> Outcome:
     return trace.disposition.outcome
 
 
-def reflecting(asked: Asked) -> bool:
+def reflecting(asked: ReceivedRequest) -> bool:
     """Whether a second look is asked for."""
     return "The first verdict:" in asked.text or "The original answer:" in asked.text
 
@@ -66,10 +66,10 @@ def stages(
     reflect: Reply | str = "",
     assess: Reply | str = "",
     explain: str = '{"first": "f", "final": "g"}',
-) -> Callable[[Asked], Reply | str]:
+) -> Callable[[ReceivedRequest], Reply | str]:
     """Answers by what is asked for."""
 
-    def script(asked: Asked) -> Reply | str:
+    def script(asked: ReceivedRequest) -> Reply | str:
         keys = set(
             asked.body.get("response_format", {})
             .get("json_schema", {})
@@ -198,7 +198,7 @@ def test_a_fault_is_a_step_and_the_batch_goes_on(
         cv2.imwrite(str(parts[-1]), image)
     wide = 60  # pixels of the picture that meets the fault
 
-    def script(asked: Asked) -> Reply | str:
+    def script(asked: ReceivedRequest) -> Reply | str:
         node = "revise" if reflecting(asked) else "detect"
         image = cv2.imdecode(np.frombuffer(asked.pictures[0], np.uint8), cv2.IMREAD_COLOR)
         assert image is not None
@@ -217,7 +217,9 @@ def test_a_fault_is_a_step_and_the_batch_goes_on(
         recipe = recipe_for(server, options, detector=options, policies=ALWAYS)
         start = time.monotonic()
         works = [Work(path=str(p), id=p.name) for p in parts]
-        traces = {trace.sample.id: trace for trace in inspect_all(works, Workshop(recipe=recipe))}
+        traces = {
+            trace.sample.id: trace for trace in inspect_all(works, BuildContext(recipe=recipe))
+        }
     assert time.monotonic() - start < 20
     assert len(traces) == 3
     sound, hit, last = (traces[name] for name in ("part.png", "1.png", "2.png"))
@@ -294,7 +296,7 @@ CONTENT = {**WANTS_ZOOM, "holds": "yes", "confidence": 0.9, "look": "none"}
 def test_a_monitor_is_granted_what_it_asks_for_one_look_after_another(part: str) -> None:
     wishes = iter([WANTS_ZOOM, {**WANTS_ZOOM, "look": "hi_res"}, CONTENT])
 
-    def script(asked: Asked) -> Reply | str:
+    def script(asked: ReceivedRequest) -> Reply | str:
         if "holds" in asked.text:
             wish = next(wishes, CONTENT)
             return Reply(json.dumps(wish), yes=0.1 if wish["holds"] == "no" else 0.99)
@@ -334,7 +336,7 @@ def test_a_tool_of_ones_own_with_a_note_may_be_asked_for() -> None:
     looks = looks_of(parse_recipe(text))
     assert list(looks) == ["zoom", "reinspect.testing:Failing", "hi_res"]
     assert (looks["reinspect.testing:Failing"], looks["hi_res"]) == ("x-rays the part", "slow")
-    crew = build_crew(Workshop(recipe=parse_recipe(text)))
+    crew = build_pipeline(BuildContext(recipe=parse_recipe(text)))
     assert len(crew.examiners) == 3
 
 
@@ -393,7 +395,7 @@ def test_a_run_over_its_cap_leaves_the_rest_for_review(
         }
         recipe = recipe_for(server, budgets=budgets)
         works = [Work(path=part, id=f"{n}.png") for n in range(40)]
-        traces = list(inspect_all(works, Workshop(recipe=recipe)))
+        traces = list(inspect_all(works, BuildContext(recipe=recipe)))
     done = [trace for trace in traces if trace.error is None]
     left = [trace for trace in traces if trace.error is not None]
     assert len(done) in within
@@ -452,7 +454,7 @@ def test_a_wrong_model_is_refused_in_one_line(options: dict[str, object], messag
     with ScriptedServer("") as server:
         recipe = recipe_for(server, detector=options)
         with pytest.raises(RecipeError, match=message) as refused:
-            build_crew(Workshop(recipe=recipe))
+            build_pipeline(BuildContext(recipe=recipe))
     assert "sk-123" not in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -477,7 +479,7 @@ def _parts(folder: Path, count: int) -> Iterator[Work]:
 def test_verdicts_come_in_order_whatever_answers_first(tmp_path: Path, order: int) -> None:
     works = list(_parts(tmp_path, 12))[::order]
 
-    def script(asked: Asked) -> Reply:
+    def script(asked: ReceivedRequest) -> Reply:
         image = cv2.imdecode(np.frombuffer(asked.pictures[0], np.uint8), cv2.IMREAD_COLOR)
         assert image is not None
         value = int(image[60, 60, 0])
@@ -485,7 +487,7 @@ def test_verdicts_come_in_order_whatever_answers_first(tmp_path: Path, order: in
 
     with ScriptedServer(script) as server:
         recipe = recipe_for(server, detector={"encoding": "png"}, policies={"trigger": "never"})
-        traces = list(inspect_all(works, Workshop(recipe=recipe)))
+        traces = list(inspect_all(works, BuildContext(recipe=recipe)))
     assert sorted(trace.sample.id for trace in traces) == sorted(work.id for work in works)
     for trace in traces:
         number = int(trace.sample.id.removesuffix(".png"))
@@ -498,7 +500,7 @@ def test_a_run_that_is_stopped_ends_with_the_calls_in_hand(tmp_path: Path) -> No
     script = stages(detect=Reply(said("yes"), yes=0.6, seconds=0.4), reflect=tags("yes"))
     with ScriptedServer(script) as server:
         recipe = recipe_for(server, {"format": "tags"}, policies=ALWAYS, budgets={"in_flight": 4})
-        traces = inspect_all(works, Workshop(recipe=recipe))
+        traces = inspect_all(works, BuildContext(recipe=recipe))
         next(traces)
         start = time.monotonic()
         traces.close()
@@ -516,7 +518,7 @@ def test_a_calibrated_share_of_a_thousand_is_revisited_whatever_the_order(tmp_pa
         cv2.imwrite(str(path), np.full((8, 8, 3), colour, np.uint8))
         works.append(Work(path=str(path), id=path.name))
 
-    def script(asked: Asked) -> Reply:
+    def script(asked: ReceivedRequest) -> Reply:
         image = cv2.imdecode(np.frombuffer(asked.pictures[0], np.uint8), cv2.IMREAD_COLOR)
         assert image is not None
         ones, tens, hundreds = (int(value) // 25 for value in image[50, 50])
@@ -537,7 +539,7 @@ def test_a_calibrated_share_of_a_thousand_is_revisited_whatever_the_order(tmp_pa
             policies={"trigger": {"kind": "below", "reliability": border}},
         )
         for order in (1, -1):
-            traces = list(inspect_all(works[::order], Workshop(recipe=recipe)))
+            traces = list(inspect_all(works[::order], BuildContext(recipe=recipe)))
             assert all(trace.error is None for trace in traces)
             found.append({t.sample.id: (t.rounds, t.verdict, outcome(t)) for t in traces})
     assert found[0] == found[1]

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-import tiny_sam
 from conftest import unavailable
 from reinspect import inspect_image
 from reinspect.graph.recipe import parse_recipe
 from reinspect.images import decode_mask, to_pixels
 from reinspect.vocabulary import Trace
+from support import tiny_sam
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,8 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     "options",
     [
         pytest.param(
-            "backend: segment-anything, model: 'tiny_sam:build', weights: {}/tiny.pth", id="package"
+            "backend: segment-anything, model: 'support.tiny_sam:build', weights: {}/tiny.pth",
+            id="package",
         ),
         pytest.param("backend: transformers, weights: {}/sam2", id="port"),
     ],

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reinspect.metrics import Ledger, Tally
+from reinspect.metrics import Ledger, LedgerCounts
 
 looks = st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.booleans()), max_size=30)
 
@@ -58,7 +58,10 @@ def test_the_json_comes_back():
     ("call", "error", "message"),
     [
         pytest.param(
-            lambda: Tally(revisited=3, fixed=1), ValueError, "revisited 3", id="does-not-add-up"
+            lambda: LedgerCounts(revisited=3, fixed=1),
+            ValueError,
+            "revisited 3",
+            id="does-not-add-up",
         ),
         pytest.param(
             lambda: Ledger.count([0.1], [0.2, 0.3], [1]), ValueError, "final 2", id="lengths"
@@ -66,7 +69,9 @@ def test_the_json_comes_back():
         pytest.param(
             lambda: Ledger.count([0.1], [1.2], [1]), ValueError, r"final\[0\] is 1.2", id="range"
         ),
-        pytest.param(lambda: Ledger() + Tally(), TypeError, "Ledger", id="tally-has-no-direction"),
+        pytest.param(
+            lambda: Ledger() + LedgerCounts(), TypeError, "Ledger", id="tally-has-no-direction"
+        ),
     ],
 )
 def test_refuses(call, error, message):

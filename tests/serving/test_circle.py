@@ -22,12 +22,12 @@ import numpy as np
 import pytest
 import yaml
 
-from circle_parts import write_parts
 from conftest import unavailable
-from local_server import free_port
-from reinspect.agents.vlm.serving import ServingError, VllmServer, installed_vllm
+from reinspect.agents.models.serving import ServingError, VllmServer, installed_vllm
 from reinspect.images import sha256_of
-from reinspect.testing.server import Asked, ScriptedServer
+from reinspect.testing.server import ReceivedRequest, ScriptedServer
+from support.circle_parts import write_parts
+from support.local_server import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -87,7 +87,7 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
     write_parts(place / "true", LEARNED, each=16, seed=2)
     write_parts(place / "fresh", (UNSEEN,), each=16, seed=3)
     write_parts(place / "known", LEARNED[:1], each=16, seed=4)
-    (place / "first.yaml").write_text("{detector: circle_parts:ColourLook, tools: []}")
+    (place / "first.yaml").write_text("{detector: support.circle_parts:ColourLook, tools: []}")
     with ScriptedServer(teach) as server:
         teacher = {"monitor": {"kind": "vlm", "model": "teacher", "base_url": server.url}}
         (place / "teacher.yaml").write_text(yaml.safe_dump(teacher))
@@ -122,7 +122,7 @@ def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
     return Circle(place, before, after, mended, adapted)
 
 
-def teach(asked: Asked) -> str:
+def teach(asked: ReceivedRequest) -> str:
     """Captions that say one thing; a real teacher would say more."""
     told = "yes: rust" in asked.text
     return json.dumps({"caption": "A mark stands out." if told else "It is as it should be."})
@@ -168,7 +168,7 @@ def model_at(address: str, name: str) -> dict[str, Any]:
 
 
 def behind_a_poor_look(monitor: dict[str, Any]) -> dict[str, Any]:
-    look = {"detector": "circle_parts:ColourLook", "monitor": monitor, "tools": []}
+    look = {"detector": "support.circle_parts:ColourLook", "monitor": monitor, "tools": []}
     return {**look, "policies": {"trigger": "always"}}
 
 

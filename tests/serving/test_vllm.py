@@ -13,9 +13,8 @@ import pytest
 import yaml
 
 from conftest import unavailable
-from local_server import free_port
 from reinspect.agents.calls import calls_of
-from reinspect.agents.vlm.serving import (
+from reinspect.agents.models.serving import (
     ServingError,
     VllmServer,
     command,
@@ -23,10 +22,11 @@ from reinspect.agents.vlm.serving import (
     installed_vllm,
     load_adapter,
 )
-from reinspect.graph.batch import Work, inspect_all
-from reinspect.graph.crew import Workshop
+from reinspect.engine.local import Work, inspect_all
+from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.vocabulary import Call, Outcome, Trace
+from support.local_server import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -99,7 +99,7 @@ def recipe_at(address: str, **settings: Any) -> Recipe:
 
 def inspected(recipe: Recipe, *paths: str) -> list[Trace]:
     works = [Work(path=path, id=f"{n}.png") for n, path in enumerate(paths)]
-    return list(inspect_all(works, Workshop(recipe=recipe)))
+    return list(inspect_all(works, BuildContext(recipe=recipe)))
 
 
 def calls(trace: Trace) -> dict[str, Call]:

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from postgres import Server
 from reinspect.store import RunInfo, Store
+from support.postgres import Server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

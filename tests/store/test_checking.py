@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from full_store import EVIDENCE, STEPS, change, full
-from made_traces import HASH, corrected, sha256
-from postgres import Server
 from reinspect.store import Store, StoreError
 from reinspect.store.checking import check
 from reinspect.store.database import VERSION_TABLE
 from reinspect.vocabulary import Call, Step
+from support.full_store import EVIDENCE, STEPS, change, full
+from support.made_traces import HASH, corrected, sha256
+from support.postgres import Server
 
 
 @pytest.fixture

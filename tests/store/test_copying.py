@@ -11,16 +11,16 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, select
 
-from full_store import IMAGES, change, full
-from made_store import made_store
-from made_traces import corrected
-from postgres import Server
-from processes import PATIENCE
 from reinspect.store import RunInfo, Store, StoreError
 from reinspect.store.checking import check
 from reinspect.store.copying import copy
 from reinspect.store.database import VERSION_TABLE, parse
-from reinspect.store.tables import Table
+from reinspect.store.tables import StoreTable
+from support.full_store import IMAGES, change, full
+from support.made_store import made_store
+from support.made_traces import corrected
+from support.postgres import Server
+from support.processes import PATIENCE
 
 
 @pytest.fixture(params=["sqlite-postgresql", "postgresql-sqlite", "sqlite-sqlite"])
@@ -42,7 +42,7 @@ def values(url: str) -> dict[str, list[Any]]:
     with engine.connect() as connection:
         found = {
             table.name: connection.execute(select(table).order_by(*table.primary_key)).all()
-            for table in Table.metadata.sorted_tables
+            for table in StoreTable.metadata.sorted_tables
         }
     engine.dispose()
     return found

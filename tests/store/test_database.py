@@ -9,7 +9,6 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, String, create_engine
 
-from made_traces import corrected
 from reinspect.store import RunInfo, Store, StoreError
 from reinspect.store.database import (
     VERSION_TABLE,
@@ -19,7 +18,8 @@ from reinspect.store.database import (
     parse,
     writing,
 )
-from reinspect.store.tables import Table
+from reinspect.store.tables import StoreTable
+from support.made_traces import corrected
 
 
 def test_the_migrations_make_what_the_tables_say(store: Store, url: str) -> None:
@@ -27,7 +27,7 @@ def test_the_migrations_make_what_the_tables_say(store: Store, url: str) -> None
     options = {"version_table": VERSION_TABLE, "compare_type": True}
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, Table.metadata) == []
+        assert compare_metadata(context, StoreTable.metadata) == []
     engine.dispose()
 
 

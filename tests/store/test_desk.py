@@ -4,7 +4,6 @@ from datetime import UTC
 
 import pytest
 
-from made_traces import corrected, judged, unreadable
 from reinspect.store import (
     Filter,
     NewCaption,
@@ -17,6 +16,7 @@ from reinspect.store import (
 )
 from reinspect.store.search import audited
 from reinspect.vocabulary import Box, Defect, Outcome, Trace, Verdict
+from support.made_traces import corrected, judged, unreadable
 
 BENT = Verdict.of(1.0, defects=(Defect(box=Box(0.1, 0.1, 0.4, 0.3), score=1, type="bent"),))
 GOOD = Verdict.of(0.0)

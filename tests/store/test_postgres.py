@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import create_engine
 
-from made_traces import corrected
-from postgres import Server, running
 from reinspect.store import RunInfo, Store, StoreError
 from reinspect.store.database import parse
+from support.made_traces import corrected
+from support.postgres import Server, running
 
 
 @pytest.fixture

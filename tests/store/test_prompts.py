@@ -9,11 +9,11 @@ from alembic.config import Config
 from sqlalchemy import create_engine, func, select
 from sqlmodel import col
 
-from made_traces import judged
 from reinspect.store import RunInfo, Store
 from reinspect.store.database import parse
-from reinspect.store.tables import Prompt, Step
+from reinspect.store.tables import PromptTable, StepTable
 from reinspect.vocabulary import Call, Outcome, Trace
+from support.made_traces import judged
 
 
 def call(text: str) -> Call:
@@ -47,8 +47,10 @@ def test_a_text_is_kept_once_and_comes_back(store: Store, run: int, url: str) ->
     assert [store.trace(run, trace.sample.id) for trace in traces] == traces
     engine = create_engine(parse(url))
     with engine.connect() as connection:
-        assert connection.scalar(select(func.count()).select_from(Prompt)) == 4
-        kept = connection.scalars(select(col(Step.products)).where(col(Step.position) == 0))
+        assert connection.scalar(select(func.count()).select_from(PromptTable)) == 4
+        kept = connection.scalars(
+            select(col(StepTable.products)).where(col(StepTable.position) == 0)
+        )
         assert all(product.text == "" for (first, *_) in kept for product in [first])
     engine.dispose()
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from made_traces import corrected, judged, sha256, unreadable
 from reinspect.store import Row
 from reinspect.vocabulary import Outcome
+from support.made_traces import corrected, judged, sha256, unreadable
 
 
 def test_a_row_has_the_keys_of_the_results_file_in_their_order() -> None:

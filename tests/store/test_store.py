@@ -5,7 +5,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from made_traces import corrected, judged, sample, sha256, unreadable
 from reinspect.store import Row, RunInfo, Status, Store, StoreError, Truth, differences
 from reinspect.vocabulary import (
     Box,
@@ -20,6 +19,7 @@ from reinspect.vocabulary import (
     Trace,
     Verdict,
 )
+from support.made_traces import corrected, judged, sample, sha256, unreadable
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine
 
-from made_traces import corrected, judged, sha256, unreadable
 from reinspect.store import RunInfo, Store, StoreError
 from reinspect.store.database import parse
 from reinspect.vocabulary import Outcome
+from support.made_traces import corrected, judged, sha256, unreadable
 
 
 def _write(store: Store, run: int, *traces) -> None:
@@ -141,7 +141,7 @@ def test_two_writers_at_once_lose_and_double_nothing(
 _KILLED = """
 import sys
 sys.path.insert(0, sys.argv[2])
-from made_traces import corrected
+from support.made_traces import corrected
 from reinspect.store import Store
 with Store.open(sys.argv[1], create=False) as store:
     with store.writer(store.run("monday").id) as writer:
@@ -187,7 +187,7 @@ def test_a_locked_store_is_said(on_sqlite: Store, tmp_path: Path) -> None:
 _FULL = """
 import resource, sys
 sys.path.insert(0, sys.argv[2])
-from made_traces import corrected
+from support.made_traces import corrected
 from reinspect.store import Store, StoreError
 with Store.open(sys.argv[1]) as store:
     run = store.run("monday").id

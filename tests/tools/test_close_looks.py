@@ -9,9 +9,9 @@ import pytest
 
 from reinspect.images import read_image, sha256_of, size_of
 from reinspect.pictures import Pictures, write_image
+from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
 from reinspect.samples import Process
 from reinspect.tools.expert import Experts
-from reinspect.tools.golden import GoldenSet, GoldenSets, Mode
 from reinspect.tools.reference import AlignedReference
 from reinspect.tools.zoom import MOST, Zoom, tiles
 from reinspect.vocabulary import (
@@ -37,14 +37,14 @@ def looked_at(file: Path, *regions: Region) -> Trace:
 
 @pytest.fixture
 def alone() -> Experts:
-    return Experts(GoldenSets(), None)
+    return Experts(ReferenceSets(), None)
 
 
 @pytest.fixture(scope="module")
 def flanges(sample_parts: Path, fits: Path) -> Experts:
     good = sorted((sample_parts / "flange" / "train" / "good").iterdir())
-    golden = GoldenSet(Mode.GOLDEN, tuple(map(str, good)), tuple(map(sha256_of, good)))
-    return Experts(GoldenSets(golden), fits)
+    golden = ReferenceSet(ReferenceMode.GOLDEN, tuple(map(str, good)), tuple(map(sha256_of, good)))
+    return Experts(ReferenceSets(golden), fits)
 
 
 def noisy(file: Path, height: int, width: int) -> Path:
@@ -166,16 +166,16 @@ def test_a_models_embedding_says_which_references_look_alike(tmp_path: Path) -> 
         darker = np.clip(process.picture(rng, 160).astype(int) * 0.6 + 15 * place, 0, 255)
         write_image(file, darker.astype(np.uint8))
     *good, part = files
-    golden = GoldenSet(Mode.GOLDEN, tuple(map(str, good)), tuple(map(sha256_of, good)))
+    golden = ReferenceSet(ReferenceMode.GOLDEN, tuple(map(str, good)), tuple(map(sha256_of, good)))
     alike, trace = Brightness(), looked_at(part)
     for run in range(2):  # the second from the cached fit
-        expert = Experts(GoldenSets(golden), tmp_path / "cache").of(trace.sample)
+        expert = Experts(ReferenceSets(golden), tmp_path / "cache").of(trace.sample)
         laid = expert.abreast(trace.sample, alike)
         assert {other.index for other in laid} == {2, 3, 4, 5}
         itself = looked_at(good[0]).sample
         assert {other.index for other in expert.abreast(itself, alike)} == {1, 2, 3, 4}
         assert alike.asked == len(good) + 2 * (run + 1)
-    tool = AlignedReference(Experts(GoldenSets(golden), tmp_path / "cache"), alike=alike)
+    tool = AlignedReference(Experts(ReferenceSets(golden), tmp_path / "cache"), alike=alike)
     best = max(other.correlation for other in laid)
     assert tool(trace).measurements["correlation"] == pytest.approx(best)
 

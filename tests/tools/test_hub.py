@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from conftest import REPOSITORY, unavailable
-from file_server import FileServer
-from reinspect.tools.fetching import LOCK
+from reinspect.tools.weights.fetch import LOCK
+from support.file_server import FileServer
 
 MODEL, COMMIT = "google-bert/bert-base-uncased", "0123456789abcdef" * 2 + "01234567"
 WEIGHTS = bytes(range(256)) * 4000

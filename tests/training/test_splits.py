@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from made_judgements import judgement, judgements
 from reinspect.training.splits import Split, digest, folds, halves, ordered, units
+from support.made_judgements import judgement, judgements
 
 
 def test_every_item_is_in_one_fold_and_classes_are_spread() -> None:

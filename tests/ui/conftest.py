@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from browser import Site, browsing, console, need_browser, reinspect
 from conftest import unavailable
-from local_server import free_port
-from made_oddities import LONG, ODD
-from made_traces import corrected, judged, unreadable
 from reinspect.pictures import write_image
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Status, Store
 from reinspect.vocabulary import Box, Defect, Label, Outcome, Step, Trace, Verdict
+from support.browser import Site, browsing, console, need_browser, reinspect
+from support.local_server import free_port
+from support.made_oddities import LONG, ODD
+from support.made_traces import corrected, judged, unreadable
 
 
 class Known:

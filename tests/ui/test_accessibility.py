@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from browser import Site, idle, visit
 from reinspect.ui.words import BLUE, GREY, ORANGE, OUTCOME_COLOURS
+from support.browser import Site, idle, visit
 
 PAGES = {
     "Runs": "",

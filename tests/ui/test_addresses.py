@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from reinspect.store import Filter, Order, Reviewed, Span
-from reinspect.ui.addresses import View, read, write
+from reinspect.ui.addresses import ListView, read, write
 from reinspect.ui.viewer import defects_of
 from reinspect.ui.words import plain
 from reinspect.vocabulary import Outcome
@@ -35,17 +35,17 @@ FULL = Filter(
 @pytest.mark.parametrize(
     "view",
     [
-        pytest.param(View(Filter()), id="all"),
-        pytest.param(View(FULL, Order.SECONDS, descending=True), id="every-field"),
-        pytest.param(View(Filter(), Order.RELIABILITY, descending=True), id="highest-first"),
+        pytest.param(ListView(Filter()), id="all"),
+        pytest.param(ListView(FULL, Order.SECONDS, descending=True), id="every-field"),
+        pytest.param(ListView(Filter(), Order.RELIABILITY, descending=True), id="highest-first"),
     ],
 )
-def test_a_view_survives_its_address(view: View) -> None:
+def test_a_view_survives_its_address(view: ListView) -> None:
     assert read(Params(write(view, RUNS)), RUNS) == view
 
 
 def test_the_default_view_needs_no_address() -> None:
-    assert write(View(Filter()), RUNS) == {}
+    assert write(ListView(Filter()), RUNS) == {}
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from browser import Site, idle, visit
 from reinspect.store import Filter, Store
+from support.browser import Site, idle, visit
 
 pytestmark = [
     pytest.mark.slow,

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from browser import browsing, console, idle, need_browser
-from identity import CLIENT, SECRET, Provider
-from local_server import free_port
-from made_traces import judged
 from reinspect.store import Filter, RunInfo, Store
 from reinspect.vocabulary import Outcome
+from support.browser import browsing, console, idle, need_browser
+from support.identity import CLIENT, SECRET, Provider
+from support.local_server import free_port
+from support.made_traces import judged
 
 pytestmark = [
     pytest.mark.slow,

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from made_oddities import LONG, ODD
 from reinspect.store import Filter, NewCaption, RunInfo, Store
 from reinspect.vocabulary import Outcome, Verdict
+from support.made_oddities import LONG, ODD
 
 PAGES = (
     "runs", "inspections", "trace", "review", "reliability", "compare", "export", "captions",

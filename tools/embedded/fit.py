@@ -24,7 +24,7 @@ from reinspect.tools.embedded.features import (
     check_image,
     resize,
 )
-from reinspect.tools.embedded.memory import Memory
+from reinspect.tools.embedded.memory import PatchMemory
 from reinspect.tools.embedded.positional import Positional
 from reinspect.tools.embedded.scoring import (
     DOUBT,
@@ -76,7 +76,7 @@ class Fit:
     """What was learned from the references. Immutable; safe to share between threads."""
 
     bank: Bank
-    memory: Memory
+    memory: PatchMemory
     positional: Positional
     calibration: Calibration
     album: Album
@@ -103,7 +103,7 @@ class Fit:
             small += vary(small[0], _STAND_INS, rng)
         bank = Bank.learn(small, rng)
         grids = [bank.describe(image) for image in small]
-        memory = Memory.learn(grids, rng)
+        memory = PatchMemory.learn(grids, rng)
         positional = Positional.learn(grids, rng)
         maps = [
             (memory.compare(grid, excluding=index), positional.compare(grid, excluding=index))
@@ -185,7 +185,7 @@ class Fit:
         templates = archive.part(arrays, "templates")
         return cls(
             bank=Bank.from_arrays(archive.part(arrays, "bank")),
-            memory=Memory.from_arrays(archive.part(arrays, "memory")),
+            memory=PatchMemory.from_arrays(archive.part(arrays, "memory")),
             positional=Positional.from_arrays(archive.part(arrays, "positional")),
             calibration=Calibration.from_arrays(archive.part(arrays, "calibration")),
             album=Album.from_arrays(archive.part(arrays, "album")),

@@ -20,7 +20,7 @@ _FAR = np.float32(1e12)
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class PatchMemory:
     """Standardised cells of the references; ``owners`` says which reference each came from."""
 
     mean: Floats  # (features,)
@@ -32,7 +32,7 @@ class Memory:
     @classmethod
     def learn(
         cls, grids: Sequence[Floats], rng: np.random.Generator, *, size: int = 2500
-    ) -> Memory:
+    ) -> PatchMemory:
         """Remember about ``size`` random cells, equally many of each grid (rows, columns, f).
 
         Raises:
@@ -81,7 +81,7 @@ class Memory:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> Memory:
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> PatchMemory:
         """Rebuild a memory from ``arrays()``."""
         return cls(
             mean=np.asarray(arrays["mean"], np.float32),

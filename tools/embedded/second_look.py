@@ -104,7 +104,7 @@ class SecondLook:
 
 
 @dataclass(frozen=True, slots=True)
-class HiRes:
+class FineMemory:
     """Positional memory at finer detail than the first look's."""
 
     bank: Bank
@@ -112,7 +112,7 @@ class HiRes:
     calibration: Calibration
 
     @classmethod
-    def learn(cls, images: Sequence[Pixels], rng: np.random.Generator, doubt: float) -> HiRes:
+    def learn(cls, images: Sequence[Pixels], rng: np.random.Generator, doubt: float) -> FineMemory:
         """Learn from at least two good images of any size."""
         fine = [resize(image, _FINE_SIDE) for image in images]
         bank = Bank.learn(fine, rng)
@@ -237,7 +237,7 @@ class Abreast:
 class SecondFit:
     """What both witnesses need, computed once. Immutable; safe to share between threads."""
 
-    hi_res: HiRes
+    hi_res: FineMemory
     abreast: Abreast
     usual_spot: float
     """How strongly a spot stands out in a good image, see ``boxes.spot_strength``."""
@@ -247,7 +247,7 @@ class SecondFit:
         """Fit to the references that the first look keeps; takes about 0.5 s a reference."""
         rng = np.random.default_rng(seed)
         images, doubt = _references(fit, rng)
-        hi_res = HiRes.learn(images, rng, doubt)
+        hi_res = FineMemory.learn(images, rng, doubt)
         abreast = Abreast.learn(images, doubt, fit.bank.appearance)
         spots = []
         for page, image in enumerate(images):
@@ -276,7 +276,7 @@ class SecondFit:
             ValueError: if the file holds no such fit, or one of another version.
         """
         arrays = archive.read(path, _KIND)
-        hi_res = HiRes(
+        hi_res = FineMemory(
             Bank.from_arrays(archive.part(arrays, "bank")),
             Positional.from_arrays(archive.part(arrays, "positional")),
             Calibration.from_arrays(archive.part(arrays, "hi_res")),

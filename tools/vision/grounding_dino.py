@@ -17,7 +17,7 @@ from reinspect.images import Pixels, warning_filters
 from reinspect.tools.vision.bert import mend_bert
 from reinspect.tools.vision.prompts import Found, Prompt, in_prompts, meant, text_of
 from reinspect.tools.vision.runtime import (
-    Place,
+    ComputeDevice,
     VisionError,
     model_folder,
     needs,
@@ -80,7 +80,7 @@ class GroundingDino:
     def prompts(self, phrases: Sequence[str]) -> tuple[Prompt, ...]:
         """All phrases, in as few prompts as the text encoder allows."""
 
-        def split(model: Any, _: Place) -> tuple[Prompt, ...]:
+        def split(model: Any, _: ComputeDevice) -> tuple[Prompt, ...]:
             def tokens(phrase: str) -> int:
                 return len(model.tokenizer(phrase, add_special_tokens=False)["input_ids"])
 
@@ -93,7 +93,7 @@ class GroundingDino:
     ) -> list[tuple[Found, ...]]:
         """The boxes of each prompt that score more than `least`."""
 
-        def look(model: Any, place: Place) -> list[tuple[Found, ...]]:
+        def look(model: Any, place: ComputeDevice) -> list[tuple[Found, ...]]:
             from groundingdino.util.inference import predict
 
             picture, answers = _prepared(image, self._side), []
@@ -128,7 +128,7 @@ def _found(box: Sequence[float], score: float, words: str, prompt: Prompt) -> Fo
     return Found(corners, score, meant(words, prompt))
 
 
-def _load(weights: Path, config: Path, text_encoder: Path, place: Place) -> Any:
+def _load(weights: Path, config: Path, text_encoder: Path, place: ComputeDevice) -> Any:
     """The model on its place, by the package's own loader.
 
     That takes a checkpoint of another model without a word, and leaves what it lacks at random.

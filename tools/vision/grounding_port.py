@@ -12,7 +12,7 @@ import numpy as np
 from reinspect.images import Pixels
 from reinspect.tools.vision.prompts import Found, Prompt, in_prompts, meant, text_of
 from reinspect.tools.vision.runtime import (
-    Place,
+    ComputeDevice,
     VisionError,
     model_folder,
     needs,
@@ -59,7 +59,7 @@ class GroundingPort:
     def prompts(self, phrases: Sequence[str]) -> tuple[Prompt, ...]:
         """All phrases, in as few prompts as the text encoder allows."""
 
-        def split(loaded: _Loaded, _: Place) -> tuple[Prompt, ...]:
+        def split(loaded: _Loaded, _: ComputeDevice) -> tuple[Prompt, ...]:
             def tokens(phrase: str) -> int:
                 return len(loaded.processor.tokenizer(phrase, add_special_tokens=False).input_ids)
 
@@ -79,7 +79,12 @@ class GroundingPort:
         return answers
 
     def _look(
-        self, loaded: _Loaded, place: Place, image: Pixels, prompts: Sequence[Prompt], least: float
+        self,
+        loaded: _Loaded,
+        place: ComputeDevice,
+        image: Pixels,
+        prompts: Sequence[Prompt],
+        least: float,
     ) -> list[tuple[Found, ...]]:
         picture = np.ascontiguousarray(image[..., ::-1])
         given = loaded.processor(
@@ -111,7 +116,7 @@ def _boxes(prompt: Prompt, result: Mapping[str, Any]) -> tuple[Found, ...]:
     )
 
 
-def _load(source: Path, place: Place) -> _Loaded:
+def _load(source: Path, place: ComputeDevice) -> _Loaded:
     mend_torchvision()
     quiet_transformers()
     import torch

@@ -34,7 +34,7 @@ class VisionError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ComputeDevice:
     """A device by torch's name, and whether models run in half precision there."""
 
     device: str
@@ -57,10 +57,10 @@ class Place:
             yield
 
 
-CPU = Place("cpu")
+CPU = ComputeDevice("cpu")
 
 
-def places(device: str = "auto") -> tuple[Place, ...]:
+def places(device: str = "auto") -> tuple[ComputeDevice, ...]:
     """Where to run, the best first: a GPU in half precision if there is one, then the CPU.
 
     Args:
@@ -76,7 +76,7 @@ def places(device: str = "auto") -> tuple[Place, ...]:
         return (CPU,)
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if device == "auto":
-        return (Place("cuda:0", half=True), CPU) if gpus else (CPU,)
+        return (ComputeDevice("cuda:0", half=True), CPU) if gpus else (CPU,)
     try:
         wanted = torch.device(device)
     except RuntimeError:
@@ -87,7 +87,7 @@ def places(device: str = "auto") -> tuple[Place, ...]:
         raise VisionError(
             f"device {device!r}: torch sees {gpus} GPUs here; auto takes what is there"
         )
-    return (Place(f"cuda:{wanted.index or 0}", half=True), CPU)
+    return (ComputeDevice(f"cuda:{wanted.index or 0}", half=True), CPU)
 
 
 def needs(*modules: str, install: str = INSTALL) -> None:
@@ -169,8 +169,8 @@ class Resident(Generic[M]):
     def __init__(
         self,
         name: str,
-        load: Callable[[Place], M],
-        places: Sequence[Place],
+        load: Callable[[ComputeDevice], M],
+        places: Sequence[ComputeDevice],
         *,
         alone: bool = False,
     ) -> None:
@@ -179,10 +179,10 @@ class Resident(Generic[M]):
         self._name, self._load, self._places = name, load, list(places)
         self._making = threading.Lock()
         self._turn = threading.Lock() if alone else contextlib.nullcontext()
-        self._made: tuple[M, Place] | None = None
+        self._made: tuple[M, ComputeDevice] | None = None
         self.failure: VisionError | None = None
 
-    def __call__(self, work: Callable[[M, Place], T]) -> T:
+    def __call__(self, work: Callable[[M, ComputeDevice], T]) -> T:
         """Do some work with the model; done again on the next place where memory runs out.
 
         Raises:
@@ -205,7 +205,7 @@ class Resident(Generic[M]):
             model = None
             self._leave(place, reason)
 
-    def _ready(self) -> tuple[M, Place]:
+    def _ready(self) -> tuple[M, ComputeDevice]:
         import torch
 
         with self._making:
@@ -223,7 +223,7 @@ class Resident(Generic[M]):
                     raise self.failure from failure
             return self._made
 
-    def _leave(self, place: Place, reason: str) -> None:
+    def _leave(self, place: ComputeDevice, reason: str) -> None:
         import torch
 
         with self._making:
@@ -246,7 +246,7 @@ _registering = threading.Lock()
 
 def resident(
     name: str,
-    load: Callable[[Place], M],
+    load: Callable[[ComputeDevice], M],
     *,
     key: Hashable,
     device: str = "auto",

@@ -12,10 +12,10 @@ import numpy as np
 
 from reinspect.images import Mask, Pixels
 from reinspect.tools.embedded.features import Floats
-from reinspect.tools.segmentation import Prompt
+from reinspect.tools.segmentation.tool import SegmentPrompt
 from reinspect.tools.vision.automatic import Automatic
 from reinspect.tools.vision.embedding import file_key, pooled
-from reinspect.tools.vision.runtime import Place, VisionError, needs, resident, weights_file
+from reinspect.tools.vision.runtime import ComputeDevice, VisionError, needs, resident, weights_file
 
 MODELS = {"vit_b": 768, "vit_l": 1024, "vit_h": 1280}
 """Size → width of its picture encoder, by which a checkpoint is told."""
@@ -64,7 +64,7 @@ class Sam:
             device=device,
         )
 
-    def masks(self, image: Pixels, prompts: Sequence[Prompt], /) -> tuple[Mask, ...]:
+    def masks(self, image: Pixels, prompts: Sequence[SegmentPrompt], /) -> tuple[Mask, ...]:
         """One mask (H, W) a prompt; the picture is encoded once for all of them."""
         if not prompts:
             return ()
@@ -79,7 +79,7 @@ class Sam:
         return self._model(lambda sam, _: _embedding(image, sam))
 
 
-def _load(model: str, file: Path, place: Place) -> Any:
+def _load(model: str, file: Path, place: ComputeDevice) -> Any:
     from reinspect.tools.vision.torchvision_ops import mend_torchvision
 
     mend_torchvision()
@@ -109,7 +109,9 @@ def _empty(model: str) -> Callable[[], Any]:
     return made
 
 
-def _masks(image: Pixels, prompts: Sequence[Prompt], sam: Any, place: Place) -> tuple[Mask, ...]:
+def _masks(
+    image: Pixels, prompts: Sequence[SegmentPrompt], sam: Any, place: ComputeDevice
+) -> tuple[Mask, ...]:
     from segment_anything import SamPredictor
 
     predictor = SamPredictor(sam)
@@ -125,7 +127,7 @@ def _masks(image: Pixels, prompts: Sequence[Prompt], sam: Any, place: Place) -> 
 
 
 def _predicted(
-    predictor: Any, prompts: Sequence[Prompt], place: Place, *, pointed: bool
+    predictor: Any, prompts: Sequence[SegmentPrompt], place: ComputeDevice, *, pointed: bool
 ) -> list[Mask]:
     """Of one point the model has three readings, and says which it likes best; of a box, one."""
     import torch

@@ -13,10 +13,10 @@ from PIL import Image
 
 from reinspect.images import Mask, Pixels
 from reinspect.tools.embedded.features import Floats
-from reinspect.tools.segmentation import Prompt
+from reinspect.tools.segmentation.tool import SegmentPrompt
 from reinspect.tools.vision.automatic import Automatic
 from reinspect.tools.vision.embedding import file_key, pooled
-from reinspect.tools.vision.runtime import Place, VisionError, needs, resident, weights_file
+from reinspect.tools.vision.runtime import ComputeDevice, VisionError, needs, resident, weights_file
 
 KINDS = {
     "sam": ("SamModel", "SamProcessor"),
@@ -59,7 +59,7 @@ class SamPort:
             device=device,
         )
 
-    def masks(self, image: Pixels, prompts: Sequence[Prompt], /) -> tuple[Mask, ...]:
+    def masks(self, image: Pixels, prompts: Sequence[SegmentPrompt], /) -> tuple[Mask, ...]:
         """One mask (H, W) a prompt."""
         if not prompts:
             return ()
@@ -87,7 +87,7 @@ def _kind(folder: Path) -> str:
     return str(kind)
 
 
-def _load(folder: Path, model: str, processor: str, place: Place) -> tuple[Any, Any]:
+def _load(folder: Path, model: str, processor: str, place: ComputeDevice) -> tuple[Any, Any]:
     from reinspect.tools.vision.torchvision_ops import mend_torchvision
 
     mend_torchvision()
@@ -106,7 +106,7 @@ def _load(folder: Path, model: str, processor: str, place: Place) -> tuple[Any, 
 
 
 def _masks(
-    image: Pixels, prompts: Sequence[Prompt], loaded: tuple[Any, Any], place: Place
+    image: Pixels, prompts: Sequence[SegmentPrompt], loaded: tuple[Any, Any], place: ComputeDevice
 ) -> tuple[Mask, ...]:
     masks: dict[int, Mask] = {}
     for pointed in (False, True):
@@ -120,9 +120,9 @@ def _masks(
 
 def _predicted(
     image: Pixels,
-    prompts: Sequence[Prompt],
+    prompts: Sequence[SegmentPrompt],
     loaded: tuple[Any, Any],
-    place: Place,
+    place: ComputeDevice,
     *,
     pointed: bool,
 ) -> list[Mask]:
@@ -146,7 +146,7 @@ def _predicted(
 
 
 def _everything(
-    image: Pixels, how: Automatic, loaded: tuple[Any, Any], place: Place
+    image: Pixels, how: Automatic, loaded: tuple[Any, Any], place: ComputeDevice
 ) -> tuple[Mask, ...]:
     from transformers import MaskGenerationPipeline
 
@@ -165,7 +165,7 @@ def _everything(
     return tuple(np.asarray(mask, bool) for mask in found["masks"])
 
 
-def _embedding(image: Pixels, loaded: tuple[Any, Any], place: Place) -> Floats:
+def _embedding(image: Pixels, loaded: tuple[Any, Any], place: ComputeDevice) -> Floats:
     model, processor = loaded
     inputs = processor(images=_rgb(image), return_tensors="pt")
     found = model.get_image_embeddings(inputs["pixel_values"].to(place.device))

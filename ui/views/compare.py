@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from reinspect.store import Run
-from reinspect.store.figures import Different, Pair
+from reinspect.store.statistics import Different, JudgedPair
 from reinspect.ui import spending, words
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.runs import model_of
@@ -44,7 +44,7 @@ def page() -> None:
     _changed(console, runs[a], runs[b], pairs)
 
 
-def _headline(pairs: list[Pair], a: Run, b: Run) -> None:
+def _headline(pairs: list[JudgedPair], a: Run, b: Run) -> None:
     total = sum(pair.images for pair in pairs)
     alike = sum(pair.images for pair in pairs if pair.label_a == pair.label_b)
     known = [pair for pair in pairs if pair.truth]
@@ -86,7 +86,7 @@ def _headline(pairs: list[Pair], a: Run, b: Run) -> None:
     )
 
 
-def _agreement(pairs: list[Pair]) -> None:
+def _agreement(pairs: list[JudgedPair]) -> None:
     st.header("Agreement", anchor=False)
     table = pd.DataFrame(
         0,
@@ -98,7 +98,7 @@ def _agreement(pairs: list[Pair]) -> None:
     st.dataframe(table, alt="How often A's and B's outcomes meet", width=480)
 
 
-def _changed(console: Console, a: Run, b: Run, pairs: list[Pair]) -> None:
+def _changed(console: Console, a: Run, b: Run, pairs: list[JudgedPair]) -> None:
     total = sum(
         pair.images
         for pair in pairs
@@ -153,5 +153,5 @@ def _row(one: Different) -> dict[str, Any]:
 
 
 @cached
-def _pairs(at: At, a: int, b: int) -> list[Pair]:
+def _pairs(at: At, a: int, b: int) -> list[JudgedPair]:
     return opened(at.url).figures.compare(a, b)

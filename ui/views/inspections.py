@@ -9,7 +9,7 @@ from reinspect.export.scene import thumbnail
 from reinspect.export.thumbnails import Thumbnail
 from reinspect.store import Inspected, Page
 from reinspect.ui import filters, words
-from reinspect.ui.addresses import View
+from reinspect.ui.addresses import ListView
 from reinspect.ui.console import Console, empty
 
 SIZES = (12, 24, 48)
@@ -25,7 +25,7 @@ def page() -> None:
     filters.panel(console, view)
 
 
-def _results(console: Console, view: View) -> None:
+def _results(console: Console, view: ListView) -> None:
     head, layout, size = st.columns([5, 2, 2], vertical_alignment="bottom")
     shown_as = layout.segmented_control(
         "Show as",
@@ -55,7 +55,7 @@ def _results(console: Console, view: View) -> None:
     pager(found.total, per_page)
 
 
-def _found(console: Console, view: View, start: int, size: int) -> Page:
+def _found(console: Console, view: ListView, start: int, size: int) -> Page:
     return console.store.desk.page(
         view.wanted, order=view.order, descending=view.descending, offset=start, limit=size
     )

@@ -10,7 +10,7 @@ import yaml
 from reinspect.store import Run, Tally
 from reinspect.store.runs import Status
 from reinspect.ui import spending, words
-from reinspect.ui.console import At, Console, Place, cached, empty, opened
+from reinspect.ui.console import At, Console, StorePlace, cached, empty, opened
 
 _number = st.column_config.NumberColumn
 _COLUMNS = {
@@ -27,7 +27,7 @@ _COLUMNS = {
 class _Moment(NamedTuple):
     """A run as it was when it was counted: a finished one keeps its sums while others grow."""
 
-    place: Place
+    place: StorePlace
     reviews: int
     newest: int
     status: Status

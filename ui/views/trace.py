@@ -7,7 +7,7 @@ import streamlit as st
 from reinspect.export.story import Told, timeline
 from reinspect.store import Inspected, StoreError
 from reinspect.ui import words
-from reinspect.ui.addresses import View
+from reinspect.ui.addresses import ListView
 from reinspect.ui.console import Console, empty
 from reinspect.ui.judging import judge, notice
 from reinspect.ui.viewer import viewer
@@ -44,7 +44,7 @@ def page() -> None:
         st.html(timeline(told))
 
 
-def _asked_for(console: Console, view: View) -> int | None:
+def _asked_for(console: Console, view: ListView) -> int | None:
     said = st.query_params.get("id", "")
     if said.isascii() and said.isdecimal() and len(said) < 18:
         return int(said)
@@ -54,7 +54,7 @@ def _asked_for(console: Console, view: View) -> int | None:
     return first.items[0].id if first.items and not said else None
 
 
-def _head(console: Console, view: View, told: Told) -> None:
+def _head(console: Console, view: ListView, told: Told) -> None:
     name, back, on = st.columns([6, 1.2, 1.2], vertical_alignment="center")
     part = f" · {words.escaped(told.found.row.category)}" if told.found.row.category else ""
     where = f"run {words.escaped(told.run.name)}{part}{_where(console, view, told)}"
@@ -67,7 +67,7 @@ def _head(console: Console, view: View, told: Told) -> None:
     _step(console, on, "Next", "Right", after)
 
 
-def _where(console: Console, view: View, told: Told) -> str:
+def _where(console: Console, view: ListView, told: Told) -> str:
     desk = console.store.desk
     place = desk.place(view.wanted, told.found.id, order=view.order, descending=view.descending)
     total = desk.count(view.wanted)
@@ -76,7 +76,7 @@ def _where(console: Console, view: View, told: Told) -> str:
     )
 
 
-def _neighbours(console: Console, view: View, key: int) -> tuple[int | None, int | None]:
+def _neighbours(console: Console, view: ListView, key: int) -> tuple[int | None, int | None]:
     """The inspections before and after this one in the current filter."""
     desk = console.store.desk
     how: Any = {"order": view.order, "descending": view.descending}

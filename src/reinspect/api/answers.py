@@ -15,31 +15,31 @@ from reinspect.vocabulary import Value
 PROBLEM = "application/problem+json"
 
 
-class State(StrEnum):
+class AcceptedState(StrEnum):
     """How far something that was accepted has come."""
 
     WAITING = "waiting"
     DONE = "done"
 
 
-class Inspection(Value):
+class AcceptedPicture(Value):
     """One picture that was accepted."""
 
     id: UUID = Field(description="The id of its trace.")
     name: str = Field(description="What the client called the file; empty if it did not say.")
-    state: State
+    state: AcceptedState
     result: Row | None = Field(description="The row of the picture; null while it waits.")
 
 
-class Batch(Value):
+class AcceptedBatch(Value):
     """Pictures that were accepted together, in the order in which they were sent."""
 
     id: UUID
     received: AwareDatetime
-    state: State = Field(description="Done when every picture is.")
+    state: AcceptedState = Field(description="Done when every picture is.")
     images: int
     done: int
-    inspections: tuple[Inspection, ...]
+    inspections: tuple[AcceptedPicture, ...]
 
 
 class Health(Value):

@@ -30,23 +30,23 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from reinspect.api.answers import (
-    Batch,
+    AcceptedBatch,
+    AcceptedPicture,
+    AcceptedState,
     Health,
-    Inspection,
     Problem,
     Refused,
-    State,
     problem,
     refusals,
 )
-from reinspect.api.gate import HEADER, Gate, Keys, Limits
+from reinspect.api.gate import HEADER, Gate, Keys, RequestLimits
 from reinspect.api.intake import Intake
 from reinspect.api.spool import Arrived, Entry, Ticket
-from reinspect.export.whole import ExportError
+from reinspect.files import ExportError
 from reinspect.images import UnreadableImage, size_of
+from reinspect.references import ReferenceMode, ReferenceSets
 from reinspect.store import StoreError
 from reinspect.store.rows import Row
-from reinspect.tools.golden import GoldenSets, Mode
 from reinspect.vocabulary import Trace, Value
 
 Id = Annotated[UUID, Path(description="As it was given when the picture or batch was accepted.")]
@@ -80,9 +80,9 @@ class Service:
     """What the server is made of."""
 
     intake: Intake
-    references: GoldenSets
+    references: ReferenceSets
     keys: Keys
-    limits: Limits
+    limits: RequestLimits
     patience: float = 30.0
     """Seconds that a client is kept waiting for a verdict, before it is told to ask again."""
 
@@ -149,13 +149,13 @@ def ready(service: Here) -> Health:
     "/inspections",
     tags=["inspections"],
     responses={
-        202: {"model": Inspection, "description": "Accepted; no verdict yet.", **_LOCATION},
+        202: {"model": AcceptedPicture, "description": "Accepted; no verdict yet.", **_LOCATION},
         **refusals(*_SENDING, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     },
 )
 async def inspect(
     service: Here, response: Response, image: Image, category: Category = None
-) -> Inspection:
+) -> AcceptedPicture:
     """Inspect a picture. It is on record when this answers, whatever the answer is."""
     ticket, (answer,) = await run_in_threadpool(_accepted, service, [image], category, batch=False)
     try:
@@ -169,7 +169,7 @@ async def inspect(
 
 
 @_v1.get("/inspections/{id}", tags=["inspections"], responses=refusals(*_FINDING))
-def inspection(service: Here, id: Id) -> Inspection:  # noqa: A002 - as clients call it
+def inspection(service: Here, id: Id) -> AcceptedPicture:  # noqa: A002 - as clients call it
     """A picture's verdict, or that it still waits."""
     waiting = service.intake.waiting(id)
     if waiting is not None:
@@ -194,7 +194,7 @@ def trace(service: Here, id: Id) -> Trace:  # noqa: A002
 )
 async def send_batch(
     service: Here, response: Response, images: Images, category: Category = None
-) -> Batch:
+) -> AcceptedBatch:
     """Accept many pictures, all or none; one that can't be read gets its row, with its error."""
     if len(images) > service.limits.max_images:
         said = f"{len(images)} pictures, more than {service.limits.max_images}; send fewer at once"
@@ -205,7 +205,7 @@ async def send_batch(
 
 
 @_v1.get("/batches/{id}", tags=["batches"], responses=refusals(*_FINDING))
-def batch(service: Here, id: Id) -> Batch:  # noqa: A002
+def batch(service: Here, id: Id) -> AcceptedBatch:  # noqa: A002
     """How far a batch has come, with the verdicts that are there."""
     ticket = service.intake.spool.batch(id)
     if ticket is None:
@@ -242,8 +242,8 @@ def _accepted(
     return ticket, intake.submit(ticket)
 
 
-def _refuse_unknown(references: GoldenSets, category: str | None) -> None:
-    if references.by_category and references.of(category).mode is Mode.ALONE:
+def _refuse_unknown(references: ReferenceSets, category: str | None) -> None:
+    if references.by_category and references.of(category).mode is ReferenceMode.ALONE:
         known = ", ".join(sorted(references.by_category))
         said = f"category: there are no references for {category!r}; there are for: {known}"
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, said)
@@ -256,26 +256,26 @@ def _row(service: Service, id: UUID) -> Row:  # noqa: A002
     return row
 
 
-def _waiting(entry: Entry) -> Inspection:
-    return Inspection(id=entry.id, name=entry.name, state=State.WAITING, result=None)
+def _waiting(entry: Entry) -> AcceptedPicture:
+    return AcceptedPicture(id=entry.id, name=entry.name, state=AcceptedState.WAITING, result=None)
 
 
-def _done(service: Service, entry: Entry, row: Row) -> Inspection:
+def _done(service: Service, entry: Entry, row: Row) -> AcceptedPicture:
     shown = _placeless(service, row)
-    return Inspection(id=entry.id, name=entry.name, state=State.DONE, result=shown)
+    return AcceptedPicture(id=entry.id, name=entry.name, state=AcceptedState.DONE, result=shown)
 
 
-def _batch(service: Service, ticket: Ticket) -> Batch:
+def _batch(service: Service, ticket: Ticket) -> AcceptedBatch:
     intake = service.intake
     rows = intake.store.rows_of(intake.run_id, [entry.image for entry in ticket.entries])
     every = tuple(
         _done(service, entry, rows[entry.image]) if entry.image in rows else _waiting(entry)
         for entry in ticket.entries
     )
-    return Batch(
+    return AcceptedBatch(
         id=ticket.id,
         received=ticket.received,
-        state=State.DONE if len(rows) == len(every) else State.WAITING,
+        state=AcceptedState.DONE if len(rows) == len(every) else AcceptedState.WAITING,
         images=len(every),
         done=len(rows),
         inspections=every,

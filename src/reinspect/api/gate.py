@@ -21,7 +21,7 @@ _CLIENTS = 10_000  # whose rate is remembered
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class RequestLimits:
     """What one request, one client, and all clients together may do."""
 
     max_bytes: int = 32 << 20
@@ -78,7 +78,7 @@ class Gate:
     """ASGI middleware before everything under `/v1`."""
 
     def __init__(
-        self, app: ASGIApp, keys: Keys, limits: Limits, trouble: Callable[[], str | None]
+        self, app: ASGIApp, keys: Keys, limits: RequestLimits, trouble: Callable[[], str | None]
     ) -> None:
         self._app, self._keys, self._limits, self._trouble = app, keys, limits, trouble
         self._buckets = Buckets(limits.rate)
@@ -126,7 +126,7 @@ class Gate:
 class _Body:
     """A request's body, as far as it keeps to the limits."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
+    def __init__(self, receive: Receive, limits: RequestLimits) -> None:
         self._receive, self._limits = receive, limits
         self._size, self._over = 0, False
         self._end = asyncio.get_running_loop().time() + limits.body_seconds
@@ -147,7 +147,7 @@ class _Body:
         return message
 
 
-def too_large(limits: Limits) -> Refused:
+def too_large(limits: RequestLimits) -> Refused:
     """A body is over the limit."""
     return Refused(
         HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from reinspect.api.spool import Entry, Spool, Ticket
-from reinspect.graph.batch import Work, attend
-from reinspect.graph.crew import Workshop
+from reinspect.engine.local import Work, attend
+from reinspect.graph.build import BuildContext
 from reinspect.graph.models import models_of
 from reinspect.roles import Sink
 from reinspect.store import Store, StoreError
@@ -54,7 +54,7 @@ class Intake:
 
     def __init__(
         self,
-        workshop: Workshop,
+        workshop: BuildContext,
         store: Store,
         run_id: int,
         spool: Spool,
@@ -231,7 +231,7 @@ class Intake:
             yield work
 
 
-def _warming(workshop: Workshop, workers: int) -> list[Work]:
+def _warming(workshop: BuildContext, workers: int) -> list[Work]:
     """A known-good picture a category and worker, whose verdict nobody keeps.
 
     A model is not asked: that would cost.

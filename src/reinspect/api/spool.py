@@ -12,8 +12,8 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from reinspect.export.whole import whole_file
-from reinspect.graph.batch import Work
+from reinspect.engine.local import Work
+from reinspect.files import whole_file
 from reinspect.images import SUFFIXES
 from reinspect.vocabulary import Value
 

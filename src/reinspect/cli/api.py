@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reinspect.cli.places import RUNS, default_store, plainly
 from reinspect.cli.run import Recipe, Store, Workers, default_workers
 from reinspect.cli.telemetry import Otel, telemetry
+from reinspect.runs.defaults import RUNS, default_store, plainly
 
 if TYPE_CHECKING:
-    from reinspect.api.gate import Keys, Limits
+    from reinspect.api.gate import Keys, RequestLimits
     from reinspect.api.intake import Pace
-    from reinspect.cli.job import Job
     from reinspect.roles import Sink
+    from reinspect.runs.session import RunPlan
 
 HEAD_SECONDS = 15
 """In which the head of a request has to arrive."""
@@ -94,12 +94,12 @@ def api(
     for module in ("fastapi", "uvicorn", "python_multipart"):
         if importlib.util.find_spec(module) is None:
             raise ApiError("the server needs FastAPI: pip install 'reinspect[api]'")
-    from reinspect.api.gate import Limits
+    from reinspect.api.gate import RequestLimits
     from reinspect.api.intake import Pace
-    from reinspect.cli.job import Job
     from reinspect.graph.recipe import Recipe as RecipeFile
     from reinspect.graph.recipe import load_recipe
-    from reinspect.graph.references import golden_sets
+    from reinspect.graph.references import reference_sets
+    from reinspect.runs.session import RunPlan
     from reinspect.settings import Settings
 
     settings = Settings()
@@ -108,8 +108,8 @@ def api(
         raise ApiError(f"--host {host}: others could send pictures; give keys with --api-key-file")
     chosen = load_recipe(recipe) if recipe else RecipeFile()
     with plainly():
-        golden = golden_sets((), chosen, given=references)
-    job = Job(
+        golden = reference_sets((), chosen, given=references)
+    job = RunPlan(
         items=(),
         sources=(),
         recipe=chosen,
@@ -122,17 +122,17 @@ def api(
         weights=settings.weights_dir,
     )
     pace = Pace(workers=job.workers, queue=queue, image_seconds=timeout, drain_seconds=drain)
-    limits = Limits(max_bytes=max_bytes, max_images=max_images, rate=rate)
+    limits = RequestLimits(max_bytes=max_bytes, max_images=max_images, rate=rate)
     spans = telemetry(otel, out.absolute().name, os.environ)
     with _listen(host, port) as listening, spans as sink:
         _serve(job, listening, keys, limits, pace, patience, [sink] if sink else [])
 
 
 def _serve(
-    job: "Job",
+    job: "RunPlan",
     listening: socket.socket,
     keys: "Keys",
-    limits: "Limits",
+    limits: "RequestLimits",
     pace: "Pace",
     patience: float,
     sinks: "Sequence[Sink]",
@@ -143,8 +143,8 @@ def _serve(
     from reinspect.api.intake import Intake
     from reinspect.api.punctual import PunctualProtocol
     from reinspect.api.spool import Spool
-    from reinspect.cli.bill import Bill
-    from reinspect.cli.job import checked, entered, make_folder
+    from reinspect.runs.cost import Bill
+    from reinspect.runs.session import checked, entered, make_folder
     from reinspect.store import Status
     from reinspect.store import Store as TraceStore
 

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import critics_beside, default_out, default_store, plainly, store_of
 from reinspect.cli.run import (
     Category,
     Out,
@@ -17,9 +16,10 @@ from reinspect.cli.run import (
     default_workers,
     say,
 )
+from reinspect.runs.defaults import critics_beside, default_out, default_store, plainly, store_of
 
 if TYPE_CHECKING:
-    from reinspect.training.side_by_side import SideBySide
+    from reinspect.bench.side_by_side import SideBySide
 
 
 def add_to(app: typer.Typer) -> None:
@@ -83,13 +83,13 @@ def bench(
 
     With several recipes or critics: all of them on the same images, and their differences.
     """
-    from reinspect.cli.contest import benched, contenders, replayed
-    from reinspect.cli.job import Job, items_of
-    from reinspect.graph.references import golden_sets
+    from reinspect.bench.comparison import benched, contenders, replayed
+    from reinspect.bench.scenarios import read_scenarios
+    from reinspect.bench.side_by_side import compare
+    from reinspect.bench.table import compared, table
+    from reinspect.graph.references import reference_sets
+    from reinspect.runs.session import RunPlan, items_of
     from reinspect.settings import Settings
-    from reinspect.training.bench_table import compared, table
-    from reinspect.training.scenarios import read_scenarios
-    from reinspect.training.side_by_side import compare
 
     first = _count(references)
     folder = out or default_out([root])
@@ -105,8 +105,8 @@ def bench(
     for contender in every:
         chosen = next(iter(contender.recipes.values()))
         with plainly():
-            golden = golden_sets(items, chosen, first=first)
-        job = Job(
+            golden = reference_sets(items, chosen, first=first)
+        job = RunPlan(
             items=items,
             sources=(root,),
             recipe=chosen,
@@ -145,8 +145,8 @@ def bench(
 
 def _write(found: "SideBySide", json: Path | None, html: Path | None) -> None:
     """The figures of one alone as they are; of several, all of them and their differences."""
-    from reinspect.export.whole import whole_file
-    from reinspect.training.bench_page import page
+    from reinspect.bench.page import page
+    from reinspect.files import whole_file
 
     content = found if len(found.contestants) > 1 else found.contestants[0]
     if json:

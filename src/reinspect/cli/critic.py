@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
-from reinspect.cli.places import plainly, store_of
+from reinspect.runs.defaults import plainly, store_of
 
 if TYPE_CHECKING:
-    from reinspect.training.explored import Explored
+    from reinspect.training.critic.explored import Explored
 
 
 def add_to(app: typer.Typer) -> None:
@@ -56,9 +56,14 @@ def critic(
     critics: Registry = HERE,
 ) -> None:
     """Train the second-look policy on runs that looked twice at every part (--explore)."""
-    from reinspect.export.whole import whole_file
-    from reinspect.policies.reliability import load_monitor
-    from reinspect.training.critic import CriticTrainingError, Pay, left_out_report, train_critic
+    from reinspect.files import whole_file
+    from reinspect.policies.fitted import load_monitor
+    from reinspect.training.critic.train import (
+        CriticTrainingError,
+        Pay,
+        left_out_report,
+        train_critic,
+    )
 
     if cross_validate not in (None, "group"):
         raise CriticTrainingError(f"--cross-validate {cross_validate!r} is not 'group'")
@@ -93,8 +98,9 @@ def _episodes(given: list[str]) -> Path | None:
 
 def _explored(runs: list[str], judgements: Path | None, store: str | None) -> "Explored":
     from reinspect.store import Store as TraceStore
-    from reinspect.training import explored, sources
-    from reinspect.training.critic import CriticTrainingError
+    from reinspect.training import cases as sources
+    from reinspect.training.critic import explored
+    from reinspect.training.critic.train import CriticTrainingError
 
     if bool(runs) == (judgements is not None):
         raise CriticTrainingError("name either EPISODES, a RUN or --judgements FILE")

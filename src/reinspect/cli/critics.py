@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reinspect.cli.places import RUNS, AskedFor, plainly
+from reinspect.runs.defaults import RUNS, AskedFor, plainly
 
 if TYPE_CHECKING:
-    from reinspect.store.critics import CriticCard, Critics
+    from reinspect.critics.registry import CriticCard, Critics
 
 app = typer.Typer(name="critics", help="Critics that were trained here, and how good they are.")
 
@@ -36,7 +36,7 @@ def critics(
     as_json: Annotated[bool, typer.Option("--json", help="All cards as JSON.")] = False,
 ) -> None:
     """List the critics, oldest first: what was trained on what, with which result."""
-    from reinspect.store.critics import Critics as Folder
+    from reinspect.critics.registry import Critics as Folder
 
     context.obj = Folder(registry)
     if context.invoked_subcommand is not None:
@@ -84,17 +84,10 @@ def add(
     notes: Annotated[str, typer.Option("--notes", help="In words.")] = "",
 ) -> None:
     """Register a critic: what a training has left, here or elsewhere."""
-    from reinspect.training.registry import register_trained
-
     critics: Critics = context.obj
     with plainly():
-        card = register_trained(
-            critics.folder,
-            name or trained.stem,
-            trained,
-            base=base,
-            episodes=episodes,
-            notes=notes,
+        card = _register(
+            critics.folder, name or trained.stem, trained, episodes, base=base, notes=notes
         )
     for line in how_to_use(card):
         typer.echo(line)
@@ -127,8 +120,8 @@ def refuse_taken(registry: Path, name: str | None) -> None:
     Raises:
         AskedFor: there is a critic of that name, or it is none.
     """
-    from reinspect.store.critics import Critics as Folder
-    from reinspect.store.critics import valid_name
+    from reinspect.critics.registry import Critics as Folder
+    from reinspect.critics.registry import valid_name
 
     if name is None:
         return
@@ -140,12 +133,28 @@ def refuse_taken(registry: Path, name: str | None) -> None:
 
 def entered(registry: Path, name: str | None, trained: Path, episodes: Path | None) -> list[str]:
     """Enter what was trained, where a name was given; and how to use it, or how to enter it."""
-    from reinspect.training.registry import register_trained
-
     if name is None:
         return [f"Register it: reinspect critics add {shlex.quote(str(trained))} --name NAME"]
     with plainly():
-        return how_to_use(register_trained(registry, name, trained, episodes=episodes))
+        return how_to_use(_register(registry, name, trained, episodes))
+
+
+def _register(
+    registry: Path,
+    name: str,
+    trained: Path,
+    episodes: Path | None,
+    *,
+    base: str | None = None,
+    notes: str = "",
+) -> "CriticCard":
+    """What was trained, and on which episodes: those that are named, else its own word for it."""
+    from reinspect.critics.trained import episodes_named_by, register_trained
+    from reinspect.training.episodes.folder import data_of
+
+    folder = episodes or episodes_named_by(trained)
+    data = data_of(folder) if folder else None
+    return register_trained(registry, name, trained, base=base, data=data, notes=notes)
 
 
 def how_to_use(card: "CriticCard") -> list[str]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import (
+from reinspect.cli.run import Category, Recipe, Workers, default_workers, say
+from reinspect.runs.defaults import (
     AskedFor,
     critics_beside,
     default_out,
@@ -16,7 +17,6 @@ from reinspect.cli.places import (
     plainly,
     store_of,
 )
-from reinspect.cli.run import Category, Recipe, Workers, default_workers, say
 
 if TYPE_CHECKING:
     from reinspect.agents.calls import Spent
@@ -53,7 +53,7 @@ def episodes(
         ),
     ] = None,
     shown: Annotated[
-        int, typer.Option("--shown", min=0, max=8, help="References shown with each question.")
+        int, typer.Option("--shown", min=0, max=8, help="KnownReferences shown with each question.")
     ] = 1,
     teacher: Annotated[
         Path | None,
@@ -83,15 +83,15 @@ def episodes(
     workers: Workers = None,
 ) -> None:
     """Make training data (M3-AD-FT): questions with their true answers, for a critic to learn."""
+    from reinspect.bench.scenarios import read_scenarios
     from reinspect.graph.recipe import load_recipe
     from reinspect.store import Store as TraceStore
-    from reinspect.training.captioning import Captions
-    from reinspect.training.episode_folder import refuse_used
-    from reinspect.training.golden import References
-    from reinspect.training.making import Wishes, make_episodes
-    from reinspect.training.questions import Grouping
-    from reinspect.training.scenarios import read_scenarios
-    from reinspect.training.teacher import Teacher
+    from reinspect.training.episodes.build import Wishes, make_episodes
+    from reinspect.training.episodes.captioning import Captions
+    from reinspect.training.episodes.folder import refuse_used
+    from reinspect.training.episodes.prompts import Grouping
+    from reinspect.training.episodes.teacher import Teacher
+    from reinspect.training.references import KnownReferences
 
     refuse_used(out)
     wishes = Wishes(
@@ -105,7 +105,7 @@ def episodes(
         unreviewed=unreviewed,
         seed=seed,
     )
-    console, goldens = Console(), References(references)
+    console, goldens = Console(), KnownReferences(references)
     chosen = load_recipe(teacher) if teacher else None
     asked = Teacher.of(chosen, goldens, shown=shown, seed=seed) if chosen else None
     if _is_run(given):
@@ -159,10 +159,10 @@ def _inspected(
     workers: int | None,
 ) -> Path:
     """Stage 2: the first answers, and second looks at all, by a run on the data set."""
-    from reinspect.cli.job import Job, carry_out, items_of
     from reinspect.graph.recipe import Recipe as RecipeFile
     from reinspect.graph.recipe import load_recipe
-    from reinspect.graph.references import golden_sets
+    from reinspect.graph.references import reference_sets
+    from reinspect.runs.session import RunPlan, carry_out, items_of
     from reinspect.settings import Settings
 
     settings = Settings()
@@ -174,8 +174,8 @@ def _inspected(
     console = Console()
     with plainly():
         items = items_of([root], only=category, categorised=True)
-        golden = golden_sets(items, chosen, given=references)
-    job = Job(
+        golden = reference_sets(items, chosen, given=references)
+    job = RunPlan(
         items=items,
         sources=(root,),
         recipe=chosen,

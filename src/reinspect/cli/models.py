@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from reinspect.tools.checkpoints import Checkpoint
-    from reinspect.tools.fetching import Progress as Told
+    from reinspect.tools.weights.fetch import Progress as Told
+    from reinspect.tools.weights.known import Checkpoint
 
 app = typer.Typer(name="models", help="Weights of models: what there is, fetch it, check it.")
 
@@ -39,7 +39,7 @@ def add_to(parent: typer.Typer) -> None:
 @app.command(name="list")
 def list_(folder: Folder = None) -> None:
     """What each backend needs, how large it is, under which licence, and where it lies."""
-    from reinspect.tools.checkpoints import CHECKPOINTS, Purpose
+    from reinspect.tools.weights.known import CHECKPOINTS, Purpose
 
     home = _home(folder)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
@@ -75,7 +75,7 @@ def fetch(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only errors.")] = False,
 ) -> None:
     """Bring weights into the folder, and what they need; go on where a fetch was cut."""
-    from reinspect.tools import fetching
+    from reinspect.tools.weights import fetch as fetching
 
     home, console = _home(folder), Console(quiet=quiet)
     for checkpoint in _with_needs([_known(name) for name in names]):
@@ -94,8 +94,8 @@ def check(names: Names = None, folder: Folder = None) -> None:
 
     Without names all weights that are there are checked; those named must be there.
     """
-    from reinspect.tools import fetching
-    from reinspect.tools.checkpoints import CHECKPOINTS
+    from reinspect.tools.weights import fetch as fetching
+    from reinspect.tools.weights.known import CHECKPOINTS
 
     home, bad = _home(folder), False
     chosen = [_known(name) for name in names] if names else CHECKPOINTS
@@ -128,7 +128,7 @@ def _home(folder: Path | None) -> Path:
 def _known(name: str) -> "Checkpoint":
     import difflib
 
-    from reinspect.tools.checkpoints import CHECKPOINTS, known
+    from reinspect.tools.weights.known import CHECKPOINTS, known
 
     found = known(name)
     if found is None:

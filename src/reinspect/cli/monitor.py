@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import store_of
+from reinspect.runs.defaults import store_of
 
 if TYPE_CHECKING:
-    from reinspect.policies.reliability import FittedMonitor
-    from reinspect.training.sources import Gathered
+    from reinspect.policies.fitted import FittedMonitor
+    from reinspect.training.cases import Gathered
 
 app = typer.Typer(
     name="monitor", help="Fit, apply and examine what says when a verdict can be relied on."
@@ -69,9 +69,9 @@ def fit(
     store: Store = None,
 ) -> None:
     """Fit a monitor on judgements whose truth is known."""
-    from reinspect.export.whole import whole_file
-    from reinspect.training.fit import fit_monitor
-    from reinspect.training.targets import Goals
+    from reinspect.files import whole_file
+    from reinspect.training.monitor.fit import fit_monitor
+    from reinspect.training.monitor.targets import Goals
 
     goals = Goals(
         escape=None if max_escape is None else _share("--max-escape", max_escape),
@@ -103,12 +103,12 @@ def score(
     json_out: Annotated[Path, typer.Option("--json", help="File for the results.")],
 ) -> None:
     """Say how each judgement looks to a monitor: probability, reliability, move."""
-    from reinspect.export.whole import whole_file
-    from reinspect.policies.judgements import read_judgements
-    from reinspect.policies.reliability import load_monitor
+    from reinspect.files import whole_file
+    from reinspect.policies.case import read_cases
+    from reinspect.policies.fitted import load_monitor
 
     loaded = load_monitor(monitor)
-    results = [loaded.score(judgement) for judgement in read_judgements(judgements)]
+    results = [loaded.score(judgement) for judgement in read_cases(judgements)]
     content = [result.model_dump(mode="json") for result in results]
     with whole_file(json_out) as file:
         file.write((json.dumps(content, indent=1) + "\n").encode())
@@ -138,10 +138,10 @@ def report(
     store: Store = None,
 ) -> None:
     """Compare the first look, the blend of both looks, and the fitted monitor."""
-    from reinspect.export.whole import whole_file
-    from reinspect.policies.reliability import load_monitor
-    from reinspect.training import report as made
-    from reinspect.training.report_page import page, tables
+    from reinspect.files import whole_file
+    from reinspect.policies.fitted import load_monitor
+    from reinspect.training.monitor import report as made
+    from reinspect.training.monitor.page import page, tables
     from reinspect.training.splits import Split
 
     if monitor is not None and cross_validate is not None:
@@ -183,9 +183,9 @@ def report(
 @app.command()
 def schema() -> None:
     """Print the JSON schema of a judgement."""
-    from reinspect.policies.judgements import Judgement
+    from reinspect.policies.case import Case
 
-    typer.echo(json.dumps(Judgement.model_json_schema(), indent=2))
+    typer.echo(json.dumps(Case.model_json_schema(), indent=2))
 
 
 def _share(name: str, value: float) -> float:
@@ -197,7 +197,7 @@ def _share(name: str, value: float) -> float:
 def _gathered(
     runs: list[str], judgements: Path | None, store: str | None, looks_alone: bool
 ) -> "Gathered":
-    from reinspect.training import sources
+    from reinspect.training import cases as sources
 
     found = _named(runs, judgements, store)
     return sources.looks_alone(found) if looks_alone else found
@@ -205,7 +205,7 @@ def _gathered(
 
 def _named(runs: list[str], judgements: Path | None, store: str | None) -> "Gathered":
     from reinspect.store import Store as TraceStore
-    from reinspect.training.sources import from_file, from_run, together
+    from reinspect.training.cases import from_file, from_run, together
 
     if bool(runs) == (judgements is not None):
         raise MonitorUsageError("name either a RUN or --judgements FILE")

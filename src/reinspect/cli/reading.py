@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reinspect.cli.places import RUNS, STORE, store_of
+from reinspect.runs.defaults import RUNS, STORE, store_of
 
 FormatName = Literal["jsonl", "csv", "parquet", "coco", "label-studio"]
 StoreUrl = Annotated[

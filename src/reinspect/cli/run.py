@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import critics_beside, default_out, default_store, plainly, runs_beside
 from reinspect.cli.telemetry import Otel, telemetry
+from reinspect.runs.defaults import critics_beside, default_out, default_store, plainly, runs_beside
 
 if TYPE_CHECKING:
-    from reinspect.cli.job import Finished, Job
+    from reinspect.runs.session import RunPlan, RunResult
     from reinspect.store import Store as TraceStore
 
 Recipe = Annotated[
@@ -124,11 +124,11 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
-    from reinspect.cli.job import Job, JobError, carry_out, items_of, stored_items
-    from reinspect.graph.cluster import Cluster
+    from reinspect.engine.ray import Cluster
     from reinspect.graph.recipe import Recipe as RecipeFile
     from reinspect.graph.recipe import load_recipe
-    from reinspect.graph.references import golden_sets
+    from reinspect.graph.references import reference_sets
+    from reinspect.runs.session import RunError, RunPlan, carry_out, items_of, stored_items
     from reinspect.settings import Settings
     from reinspect.storage import is_url, name_of
 
@@ -141,7 +141,7 @@ def run(
         (dry_run and watch, "--dry-run", "can't tell what will arrive; leave --watch out"),
     ):
         if given:
-            raise JobError(f"{wanted}: {why}")
+            raise RunError(f"{wanted}: {why}")
     console = Console(quiet=quiet)
     far = any(map(is_url, sources))
     paths = [] if far else [Path(source) for source in sources]
@@ -158,9 +158,9 @@ def run(
             items = stored_items(sources[0])
         else:
             items = () if watch else items_of(paths, exclude=apart)
-        golden = golden_sets(items, chosen, given=references)
+        golden = reference_sets(items, chosen, given=references)
     settings = Settings()
-    job = Job(
+    job = RunPlan(
         items=items[:limit],
         sources=(sources[0],) if far else tuple(paths),
         recipe=chosen,
@@ -196,13 +196,13 @@ def run(
 
 
 def _refuse_to_watch(paths: list[Path], references: object) -> None:
-    from reinspect.cli.job import JobError
+    from reinspect.runs.session import RunError
 
     for path in paths:
         if not path.is_dir():
-            raise JobError(f"{path}: is no folder; --watch takes folders that files arrive in")
+            raise RunError(f"{path}: is no folder; --watch takes folders that files arrive in")
     if references is None:
-        raise JobError(
+        raise RunError(
             f"{paths[0]}: a folder that fills can't be its own reference; name known-good images "
             "with --references"
         )
@@ -211,7 +211,7 @@ def _refuse_to_watch(paths: list[Path], references: object) -> None:
 def _refuse_storage(
     sources: list[str], engine: Engine, references: object, *, dry_run: bool
 ) -> None:
-    from reinspect.cli.job import JobError
+    from reinspect.runs.session import RunError
     from reinspect.storage import is_url
 
     url = next(filter(is_url, sources))
@@ -226,11 +226,11 @@ def _refuse_storage(
         ),
     ):
         if given:
-            raise JobError(f"{url}: {why}")
+            raise RunError(f"{url}: {why}")
 
 
-def _say_what_it_takes(console: Console, job: "Job") -> None:
-    from reinspect.cli.estimate import estimate
+def _say_what_it_takes(console: Console, job: "RunPlan") -> None:
+    from reinspect.runs.estimate import estimate
 
     lines, failed = estimate(job)
     for line in lines:
@@ -239,9 +239,9 @@ def _say_what_it_takes(console: Console, job: "Job") -> None:
         raise typer.Exit(1)
 
 
-def _tell(console: Console, job: "Job", finished: "Finished", again: str) -> None:
+def _tell(console: Console, job: "RunPlan", finished: "RunResult", again: str) -> None:
     """What came out, where it is, and how to go on."""
-    from reinspect.cli.ending import Ending
+    from reinspect.runs.limits import Ending
     from reinspect.store import Store as TraceStore
 
     folder, nothing_new = job.out, bool(job.items) and finished.resumed == len(job.items)
@@ -276,7 +276,7 @@ def _tell(console: Console, job: "Job", finished: "Finished", again: str) -> Non
 
 
 def _show(
-    console: Console, store: "TraceStore", finished: "Finished", *, brief: bool = False
+    console: Console, store: "TraceStore", finished: "RunResult", *, brief: bool = False
 ) -> None:
     from reinspect.cli.tables import against_truth, summary, verdicts
     from reinspect.export import FAILURES, causes
@@ -313,7 +313,7 @@ def _stopped(why: str, resume_line: str | None, *, code: int = 130) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _resume_line(job: "Job", references: Path | None, recipe: Path | None) -> str:
+def _resume_line(job: "RunPlan", references: Path | None, recipe: Path | None) -> str:
     options = {
         "--out": job.out,
         "--store": job.store,

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from reinspect.cli.places import plainly
 from reinspect.cli.run import Recipe
+from reinspect.runs.defaults import plainly
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from reinspect.cli.places import CRITICS, RUNS
+from reinspect.runs.defaults import CRITICS, RUNS
 
 PATIENCE = 1800.0
 """Seconds until a server must answer: weights may have to be fetched first."""
@@ -42,7 +42,7 @@ def serve(
     import signal
     import sys
 
-    from reinspect.agents.vlm.serving import VllmServer, command, environment, installed_vllm
+    from reinspect.agents.models.serving import VllmServer, command, environment, installed_vllm
 
     vllm = installed_vllm()
     # Told to end, it ends vLLM first; on Ctrl-C the terminal tells both.
@@ -68,25 +68,25 @@ def adapter_of(wanted: str, registry: Path) -> tuple[str, Path]:
     Raises:
         CriticError: there is neither, or the critic is no adapter.
     """
-    from reinspect.store.critics import CriticError, Critics, Kind
+    from reinspect.critics.registry import CriticError, CriticKind, Critics
 
     folder = Path(wanted)
     if folder.is_dir():
         return folder.name, folder
     critics = Critics(registry)
     kind = critics.card(wanted).kind
-    if kind is not Kind.ADAPTER:
+    if kind is not CriticKind.ADAPTER:
         raise CriticError(f"critic {wanted!r} is {kind.value}, no adapter")
     return wanted, critics.path(wanted)
 
 
 def weights_of(model: str, name: str | None, registry: Path) -> tuple[str, str | None]:
     """The model to load, and what recipes call it: a critic's weights where one has that name."""
-    from reinspect.store.critics import Critics, Kind
+    from reinspect.critics.registry import CriticKind, Critics
 
     critics = Critics(registry)
     if Path(model).exists() or model not in critics.names():
         return model, name
-    if critics.card(model).kind is not Kind.WEIGHTS:
+    if critics.card(model).kind is not CriticKind.WEIGHTS:
         return model, name
     return str(critics.path(model)), name or model

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.places import RUNS, STORE
+from reinspect.runs.defaults import RUNS, STORE
 
 app = typer.Typer(
     name="store", help="Look after a store: migrate, check, copy.", no_args_is_help=True

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from reinspect.cli.progress import COLOURS
 from reinspect.images import one_line
-from reinspect.store import Look, Row, Tally, Truth
+from reinspect.store import Row, RowVerdict, Tally, Truth
 from reinspect.vocabulary import (
     Assessment,
     Call,
@@ -103,7 +103,7 @@ def _why(row: Row) -> str:
     return row.error or (row.reason if row.disposition is Outcome.REVIEW else "")
 
 
-def _look(look: Look | None) -> str:
+def _look(look: RowVerdict | None) -> str:
     return "" if look is None else f"{look.label.value} {look.probability:.2f}"
 
 

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from reinspect.cli import critic, episodes, tuning
-from reinspect.cli.places import plainly
+from reinspect.runs.defaults import plainly
 
 if TYPE_CHECKING:
-    from reinspect.training.eye import Progress as Newest
+    from reinspect.training.comparator.train import Progress as Newest
 
 app = typer.Typer(name="train", help="Train a part of an inspection.", no_args_is_help=True)
 episodes.add_to(app)
@@ -60,10 +60,10 @@ def eye(
 ) -> None:
     """Train the eye on parts drawn by the generator, and on nothing else; export it to ONNX."""
     try:
-        from reinspect.training.eye import Plan
-        from reinspect.training.eye import train as train_eye
-        from reinspect.training.eye_card import card, drawn_parts, write_pictures
-        from reinspect.training.eye_export import export
+        from reinspect.training.comparator.card import card, drawn_parts, write_pictures
+        from reinspect.training.comparator.export import export
+        from reinspect.training.comparator.train import ComparatorPlan
+        from reinspect.training.comparator.train import train as train_eye
     except ImportError as failure:
         print(  # noqa: T201 - the one error line
             f"reinspect: training needs the extra 'train' ({failure}): "
@@ -75,7 +75,7 @@ def eye(
         raise typer.BadParameter("--minutes and --steps exclude each other")
     console = Console()
     with plainly():
-        plan = Plan(
+        plan = ComparatorPlan(
             folder=work or out.with_name(f"{out.name}.work"),
             minutes=60.0 if minutes is None and steps is None else minutes,
             steps=steps,

@@ -9,11 +9,11 @@ import typer
 from rich.console import Console
 
 from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
-from reinspect.cli.places import plainly
+from reinspect.runs.defaults import plainly
 
 if TYPE_CHECKING:
-    from reinspect.training.lessons import Lessons
-    from reinspect.training.trainer import Plan
+    from reinspect.training.vlm.dataset import Lessons
+    from reinspect.training.vlm.trainer import TrainingPlan
 
 Episodes = Annotated[
     Path, typer.Argument(metavar="EPISODES", help="Folder made by `reinspect train episodes`.")
@@ -112,8 +112,8 @@ def _train(
     name: str | None,
     critics: Path,
 ) -> None:
-    from reinspect.training.preflight import check, machine
-    from reinspect.training.tuning import load_tuning
+    from reinspect.training.vlm.preflight import check, machine
+    from reinspect.training.vlm.tuning import load_tuning
 
     console = Console()
     tuning = load_tuning(config)
@@ -122,7 +122,7 @@ def _train(
         there = machine()
         there = there._replace(gpu=None) if cpu else there
         need = check(model, tuning, stage, out, there)
-        train, Plan = _trainer(stage)  # noqa: N806 - a class
+        train, TrainingPlan = _trainer(stage)  # noqa: N806 - a class
     except ImportError as failure:
         print(  # noqa: T201 - the one error line
             f"reinspect: training needs the extra 'train' ({failure}): "
@@ -132,12 +132,12 @@ def _train(
         raise typer.Exit(2) from failure
     if need is not None:
         console.print(f"{stage} needs about {need}")
-    plan = Plan(
+    plan = TrainingPlan(
         episodes=episodes, model=model, out=out, tuning=tuning, root=root, resume=resume, cpu=cpu
     )
     with plainly():
         lessons = train(plan, lambda row: _say(console, row))
-    from reinspect.training.trainer import is_first
+    from reinspect.training.vlm.trainer import is_first
 
     if not is_first():
         return
@@ -149,7 +149,7 @@ def _train(
         typer.echo(line)
 
 
-def _trainer(stage: str) -> "tuple[Callable[..., Lessons], type[Plan]]":
+def _trainer(stage: str) -> "tuple[Callable[..., Lessons], type[TrainingPlan]]":
     import importlib.util
     import warnings
 
@@ -160,12 +160,12 @@ def _trainer(stage: str) -> "tuple[Callable[..., Lessons], type[Plan]]":
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about each other's releases
         if stage == "RAWS":
-            from reinspect.training.warm_start import warm_start as train
+            from reinspect.training.vlm.warm_start import warm_start as train
         else:
-            from reinspect.training.rcrl import rcrl as train
-        from reinspect.training.trainer import Plan
+            from reinspect.training.vlm.rcrl import rcrl as train
+        from reinspect.training.vlm.trainer import TrainingPlan
 
-    return train, Plan
+    return train, TrainingPlan
 
 
 def _say(console: Console, row: Mapping[str, Any]) -> None:

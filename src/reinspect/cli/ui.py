@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from reinspect.cli.places import RUNS, STORE
+from reinspect.runs.defaults import RUNS, STORE
 
 FLAGS = {
     "browser.gatherUsageStats": "false",

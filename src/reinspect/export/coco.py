@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 
 from reinspect.export.selection import Selection
-from reinspect.export.whole import whole_file
+from reinspect.files import whole_file
 from reinspect.images import UnreadableImage, decode_mask, encode_mask, size_of
 from reinspect.store import Row
 from reinspect.store.rows import rounded

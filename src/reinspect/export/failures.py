@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from reinspect.export.tables import harmless
-from reinspect.export.whole import ExportError, whole_file
+from reinspect.files import ExportError, whole_file
 from reinspect.images import one_line
 from reinspect.store import Filter, Inspected, Store
 

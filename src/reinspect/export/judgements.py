@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from reinspect.export.selection import Selection
-from reinspect.export.whole import whole_file
-from reinspect.policies.judgements import Occasion, judgement_of, label_of
+from reinspect.files import whole_file
+from reinspect.policies.case import Occasion, case_of, label_of
 
 
 def write_judgements(chosen: Selection, out: Path) -> None:
@@ -17,7 +17,7 @@ def write_judgements(chosen: Selection, out: Path) -> None:
             if trace.first is None:
                 continue
             truth = truths.get(found.row.image)
-            judgement = judgement_of(
+            judgement = case_of(
                 trace.hypothetical if explored else trace,
                 truth=label_of(truth.label) if truth else None,
                 truth_source=truth.source if truth else None,

@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import quote
 
 from reinspect.export.selection import Selection
-from reinspect.export.whole import whole_file
-from reinspect.store import Checked, Inspected, Look, Run
+from reinspect.files import whole_file
+from reinspect.store import Checked, Inspected, RowVerdict, Run
 from reinspect.store.rows import rounded
 from reinspect.vocabulary import Defect
 
@@ -64,7 +64,7 @@ def _annotation(review: Checked) -> dict[str, Any]:
     return {"result": result, "created_at": review.at.isoformat(), "was_cancelled": False}
 
 
-def _result(verdict: Look | Checked) -> list[dict[str, Any]]:
+def _result(verdict: RowVerdict | Checked) -> list[dict[str, Any]]:
     choice = {
         "id": "verdict",
         "from_name": "verdict",

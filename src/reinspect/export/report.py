@@ -17,7 +17,7 @@ from jinja2 import Environment
 
 from reinspect.export.templates import templates
 from reinspect.export.thumbnails import Thumbnail, thumbnails
-from reinspect.export.whole import whole_file
+from reinspect.files import whole_file
 from reinspect.pictures import HEAT_MAP
 from reinspect.store import Inspected, Store
 from reinspect.vocabulary import Defect, Evidence, Explanation, Outcome, Trace
@@ -33,7 +33,7 @@ _URGENCY = {Outcome.REVIEW: 0, Outcome.FAIL: 1, Outcome.PASS: 3}
 _CORRECTED = 2
 
 
-class Card(NamedTuple):
+class ReportCard(NamedTuple):
     """An image with its pictures and the story of its verdict."""
 
     found: Inspected
@@ -106,7 +106,7 @@ def urgency(found: Inspected) -> tuple[int, float, str]:
     return rank, 2.0 if row.reliability is None else row.reliability, row.image
 
 
-def _card(store: Store, folder: Path, found: Inspected) -> Card:
+def _card(store: Store, folder: Path, found: Inspected) -> ReportCard:
     trace = store.trace_of(found.id)
     row = found.row
     first, final = (
@@ -114,7 +114,7 @@ def _card(store: Store, folder: Path, found: Inspected) -> Card:
         row.verdict.defects if row.verdict else (),
     )
     photo, heat = thumbnails(found.path, _heat_map(trace, folder), _SIDE)
-    return Card(
+    return ReportCard(
         found=found,
         photo=photo,
         heat=heat,

@@ -18,7 +18,7 @@ from jinja2 import Environment
 
 from reinspect.export.scene import Places, digest, evidence_picture, scene
 from reinspect.export.templates import templates
-from reinspect.export.whole import whole_file
+from reinspect.files import whole_file
 from reinspect.store import Inspected, Review, Run, Store, Truth
 from reinspect.vocabulary import Defect, Picture, Trace
 
@@ -66,7 +66,7 @@ class Told(NamedTuple):
         return scene(self.trace, self.places, reviewed=review.defects if review else None)
 
 
-class Spent(NamedTuple):
+class TraceCost(NamedTuple):
     """What the model calls of a trace took; `usd` is None where one's price isn't known."""
 
     calls: int
@@ -74,7 +74,7 @@ class Spent(NamedTuple):
     usd: float | None
 
     @classmethod
-    def of(cls, trace: Trace) -> "Spent":
+    def of(cls, trace: Trace) -> "TraceCost":
         """Summed over all steps, failed ones included."""
         calls: list[Any] = [p for s in trace.steps for p in s.products if p.kind == "call"]
         tokens = sum((call.tokens_in or 0) + (call.tokens_out or 0) for call in calls)
@@ -138,7 +138,7 @@ def _context(told: Told) -> dict[str, Any]:
         "first": told.trace.first,
         "reviews": told.reviews,
         "truth": told.truth,
-        "spent": Spent.of(told.trace),
+        "spent": TraceCost.of(told.trace),
         "moves": MOVES,
         "pictures": shown,
     }

@@ -15,8 +15,8 @@ from types import ModuleType
 from typing import Any
 
 from reinspect.export.selection import Selection
-from reinspect.export.whole import ExportError, whole_file
-from reinspect.store import Checked, Look, Row
+from reinspect.files import ExportError, whole_file
+from reinspect.store import Checked, Row, RowVerdict
 from reinspect.store.rows import flat
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -149,7 +149,7 @@ def _cells(row: Row) -> dict[str, Any]:
     return {**written, **_look(row.verdict, ""), **_look(row.first, "first_"), **_review(row)}
 
 
-def _look(look: Look | None, prefix: str) -> dict[str, Any]:
+def _look(look: RowVerdict | None, prefix: str) -> dict[str, Any]:
     if look is None:
         return {}
     return {
@@ -175,7 +175,7 @@ def _review(row: Row) -> dict[str, Any]:
     }
 
 
-def _boxes(look: Look | Checked) -> str:
+def _boxes(look: RowVerdict | Checked) -> str:
     boxes = [flat(defect.model_copy(update={"mask": None})) for defect in look.defects]
     return json.dumps(boxes, ensure_ascii=False)
 

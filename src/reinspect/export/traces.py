@@ -3,7 +3,7 @@
 import itertools
 from pathlib import Path
 
-from reinspect.export.whole import ExportError, whole_file
+from reinspect.files import ExportError, whole_file
 from reinspect.store import Row, Store
 from reinspect.vocabulary import Trace
 

@@ -30,7 +30,7 @@ from reinspect.metrics.detection import (
     review_rate,
 )
 from reinspect.metrics.intervals import Interval, bootstrap, wilson
-from reinspect.metrics.ledger import Directions, Ledger, Tally
+from reinspect.metrics.ledger import Directions, Ledger, LedgerCounts
 from reinspect.metrics.localisation import (
     Matches,
     f1_loc,
@@ -50,8 +50,8 @@ __all__ = [
     "Directions",
     "Interval",
     "Ledger",
+    "LedgerCounts",
     "Matches",
-    "Tally",
     "accuracy",
     "accuracy_at_coverage",
     "aurc",

@@ -9,7 +9,7 @@ from reinspect.metrics._checked import Bools, judged, same_length, unit
 from reinspect.vocabulary import Value
 
 
-class Tally(Value):
+class LedgerCounts(Value):
     """Counts of parts that were looked at twice."""
 
     revisited: int = Field(default=0, ge=0)
@@ -25,11 +25,13 @@ class Tally(Value):
             raise ValueError(f"revisited {self.revisited} is not the sum of its parts, {parts}")
         return self
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(**{name: getattr(self, name) + getattr(other, name) for name in _COUNTS})
+    def __add__(self, other: "LedgerCounts") -> "LedgerCounts":
+        return LedgerCounts(
+            **{name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
+        )
 
 
-_COUNTS = tuple(Tally.model_fields)
+_COUNTS = tuple(LedgerCounts.model_fields)
 
 
 class Directions(Value):
@@ -40,11 +42,11 @@ class Directions(Value):
     `normal_to_anomalous.unchanged_wrong` are defects missed twice.
     """
 
-    normal_to_anomalous: Tally = Tally()
-    anomalous_to_normal: Tally = Tally()
+    normal_to_anomalous: LedgerCounts = LedgerCounts()
+    anomalous_to_normal: LedgerCounts = LedgerCounts()
 
 
-class Ledger(Tally):
+class Ledger(LedgerCounts):
     """The tally of all parts looked at twice, and the same by direction.
 
     Ledgers add up: `sum(ledgers, start=Ledger())`.
@@ -77,7 +79,7 @@ class Ledger(Tally):
         both = directions.normal_to_anomalous + directions.anomalous_to_normal
         return cls(**both.model_dump(), by_direction=directions)
 
-    def __add__(self, other: Tally) -> "Ledger":
+    def __add__(self, other: LedgerCounts) -> "Ledger":
         if not isinstance(other, Ledger):
             return NotImplemented
         mine, theirs = self.by_direction, other.by_direction
@@ -89,9 +91,9 @@ class Ledger(Tally):
         )
 
 
-def _tally(was: Bools, now: Bools, truth: Bools) -> Tally:
+def _tally(was: Bools, now: Bools, truth: Bools) -> LedgerCounts:
     before, after = was == truth, now == truth
-    return Tally(
+    return LedgerCounts(
         revisited=len(truth),
         fixed=int((~before & after).sum()),
         broken=int((before & ~after).sum()),

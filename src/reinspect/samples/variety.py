@@ -22,7 +22,7 @@ from reinspect.samples.surfaces import Floats, Rng
 from reinspect.samples.textures import UNIT, axes, blotches, spread
 
 
-class Pair(NamedTuple):
+class BeforeAfter(NamedTuple):
     """Two pictures of one piece: before and after it may have been damaged."""
 
     sound: Pixels
@@ -32,7 +32,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Camera:
+class CameraRange:
     """Light and sensor of one process, and by how much both change from picture to picture."""
 
     gain: float
@@ -48,7 +48,7 @@ class Camera:
     """Of JPEG; 0 for none."""
 
     @classmethod
-    def draw(cls, rng: Rng) -> Camera:
+    def draw(cls, rng: Rng) -> CameraRange:
         """A camera, from a laboratory's to a poor one."""
         return cls(
             gain=float(rng.choice([0, 0.03, 0.1, 0.25])),
@@ -97,7 +97,7 @@ class Variety:
     """One process drawn at random. Every piece of it is another; all sound ones are normal."""
 
     thing: Thing
-    camera: Camera
+    camera: CameraRange
     elastic: float
     """Pixels by which pieces are bent (standard deviation)."""
     marks: float
@@ -112,7 +112,7 @@ class Variety:
         """A process."""
         return cls(
             thing=Thing.draw(rng),
-            camera=Camera.draw(rng),
+            camera=CameraRange.draw(rng),
             elastic=float(rng.choice([0, 0, 1, 3])),
             marks=float(rng.choice([0, 0, 0.3, 0.8])),
             mark=int(rng.integers(1 << 30)),
@@ -133,7 +133,7 @@ class Variety:
 
     def pair(
         self, rng: Rng, size: int = UNIT, *, damaged: bool, strangers: Sequence[Floats] = ()
-    ) -> Pair:
+    ) -> BeforeAfter:
         """Two pictures of another piece, the second of them damaged or not.
 
         Args:
@@ -153,4 +153,4 @@ class Variety:
             image = image * np.float32(spread(rng, 0.75, 1.3))
             image = image * (1 + np.float32(0.15) * blotches(rng, size, 120)[..., None])
         closed = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((5, 5), np.uint8))
-        return Pair(sound, self.camera(np.clip(image, 0, 1), rng), np.asarray(closed) > 0)
+        return BeforeAfter(sound, self.camera(np.clip(image, 0, 1), rng), np.asarray(closed) > 0)

@@ -1,13 +1,13 @@
 """The trace store: every run, every step, in one database."""
 
+from reinspect.store.browse import Choices, Desk, Page
 from reinspect.store.database import StoreError
-from reinspect.store.desk import Choices, Desk, Page
-from reinspect.store.readings import Inspected
-from reinspect.store.reviews import Caption, NewCaption, Opinion, Review
-from reinspect.store.rows import Checked, Look, Row
+from reinspect.store.inspected import Inspected
+from reinspect.store.reviews import Caption, NewCaption, Review, ReviewOpinion
+from reinspect.store.rows import Checked, Row, RowVerdict
 from reinspect.store.runs import Run, RunInfo, Status, differences
 from reinspect.store.search import Filter, Order, Reviewed, Span
-from reinspect.store.store import Known, Store, Tally, Truth
+from reinspect.store.store import Store, Tally, Truth, TruthLike
 from reinspect.store.writer import Writer
 
 __all__ = [
@@ -17,15 +17,14 @@ __all__ = [
     "Desk",
     "Filter",
     "Inspected",
-    "Known",
-    "Look",
     "NewCaption",
-    "Opinion",
     "Order",
     "Page",
     "Review",
+    "ReviewOpinion",
     "Reviewed",
     "Row",
+    "RowVerdict",
     "Run",
     "RunInfo",
     "Span",
@@ -34,6 +33,7 @@ __all__ = [
     "StoreError",
     "Tally",
     "Truth",
+    "TruthLike",
     "Writer",
     "differences",
 ]

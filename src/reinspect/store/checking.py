@@ -123,7 +123,7 @@ def problems_of(connection: Connection, *, values: bool = True) -> Iterator[str]
 def _lacking(connection: Connection) -> Iterator[str]:
     """Tables, columns, indexes and constraints that somebody has dropped."""
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
-    for change in compare_metadata(context, tables.Table.metadata):
+    for change in compare_metadata(context, tables.StoreTable.metadata):
         if isinstance(change, tuple) and str(change[0]).startswith("add_"):
             what = str(change[0]).removeprefix("add_")
             thing = change[-1]
@@ -140,7 +140,7 @@ def _damage(connection: Connection) -> Iterator[str]:
 
 def _orphans(connection: Connection) -> Iterator[str]:
     for table in PLAIN.values():
-        for key in tables.Table.metadata.tables[table.name].foreign_keys:
+        for key in tables.StoreTable.metadata.tables[table.name].foreign_keys:
             yield from _orphans_by(connection, table, key)
 
 
@@ -160,7 +160,7 @@ def _orphans_by(connection: Connection, table: Table, key: ForeignKey) -> Iterat
 def _doubles(connection: Connection) -> Iterator[str]:
     """Rows that a constraint should have kept apart: one image, one row."""
     for table in PLAIN.values():
-        constraints = tables.Table.metadata.tables[table.name].constraints
+        constraints = tables.StoreTable.metadata.tables[table.name].constraints
         for constraint in constraints:
             if isinstance(constraint, UniqueConstraint):
                 names = [column.name for column in constraint.columns]
@@ -224,7 +224,7 @@ def _counters(connection: Connection) -> Iterator[str]:
         if status not in known:
             yield f"run {name!r}: status {status!r} is none of {', '.join(sorted(known))}"
         elif status != Status.RUNNING.value:
-            counted = _read(columns.Counters(), counters) or {}
+            counted = _read(columns.CountersColumn(), counters) or {}
             if counted.get("images", images) != images:
                 yield f"run {name!r}: counted {counted['images']:g} images, and has {images} rows"
 
@@ -261,7 +261,7 @@ def _fault_of(rows: Sequence[Mapping[str, Any]], prompts: AbstractSet[str]) -> s
         return "without a step"
     if [row["position"] for row in rows] != list(range(len(rows))):
         return "with steps missing"
-    products, part = columns.Products(), columns.Part()
+    products, part = columns.ProductsColumn(), columns.SampleColumn()
     try:
         taken = [
             Step.model_validate(
@@ -285,7 +285,7 @@ def _fault_of(rows: Sequence[Mapping[str, Any]], prompts: AbstractSet[str]) -> s
 def _values(connection: Connection) -> Iterator[str]:
     """Whether what is kept as text can be read; that of traces has been."""
     traced = {("steps", "products"), ("inspections", "sample")}
-    for name, table in tables.Table.metadata.tables.items():
+    for name, table in tables.StoreTable.metadata.tables.items():
         kinds = {
             column.name: column.type
             for column in table.columns

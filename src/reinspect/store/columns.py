@@ -64,46 +64,46 @@ class Json(TypeDecorator[Any]):
         return None if value is None else self.adapter.validate_json(value)
 
 
-class Products(Json):
+class ProductsColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[Product, ...])
 
 
-class Defects(Json):
+class DefectsColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[Defect, ...])
 
 
-class Pictures(Json):
+class PicturesColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[Picture, ...])
 
 
-class Boxes(Json):
+class BoxesColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[Box, ...])
 
 
-class Part(Json):
+class SampleColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(Sample)
 
 
-class Judgement(Json):
+class VerdictColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(Verdict)
 
 
-class Names(Json):
+class NamesColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[str, ...])
 
 
-class Facts(Json):
+class TextsColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(Mapping[str, str])
 
 
-class Counters(Json):
+class CountersColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(Mapping[str, FiniteFloat])

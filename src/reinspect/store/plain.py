@@ -25,7 +25,7 @@ def _plain(table: Table, metadata: MetaData) -> Table:
 
 _METADATA = MetaData()
 
-PLAIN = {table.name: _plain(table, _METADATA) for table in tables.Table.metadata.sorted_tables}
+PLAIN = {table.name: _plain(table, _METADATA) for table in tables.StoreTable.metadata.sorted_tables}
 """Name → table; whatever a table refers to comes before it."""
 
 NUMBERED = tuple(

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
-from reinspect.store.tables import Prompt
+from reinspect.store.tables import PromptTable
 from reinspect.vocabulary import Call, Product, Step, Trace
 
 _ASKED_FOR = 500  # keys in one query
@@ -35,7 +35,7 @@ def put_texts(connection: Connection, traces: Iterable[Trace]) -> None:
         return
     rows = [{"sha256": key, "text": texts[key]} for key in sorted(texts)]  # the same order for all
     add = postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-    connection.execute(add(Prompt).on_conflict_do_nothing(), rows)
+    connection.execute(add(PromptTable).on_conflict_do_nothing(), rows)
 
 
 def with_texts(session: Session, steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -46,7 +46,9 @@ def with_texts(session: Session, steps: Sequence[Step]) -> tuple[Step, ...]:
     texts: dict[str, str] = {}
     for start in range(0, len(keys), _ASKED_FOR):
         part = keys[start : start + _ASKED_FOR]
-        query = select(Prompt.sha256, Prompt.text).where(col(Prompt.sha256).in_(part))
+        query = select(PromptTable.sha256, PromptTable.text).where(
+            col(PromptTable.sha256).in_(part)
+        )
         texts.update(session.exec(query).all())
 
     def whole(product: Product) -> Product:

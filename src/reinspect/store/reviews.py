@@ -23,7 +23,7 @@ class Review(Value):
     why: str = ""
 
 
-class Opinion(NamedTuple):
+class ReviewOpinion(NamedTuple):
     """What a reviewer last said of an inspection, in one word."""
 
     inspection_id: int
@@ -54,11 +54,11 @@ class NewCaption(Value):
     source: str
 
 
-def review_of(entry: tables.Review) -> Review:
+def review_of(entry: tables.ReviewTable) -> Review:
     """A review from its row."""
     return Review.model_validate(entry.model_dump(include=set(Review.model_fields)))
 
 
-def caption_of(entry: tables.Caption) -> Caption:
+def caption_of(entry: tables.CaptionTable) -> Caption:
     """A caption from its row."""
     return Caption.model_validate(entry.model_dump())

@@ -37,7 +37,7 @@ class Flat(TypedDict):
     mask: NotRequired[dict[str, Any]]
 
 
-class Look(Value):
+class RowVerdict(Value):
     """A verdict as a row has it."""
 
     label: Label
@@ -91,8 +91,8 @@ class Row(Value):
     image: str = Field(description="Path relative to the inspected folder, POSIX.")
     sha256: Sha256 | None = Field(description="Of the file's bytes; none where unreadable.")
     category: str | None = None
-    verdict: Look | None = None
-    first: Look | None = None
+    verdict: RowVerdict | None = None
+    first: RowVerdict | None = None
     confidence: Annotated[Probability | None, _Rounded] = None
     reliability: Annotated[Probability | None, _Rounded] = None
     divergence: Annotated[FiniteFloat | None, _Rounded] = None
@@ -118,8 +118,8 @@ class Row(Value):
             image=trace.sample.id,
             sha256=trace.sample.views[0].sha256,
             category=trace.sample.category,
-            verdict=Look.of(trace.verdict),
-            first=Look.of(trace.first),
+            verdict=RowVerdict.of(trace.verdict),
+            first=RowVerdict.of(trace.first),
             confidence=assessment.confidence if assessment else None,
             reliability=assessment.reliability if assessment else None,
             divergence=assessment.divergence if assessment else None,

@@ -51,7 +51,7 @@ def lock_runs(connection: Connection | Session, run_ids: Iterable[int]) -> None:
 
     Always in the same order, so that two don't wait for each other. SQLite has one writer anyhow.
     """
-    runs = col(tables.Run.id)
+    runs = col(tables.RunTable.id)
     held = select(runs).where(runs.in_(run_ids)).order_by(runs).with_for_update(key_share=True)
     connection.execute(held).all()
 

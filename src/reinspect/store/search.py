@@ -24,7 +24,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col, select
 
-from reinspect.store.tables import Evidence, Inspection, Review
+from reinspect.store.tables import EvidenceTable, InspectionTable, ReviewTable
 from reinspect.vocabulary import Outcome, Value
 
 _MODULUS = 2**31 - 1
@@ -95,7 +95,7 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
 
 def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     """What is picked from lists."""
-    table = Inspection
+    table = InspectionTable
     for column, values in (
         (col(table.run_id), wanted.runs),
         (col(table.category), wanted.categories),
@@ -106,12 +106,12 @@ def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.types:
         yield or_(*(_names(name) for name in wanted.types))
     if wanted.sources:
-        brought = col(Evidence.source).in_(wanted.sources)
-        yield col(table.id).in_(select(Evidence.inspection_id).where(brought))
+        brought = col(EvidenceTable.source).in_(wanted.sources)
+        yield col(table.id).in_(select(EvidenceTable.inspection_id).where(brought))
 
 
 def _ranged(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    table = Inspection
+    table = InspectionTable
     for number, span in (
         (col(table.reliability), wanted.reliability),
         (col(table.divergence), wanted.divergence),
@@ -124,9 +124,9 @@ def _ranged(wanted: Filter) -> Iterator[ColumnElement[bool]]:
 def _stated(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     """What is or is not the case."""
     if wanted.revised is not None:
-        yield col(Inspection.revised).is_(wanted.revised)
+        yield col(InspectionTable.revised).is_(wanted.revised)
     if wanted.errors is not None:
-        failed = col(Inspection.error)
+        failed = col(InspectionTable.error)
         yield failed.is_not(None) if wanted.errors else failed.is_(None)
     if wanted.reviewed is not None:
         yield _reviewed(wanted.reviewed)
@@ -141,8 +141,8 @@ def ranking(
     order: Order, *, descending: bool, searched: bool = False
 ) -> tuple[ColumnElement[Any], ...]:
     """The order as columns to sort by; equal ones by id, so that pages don't overlap."""
-    value: Any = col(getattr(Inspection, order.value))
-    key = col(Inspection.id)
+    value: Any = col(getattr(InspectionTable, order.value))
+    key = col(InspectionTable.id)
     if searched:  # nearly every row must be read: in the table's order, not in the index's
         value = func.coalesce(value, value)
     if descending:
@@ -152,7 +152,7 @@ def ranking(
 
 def before(order: Order, value: Any, key: int, *, descending: bool) -> ColumnElement[bool]:
     """Whether a row comes before the one that has this value and id."""
-    column, ids = col(getattr(Inspection, order.value)), col(Inspection.id)
+    column, ids = col(getattr(InspectionTable, order.value)), col(InspectionTable.id)
     earlier = ids > key if descending else ids < key
     if value is None:
         return or_(column.is_not(None), and_(column.is_(None), earlier))
@@ -166,19 +166,19 @@ def audited(share: float) -> ColumnElement[bool]:
     A number in [0, 1) is drawn from the id by a quadratic congruence, which has no period that a
     production line could share. A larger share contains every smaller one.
     """
-    key = cast(col(Inspection.id), BigInteger)
+    key = cast(col(InspectionTable.id), BigInteger)
     drawn = ((key * key % _MODULUS) * 1103515245 + key * 12345) % _MODULUS
     return drawn < int(share * _MODULUS)
 
 
 def _due(share: float) -> ColumnElement[bool]:
-    outcome = col(Inspection.disposition)
+    outcome = col(InspectionTable.disposition)
     return or_(outcome == Outcome.REVIEW.value, and_(outcome == Outcome.PASS.value, audited(share)))
 
 
 def _reviewed(state: Reviewed) -> ColumnElement[bool]:
-    mine, theirs = aliased(Review), aliased(Review)
-    of_this = col(mine.inspection_id) == col(Inspection.id)
+    mine, theirs = aliased(ReviewTable), aliased(ReviewTable)
+    of_this = col(mine.inspection_id) == col(InspectionTable.id)
     if state is not Reviewed.DISPUTED:
         some = exists().where(of_this)
         return some if state is Reviewed.YES else ~some
@@ -192,7 +192,7 @@ def _reviewed(state: Reviewed) -> ColumnElement[bool]:
 
 
 def _newest(review: Any) -> ColumnElement[bool]:
-    later = aliased(Review)
+    later = aliased(ReviewTable)
     return ~exists().where(
         col(later.inspection_id) == col(review.inspection_id),
         col(later.reviewer) == col(review.reviewer),
@@ -202,11 +202,11 @@ def _newest(review: Any) -> ColumnElement[bool]:
 
 def _names(name: str) -> ColumnElement[bool]:
     quoted = json.dumps(name, ensure_ascii=False)
-    return type_coerce(col(Inspection.types), Text).contains(quoted, autoescape=True)
+    return type_coerce(col(InspectionTable.types), Text).contains(quoted, autoescape=True)
 
 
 def _mentions(text: str) -> ColumnElement[bool]:
-    table = Inspection
+    table = InspectionTable
     columns = (table.image, table.rationale, table.first_rationale, table.reason, table.error)
     literal = re.sub("[/%_]", r"/\g<0>", text)
     return or_(*(_Like(type_coerce(col(column), Text), f"%{literal}%") for column in columns))

@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from reinspect.store import tables
+from reinspect.store.browse import Desk
 from reinspect.store.database import (
     StoreError,
     TraceError,
@@ -24,12 +25,11 @@ from reinspect.store.database import (
     told,
     writing,
 )
-from reinspect.store.desk import Desk
-from reinspect.store.figures import Figures
+from reinspect.store.inspected import Inspected, inspected, reviews_of
 from reinspect.store.prompts import with_texts
-from reinspect.store.readings import Inspected, inspected, reviews_of
 from reinspect.store.rows import Row
 from reinspect.store.runs import Run, RunInfo, Status, lock_runs
+from reinspect.store.statistics import Statistics
 from reinspect.store.writer import Writer
 from reinspect.vocabulary import Box, Label, Outcome, Step, Trace, Value
 
@@ -38,7 +38,7 @@ _CHUNK = 500  # rows read at a time
 Source = Literal["annotation", "review"]
 
 
-class Known(Protocol):
+class TruthLike(Protocol):
     """Truth about an image, as data sets have it."""
 
     @property
@@ -114,9 +114,9 @@ class Store:
         return Desk(self._engine)
 
     @property
-    def figures(self) -> Figures:
+    def figures(self) -> Statistics:
         """The same store in sums."""
-        return Figures(self._engine)
+        return Statistics(self._engine)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -126,10 +126,10 @@ class Store:
     def begin_run(self, info: RunInfo) -> int:
         """Enter a new run; its id is the key of all that follows."""
         with told(self._engine.url), Session(writing(self._engine)) as session:
-            taken = select(tables.Run.id).where(tables.Run.name == info.name)
+            taken = select(tables.RunTable.id).where(tables.RunTable.name == info.name)
             if session.exec(taken).first() is not None:
                 raise self._taken(info)
-            run = tables.Run(
+            run = tables.RunTable(
                 **info.model_dump(),
                 status=Status.RUNNING,
                 finished=None,
@@ -161,8 +161,8 @@ class Store:
 
     def runs(self) -> list[Run]:
         """All runs, newest first."""
-        query = select(tables.Run).order_by(
-            col(tables.Run.started).desc(), col(tables.Run.id).desc()
+        query = select(tables.RunTable).order_by(
+            col(tables.RunTable.started).desc(), col(tables.RunTable.id).desc()
         )
         with told(self._engine.url), Session(self._engine) as session:
             return [_run(found) for found in session.exec(query)]
@@ -171,13 +171,13 @@ class Store:
         """A run by its name or its folder; also by a folder that was moved with its store."""
         given = os.fspath(name_or_folder)
         folder = Path(given).absolute()
-        by_name = select(tables.Run).where(tables.Run.name == given)
+        by_name = select(tables.RunTable).where(tables.RunTable.name == given)
         by_folder = (
-            select(tables.Run)
-            .where(col(tables.Run.folder).in_({str(folder), str(folder.resolve())}))
-            .order_by(col(tables.Run.id).desc())
+            select(tables.RunTable)
+            .where(col(tables.RunTable.folder).in_({str(folder), str(folder.resolve())}))
+            .order_by(col(tables.RunTable.id).desc())
         )
-        moved = select(tables.Run).where(tables.Run.name == folder.name)
+        moved = select(tables.RunTable).where(tables.RunTable.name == folder.name)
         with told(self._engine.url), Session(self._engine) as session:
             found = session.exec(by_name).first() or session.exec(by_folder).first()
             if found is None and folder.is_dir():
@@ -193,7 +193,7 @@ class Store:
     def run_of(self, run_id: int) -> Run:
         """A run by its id."""
         with told(self._engine.url), Session(self._engine) as session:
-            found = session.get(tables.Run, run_id)
+            found = session.get(tables.RunTable, run_id)
             if found is None:
                 raise StoreError(f"store {self.name}: has no run of id {run_id}")
             return _run(found)
@@ -205,11 +205,11 @@ class Store:
             run_id: of the run.
             failed: count images with an error, too; without, they are left to be tried again.
         """
-        query = select(tables.Inspection.image, tables.Inspection.sha256).where(
-            tables.Inspection.run_id == run_id
+        query = select(tables.InspectionTable.image, tables.InspectionTable.sha256).where(
+            tables.InspectionTable.run_id == run_id
         )
         if not failed:
-            query = query.where(col(tables.Inspection.error).is_(None))
+            query = query.where(col(tables.InspectionTable.error).is_(None))
         with told(self._engine.url), Session(self._engine) as session:
             return set(session.exec(query))
 
@@ -219,7 +219,7 @@ class Store:
 
     def tally(self, run_id: int) -> Tally:
         """How the run's images came out, counted by the database."""
-        table = tables.Inspection
+        table = tables.InspectionTable
 
         def count(condition: ColumnElement[bool]) -> ColumnElement[int]:
             return func.coalesce(func.sum(case((condition, 1), else_=0)), 0)
@@ -241,7 +241,7 @@ class Store:
 
     def inspections(self, run_id: int) -> Iterator[Inspected]:
         """The run's images in natural order, a few hundred in memory at a time."""
-        table = tables.Inspection
+        table = tables.InspectionTable
         for part in self._in_order(run_id):
             with told(self._engine.url), Session(self._engine) as session:
                 query = select(table).where(col(table.id).in_(part))
@@ -254,7 +254,7 @@ class Store:
 
     def rows_of(self, run_id: int, images: Iterable[str]) -> dict[str, Row]:
         """The rows of these images, by image, of those that have one."""
-        table = tables.Inspection
+        table = tables.InspectionTable
         rows: dict[str, Row] = {}
         for part in _chunks(images):
             query = select(table).where(table.run_id == run_id, col(table.image).in_(part))
@@ -264,7 +264,7 @@ class Store:
 
     def row_of(self, run_id: int, start: str) -> Row | None:
         """The row of the image whose name starts so, if there is one."""
-        table = tables.Inspection
+        table = tables.InspectionTable
         query = select(table).where(table.run_id == run_id)
         if self._engine.dialect.name == "sqlite":  # whose LIKE knows no index
             query = query.where(col(table.image).between(start, f"{start}\U0010ffff"))
@@ -280,7 +280,7 @@ class Store:
 
     def newest(self, run_id: int, image: str) -> int:
         """The id of an image's inspection; of several contents under one name, the newest."""
-        table = tables.Inspection
+        table = tables.InspectionTable
         query = select(table.id).where(table.run_id == run_id, table.image == image)
         with told(self._engine.url), Session(self._engine) as session:
             key = session.exec(query.order_by(col(table.at).desc(), col(table.id).desc())).first()
@@ -330,7 +330,7 @@ class Store:
                     yield trace
 
     def _read(self, keys: Sequence[int]) -> list[Trace]:
-        table, own = tables.Step, tables.Inspection
+        table, own = tables.StepTable, tables.InspectionTable
         with told(self._engine.url), Session(self._engine) as session:
             query = select(own.id, col(own.sample)).where(col(own.id).in_(keys))
             samples = {_key(key): sample for key, sample in session.exec(query)}
@@ -343,7 +343,7 @@ class Store:
         return [Trace(sample=samples[key], steps=tuple(steps[key])) for key in keys]
 
     def _unreadable(self, inspection_id: int, failure: ValidationError) -> TraceError:
-        own, run = tables.Inspection, tables.Run
+        own, run = tables.InspectionTable, tables.RunTable
         query = select(own.image, col(run.versions)).join(run).where(own.id == inspection_id)
         with told(self._engine.url), Session(self._engine) as session:
             image, versions = session.exec(query).one()
@@ -357,7 +357,7 @@ class Store:
 
     def _in_order(self, run_id: int) -> Iterator[list[int]]:
         """The ids of the run's inspections in natural order, a few hundred at a time."""
-        table = tables.Inspection
+        table = tables.InspectionTable
         names = select(table.image, table.id).where(table.run_id == run_id)
         with told(self._engine.url), Session(self._engine) as session:
             order = [_key(key) for _, key in natsorted(session.exec(names))]
@@ -365,10 +365,10 @@ class Store:
             yield order[start : start + _CHUNK]
 
     def write_truth(
-        self, run_id: int, known: Mapping[str, Known], source: Source = "annotation"
+        self, run_id: int, known: Mapping[str, TruthLike], source: Source = "annotation"
     ) -> None:
         """Keep what is known of images, by image; what the same source said before is replaced."""
-        table = tables.Truth
+        table = tables.TruthTable
         with told(self._engine.url), writing(self._engine).begin() as connection:
             lock_runs(connection, [run_id])
             for part in _chunks(known):
@@ -397,7 +397,7 @@ class Store:
 
     def truth(self, run_id: int) -> dict[str, Truth]:
         """What is known of the run's images, by image; a review outweighs an annotation."""
-        table = tables.Truth
+        table = tables.TruthTable
         query = select(table).where(table.run_id == run_id)
         with told(self._engine.url), Session(self._engine) as session:
             # "annotation" sorts before "review", so a review comes last and stays.
@@ -409,7 +409,7 @@ class Store:
 
     def truth_of(self, run_id: int, image: str) -> Truth | None:
         """What is known of one image; a review outweighs an annotation."""
-        table = tables.Truth
+        table = tables.TruthTable
         query = select(table).where(table.run_id == run_id, table.image == image)
         with told(self._engine.url), Session(self._engine) as session:
             entry = session.exec(query.order_by(col(table.source).desc())).first()
@@ -418,11 +418,11 @@ class Store:
             return Truth.model_validate(entry.model_dump(include=set(Truth.model_fields)))
 
     def _mark(self, run_id: int, **columns: object) -> None:
-        change = update(tables.Run).where(col(tables.Run.id) == run_id).values(**columns)
+        change = update(tables.RunTable).where(col(tables.RunTable.id) == run_id).values(**columns)
         persisting(writing(self._engine), lambda connection: connection.execute(change))
 
 
-def _rows(session: Session, entries: Sequence[tables.Inspection]) -> dict[str, Row]:
+def _rows(session: Session, entries: Sequence[tables.InspectionTable]) -> dict[str, Row]:
     reviewed = reviews_of(session, [_key(entry.id) for entry in entries])
     return {entry.image: inspected(entry, reviewed.get(_key(entry.id))).row for entry in entries}
 
@@ -443,9 +443,9 @@ def _chunks(names: Iterable[str]) -> Iterator[list[str]]:
         yield every[start : start + _CHUNK]
 
 
-def _run(found: tables.Run) -> Run:
+def _run(found: tables.RunTable) -> Run:
     return Run.model_validate(found.model_dump(include=set(Run.model_fields)))
 
 
-def _step(step: tables.Step) -> Step:
+def _step(step: tables.StepTable) -> Step:
     return Step(**step.model_dump(include=set(Step.model_fields)))

@@ -21,11 +21,11 @@ _NAMES = {
 }
 
 
-class Table(SQLModel, registry=registry(metadata=MetaData(naming_convention=_NAMES))):
+class StoreTable(SQLModel, registry=registry(metadata=MetaData(naming_convention=_NAMES))):
     """Base of the tables, apart from whatever tables a user's own SQLModel classes make."""
 
 
-class Run(Table, table=True):
+class RunTable(StoreTable, table=True):
     """One call of `reinspect run` or `bench`, resumed ones included."""
 
     __tablename__ = "runs"
@@ -38,14 +38,14 @@ class Run(Table, table=True):
     finished: datetime | None = Field(sa_type=columns.Moment)
     recipe: str = Field(sa_type=columns.Words)
     recipe_sha256: str
-    fingerprint: Mapping[str, str] = Field(sa_type=columns.Facts)
-    sources: tuple[str, ...] = Field(sa_type=columns.Names)
-    versions: Mapping[str, str] = Field(sa_type=columns.Facts)
+    fingerprint: Mapping[str, str] = Field(sa_type=columns.TextsColumn)
+    sources: tuple[str, ...] = Field(sa_type=columns.NamesColumn)
+    versions: Mapping[str, str] = Field(sa_type=columns.TextsColumn)
     explored: bool
-    counters: Mapping[str, float] = Field(sa_type=columns.Counters)
+    counters: Mapping[str, float] = Field(sa_type=columns.CountersColumn)
 
 
-class Inspection(Table, table=True):
+class InspectionTable(StoreTable, table=True):
     """One image of one run. `sha256` is "" where the file couldn't be read."""
 
     __tablename__ = "inspections"
@@ -67,12 +67,12 @@ class Inspection(Table, table=True):
     at: datetime = Field(sa_type=columns.Moment, description="When the row was written.")
     label: str | None
     probability: float | None
-    defects: tuple[Defect, ...] | None = Field(sa_type=columns.Defects)
-    types: tuple[str, ...] = Field(sa_type=columns.Names, description="Distinct, sorted.")
+    defects: tuple[Defect, ...] | None = Field(sa_type=columns.DefectsColumn)
+    types: tuple[str, ...] = Field(sa_type=columns.NamesColumn, description="Distinct, sorted.")
     rationale: str | None = Field(sa_type=columns.Words)
     first_label: str | None
     first_probability: float | None
-    first_defects: tuple[Defect, ...] | None = Field(sa_type=columns.Defects)
+    first_defects: tuple[Defect, ...] | None = Field(sa_type=columns.DefectsColumn)
     first_rationale: str | None = Field(sa_type=columns.Words)
     confidence: float | None
     reliability: float | None
@@ -83,10 +83,10 @@ class Inspection(Table, table=True):
     revised: bool
     seconds: float
     error: str | None = Field(sa_type=columns.Words)
-    sample: Sample = Field(sa_type=columns.Part)
+    sample: Sample = Field(sa_type=columns.SampleColumn)
 
 
-class Step(Table, table=True):
+class StepTable(StoreTable, table=True):
     """One step of a trace; `products` is what it produced, but for the texts of prompts."""
 
     __tablename__ = "steps"
@@ -100,10 +100,10 @@ class Step(Table, table=True):
     seconds: float
     error: str | None = Field(sa_type=columns.Words)
     explored: bool
-    products: tuple[Product, ...] = Field(sa_type=columns.Products)
+    products: tuple[Product, ...] = Field(sa_type=columns.ProductsColumn)
 
 
-class Prompt(Table, table=True):
+class PromptTable(StoreTable, table=True):
     """What models were asked: each text once, whichever calls have sent it."""
 
     __tablename__ = "prompts"
@@ -112,7 +112,7 @@ class Prompt(Table, table=True):
     text: str = Field(sa_type=columns.Words)
 
 
-class Evidence(Table, table=True):
+class EvidenceTable(StoreTable, table=True):
     """One piece of evidence, to find inspections and pictures by; its numbers are in `steps`."""
 
     __tablename__ = "evidence"
@@ -125,10 +125,10 @@ class Evidence(Table, table=True):
     source: str = Field(sa_type=columns.Words)
     summary: str = Field(sa_type=columns.Words)
     probability: float | None
-    pictures: tuple[Picture, ...] = Field(sa_type=columns.Pictures)
+    pictures: tuple[Picture, ...] = Field(sa_type=columns.PicturesColumn)
 
 
-class Truth(Table, table=True):
+class TruthTable(StoreTable, table=True):
     """What is known of an image, from annotation or from a review. Never part of a sample."""
 
     __tablename__ = "truth"
@@ -139,12 +139,12 @@ class Truth(Table, table=True):
     image: str = Field(sa_type=columns.Words)
     source: str
     label: str
-    types: tuple[str, ...] = Field(sa_type=columns.Names)
-    boxes: tuple[Box, ...] = Field(sa_type=columns.Boxes)
+    types: tuple[str, ...] = Field(sa_type=columns.NamesColumn)
+    boxes: tuple[Box, ...] = Field(sa_type=columns.BoxesColumn)
     mask: str | None = Field(sa_type=columns.Words, description="Path of the mask file.")
 
 
-class Review(Table, table=True):
+class ReviewTable(StoreTable, table=True):
     """A person's verdict on an inspection. Rows are added, never changed."""
 
     __tablename__ = "reviews"
@@ -153,13 +153,13 @@ class Review(Table, table=True):
     inspection_id: int = Field(foreign_key="inspections.id", index=True)
     at: datetime = Field(sa_type=columns.Moment)
     reviewer: str = Field(sa_type=columns.Words)
-    before: Verdict | None = Field(sa_type=columns.Judgement)
-    after: Verdict = Field(sa_type=columns.Judgement)
+    before: Verdict | None = Field(sa_type=columns.VerdictColumn)
+    after: Verdict = Field(sa_type=columns.VerdictColumn)
     label: str = Field(description="Of `after`.")
     why: str = Field(sa_type=columns.Words)
 
 
-class Caption(Table, table=True):
+class CaptionTable(StoreTable, table=True):
     """A training text for an inspection: thinking or reflection, and what became of it."""
 
     __tablename__ = "captions"

@@ -10,12 +10,12 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from sqlmodel import col
 
 from reinspect.store.columns import storable
-from reinspect.store.counting import adopt
 from reinspect.store.database import persisting, writing
 from reinspect.store.prompts import put_texts, without_texts
+from reinspect.store.review_truth import adopt
 from reinspect.store.rows import Row
 from reinspect.store.runs import lock_runs
-from reinspect.store.tables import Evidence, Inspection, Step
+from reinspect.store.tables import EvidenceTable, InspectionTable, StepTable
 from reinspect.vocabulary import Evidence as Finding
 from reinspect.vocabulary import Trace, Verdict
 
@@ -76,25 +76,27 @@ def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
     known = [(row, found) for row, found in zip(rows, ids, strict=True) if found is not None]
     if known:  # keeps its id, so reviews and captions of it stay attached
         old = [found for _, found in known]
-        connection.execute(delete(Step).where(col(Step.inspection_id).in_(old)))
-        connection.execute(delete(Evidence).where(col(Evidence.inspection_id).in_(old)))
+        connection.execute(delete(StepTable).where(col(StepTable.inspection_id).in_(old)))
+        connection.execute(delete(EvidenceTable).where(col(EvidenceTable.inspection_id).in_(old)))
         connection.execute(
-            update(Inspection.__table__).where(col(Inspection.id) == bindparam("key")),  # type: ignore[attr-defined]
+            update(InspectionTable.__table__).where(col(InspectionTable.id) == bindparam("key")),  # type: ignore[attr-defined]
             [{**row, "key": found} for row, found in known],
         )
     fresh = [row for row, found in zip(rows, ids, strict=True) if found is None]
     made: list[int] = []
     if fresh:
-        statement = insert(Inspection).returning(col(Inspection.id), sort_by_parameter_order=True)
+        statement = insert(InspectionTable).returning(
+            col(InspectionTable.id), sort_by_parameter_order=True
+        )
         made = list(connection.scalars(statement, fresh))
     new = iter(made)
     keys = [next(new) if found is None else found for found in ids]
     steps = [step for key, trace in zip(keys, traces, strict=True) for step in _steps(key, trace)]
     if steps:
-        connection.execute(insert(Step), steps)
+        connection.execute(insert(StepTable), steps)
     found = [row for key, trace in zip(keys, traces, strict=True) for row in _evidence(key, trace)]
     if found:
-        connection.execute(insert(Evidence), found)
+        connection.execute(insert(EvidenceTable), found)
     adopt(connection, run_id, [(row["image"], row["sha256"]) for row in rows])
 
 
@@ -108,10 +110,13 @@ def _replaceable(
     """
     stored = connection.execute(
         select(
-            col(Inspection.id), col(Inspection.image), col(Inspection.sha256), col(Inspection.label)
+            col(InspectionTable.id),
+            col(InspectionTable.image),
+            col(InspectionTable.sha256),
+            col(InspectionTable.label),
         ).where(
-            col(Inspection.run_id) == run_id,
-            col(Inspection.image).in_({row["image"] for row in rows}),
+            col(InspectionTable.run_id) == run_id,
+            col(InspectionTable.image).in_({row["image"] for row in rows}),
         )
     )
     same: dict[tuple[str, str], int | None] = {}

@@ -8,11 +8,11 @@ from reinspect.testing.members import (
     ScriptedPolicy,
     ScriptedTool,
 )
-from reinspect.testing.server import Asked, Reply, ScriptedServer
+from reinspect.testing.server import ReceivedRequest, Reply, ScriptedServer
 
 __all__ = [
-    "Asked",
     "Failing",
+    "ReceivedRequest",
     "Reply",
     "ScriptedDetector",
     "ScriptedEstimator",

@@ -22,7 +22,7 @@ _DECISION = re.compile(r"\byes\b|\bno\b")
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """A request as it arrived."""
 
     body: Mapping[str, Any]
@@ -77,7 +77,7 @@ class Reply:
     usage: bool = True
 
 
-Script = Callable[[Asked], Reply | str] | Sequence[Reply | str] | Reply | str
+Script = Callable[[ReceivedRequest], Reply | str] | Sequence[Reply | str] | Reply | str
 
 
 class ScriptedServer:
@@ -106,7 +106,7 @@ class ScriptedServer:
         self._script, self._lock = script, threading.Lock()
         self._models, self._key = tuple(models), key
         self._seconds, self._keep = seconds, keep
-        self.requests: list[Asked] = []
+        self.requests: list[ReceivedRequest] = []
         self.count = 0
         self._http = _Http(("127.0.0.1", port), _Handler)
         self._http.owner = self
@@ -132,7 +132,7 @@ class ScriptedServer:
         """The one it was given, or a free one."""
         return int(self._http.server_address[1])
 
-    def reply(self, asked: Asked) -> Reply:
+    def reply(self, asked: ReceivedRequest) -> Reply:
         """The scripted reply to a request, after the checks that a real server makes."""
         with self._lock:
             position = self.count
@@ -160,7 +160,7 @@ class ScriptedServer:
         return json.dumps({"object": "list", "data": [{"id": n, "object": "model"} for n in names]})
 
 
-def completion(asked: Asked, reply: Reply) -> str:
+def completion(asked: ReceivedRequest, reply: Reply) -> str:
     """The body of a chat completion."""
     texts = [reply.text] if isinstance(reply.text, str) else list(reply.text)
     count = int(asked.body.get("n") or 1)
@@ -263,7 +263,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        asked = Asked(json.loads(body), {k.title(): v for k, v in self.headers.items()}, self.path)
+        asked = ReceivedRequest(
+            json.loads(body), {k.title(): v for k, v in self.headers.items()}, self.path
+        )
         reply = self.server.owner.reply(asked)
         time.sleep(reply.seconds)
         if reply.drop:

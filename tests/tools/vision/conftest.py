@@ -8,7 +8,7 @@ import pytest
 from conftest import unavailable
 from reinspect.tools.vision.grounding_dino import INSTALL
 from reinspect.tools.vision.runtime import INSTALL as EXTRA
-from tiny_grounding import (
+from support.tiny_grounding import (
     TinyGroundingDino,
     write_tiny_grounding_port,
     write_tiny_groundingdino,

@@ -14,7 +14,7 @@ import transformers
 
 from reinspect.tools.vision.bert import mend_bert
 from reinspect.tools.vision.grounding_dino import GroundingDino
-from tiny_grounding import write_tiny_groundingdino
+from support.tiny_grounding import write_tiny_groundingdino
 
 if __name__ == "__main__":
     if mend_bert():

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tiny_sam
 from conftest import unavailable
-from reinspect.graph import build_crew
-from reinspect.graph.crew import Workshop
+from reinspect.graph import build_pipeline
+from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import RecipeError, parse_recipe
 from reinspect.tools.expert import Embedder
 from reinspect.tools.vision.embedding import file_key
 from reinspect.tools.vision.sam import Sam
 from reinspect.tools.vision.sam_ports import SamPort
+from support import tiny_sam
 
 
 def picture(seed: int, height: int = 120, width: int = 160) -> np.ndarray:
@@ -28,7 +28,7 @@ def model(request: pytest.FixtureRequest, tmp_path: Path) -> Embedder:
         if find_spec(name) is None:
             unavailable("vision", f"{name} is not installed")
     if request.param == "package":
-        return Sam("tiny_sam:build", tiny_sam.save(tmp_path / "tiny.pth"), device="cpu")
+        return Sam("support.tiny_sam:build", tiny_sam.save(tmp_path / "tiny.pth"), device="cpu")
     return SamPort(tiny_sam.save_port(tmp_path / "port", request.param), device="cpu")
 
 
@@ -66,8 +66,8 @@ def test_a_recipe_says_whether_to_use_it(tmp_path: Path) -> None:
             unavailable("vision", f"{name} is not installed")
     weights = tiny_sam.save(tmp_path / "tiny.pth")
     sam = (
-        "{kind: segmentation, backend: segment-anything, device: cpu, model: 'tiny_sam:build', "
-        f"weights: {weights}}}"
+        "{kind: segmentation, backend: segment-anything, device: cpu, "
+        f"model: 'support.tiny_sam:build', weights: {weights}}}"
     )
     for tools, by_model in (
         (f"{sam}, reference", True),
@@ -77,14 +77,14 @@ def test_a_recipe_says_whether_to_use_it(tmp_path: Path) -> None:
         ("segmentation, reference", False),
         ("reference", False),
     ):
-        crew = build_crew(Workshop(recipe=parse_recipe(f"tools: [{tools}]")))
+        crew = build_pipeline(BuildContext(recipe=parse_recipe(f"tools: [{tools}]")))
         assert (crew.looks["reference"]._alike is not None) is by_model, tools
     asked = parse_recipe("tools: [segmentation, {kind: reference, nearest: embedding}]")
     with pytest.raises(RecipeError, match=r"tools\.1: nearest: .* needs a tool segmentation"):
-        build_crew(Workshop(recipe=asked))
+        build_pipeline(BuildContext(recipe=asked))
     for wrong in (
         "{kind: reference, nearest: fish}",
         "reference, {kind: segmentation, weights: 5}",
     ):
         with pytest.raises(RecipeError, match=r"^tools\.\d\.(nearest|weights): Input should be"):
-            build_crew(Workshop(recipe=parse_recipe(f"tools: [{wrong}]")))
+            build_pipeline(BuildContext(recipe=parse_recipe(f"tools: [{wrong}]")))

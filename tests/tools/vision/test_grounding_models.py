@@ -9,11 +9,11 @@ import pytest
 
 from reinspect.images import Pixels
 from reinspect.pictures import write_image
-from reinspect.tools.grounding import Grounding
+from reinspect.tools.grounding.tool import Grounding
 from reinspect.tools.vision.prompts import Finder, Prompt
 from reinspect.tools.vision.runtime import VisionError
 from reinspect.vocabulary import Sample, Trace, View
-from tiny_grounding import TinyGroundingDino, draw_weights, write_vocabulary
+from support.tiny_grounding import TinyGroundingDino, draw_weights, write_vocabulary
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino")
 
@@ -136,12 +136,12 @@ def test_half_precision_finds_nearly_the_same(opens_package: Opens, opens_port: 
     """In the CPU's kind of half precision: that of a GPU has more digits."""
     import torch
 
-    from reinspect.tools.vision.runtime import Place, Resident
+    from reinspect.tools.vision.runtime import ComputeDevice, Resident
 
     for finder in (opens_package(), opens_port()):
         full = finder(picture(120, 160), PROMPTS, least=0.0)
         whole = finder._model
-        finder._model = Resident("half", whole._load, [Place("cpu", half=True)])
+        finder._model = Resident("half", whole._load, [ComputeDevice("cpu", half=True)])
         half = finder(picture(120, 160), PROMPTS, least=0.0)
         best = [np.mean([found.score for found in answer[0]]) for answer in (full, half)]
         assert best[1] == pytest.approx(best[0], abs=0.05)

@@ -8,23 +8,23 @@ from typing import Any
 import numpy as np
 import pytest
 
-import tiny_sam
 from conftest import unavailable
-from reinspect.tools.segmentation import Prompt
+from reinspect.tools.segmentation.tool import SegmentPrompt
 from reinspect.tools.vision.grounding_dino import GroundingDino
 from reinspect.tools.vision.grounding_port import GroundingPort
-from reinspect.tools.vision.runtime import CPU, Place, Resident
+from reinspect.tools.vision.runtime import CPU, ComputeDevice, Resident
 from reinspect.tools.vision.sam import Sam
 from reinspect.tools.vision.sam_ports import SamPort
+from support import tiny_sam
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino")
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
-GPU = Place("cuda:0")
+GPU = ComputeDevice("cuda:0")
 
 
 def masks(model: Any) -> list[list[int]]:
-    found = model.masks(IMAGE, [Prompt(box=(5, 5, 40, 40)), Prompt(point=(20, 20))])
+    found = model.masks(IMAGE, [SegmentPrompt(box=(5, 5, 40, 40)), SegmentPrompt(point=(20, 20))])
     return [np.flatnonzero(mask).tolist() for mask in found]
 
 
@@ -33,7 +33,7 @@ def boxes(model: Any) -> object:
 
 
 def sam(folder: Path, request: pytest.FixtureRequest) -> Any:
-    return Sam("tiny_sam:build", tiny_sam.save(folder / "tiny.pth"), device="cpu")
+    return Sam("support.tiny_sam:build", tiny_sam.save(folder / "tiny.pth"), device="cpu")
 
 
 def sam_port(folder: Path, request: pytest.FixtureRequest) -> Any:
@@ -84,7 +84,7 @@ def test_it_finds_the_same_on_the_cpu(
         def __getattr__(self, name: str) -> object:
             return self()
 
-    def load(place: Place) -> Any:
+    def load(place: ComputeDevice) -> Any:
         if place != GPU:
             return whole._load(place)
         if at == "load":

@@ -13,7 +13,7 @@ from conftest import unavailable
 from reinspect.tools.vision.runtime import (
     CPU,
     INSTALL,
-    Place,
+    ComputeDevice,
     Resident,
     VisionError,
     needs,
@@ -27,7 +27,7 @@ try:
 except ImportError:
     torch = None
 
-GPU = Place("cuda:0")
+GPU = ComputeDevice("cuda:0")
 
 
 @pytest.fixture(autouse=True)
@@ -42,12 +42,12 @@ class Loaded:
     def __init__(self) -> None:
         self.on: list[str] = []
 
-    def __call__(self, place: Place) -> str:
+    def __call__(self, place: ComputeDevice) -> str:
         self.on.append(place.device)
         return f"model on {place.device}"
 
 
-def fills_the_gpu(model: str, place: Place) -> str:
+def fills_the_gpu(model: str, place: ComputeDevice) -> str:
     if place.device != "cpu":
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore words")
     return model
@@ -87,7 +87,7 @@ def test_out_of_memory_goes_on_on_the_cpu_with_one_warning() -> None:
 
 
 def test_a_model_that_does_not_fit_is_loaded_on_the_cpu() -> None:
-    def load(place: Place) -> str:
+    def load(place: ComputeDevice) -> str:
         return fills_the_gpu("small enough", place)
 
     with pytest.warns(RuntimeWarning, match="out of memory on cuda:0"):
@@ -99,7 +99,7 @@ def test_threads_that_run_out_of_memory_together_warn_once() -> None:
     model = Resident("tiny", load, [GPU, CPU])
     answers: list[str] = []
 
-    def work(loaded: str, place: Place) -> str:
+    def work(loaded: str, place: ComputeDevice) -> str:
         if place == GPU:
             both.wait(timeout=30)
         return fills_the_gpu(loaded, place)
@@ -111,7 +111,7 @@ def test_threads_that_run_out_of_memory_together_warn_once() -> None:
 
 
 def test_on_the_last_place_there_is_nowhere_to_go() -> None:
-    def work(model: str, place: Place) -> None:
+    def work(model: str, place: ComputeDevice) -> None:
         raise torch.OutOfMemoryError("really full")
 
     with pytest.raises(torch.OutOfMemoryError, match="really full"):
@@ -121,7 +121,7 @@ def test_on_the_last_place_there_is_nowhere_to_go() -> None:
 def test_a_model_that_cannot_be_loaded_is_not_tried_for_every_picture() -> None:
     tried = []
 
-    def load(place: Place) -> str:
+    def load(place: ComputeDevice) -> str:
         tried.append(place)
         raise KeyError("model\nand a page of details")
 
@@ -138,7 +138,7 @@ def test_a_model_that_cannot_be_loaded_is_not_tried_for_every_picture() -> None:
 def test_work_with_a_model_that_can_not_be_shared_waits_its_turn() -> None:
     inside = []
 
-    def work(model: str, place: Place) -> int:
+    def work(model: str, place: ComputeDevice) -> int:
         inside.append(1)
         most = len(inside)
         threading.Event().wait(0.01)
@@ -151,15 +151,15 @@ def test_work_with_a_model_that_can_not_be_shared_waits_its_turn() -> None:
 
 
 def test_half_precision_is_of_the_work_alone() -> None:
-    def work(model: str, place: Place) -> object:
+    def work(model: str, place: ComputeDevice) -> object:
         return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
 
     assert Resident("tiny", Loaded(), [CPU])(work) is torch.float32
-    assert Resident("tiny", Loaded(), [Place("cpu", half=True)])(work) is torch.bfloat16
+    assert Resident("tiny", Loaded(), [ComputeDevice("cpu", half=True)])(work) is torch.bfloat16
 
 
 def test_without_a_gpu_the_cpu_is_taken() -> None:
-    expected = (Place("cuda:0", half=True), CPU) if torch.cuda.is_available() else (CPU,)
+    expected = (ComputeDevice("cuda:0", half=True), CPU) if torch.cuda.is_available() else (CPU,)
     assert places() == expected
     assert places("cpu") == (CPU,)
 

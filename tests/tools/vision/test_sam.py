@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import tiny_sam
 from conftest import unavailable
-from reinspect.tools.checkpoints import MissingWeights
-from reinspect.tools.segmentation import Prompt, Segmenter
-from reinspect.tools.segmenters import segmenter
+from reinspect.tools.segmentation.backends import segmenter
+from reinspect.tools.segmentation.tool import Segmenter, SegmentPrompt
 from reinspect.tools.vision.runtime import VisionError
+from reinspect.tools.weights.known import MissingWeights
+from support import tiny_sam
 
 EVERYTHING = {"points": 4, "quality": -10, "stability": -1}
 PORTS = ("sam", "sam2", "sam3")
@@ -38,7 +38,7 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def backend(request: pytest.FixtureRequest, kept: Path) -> Segmenter:
     if request.param in PORTS:
         return made("transformers", weights=str(kept / request.param))
-    return made("segment-anything", model="tiny_sam:build", weights=str(kept / "tiny.pth"))
+    return made("segment-anything", model="support.tiny_sam:build", weights=str(kept / "tiny.pth"))
 
 
 def made(backend: str, **options: str) -> Segmenter:
@@ -52,7 +52,11 @@ def picture(height: int = 90, width: int = 130, seed: int = 0) -> np.ndarray:
 
 
 def test_one_mask_a_prompt_in_the_pictures_size(backend: Segmenter) -> None:
-    prompts = [Prompt(box=(10, 10, 60, 50)), Prompt(point=(30, 30)), Prompt(box=(0, 0, 130, 90))]
+    prompts = [
+        SegmentPrompt(box=(10, 10, 60, 50)),
+        SegmentPrompt(point=(30, 30)),
+        SegmentPrompt(box=(0, 0, 130, 90)),
+    ]
     masks = backend.masks(picture(), prompts)
     assert [(mask.shape, mask.dtype) for mask in masks] == [((90, 130), np.dtype(bool))] * 3
     assert backend.masks(picture(), []) == ()
@@ -60,14 +64,14 @@ def test_one_mask_a_prompt_in_the_pictures_size(backend: Segmenter) -> None:
 
 def test_prompts_in_a_batch_are_answered_as_alone(backend: Segmenter) -> None:
     boxes = [(10, 10, 60, 50), (70, 20, 120, 80), (0, 0, 20, 20)]
-    together = backend.masks(picture(), [Prompt(box=box) for box in boxes])
+    together = backend.masks(picture(), [SegmentPrompt(box=box) for box in boxes])
     for box, mask in zip(boxes, together, strict=True):
-        (alone,) = backend.masks(picture(), [Prompt(box=box)])
+        (alone,) = backend.masks(picture(), [SegmentPrompt(box=box)])
         assert (alone != mask).mean() < 0.001  # sums of another order
 
 
 def test_the_same_weights_give_the_same_masks(backend: Segmenter) -> None:
-    prompts = [Prompt(box=(10, 10, 60, 50)), Prompt(point=(100, 70))]
+    prompts = [SegmentPrompt(box=(10, 10, 60, 50)), SegmentPrompt(point=(100, 70))]
     first, again = backend.masks(picture(), prompts), backend.masks(picture(), prompts)
     assert all((one == other).all() for one, other in zip(first, again, strict=True))
     other = backend.masks(picture(seed=1), prompts)
@@ -83,7 +87,7 @@ def test_everything_is_found_without_a_prompt(backend: Segmenter) -> None:
 @pytest.mark.parametrize("size", [pytest.param((1, 1), id="pixel"), pytest.param((3, 2), id="3×2")])
 def test_a_picture_smaller_than_a_patch(backend: Segmenter, size: tuple[int, int]) -> None:
     height, width = size
-    (mask,) = backend.masks(picture(height, width), [Prompt(box=(0, 0, width, height))])
+    (mask,) = backend.masks(picture(height, width), [SegmentPrompt(box=(0, 0, width, height))])
     assert mask.shape == size
 
 
@@ -97,15 +101,15 @@ def test_the_package_itself_says_the_same(kept: Path) -> None:
     predictor = SamPredictor(sam)
     predictor.set_image(np.ascontiguousarray(picture()[..., ::-1]))
     theirs, _, _ = predictor.predict(box=np.array([10, 10, 60, 50]), multimask_output=False)
-    ours = made("segment-anything", model="tiny_sam:build", weights=str(kept / "tiny.pth"))
-    (mask,) = ours.masks(picture(), [Prompt(box=(10, 10, 60, 50))])
+    ours = made("segment-anything", model="support.tiny_sam:build", weights=str(kept / "tiny.pth"))
+    (mask,) = ours.masks(picture(), [SegmentPrompt(box=(10, 10, 60, 50))])
     assert (mask == theirs[0]).all()
 
 
 def test_weights_of_another_size_are_refused(kept: Path) -> None:
     wrong = made("segment-anything", model="vit_b", weights=str(kept / "tiny.pth"))
     with pytest.raises(VisionError, match=r"of another kind \(width 32\), not of vit_b") as refused:
-        wrong.masks(picture(), [Prompt(box=(0, 0, 9, 9))])
+        wrong.masks(picture(), [SegmentPrompt(box=(0, 0, 9, 9))])
     assert "\n" not in str(refused.value)
 
 
@@ -115,7 +119,7 @@ def test_weights_of_something_else_are_refused(tmp_path: Path) -> None:
     torch.save({"layer": torch.ones(3)}, tmp_path / "other.pth")
     other = made("segment-anything", weights=str(tmp_path / "other.pth"))
     with pytest.raises(VisionError, match="no checkpoint of Segment Anything"):
-        other.masks(picture(), [Prompt(box=(0, 0, 9, 9))])
+        other.masks(picture(), [SegmentPrompt(box=(0, 0, 9, 9))])
 
 
 def test_a_port_that_lacks_tensors_is_refused(kept: Path, tmp_path: Path) -> None:
@@ -128,7 +132,7 @@ def test_a_port_that_lacks_tensors_is_refused(kept: Path, tmp_path: Path) -> Non
     save_file(part, tmp_path / "model.safetensors", metadata={"format": "pt"})
     port = made("transformers", weights=str(tmp_path))
     with pytest.raises(VisionError, match=r"lack \d+ tensors, such as vision_encoder\.neck"):
-        port.masks(picture(), [Prompt(box=(0, 0, 9, 9))])
+        port.masks(picture(), [SegmentPrompt(box=(0, 0, 9, 9))])
 
 
 Break = Callable[[Path, Path], dict[str, str]]

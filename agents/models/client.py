@@ -1,0 +1,382 @@
+"""A model behind an OpenAI-compatible server, asked through LangChain.
+
+One `ask` is one request: pictures encoded once, retries by the openai client, every answer read or
+refused, and the call noted for the trace, whatever became of it.
+"""
+
+import hashlib
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from reinspect.agents.calls import RunBudget, note
+from reinspect.agents.models.answers import UnreadableAnswer
+from reinspect.agents.models.confidence import (
+    AnswerProbability,
+    logprobs_of,
+    opinion,
+    token_probability,
+    tokens_of,
+)
+from reinspect.agents.models.encoding import data_uri
+from reinspect.agents.models.prompts import Prompt
+from reinspect.agents.models.settings import Form, ModelSettings, Price, without_password
+from reinspect.images import Pixels
+from reinspect.vocabulary import Call
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseChatModel
+    from langchain_core.messages import BaseMessage
+    from langchain_core.outputs import ChatGeneration
+
+A = TypeVar("A")
+N = TypeVar("N", int, float)
+
+ALTERNATIVES = 5
+"""Tokens whose probability is asked for at each place, besides the one chosen."""
+
+_LONGEST = 300  # characters of an error
+_TOKEN_IDS, _MODEL = "token_ids", "model_name"
+_INSTALL = "a model needs the extra `vlm`: pip install 'reinspect[vlm]'"
+
+
+class ModelError(RuntimeError):
+    """A model that could not be asked. One line, without keys and passwords."""
+
+
+class Heard(NamedTuple, Generic[A]):
+    """The readable answers to one question, with P(yes) of each by its tokens."""
+
+    answers: tuple[A, ...]
+    tokens: tuple[float | None, ...]
+
+    def opinion(
+        self, yes: Callable[[A], bool], stated: Callable[[A], float | None]
+    ) -> AnswerProbability:
+        """P(yes) by all sources."""
+        every = self.answers
+        return opinion([yes(a) for a in every], self.tokens, [stated(a) for a in every])
+
+
+class Question(NamedTuple, Generic[A]):
+    """What is asked, how the answer is read, and which of its fields says yes or no."""
+
+    prompt: Prompt
+    read: Callable[[str], A]
+    schema: Mapping[str, Any]
+    field: str | None = "answer"
+    opinion: Callable[[Heard[A]], AnswerProbability] | None = None
+
+
+class Model:
+    """Asks one model. May be shared by threads.
+
+    Args:
+        settings: which model, where, and how.
+        price: USD a million tokens; none means that the cost is not known.
+        purse: what the run may spend.
+        environment: where the key is looked up.
+
+    Raises:
+        ModelError: LangChain is not installed, or the key's variable is not set.
+    """
+
+    def __init__(
+        self,
+        settings: ModelSettings,
+        price: Price | None = None,
+        purse: RunBudget | None = None,
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        self.settings, self.price, self._purse = settings, price, purse or RunBudget()
+        self._key = _key(settings, environment)
+        self._server = _server(settings, environment)
+        self._logprobs = settings.logprobs
+        self._chat: BaseChatModel | None = None
+        self._making = threading.Lock()
+
+    @property
+    def form(self) -> Form:
+        """How this model writes its answers."""
+        return self.settings.format
+
+    def ask(
+        self, question: Question[A], pictures: Sequence[Pixels], *, samples: int | None = None
+    ) -> Heard[A]:
+        """Ask once, for as many samples as the settings say.
+
+        Raises:
+            ModelError: no usable response: timeout, refused key, unknown model, broken server …
+            UnreadableAnswer: not even half of the answers can be read.
+            BudgetSpent: the run may not ask any more.
+        """
+        self._purse.open()
+        start = time.perf_counter()
+        call = Call(
+            model=self.settings.model,
+            prompt=question.prompt.name,
+            prompt_sha256=question.prompt.sha256,
+            text=question.prompt.text,
+            text_sha256=hashlib.sha256(question.prompt.text.encode()).hexdigest(),
+            server=self._server,
+            choices=samples or self.settings.samples,
+            pictures=len(pictures),
+            started=datetime.now(UTC),
+        )
+        try:
+            generations, usage = self._answered(question, pictures, samples)
+            call = self._counted(call, generations, usage)
+            heard, faults = _heard(question, generations)
+            call = call.model_copy(update={"unread": len(faults)})
+            if 2 * len(heard.answers) < len(generations) or not heard.answers:
+                raise UnreadableAnswer(faults[0] if faults else "the server gave no answer")
+            if question.opinion is not None:
+                sources = question.opinion(heard).sources
+                call = call.model_copy(update={"probabilities": dict(sources)})
+        except Exception as failure:
+            kind = str(getattr(failure, "status_code", None) or type(failure).__name__)
+            call = call.model_copy(update={"error": self._in_words(failure), "error_type": kind})
+            if isinstance(failure, UnreadableAnswer | ModelError):
+                raise
+            # Nothing is swallowed: whatever a client library raises becomes one error in words.
+            raise ModelError(call.error) from None
+        finally:
+            call = call.model_copy(update={"seconds": time.perf_counter() - start})
+            self._purse.pay(call)
+            note(call)
+        return heard
+
+    def _answered(
+        self, question: Question[A], pictures: Sequence[Pixels], samples: int | None
+    ) -> "tuple[list[ChatGeneration], Mapping[str, Any]]":
+        self._client()  # says so where LangChain is missing
+        messages = [_message(question.prompt, pictures, self.settings)]
+        logprobs = self._logprobs and question.field is not None
+        try:
+            return self._invoked(messages, self._options(question, samples, logprobs=logprobs))
+        except Exception as failure:
+            if not logprobs or not _refuses_logprobs(failure):
+                raise
+            self._logprobs = False  # from now on; the opinion says what it fell back to
+        return self._invoked(messages, self._options(question, samples, logprobs=False))
+
+    def _invoked(
+        self, messages: "list[BaseMessage]", options: dict[str, Any]
+    ) -> "tuple[list[ChatGeneration], Mapping[str, Any]]":
+        result = self._client().generate([messages], **options)
+        generations: list[ChatGeneration] = list(result.generations[0])  # type: ignore[arg-type]
+        return generations, (result.llm_output or {}).get("token_usage") or _streamed(generations)
+
+    def _options(
+        self, question: Question[A], samples: int | None, *, logprobs: bool
+    ) -> dict[str, Any]:
+        settings, count = self.settings, samples or self.settings.samples
+        body: dict[str, Any] = dict(settings.extra)
+        if settings.format is Form.JSON:
+            # Not as `response_format`: the client would then parse the answer itself, and raise
+            # for one that is cut off or refused, raw text and all.
+            schema = {"name": "answer", "schema": dict(question.schema), "strict": True}
+            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+        options: dict[str, Any] = {"extra_body": body} if body else {}
+        if count > 1:
+            options["n"] = count
+        if logprobs:
+            options |= {"logprobs": True, "top_logprobs": ALTERNATIVES}
+        return options
+
+    def _client(self) -> "BaseChatModel":
+        with self._making:
+            if self._chat is None:
+                self._chat = _chat(self.settings, self._key)
+            return self._chat
+
+    def _counted(
+        self, call: Call, generations: "Sequence[ChatGeneration]", usage: Mapping[str, Any]
+    ) -> Call:
+        tokens_in, tokens_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
+        usd = None
+        if self.price is not None and tokens_in is not None and tokens_out is not None:
+            usd = self.price.of(tokens_in, tokens_out)
+        return call.model_copy(
+            update={
+                "answers": tuple(str(g.text) for g in generations),
+                "answered_by": _model_of(generations),
+                "finish": _reasons(generations),
+                "logprobs": _of_each(generations, lambda facts: logprobs_of(facts.get("logprobs"))),
+                "token_ids": _of_each(generations, lambda facts: facts.get(_TOKEN_IDS) or ()),
+                "tokens_in": tokens_in,
+                "tokens_out": tokens_out,
+                "usd": usd,
+            }
+        )
+
+    def _in_words(self, failure: Exception) -> str:
+        """A failure in one line, without the key and without a password."""
+        said = " ".join(str(failure).split()) or type(failure).__name__
+        if not isinstance(failure, UnreadableAnswer | ModelError):
+            said = f"{self.settings.model} at {self.settings.where}: {_kind(failure)}: {said}"
+        said = without_password(said.replace(self._key, "***") if self._key else said)
+        return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+
+
+def _key(settings: ModelSettings, environment: Mapping[str, str]) -> str:
+    """The key to send; "" where the server gets none."""
+    if settings.key_env is not None:
+        if not environment.get(settings.key_env):
+            raise ModelError(
+                f"{settings.model}: environment variable {settings.key_env} is not set"
+            )
+        return environment[settings.key_env]
+    if settings.base_url is not None:
+        return ""
+    if not environment.get("OPENAI_API_KEY"):
+        raise ModelError(
+            f"{settings.model}: set OPENAI_API_KEY, or name another variable by key_env; a server "
+            "of your own is named by base_url"
+        )
+    return environment["OPENAI_API_KEY"]
+
+
+def _server(settings: ModelSettings, environment: Mapping[str, str]) -> str:
+    """Where the model is, as host:port."""
+    elsewhere = environment.get("OPENAI_API_BASE") or environment.get("OPENAI_BASE_URL")
+    address = urlsplit(settings.base_url or elsewhere or "https://api.openai.com")
+    host = address.netloc.rpartition("@")[2]
+    if re.search(r":\d+$", host):
+        return host
+    return f"{host}:{443 if address.scheme == 'https' else 80}"
+
+
+def _chat(settings: ModelSettings, key: str) -> "BaseChatModel":
+    try:
+        from langchain_openai import ChatOpenAI
+        from pydantic import SecretStr
+    except ImportError as failure:
+        raise ModelError(_INSTALL) from failure
+
+    class Chat(ChatOpenAI):
+        """Keeps who answered, and the token ids that vLLM adds when asked to."""
+
+        def _create_chat_result(self, response: Any, generation_info: Any = None) -> Any:
+            result = super()._create_chat_result(response, generation_info)
+            for choice, generation in zip(response.choices, result.generations, strict=True):
+                facts = {**(generation.generation_info or {}), _MODEL: response.model}
+                ids = getattr(choice, _TOKEN_IDS, None)
+                generation.generation_info = {**facts, _TOKEN_IDS: ids} if ids else facts
+            return result
+
+    options: dict[str, Any] = {"base_url": settings.base_url} if settings.base_url else {}
+    if settings.seed is not None:
+        options["seed"] = settings.seed
+    chat: BaseChatModel = Chat(
+        model=settings.model,
+        api_key=SecretStr(key or "none"),
+        temperature=settings.heat,
+        max_tokens=settings.max_tokens,
+        timeout=settings.timeout,
+        max_retries=settings.max_retries,
+        use_responses_api=False,
+        streaming=settings.stream,
+        stream_usage=settings.stream,
+        **options,
+    )
+    return chat
+
+
+def _message(prompt: Prompt, pictures: Sequence[Pixels], settings: ModelSettings) -> "BaseMessage":
+    from langchain_core.messages import HumanMessage
+
+    shown: list[str | dict[str, Any]] = [
+        {
+            "type": "image_url",
+            "image_url": {"url": data_uri(picture, settings.max_pixels, settings.encoding)},
+        }
+        for picture in pictures
+    ]
+    return HumanMessage(content=[*shown, {"type": "text", "text": prompt.text}])
+
+
+def _heard(
+    question: Question[A], generations: "Sequence[ChatGeneration]"
+) -> tuple[Heard[A], list[str]]:
+    """The answers that can be read, and why the others can't."""
+    answers, tokens, faults = list[A](), list[float | None](), list[str]()
+    for generation in generations:
+        facts = generation.generation_info or {}
+        try:
+            answers.append(_read(question, generation, facts))
+        except UnreadableAnswer as failure:
+            faults.append(str(failure))
+            continue
+        found = tokens_of(facts.get("logprobs")) if question.field else ()
+        tokens.append(token_probability(found, question.field) if question.field else None)
+    return Heard(tuple(answers), tuple(tokens)), faults
+
+
+def _of_each(
+    generations: "Sequence[ChatGeneration]", found: Callable[[Mapping[str, Any]], Iterable[N]]
+) -> tuple[tuple[N, ...], ...]:
+    """What each answer has of something; nothing at all where none has any."""
+    every = tuple(tuple(found(g.generation_info or {})) for g in generations)
+    return every if any(every) else ()
+
+
+def _model_of(generations: "Sequence[ChatGeneration]") -> str | None:
+    """The model as the server names it."""
+    facts = (generations[0].generation_info or {}) if generations else {}
+    return str(facts[_MODEL]) if facts.get(_MODEL) else None
+
+
+def _reasons(generations: "Sequence[ChatGeneration]") -> tuple[str, ...]:
+    """Why each answer ended; nothing where one's reason is not known."""
+    found = [(g.generation_info or {}).get("finish_reason") for g in generations]
+    return tuple(map(str, found)) if all(found) else ()
+
+
+def _streamed(generations: "Sequence[ChatGeneration]") -> dict[str, Any]:
+    """Token counts of an answer that came in pieces: LangChain keeps them with the message."""
+    usage = getattr(generations[0].message, "usage_metadata", None) if generations else None
+    if not usage:
+        return {}
+    return {"prompt_tokens": usage["input_tokens"], "completion_tokens": usage["output_tokens"]}
+
+
+def _read(question: Question[A], generation: "ChatGeneration", facts: Mapping[str, Any]) -> A:
+    refusal = generation.message.additional_kwargs.get("refusal")
+    if refusal:
+        raise UnreadableAnswer(f"the model refused: {str(refusal)[:200]}")
+    try:
+        return question.read(str(generation.text))
+    except UnreadableAnswer as failure:
+        reason = facts.get("finish_reason")
+        if reason == "length":
+            raise UnreadableAnswer(f"cut off at max_tokens ({failure})") from failure
+        if reason == "content_filter":
+            raise UnreadableAnswer(f"stopped by the server's filter ({failure})") from failure
+        raise
+
+
+def _refuses_logprobs(failure: Exception) -> bool:
+    return getattr(failure, "status_code", None) == 400 and "logprob" in str(failure).lower()
+
+
+def _kind(failure: Exception) -> str:
+    """What went wrong, before the server's own words."""
+    match getattr(failure, "status_code", None):
+        case 401 | 403:
+            return "the key was refused"
+        case 404:
+            return "no such model or address"
+        case 429:
+            return "too many requests, retries included"
+        case int(status):
+            return f"HTTP {status}"
+    name = type(failure).__name__  # openai's, or LangChain's own child of it
+    if name.endswith("TimeoutError"):
+        return "no answer in time"
+    return "no connection, or it broke" if name.endswith("ConnectionError") else name

@@ -1,0 +1,107 @@
+"""The first look by a vision-language model."""
+
+from collections.abc import Callable, Sequence
+
+from reinspect.agents.models.answers import Answer, read_json, schema
+from reinspect.agents.models.client import Heard, Model, Question
+from reinspect.agents.models.confidence import AnswerProbability
+from reinspect.agents.models.prompts import Product, prompt
+from reinspect.agents.models.settings import Form
+from reinspect.agents.models.showing import Reference, candidates, first_look, trained_look
+from reinspect.agents.models.tags import read_tags
+from reinspect.vocabulary import Evidence, Region, Sample, Verdict
+
+SOURCE = "model"
+"""Source of the evidence that a model's verdict rests on, whichever model it is."""
+
+
+class VlmDetector:
+    """Asks a model whether the part has defects, and how sure it is.
+
+    Args:
+        model: whom to ask.
+        product: what is normal for this part.
+        look: the embedded expert, whose regions are candidates and whose verdict is a second
+            opinion; none to ask the model alone.
+        reference: a good part to compare with; none to show the part alone.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        product: Product,
+        look: Callable[[Sample], Evidence] | None = None,
+        reference: Reference | None = None,
+    ) -> None:
+        self._model, self._product = model, product
+        self._look, self._reference = look, reference
+
+    def __call__(self, sample: Sample) -> Verdict:
+        """The model's verdict; the expert's opinion beside it.
+
+        Raises:
+            ModelError: the model could not be asked.
+            UnreadableAnswer: it gave no answer that can be read.
+        """
+        seen = self._look(sample) if self._look else None
+        look = trained_look if self._model.form is Form.TAGS else first_look
+        shown = look(sample, self._reference)
+        question = ask_for_defects(
+            self._model.form,
+            "detect",
+            pictures=shown.words,
+            product=str(self._product),
+            candidates=candidates(seen.regions if seen else ()),
+        )
+        heard = self._model.ask(question, shown.pictures)
+        belief = opinion_of(heard)
+        said = evidence_of(heard, belief, SOURCE)
+        if seen is not None and seen.probability is not None:
+            gap = abs(seen.probability - belief.probability)
+            numbers = {**said.measurements, "disagreement": gap}
+            said = said.model_copy(update={"measurements": numbers})
+        chosen = spokesman(heard.answers, yes=belief.probability >= 0.5)
+        return Verdict.of(
+            belief.probability,
+            defects=chosen.located if chosen and chosen.anomalous else (),
+            rationale=chosen.thinking if chosen else "",
+            evidence=(said, seen) if seen else (said,),
+        )
+
+
+def ask_for_defects(form: Form, name: str, **values: str) -> Question[Answer]:
+    """The question of a first look (`detect`) or of a reflection (`reflect`)."""
+    return Question(
+        prompt=prompt(name, form, **values),
+        read=read_tags if form is Form.TAGS else read_json,
+        schema=schema("thinking" if name == "detect" else "reflection"),
+        opinion=opinion_of,
+    )
+
+
+def opinion_of(heard: Heard[Answer]) -> AnswerProbability:
+    """P(anomalous) by all sources."""
+    return heard.opinion(lambda answer: answer.anomalous, lambda answer: answer.confidence)
+
+
+def spokesman(answers: Sequence[Answer], *, yes: bool) -> Answer | None:
+    """The first answer that says what is believed; the one with places where there is one."""
+    agreeing = [answer for answer in answers if answer.anomalous is yes]
+    return max(agreeing, key=lambda answer: len(answer.located), default=None)
+
+
+def evidence_of(heard: Heard[Answer], belief: AnswerProbability, source: str) -> Evidence:
+    """A model's opinion as evidence, its sources kept apart."""
+    answers = heard.answers
+    places = spokesman(answers, yes=True) if belief.probability >= 0.5 else None
+    notes = list(dict.fromkeys(note for answer in answers for note in answer.notes))
+    said = f"{sum(a.anomalous for a in answers)} of {len(answers)} answers say yes"
+    return Evidence(
+        source=source,
+        summary="; ".join([said, belief.words, *notes]),
+        probability=belief.probability,
+        regions=tuple(
+            Region(box=found.box, score=found.score) for found in (places.located if places else ())
+        ),
+        measurements=dict(belief.sources),
+    )

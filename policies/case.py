@@ -1,0 +1,260 @@
+"""Judgements: what any detector said of a part, look by look, with the truth where it is known.
+
+One record a line in a JSON-lines file, whoever made it; a run's traces give the same records, so
+that one monitor can be fitted from both. `reinspect monitor schema` prints the schema of a record.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationError
+
+from reinspect.policies import rules
+from reinspect.vocabulary import (
+    Evidence,
+    Label,
+    Probability,
+    Revision,
+    Seconds,
+    Sha256,
+    Trace,
+    Value,
+)
+
+FIRST = "first."
+"""Signals named so are known after the first look already; all others only after the second."""
+
+SECOND = "second."
+"""Signals of the second look's evidence, as traces give them: second.<source>.<name>."""
+
+
+class CaseError(ValueError):
+    """A judgement that can't be used; the message names the place and shows the value."""
+
+
+class Occasion(StrEnum):
+    """Why there is a second look: it decides what may be learned from it."""
+
+    GIVEN = "given"
+    EXPLORED = "explored"
+    ASKED = "asked"
+
+
+class CaseLook(Value):
+    """What one look says, alone."""
+
+    model_config = ConfigDict(strict=True)
+
+    stage: str
+    probability: Probability = Field(description="P(anomalous), [0, 1].")
+
+
+def _whole_names(signals: Mapping[str, float]) -> Mapping[str, float]:
+    for name in signals:
+        if not name.strip():
+            raise ValueError(f"a signal is named {name!r}")
+    return signals
+
+
+class Case(Value):
+    """All that was said of one part; the first of `looks` is the first look, the last the second.
+
+    Looks in between are kept, but nothing is fitted on them.
+    """
+
+    model_config = ConfigDict(strict=True, title="Judgement")
+
+    id: str = Field(min_length=1, description="Unique in its file.")
+    group: str | None = Field(
+        default=None,
+        description="Parts of one group (line, product, data set) have more in common than others.",
+    )
+    truth: bool | None = Field(default=None, description="True = anomalous; null: not known.")
+    truth_source: Literal["annotation", "review"] | None = None
+    looks: tuple[CaseLook, ...] = Field(min_length=1)
+    signals: Annotated[Mapping[str, FiniteFloat], AfterValidator(_whole_names)] = Field(
+        default_factory=dict,
+        description=f"Named numbers. Those named {FIRST}… are known after the first look, all "
+        "others after the second. Names may differ between sources.",
+    )
+    sha256: Sha256 | None = Field(default=None, description="Of the picture's bytes.")
+    occasion: Annotated[Occasion, Field(strict=False)] = Field(
+        default=Occasion.GIVEN,
+        description="Why there is a second look: every part of this source got one (given, "
+        "explored), or a policy asked for it (asked). From those asked for none is learned: they "
+        "are no sample of all parts.",
+    )
+    seconds: Seconds | None = Field(default=None, description="What the second look took.")
+
+    @property
+    def first(self) -> float:
+        """P(anomalous) of the first look."""
+        return self.looks[0].probability
+
+    @property
+    def second(self) -> float | None:
+        """P(anomalous) of the second look alone; none without one."""
+        return self.looks[-1].probability if len(self.looks) > 1 else None
+
+    @property
+    def blend(self) -> float:
+        """Mean of first and second look; the first where there is no second."""
+        return self.first if self.second is None else (self.first + self.second) / 2
+
+
+def read_cases(path: str | Path) -> tuple[Case, ...]:
+    """All records of a JSON-lines file, in its order; blank lines are skipped.
+
+    Raises:
+        JudgementError: the file can't be read, holds none, or a line (named by its number) is no
+            JSON, no valid judgement, or has an id that was there before.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise CaseError(f"{path}: cannot read the judgements: {failure}") from failure
+    seen: dict[str, int] = {}
+    found = []
+    for number, line in _lines(text):
+        try:
+            judgement = parse_case(line)
+        except CaseError as failure:
+            raise CaseError(f"{path}, line {number}: {failure}") from failure
+        earlier = seen.setdefault(judgement.id, number)
+        if earlier != number:
+            raise CaseError(
+                f"{path}, line {number}: id {judgement.id!r} was on line {earlier} already"
+            )
+        found.append(judgement)
+    if not found:
+        raise CaseError(f"{path}: holds no judgement")
+    return tuple(found)
+
+
+def parse_case(line: str) -> Case:
+    """One record from its JSON. A signal that is null is taken as missing.
+
+    Raises:
+        JudgementError: no JSON object, or no valid judgement.
+    """
+    try:
+        content = json.loads(line, parse_constant=_no_number)
+    except json.JSONDecodeError as failure:
+        raise CaseError(f"no JSON: {failure.msg} at column {failure.colno}") from failure
+    if not isinstance(content, dict):
+        raise CaseError(f"a judgement is a JSON object, not {_short(content)}")
+    signals = content.get("signals")
+    if isinstance(signals, dict):
+        known = {name: value for name, value in signals.items() if value is not None}
+        content = {**content, "signals": known}
+    try:
+        # As JSON once more: a strict model takes a JSON array, but no list, as a tuple.
+        return Case.model_validate_json(json.dumps(content))
+    except ValidationError as failure:
+        raise CaseError(_in_words(failure)) from failure
+
+
+def case_of(
+    trace: Trace,
+    *,
+    truth: bool | None = None,
+    truth_source: Literal["annotation", "review"] | None = None,
+    group: str | None = None,
+    occasion: Occasion = Occasion.ASKED,
+) -> Case:
+    """What a trace says so far, at any stage of its inspection.
+
+    The first look is the first verdict. The second is the mean probability of the evidence that
+    came later, weighted as by `rules.weight`, which includes what the last revision's verdict
+    rests on; where none of it has a probability, there is no second look. A revision's own
+    probability is not one: it may be an estimator's fusion, and the first look would be counted
+    twice. Signals are numbers of the verdict's own evidence (`first.…`) and of later evidence
+    (`second.…`), so that an estimator finds at work what it was fitted on.
+
+    Args:
+        trace: of explored steps, `trace.hypothetical` shows the second look.
+        truth: true = anomalous; none: not known.
+        truth_source: who says so.
+        group: the trace's category unless given.
+        occasion: why there is a second look, if there is one.
+
+    Raises:
+        JudgementError: the trace has no first look.
+    """
+    first = trace.first
+    if first is None:
+        raise CaseError(f"{trace.sample.id!r} has no first look to judge from")
+    looks = [CaseLook(stage="first", probability=first.probability)]
+    later = _later(trace)
+    witnesses = {e.source: e.probability for e in later if e.probability is not None}
+    if witnesses:
+        looks.append(CaseLook(stage="second", probability=rules.together(witnesses)))
+    signals = {
+        name: value for e in first.evidence for name, value in _signals(FIRST, e, first=True)
+    }
+    if first.evidence or first.defects:
+        signals[f"{FIRST}defects"] = float(len(first.defects))
+    for evidence in later if witnesses else ():
+        signals.update(_signals(SECOND, evidence, first=False))
+    steps = [s for s in trace.steps if s.node in {"locate", "examine", "revise"}]
+    return Case(
+        id=trace.sample.id,
+        group=group if group is not None else trace.sample.category,
+        truth=truth,
+        truth_source=truth_source,
+        looks=tuple(looks),
+        signals=signals,
+        sha256=trace.sample.views[0].sha256,
+        occasion=occasion,
+        seconds=sum(s.seconds for s in steps) if witnesses else None,
+    )
+
+
+def label_of(truth: Label) -> bool:
+    """A label as the truth of a judgement."""
+    return truth is Label.ANOMALOUS
+
+
+def _later(trace: Trace) -> tuple[Evidence, ...]:
+    revision = trace.last(Revision)
+    return (*trace.products(Evidence), *(revision.after.evidence if revision else ()))
+
+
+def _signals(stage: str, evidence: Evidence, *, first: bool) -> Iterator[tuple[str, float]]:
+    name = stage + evidence.source
+    # What the first look rests on is the first look itself.
+    if evidence.probability is not None and not first:
+        yield f"{name}.probability", evidence.probability
+    for key, value in evidence.measurements.items():
+        yield f"{name}.{key}", value
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    # Not splitlines: a JSON string may hold U+2028, which is no line's end.
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            yield number, line
+
+
+def _no_number(constant: str) -> NoReturn:
+    raise CaseError(f"{constant} is not a finite number")
+
+
+def _in_words(failure: ValidationError) -> str:
+    error = failure.errors()[0]
+    place = ".".join(str(part) for part in error["loc"]) or "judgement"
+    if error["type"] == "missing":
+        return f"{place} is missing"
+    if error["type"] == "extra_forbidden":
+        return f"{place}: unknown key; known: {', '.join(Case.model_fields)}"
+    if error["loc"][:1] == ("looks",) and error["type"] == "too_short":
+        return "looks is empty: a judgement needs a first look"
+    return f"{place}: {error['msg']} (value {_short(error['input'])})"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,0 +1,290 @@
+"""A fitted monitor at work: load it, score judgements and traces, decide to look again, settle.
+
+All of it is arithmetic on a few saved numbers: numpy alone, no training library.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, FiniteFloat, model_validator
+
+from reinspect.policies.case import FIRST, Case, Occasion, case_of
+from reinspect.policies.heads import Head, Scored
+from reinspect.policies.saved import SavedKind, load
+from reinspect.vocabulary import (
+    Disposition,
+    Estimate,
+    Label,
+    Move,
+    Outcome,
+    Probability,
+    Trace,
+    Value,
+)
+
+FORMAT = "reinspect monitor"
+VERSION = 1
+
+SHIPPED = Path(__file__).with_name("monitor.json")
+"""Fitted on the project's own sample parts, see `docs/reliability.md`."""
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class MonitorError(ValueError):
+    """A saved monitor that can't be used."""
+
+
+class FittedOn(Value):
+    """What a monitor was fitted on. Digests name parts, so that a test can keep away from them."""
+
+    items: int = Field(ge=0)
+    anomalous: int = Field(ge=0)
+    looked_twice: int = Field(ge=0, description="Items that the second head was fitted on.")
+    groups: Mapping[str, int] = Field(default_factory=dict, description="Group → items.")
+    truth_sources: Mapping[str, int] = Field(default_factory=dict)
+    seed: int = 0
+    inner_split: str = Field(default="", description="How weights' sizes were chosen.")
+    signal_spread: Mapping[str, float] = Field(
+        default_factory=dict, description="Head → prior standard deviation of signal weights."
+    )
+    group_spread: Mapping[str, float] = Field(
+        default_factory=dict, description="Head → prior standard deviation of groups' intercepts."
+    )
+    notes: tuple[str, ...] = ()
+    sources: Mapping[str, str] = Field(default_factory=dict, description="Name → SHA-256.")
+    fitted: tuple[Digest, ...] = ()
+    calibrated: tuple[Digest, ...] = ()
+
+
+class Again(Value):
+    """Expected gain of a second look, from the first head's probability p.
+
+    gain = intercept + doubt · 4p(1 − p) + label · (± ½), in units of the Brier score (the mean
+    square error of the probability); divided by `cost` it is held against `least`.
+    """
+
+    intercept: FiniteFloat
+    doubt: FiniteFloat
+    label: FiniteFloat
+    cost: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    unit: Literal["look", "second"] = Field(default="look", description="Of `cost`.")
+    least: FiniteFloat = Field(description="Gain per unit of cost that is worth a second look.")
+    share: Probability = Field(description="Of the fit's parts that were worth one.")
+
+    def gain(self, probability: float) -> float:
+        """Expected gain per unit of cost."""
+        side = 0.5 if probability >= 0.5 else -0.5
+        raw = self.intercept + self.doubt * 4 * probability * (1 - probability) + self.label * side
+        return raw / self.cost
+
+
+class Promise(Value):
+    """One target, and what became of it. `held` at `confidence`, if parts are exchangeable."""
+
+    target: Probability
+    held: bool
+    bound: Probability | None = Field(
+        description="Upper confidence bound of the rate at the threshold; null: none was found."
+    )
+    n: int = Field(ge=0, description="Parts that the bound rests on.")
+    said: str
+
+
+class Dispositions(Value):
+    """PASS iff p < `pass_below`, FAIL iff p ≥ `fail_from`, else REVIEW."""
+
+    pass_below: Probability
+    fail_from: float = Field(ge=0, le=2, description="Above 1: nothing is failed.")
+    confidence: Probability
+    escape: Promise | None = None
+    overkill: Promise | None = None
+    review: Promise | None = None
+    split: str = Field(default="", description="How the calibration parts were kept apart.")
+    notes: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "Dispositions":
+        if self.pass_below > self.fail_from:
+            raise ValueError(
+                f"pass_below {self.pass_below!r} is above fail_from {self.fail_from!r}"
+            )
+        return self
+
+    def __call__(self, probability: float) -> Outcome:
+        if probability < self.pass_below:
+            return Outcome.PASS
+        return Outcome.FAIL if probability >= self.fail_from else Outcome.REVIEW
+
+
+class Result(Value):
+    """What a monitor makes of one judgement."""
+
+    id: str
+    group: str | None
+    stage: Literal["first", "second"]
+    probability: Probability = Field(description="Fused P(anomalous).")
+    reliability: Probability = Field(description="P(the label is right).")
+    label: Label
+    move: Move = Field(description="After one look accept or revisit, after two keep or correct.")
+    gain: FiniteFloat | None = Field(description="Expected of a second look, per unit of cost.")
+    disposition: Outcome | None = Field(description="Null for a monitor without targets.")
+    flags: tuple[str, ...] = ()
+
+
+class FittedMonitor(Value):
+    """Heads, the decision to look again, and dispositions, as saved."""
+
+    format: Literal["reinspect monitor"] = "reinspect monitor"
+    version: Literal[1] = 1
+    first: Head
+    second: Head | None = None
+    again: Again | None = None
+    dispositions: Dispositions | None = None
+    training: FittedOn
+
+    def after_first(self, judgement: Case) -> Scored:
+        """What can be said after the first look."""
+        return self.first.score([judgement.first], first_signals(judgement.signals))
+
+    def revisits(self, judgement: Case) -> bool:
+        """Whether a second look is worth its cost."""
+        if self.again is None:
+            return False
+        return self.again.gain(self.after_first(judgement).probability) >= self.again.least
+
+    def score(self, judgement: Case) -> Result:
+        """Fuse the looks of a judgement, as many as count.
+
+        An explored second look counts where this monitor would have asked for it: that is how the
+        part would have been judged.
+        """
+        first = self.after_first(judgement)
+        scored, stage = first, "first"
+        if judgement.second is not None and self._counts(judgement):
+            if self.second is None:
+                note = "the second look is left aside: this monitor was fitted on first looks"
+                scored = first.model_copy(update={"flags": (*first.flags, note)})
+            else:
+                looks = [judgement.first, judgement.second]
+                scored, stage = self.second.score(looks, judgement.signals), "second"
+        settle = self.dispositions
+        return Result(
+            id=judgement.id,
+            group=judgement.group,
+            stage=stage,
+            probability=scored.probability,
+            reliability=scored.reliability,
+            label=_label(scored.probability),
+            move=self._move(judgement, scored, stage),
+            gain=self.again.gain(first.probability) if self.again else None,
+            disposition=settle(scored.probability) if settle else None,
+            flags=scored.flags,
+        )
+
+    def _counts(self, judgement: Case) -> bool:
+        explored = judgement.occasion is Occasion.EXPLORED and self.again is not None
+        return not explored or self.revisits(judgement)
+
+    def _move(self, judgement: Case, scored: Scored, stage: str) -> Move:
+        if stage == "second":
+            same = _label(scored.probability) is _label(judgement.first)
+            return Move.KEEP if same else Move.CORRECT
+        wanted = judgement.second is None and self.revisits(judgement)
+        return Move.REVISIT if wanted else Move.ACCEPT
+
+
+class FittedEstimator:
+    """An estimator over traces, for RA-Monitor."""
+
+    def __init__(self, monitor: FittedMonitor) -> None:
+        self._monitor = monitor
+
+    def __call__(self, trace: Trace) -> Estimate:
+        judgement = case_of(trace)
+        result = self._monitor.score(judgement)
+        gain = {} if result.gain is None else {"gain of a second look": result.gain}
+        return Estimate(
+            probability=result.probability,
+            reliability=result.reliability,
+            signals={**judgement.signals, **gain},
+            notes=result.flags,
+        )
+
+
+class WorthIt:
+    """Look again where the expected gain is worth the cost; a rule fixed when it was fitted.
+
+    Raises:
+        MonitorError: the monitor has learned nothing of second looks.
+    """
+
+    def __init__(self, monitor: FittedMonitor) -> None:
+        if monitor.again is None:
+            raise MonitorError(
+                "this monitor can't say when to look again: it was not fitted on parts that were "
+                "all looked at twice (`run --explore`)"
+            )
+        self._monitor = monitor
+
+    def __call__(self, trace: Trace) -> Move:
+        if trace.first is None:
+            return Move.ESCALATE
+        if trace.rounds:
+            return Move.ACCEPT
+        return Move.REVISIT if self._monitor.revisits(case_of(trace)) else Move.ACCEPT
+
+
+class Targets:
+    """PASS, FAIL or REVIEW by thresholds that were held to targets.
+
+    Errors, escalated parts and verdicts that contradict the fused probability go to REVIEW, which
+    can only lower escape and overkill.
+
+    Raises:
+        MonitorError: the monitor was fitted without targets.
+    """
+
+    def __init__(self, monitor: FittedMonitor) -> None:
+        if monitor.dispositions is None:
+            raise MonitorError(
+                "this monitor has no thresholds: fit it with --max-escape or --max-overkill"
+            )
+        self._monitor, self._settle = monitor, monitor.dispositions
+
+    def __call__(self, trace: Trace) -> Disposition:
+        if trace.error is not None:
+            return Disposition(outcome=Outcome.REVIEW, reason=trace.error)
+        if trace.verdict is None:
+            return Disposition(outcome=Outcome.REVIEW, reason="there is no verdict")
+        if trace.decision is not None and trace.decision.move is Move.ESCALATE:
+            why = trace.decision.reason or "escalated by the policy"
+            return Disposition(outcome=Outcome.REVIEW, reason=why)
+        scored = self._monitor.score(case_of(trace))
+        probability = scored.probability
+        if scored.label is not trace.verdict.label:
+            why = f"p = {probability:.3g} contradicts the verdict {trace.verdict.label.value!r}"
+            return Disposition(outcome=Outcome.REVIEW, reason=why)
+        outcome = self._settle(probability)
+        limits = f"PASS below {self._settle.pass_below:.3g}, FAIL from {self._settle.fail_from:.3g}"
+        return Disposition(outcome=outcome, reason=f"p = {probability:.3g}; {limits}")
+
+
+def first_signals(signals: Mapping[str, float]) -> dict[str, float]:
+    """Those that are known after the first look."""
+    return {name: value for name, value in signals.items() if name.startswith(FIRST)}
+
+
+def load_monitor(path: str | Path) -> FittedMonitor:
+    """Read a saved monitor.
+
+    Raises:
+        MonitorError: the file can't be read, is no monitor, or one of another version.
+    """
+    kind = SavedKind("monitor", FORMAT, VERSION, "reinspect monitor fit", "fit", MonitorError)
+    return load(path, FittedMonitor, kind)
+
+
+def _label(probability: float) -> Label:
+    return Label.ANOMALOUS if probability >= 0.5 else Label.NORMAL

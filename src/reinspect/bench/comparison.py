@@ -1,0 +1,230 @@
+"""Who is benched: one recipe, several, or one with several critics; a run each, or one a category.
+
+`{category}` in a critic's name or file stands for the category that is inspected, so that critics
+which were trained without it can be compared on all of them.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+
+from reinspect.bench.protocol import JudgedImage, score
+from reinspect.bench.side_by_side import Benched
+from reinspect.cli.run import say
+from reinspect.critics.named import Learned, learned_by
+from reinspect.dataset import AnnotatedTruth, truth_of
+from reinspect.engine.replay import NotOnRecord, refuse_others, replay
+from reinspect.engine.work import Work
+from reinspect.graph.critics import by_critic
+from reinspect.graph.recipe import Recipe, load_recipe
+from reinspect.images import legible
+from reinspect.pictures import HEAT_MAP
+from reinspect.runs.limits import Ending
+from reinspect.runs.resources import Meter
+from reinspect.runs.session import RunPlan, RunResult, carry_out
+from reinspect.store import Store
+from reinspect.store import Truth as StoredTruth
+from reinspect.vocabulary import Evidence, Trace
+
+CATEGORY = "{category}"
+
+
+class ContestError(ValueError):
+    """Contestants that can't be told apart, or can't be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contender:
+    """One who is benched."""
+
+    name: str
+    monitor: str
+    """In words."""
+    recipes: dict[str | None, Recipe]
+    """Category → recipe; none for all of them."""
+    learned: dict[str | None, Learned]
+
+
+def contenders(
+    recipes: Sequence[Path], called: Sequence[str], registry: Path, categories: Sequence[str]
+) -> list[Contender]:
+    """All who are benched, the first being what the others are held against.
+
+    Args:
+        recipes: files; the default recipe without.
+        called: critics, each in place of the recipe's own monitor.
+        registry: where a critic's name is looked up, after a folder `critics` beside the recipe.
+        categories: that will be inspected.
+
+    Raises:
+        ContestError: several recipes and critics together, or two of one name.
+        RecipeError, CriticError: a recipe or a critic can't be used.
+    """
+    if len(recipes) > 1 and called:
+        raise ContestError("--critic: takes one --recipe; several recipes name their own critics")
+    loaded = [load_recipe(file, critics=registry) for file in recipes] or [Recipe()]
+    files: Sequence[Path | None] = recipes or (None,)
+    beside = [file.absolute().parent / "critics" for file in recipes[:1]]
+    places = (*beside, registry)
+    found = [
+        _contender(_short(critic), loaded[0], critic, places, categories) for critic in called
+    ] or [
+        Contender(
+            name=file.stem if file else "default",
+            monitor=_in_words(recipe),
+            recipes={None: recipe},
+            learned={None: learned_by(recipe.monitor.kind, recipe.monitor.options, places)},
+        )
+        for file, recipe in zip(files, loaded, strict=True)
+    ]
+    names = [one.name for one in found]
+    for name in names:
+        if names.count(name) > 1:
+            raise ContestError(f"two contestants are called {name!r}; name their files apart")
+    return found
+
+
+def replayed(contender: Contender, job: RunPlan, runs: Sequence[str]) -> Benched:
+    """What a contender makes of the looks of explored runs; nothing is looked at again, or stored.
+
+    Raises:
+        NotOnRecord: the runs have no such looks at a part.
+        StoreError: the store has no such run.
+    """
+    traces: dict[str, Trace] = {}
+    with Store.open(job.store, create=False) as store:
+        for name in runs:
+            run = store.run(Path(name).name)
+            for recipe in contender.recipes.values():
+                refuse_others(run, recipe)
+            traces |= {trace.sample.id: trace for trace in store.traces(run.id)}
+    judged: list[JudgedImage] = []
+    for own in _jobs(contender, job, alone=True):
+        inspect = replay(replace(own.workshop, pictures=None))
+        for item in own.items:
+            if item.id not in traces:
+                raise NotOnRecord(f"no look at {item.id} is on record in {', '.join(runs)}")
+            truth = truth_of(item)
+            if truth is None:
+                continue
+            work = Work(path=item.path, id=item.id, category=item.category)
+            trace = inspect(work, traces[item.id])
+            judged.append(_judgement(trace, truth, None))
+    counts = {j.category: len(job.references.of(j.category).files) for j in judged}
+    warnings = _warnings(contender, judged)
+    return Benched(contender.name, contender.monitor, judged, score(judged, counts), warnings)
+
+
+def benched(
+    contender: Contender, job: RunPlan, console: Console, *, quiet: bool, alone: bool
+) -> tuple[Benched | None, list[RunResult]]:
+    """Run a contender on all items of a job; none where it was interrupted.
+
+    Alone it takes the job's own folder, else one beside it, with its name, and the category's.
+    """
+    judged: list[JudgedImage] = []
+    counts: dict[str, int] = {}
+    seconds: dict[str, float] = {}
+    memory: dict[str, float] = {}
+    ends: list[RunResult] = []
+    for own in _jobs(contender, job, alone=alone):
+        if not alone:
+            say(console, f"\n{contender.name}: {contender.monitor}, in {own.out}")
+        with Meter() as meter:
+            finished = carry_out(own, console, quiet=quiet, watcher=meter)
+        ends.append(finished)
+        if finished.ending is not Ending.DONE:
+            return None, ends
+        mine = _judged(own, finished)
+        judged += mine
+        counts |= {j.category: len(own.references.of(j.category).files) for j in mine}
+        seconds |= meter.seconds
+        memory |= meter.peak_memory
+        if not alone:
+            for line in finished.bill.lines():
+                say(console, line)
+            say(console, f"Report   {own.out / 'report.html'}")
+    report = score(judged, counts, peak_memory=memory).timed(seconds)
+    warnings = _warnings(contender, judged)
+    return Benched(contender.name, contender.monitor, judged, report, warnings), ends
+
+
+def _contender(
+    name: str, recipe: Recipe, critic: str, places: Sequence[Path], categories: Sequence[str]
+) -> Contender:
+    each: list[str | None] = [*categories] if CATEGORY in critic else [None]
+    made = {one: by_critic(recipe, _named(critic, one), places) for one in each}
+    learned = {
+        one: learned_by(own.monitor.kind, own.monitor.options, places) for one, own in made.items()
+    }
+    kind = next(iter(made.values())).monitor.kind
+    return Contender(name, kind if critic == kind else f"{kind} {critic}", made, learned)
+
+
+def _named(critic: str, category: str | None) -> str:
+    return critic if category is None else critic.replace(CATEGORY, category)
+
+
+def _short(critic: str) -> str:
+    """What a critic is called in tables: its name, or its file's without ending and category."""
+    plain = Path(critic).stem if critic.endswith(".json") else Path(critic).name
+    return plain.replace(CATEGORY, "").strip("-_. ") or "critic"
+
+
+def _in_words(recipe: Recipe) -> str:
+    file = recipe.monitor.options.get("file")
+    return f"{recipe.monitor.kind} {Path(file).name}" if file else recipe.monitor.kind
+
+
+def _jobs(contender: Contender, job: RunPlan, *, alone: bool) -> Iterator[RunPlan]:
+    base = job.out if alone else job.out.with_name(f"{job.out.name}-{contender.name}")
+    for category, recipe in contender.recipes.items():
+        if category is None:
+            yield replace(job, recipe=recipe, out=base)
+            continue
+        mine = tuple(item for item in job.items if item.category == category)
+        slug = category.replace("/", "-")
+        yield replace(job, recipe=recipe, items=mine, out=base.with_name(f"{base.name}-{slug}"))
+
+
+def _judged(job: RunPlan, finished: RunResult) -> list[JudgedImage]:
+    with Store.open(job.store, create=False) as store:
+        truths = store.truth(finished.run_id)
+        return [
+            _judgement(trace, truth, job.out)
+            for trace in store.traces(finished.run_id)
+            if (truth := truths.get(trace.sample.id))
+        ]
+
+
+def _judgement(
+    trace: Trace, truth: AnnotatedTruth | StoredTruth, folder: Path | None
+) -> JudgedImage:
+    evidence = trace.first.evidence if folder and trace.first else ()
+    return JudgedImage.of(
+        trace,
+        truth=truth.label,
+        types=truth.types,
+        boxes=truth.boxes,
+        mask=truth.mask,
+        size=trace.sample.visual.size,
+        first_map=_map(folder, evidence) if folder else None,
+    )
+
+
+def _map(folder: Path, evidence: tuple[Evidence, ...]) -> str | None:
+    shown = (p for piece in evidence for p in piece.pictures if p.shows == HEAT_MAP)
+    return next((str(folder / picture.path) for picture in shown), None)
+
+
+def _warnings(contender: Contender, judged: Sequence[JudgedImage]) -> tuple[str, ...]:
+    every = contender.learned
+    seen = sum(every.get(j.category, every.get(None, Learned())).knows(j.sha256) for j in judged)
+    if not seen:
+        return ()
+    return (
+        f"{legible(contender.name)}: {seen} of {len(judged)} images are among those that it was "
+        "trained on: it looks better on them than it is",
+    )

@@ -1,0 +1,140 @@
+"""The graph over looks that are on record: what another monitor would have made of a run.
+
+An explored run has both looks of every part. So of recipes with the same detector and tools only
+the first need look; for the others the graph runs with members that say what they said then, in
+milliseconds a part. Steps keep the seconds that the looks took when they were taken.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from reinspect.engine.work import Work
+from reinspect.graph.build import BuildContext, build_pipeline
+from reinspect.graph.recipe import ComponentSpec, Recipe, parse_recipe
+from reinspect.store import Run
+from reinspect.vocabulary import Evidence, Sample, Step, Trace, Verdict
+
+_LOOKS = {"detect": "detect", "locate": "locate", "examine": "examine", "conclude": "locate"}
+"""Node → the node whose step on record it repeats."""
+
+
+class NotOnRecord(ValueError):  # noqa: N818 - it names what is missing, not a fault of ours
+    """A look that no explored run has; the message is one line."""
+
+
+def refuse_others(run: Run, recipe: Recipe) -> None:
+    """Refuse a run whose looks are not those that a recipe would take.
+
+    Raises:
+        NotOnRecord: it was not explored, had another detector, other tools or another product, or
+            the recipe looks more than twice, or asks for looks by name.
+    """
+    theirs, of = parse_recipe(run.recipe), f"run {run.name!r}"
+    if not run.explored:
+        raise NotOnRecord(f"{of} was not explored: it lacks second looks; run it with --explore")
+    for what, own, other in (
+        ("detector", [recipe.detector], [theirs.detector]),
+        ("tools", recipe.tools, theirs.tools),
+    ):
+        if list(map(_plain, own)) != list(map(_plain, other)):
+            raise NotOnRecord(f"{of} had other {what} than the recipe: bench without --from")
+    if recipe.product != theirs.product:
+        raise NotOnRecord(f"{of} was of another product than the recipe's: bench without --from")
+    if recipe.budgets.rounds != 1 or recipe.monitor.kind == "vlm":
+        raise NotOnRecord(
+            f"{of} has one second look, by every tool: a monitor that asks for looks, or for more "
+            "rounds, can't be benched --from it"
+        )
+
+
+def replay(workshop: BuildContext) -> Callable[[Work, Trace], Trace]:
+    """The graph of a recipe, its detector and tools saying what is on record of each part.
+
+    Raises:
+        RecipeError: a part of the recipe can't be made.
+    """
+    from reinspect.graph.inspection import GraphInput, build
+
+    record = _Record()
+    crew = build_pipeline(workshop)
+    stages = {"locate": crew.locators, "examine": crew.examiners}
+    told = {
+        id(tool): _Told(record, node, place)
+        for node, tools in stages.items()
+        for place, tool in enumerate(tools)
+    }
+    graph = build(
+        replace(
+            crew,
+            detector=record.detect,
+            locators=tuple(told[id(tool)] for tool in crew.locators),
+            examiners=tuple(told[id(tool)] for tool in crew.examiners),
+            looks={name: told[id(tool)] for name, tool in crew.looks.items()},
+        )
+    )
+
+    def inspect(work: Work, trace: Trace) -> Trace:
+        """Judge a part anew.
+
+        Raises:
+            NotOnRecord: the picture is another one than that which was looked at.
+        """
+        record.trace = trace
+        part = GraphInput(image=work.path, id=work.id, category=work.category)
+        made: Trace = graph.invoke(part)["trace"]
+        if made.sample.visual.sha256 != trace.sample.visual.sha256:
+            raise NotOnRecord(f"{work.path}: is another picture than the run looked at")
+        return made.model_copy(update={"steps": tuple(_timed(made.steps, trace))})
+
+    return inspect
+
+
+class _Record:
+    """The part in hand, as it was looked at."""
+
+    trace: Trace
+
+    def detect(self, sample: Sample) -> Verdict:
+        first = self.trace.first
+        if first is None:
+            raise NotOnRecord(self.trace.error or f"no first look at {sample.id} is on record")
+        return first
+
+    def step(self, node: str, place: int) -> Step:
+        steps = [step for step in self.trace.steps if step.node == node]
+        if place >= len(steps):
+            raise NotOnRecord(f"no {node} {place + 1} of {self.trace.sample.id} is on record")
+        return steps[place]
+
+
+class _Told:
+    """A tool that says what the tool in its place said; it fails as that one did."""
+
+    def __init__(self, record: _Record, node: str, place: int) -> None:
+        self._record, self._node, self._place = record, node, place
+
+    def __call__(self, _: Trace) -> Evidence:
+        step = self._record.step(self._node, self._place)
+        found = next((p for p in step.products if isinstance(p, Evidence)), None)
+        if found is None:
+            raise NotOnRecord(step.error or f"{self._node} {self._place + 1} found nothing")
+        return found
+
+
+def _timed(steps: Sequence[Step], trace: Trace) -> list[Step]:
+    """Steps that looked, with the seconds that their looks took."""
+    record, seen = _Record(), dict.fromkeys(_LOOKS, 0)
+    record.trace = trace
+    timed = []
+    for step in steps:
+        looked = step.node == "detect" or any(isinstance(p, Evidence) for p in step.products)
+        if step.node in _LOOKS and looked and step.error is None:
+            before = record.step(_LOOKS[step.node], seen[step.node])
+            step = step.model_copy(update={"seconds": before.seconds})
+        seen[step.node] = seen.get(step.node, 0) + 1
+        timed.append(step)
+    return timed
+
+
+def _plain(spec: ComponentSpec) -> tuple[str, dict[str, object]]:
+    return spec.kind, spec.options

@@ -1,0 +1,69 @@
+"""The sums of a run as a file for other programs: `counters.json` in its folder."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from reinspect.export import causes
+from reinspect.files import whole_file
+from reinspect.store import Run, Store
+from reinspect.vocabulary import Outcome
+
+COUNTERS = "counters.json"
+
+
+def write_counters(store: Store, run_id: int, folder: Path) -> None:
+    """Write the counters of a run that has ended.
+
+    It is the last file of a run's folder: where it is, the others are of the same rows.
+
+    Raises:
+        ExportError: the file can't be written.
+        StoreError: the store can't be read.
+    """
+    text = json.dumps(counters_of(store, run_id), indent=2)
+    with whole_file(folder / COUNTERS) as file:
+        file.write(text.encode() + b"\n")
+
+
+def counters_of(store: Store, run_id: int) -> dict[str, Any]:
+    """What `counters.json` says. Seconds are wall time, all sessions of a resumed run together."""
+    run, tally = store.run_of(run_id), store.tally(run_id)
+    outcomes = {Outcome.PASS: tally.passed, Outcome.FAIL: tally.failed}
+    seconds = run.counters.get("wall_seconds", 0.0)
+    inspected = run.counters.get("inspected", 0.0)
+    return {
+        "run": run.name,
+        "status": run.status.value,
+        "images": tally.images,
+        "dispositions": {outcome.value: count for outcome, count in outcomes.items()}
+        | {Outcome.REVIEW.value: tally.review},
+        "looked_at_twice": tally.revisited,
+        "corrected": tally.corrected,
+        "failed": tally.errors,
+        "failures": causes(store, run_id),
+        "seconds": round(seconds, 3),
+        "images_per_second": round(inspected / seconds, 3) if seconds else 0.0,
+        "calls": round(run.counters.get("model_calls", 0)),
+        "tokens": round(sum(run.counters.get(f"model_tokens_{way}", 0) for way in ("in", "out"))),
+        "usd": round(run.counters.get("model_usd", 0.0), 6),
+        "unpriced_calls": round(run.counters.get("model_unpriced", 0)),
+        "peak_memory_mb": round(run.counters.get("peak_memory_mb", 0.0), 1),
+    }
+
+
+def of_sessions(
+    before: Mapping[str, float], *, inspected: int, seconds: float, peak: float
+) -> dict[str, float]:
+    """What no row says, of this session and those that the run had before."""
+    return {
+        "inspected": before.get("inspected", 0.0) + inspected,
+        "wall_seconds": before.get("wall_seconds", 0.0) + seconds,
+        "peak_memory_mb": max(before.get("peak_memory_mb", 0.0), peak),
+    }
+
+
+def is_whole(run: Run, folder: Path) -> bool:
+    """Whether the folder has all files of a run, and these tell of all its rows."""
+    return run.finished is not None and (folder / COUNTERS).is_file()

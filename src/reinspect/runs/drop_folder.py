@@ -1,0 +1,122 @@
+"""A folder that fills, such as a camera's drop folder: its files as they arrive, whole ones only.
+
+It looks again and again instead of asking the system for events: these don't tell of what another
+machine writes to a network share, which is what drop folders are.
+"""
+
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from reinspect.dataset import Item, discover
+from reinspect.engine.local import Work
+from reinspect.runs.resume import Done, hash_of
+
+SETTLED = 1.0
+"""Seconds for which a file must have kept its size and time to be taken for whole."""
+
+PAUSE = 0.5
+"""Seconds between two looks at the folder; longer where a look takes long."""
+
+SHARE = 0.1
+"""Of the time that looking at the folder may take."""
+
+Stamp = tuple[int, int, int]
+
+
+class _SeenFile(NamedTuple):
+    stamp: Stamp | None
+    since: float
+
+
+class DropFolder:
+    """The works of some folders: `None` while there is nothing new, until it is told to stop.
+
+    A file that changes afterwards is taken once more: another content is another row, the same
+    content the same one. By the monotonic clock, so that setting the clock does no harm.
+
+    Args:
+        folders: to look at, with all folders below.
+        exclude: folders to pass over.
+        done: what was inspected before.
+        limit: files to take at most.
+        settled: seconds for which a file must have kept its size and time.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        *,
+        exclude: Sequence[Path] = (),
+        done: Done = frozenset(),
+        limit: int | None = None,
+        settled: float = SETTLED,
+    ) -> None:
+        self._folders, self._exclude = folders, exclude
+        self._done, self._known = done, {image for image, _ in done}
+        self._limit, self._settled = limit, settled
+        self._seen: dict[str, _SeenFile] = {}
+        self._taken: dict[str, Stamp | None] = {}
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """Let nothing more arrive."""
+        self._stop.set()
+
+    def __iter__(self) -> Iterator[Work | None]:
+        given, due = 0, 0.0
+        whole: deque[Item] = deque()
+        while not self._stop.is_set() and given != self._limit:
+            if not whole and time.monotonic() >= due:
+                start = time.monotonic()
+                whole.extend(self._look())
+                now = time.monotonic()
+                due = now + max(min(PAUSE, self._settled), (now - start) / SHARE)
+            if not whole:
+                yield None
+                continue
+            item = whole.popleft()
+            if item.id in self._known and (item.id, hash_of(item)) in self._done:
+                continue
+            given += 1
+            yield Work(path=item.path, id=item.id, category=item.category)
+
+    def _look(self) -> list[Item]:
+        """The files that have become whole since the last look."""
+        try:
+            listed = [i for i in discover(self._folders, exclude=self._exclude) if _is_file(i)]
+        except FileNotFoundError:  # the share is away; it may come back
+            return []
+        whole, now = [], time.monotonic()
+        for item in listed:
+            stamp = _stamp(item.path)
+            if item.path in self._taken and self._taken[item.path] == stamp:
+                continue
+            before = self._seen.get(item.path)
+            if before is None or before.stamp != stamp:
+                self._seen[item.path] = _SeenFile(stamp, now)
+            elif now - before.since >= self._settled:
+                del self._seen[item.path]
+                self._taken[item.path] = stamp
+                whole.append(item)
+        there = {item.path for item in listed}
+        self._seen = {path: seen for path, seen in self._seen.items() if path in there}
+        self._taken = {path: stamp for path, stamp in self._taken.items() if path in there}
+        return whole
+
+
+def _is_file(item: Item) -> bool:
+    """Not a folder that can't be listed just now."""
+    return not os.path.isdir(item.path)  # noqa: PTH112 - as dataset does it
+
+
+def _stamp(path: str) -> Stamp | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:  # a broken link: its row will say so
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ino

@@ -1,0 +1,93 @@
+"""`reinspect run --dry-run`: what a run would take, told from a few of its images."""
+
+import dataclasses
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from reinspect.dataset import Item
+from reinspect.engine.local import Work, inspect_all
+from reinspect.graph.models import models_of
+from reinspect.runs.cost import Bill
+from reinspect.runs.session import RunPlan, checked, few_workers
+
+TRIED = 6
+"""Images that are inspected for the estimate; the first, which learns its references, apart."""
+
+
+def estimate(job: RunPlan) -> tuple[list[str], int]:
+    """Lines that say what the run would take, and how many of the images tried have failed.
+
+    Everything is checked as for a run; the few images are inspected by one worker, and nothing is
+    written but the cache of fits.
+
+    Raises:
+        JobError, RecipeError, AskedFor: the job can't be done.
+    """
+    checked(job)
+    tried = _spread(job.items, TRIED + 1)
+    bill, seconds, errors = Bill(), [], []
+    with tempfile.TemporaryDirectory(prefix="reinspect-") as folder:
+        trial = dataclasses.replace(job, out=Path(folder))
+        works = (Work(path=item.path, id=item.id, category=item.category) for item in tried)
+        last = time.perf_counter()
+        for trace in inspect_all(works, trial.workshop):
+            now = time.perf_counter()
+            # Where images wait beside each other, each has its own time.
+            seconds.append(trace.seconds if models_of(job.recipe) else now - last)
+            last = now
+            bill(trace)
+            errors += [trace.error] if trace.error else []
+    lines = [*_counted(job), *_timed(job, seconds), *_priced(job, bill, len(tried))]
+    lines += [f"Failed: {error}" for error in errors]
+    return [*lines, "Nothing was written"], len(errors)
+
+
+def _spread(items: tuple[Item, ...], count: int) -> list[Item]:
+    """So many of the items, evenly spread."""
+    step = max(1.0, len(items) / count)
+    return [items[round(number * step)] for number in range(min(count, len(items)))]
+
+
+def _counted(job: RunPlan) -> Iterator[str]:
+    categories = {item.category for item in job.items if item.category}
+    several = f" of {len(categories)} categories" if len(categories) > 1 else ""
+    known = {len(job.references.of(name).files) for name in categories or {""}}
+    least, most = min(known), max(known)
+    count = f"{least}" if least == most else f"{least} to {most}"
+    yield f"{len(job.items)} images{several}, references: {count}; the recipe is sound"
+
+
+def _timed(job: RunPlan, seconds: list[float]) -> Iterator[str]:
+    each = seconds[1:] or seconds
+    mean = sum(each) / len(each)
+    if models_of(job.recipe):
+        hands = job.recipe.budgets.in_flight
+        by = f"{hands} at once, if the server keeps up"
+    else:
+        hands = few_workers(job.workers, len(job.items))
+        by = f"{hands} worker{'s' if hands > 1 else ''}"
+    total = seconds[0] + mean * (len(job.items) - 1) / hands
+    spread = f" ({min(each):.3f} to {max(each):.3f})" if len(each) > 1 else ""
+    yield f"{mean:.3f} s an image{spread}; about {_span(total)} for all, {by}"
+
+
+def _priced(job: RunPlan, bill: Bill, tried: int) -> Iterator[str]:
+    for name, account in sorted(bill.accounts.items()):
+        share = len(job.items) / tried
+        tokens = account.tokens_in + account.tokens_out
+        cost = f"about {account.usd * share:.2f} USD"
+        if account.unpriced:
+            cost = "at a cost that is unknown (no price in the recipe)"
+        yield (
+            f"Model {name}: about {account.calls * share:.0f} calls and {tokens * share:.0f} "
+            f"tokens for all, {cost}; this trial made {account.calls} calls"
+        )
+
+
+def _span(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 90 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,373 @@
+"""What people look through and decide on: pages of inspections, reviews, captions."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Engine, Text, func, insert, type_coerce
+from sqlmodel import Session, col, select
+
+from reinspect.store import columns, tables
+from reinspect.store.database import StoreError, masked, told, writing
+from reinspect.store.inspected import Inspected, inspected, reviews_of
+from reinspect.store.review_truth import count
+from reinspect.store.reviews import (
+    Caption,
+    CaptionState,
+    Decided,
+    NewCaption,
+    Review,
+    ReviewOpinion,
+    caption_of,
+    review_of,
+)
+from reinspect.store.runs import lock_runs
+from reinspect.store.search import Filter, Order, before, conditions, ranking
+from reinspect.vocabulary import Verdict
+
+_CHUNK = 500  # rows read at a time
+
+
+class Page(NamedTuple):
+    """Some of the inspections that a filter means, and how many there are in all."""
+
+    items: tuple[Inspected, ...]
+    total: int
+
+
+class Choices(NamedTuple):
+    """What a filter can choose from, sorted."""
+
+    categories: tuple[str, ...]
+    types: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+class Desk:
+    """Reads and reviews for people. Nothing that is there is changed: rows are added.
+
+    Every method raises `StoreError` for the database's faults.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def count(self, wanted: Filter) -> int:
+        """How many inspections the filter means."""
+        with self._session() as session:
+            return _count(session, conditions(wanted))
+
+    def page(
+        self,
+        wanted: Filter,
+        *,
+        order: Order = Order.RELIABILITY,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int = 24,
+    ) -> Page:
+        """A page of the inspections that the filter means, the least reliable first by default."""
+        meant = conditions(wanted)
+        ids = (
+            select(tables.InspectionTable.id)
+            .where(*meant)
+            .order_by(*ranking(order, descending=descending, searched=bool(wanted.text)))
+            .offset(offset)
+            .limit(limit)
+        )
+        with self._session() as session:
+            found = _rows(session, [_key(key) for key in session.exec(ids)])
+            # The last page says itself how many there are.
+            whole = 0 < len(found) < limit or (not found and offset == 0)
+            total = offset + len(found) if whole else _count(session, meant)
+        return Page(found, total)
+
+    def inspections(self, wanted: Filter) -> Iterator[Inspected]:
+        """All inspections that the filter means, by run and id, a few hundred in memory at a time.
+
+        What is added meanwhile may or may not be among them.
+        """
+        meant, last = conditions(wanted), 0
+        while True:
+            ids = (
+                select(tables.InspectionTable.id)
+                .where(*meant, col(tables.InspectionTable.id) > last)
+                .order_by(col(tables.InspectionTable.id))
+                .limit(_CHUNK)
+            )
+            with self._session() as session:
+                found = _rows(session, [_key(key) for key in session.exec(ids)])
+            if not found:
+                return
+            last = found[-1].id
+            yield from found
+
+    def one(self, inspection_id: int) -> Inspected:
+        """An inspection by its id."""
+        with self._session() as session:
+            found = _rows(session, [inspection_id])
+        if not found:
+            raise StoreError(
+                f"store {masked(self._engine.url)}: has no inspection of id {inspection_id}"
+            )
+        return found[0]
+
+    def place(
+        self,
+        wanted: Filter,
+        inspection_id: int,
+        *,
+        order: Order = Order.RELIABILITY,
+        descending: bool = False,
+    ) -> int:
+        """How many of the filter's inspections come before this one, be it among them or not."""
+        value = select(getattr(tables.InspectionTable, order.value))
+        with self._session() as session:
+            mine = session.exec(
+                value.where(col(tables.InspectionTable.id) == inspection_id)
+            ).first()
+            earlier = before(order, mine, inspection_id, descending=descending)
+            return _count(session, [*conditions(wanted), earlier])
+
+    def elsewhere(self, found: Inspected) -> tuple[Inspected, ...]:
+        """The same picture in other runs, newest first."""
+        table = tables.InspectionTable
+        if found.row.sha256 is None:
+            return ()
+        ids = (
+            select(table.id)
+            .where(
+                col(table.sha256) == found.row.sha256,
+                col(table.id) != found.id,
+                col(table.run_id) != found.run_id,
+            )
+            .order_by(col(table.id).desc())
+            .limit(50)
+        )
+        with self._session() as session:
+            return _rows(session, [_key(key) for key in session.exec(ids)])
+
+    def choices(self, runs: Sequence[int] = ()) -> Choices:
+        """What there is to choose from, in these runs or, for types and sources, in all of them."""
+        table = tables.InspectionTable
+        with self._session() as session:
+            every = list(runs) or [_key(key) for key in session.exec(select(tables.RunTable.id))]
+            categories = {
+                category
+                for run in every
+                for category in _distinct(session, col(table.category), [col(table.run_id) == run])
+            }
+            listed = _distinct(session, type_coerce(col(table.types), Text), [])
+            sources = _distinct(session, col(tables.EvidenceTable.source), [])
+        adapter = columns.NamesColumn.adapter
+        types = {name for text in listed for name in adapter.validate_json(text)}
+        return Choices(tuple(sorted(categories)), tuple(sorted(types)), tuple(sorted(sources)))
+
+    def review(self, inspection_id: int, after: Verdict, *, reviewer: str, why: str = "") -> Review:
+        """Add a person's verdict; it counts as truth for the same picture in every run.
+
+        Raises:
+            ValueError: the reviewer has no name.
+            StoreError: there is no such inspection.
+        """
+        name = reviewer.strip()
+        if not name:
+            raise ValueError(f"reviewer {reviewer!r} is no name")
+        with told(self._engine.url), Session(writing(self._engine)) as session:
+            entry = session.get(tables.InspectionTable, inspection_id)
+            if entry is None:
+                raise StoreError(
+                    f"store {masked(self._engine.url)}: has no inspection of id {inspection_id}"
+                )
+            shared = _shared(session, entry)
+            lock_runs(session, {run for run, _ in shared})
+            table = tables.ReviewTable
+            newest = select(table).where(table.inspection_id == inspection_id)
+            last = session.exec(newest.order_by(col(table.id).desc())).first()
+            row = tables.ReviewTable(
+                inspection_id=inspection_id,
+                at=datetime.now(UTC),
+                reviewer=name,
+                before=last.after if last else _verdict(entry),
+                after=after,
+                label=after.label.value,
+                why=why.strip(),
+            )
+            session.add(row)
+            count(session.connection(), shared, after)
+            session.flush()
+            added = review_of(row)
+            session.commit()
+        return added
+
+    def reviews(self, inspection_id: int) -> tuple[Review, ...]:
+        """All reviews of an inspection, oldest first."""
+        table = tables.ReviewTable
+        query = select(table).where(table.inspection_id == inspection_id)
+        with self._session() as session:
+            return tuple(review_of(entry) for entry in session.exec(query.order_by(col(table.id))))
+
+    def opinions(self, runs: Sequence[int] = ()) -> tuple[ReviewOpinion, ...]:
+        """What each reviewer last said of each inspection, by inspection and reviewer."""
+        table = tables.ReviewTable
+        query = select(table.inspection_id, table.reviewer, table.label).order_by(col(table.id))
+        if runs:
+            of_runs = col(tables.InspectionTable.run_id).in_(runs)
+            query = query.join(tables.InspectionTable).where(of_runs)
+        with self._session() as session:
+            newest = {(key, name): label for key, name, label in session.exec(query)}
+        return tuple(ReviewOpinion(*who, label) for who, label in sorted(newest.items()))
+
+    def add_captions(self, drafts: Iterable[NewCaption]) -> None:
+        """Keep training texts as drafts."""
+        now = datetime.now(UTC)
+        rows = [
+            {**draft.model_dump(), "at": now, "state": "draft", "reviewer": None, "origin": None}
+            for draft in drafts
+        ]
+        if rows:
+            with told(self._engine.url), writing(self._engine).begin() as connection:
+                connection.execute(insert(tables.CaptionTable), rows)
+
+    def captions(
+        self, state: CaptionState = "draft", *, offset: int = 0, limit: int = 1
+    ) -> tuple[tuple[Caption, ...], int]:
+        """Some of the captions in a state, oldest first, and how many there are in all."""
+        meant = _in_state(state)
+        query = select(tables.CaptionTable).where(*meant).order_by(col(tables.CaptionTable.id))
+        with self._session() as session:
+            found = session.exec(query.offset(offset).limit(limit))
+            page = tuple(caption_of(entry) for entry in found)
+            total = session.exec(
+                select(func.count()).select_from(tables.CaptionTable).where(*meant)
+            ).one()
+        return page, total
+
+    def captions_of(self, inspections: Sequence[int]) -> tuple[Caption, ...]:
+        """All captions of these inspections, drafts and decisions, oldest first."""
+        table, found = tables.CaptionTable, []
+        with self._session() as session:
+            for start in range(0, len(inspections), _CHUNK):
+                part = inspections[start : start + _CHUNK]
+                query = select(table).where(col(table.inspection_id).in_(part))
+                found += [caption_of(entry) for entry in session.exec(query)]
+        return tuple(sorted(found, key=lambda caption: caption.id))
+
+    def decide(
+        self, draft: int, state: Decided, *, reviewer: str, text: str | None = None
+    ) -> Caption:
+        """Add a decision on a draft; of several, the newest counts. The draft stays as it is.
+
+        Raises:
+            ValueError: the reviewer has no name, or an edited text is missing.
+            StoreError: there is no such draft.
+        """
+        if not reviewer.strip():
+            raise ValueError(f"reviewer {reviewer!r} is no name")
+        if state == "edited" and not (text or "").strip():
+            raise ValueError(f"an edited caption needs a text, not {text!r}")
+        with told(self._engine.url), Session(writing(self._engine)) as session:
+            entry = session.get(tables.CaptionTable, draft)
+            if entry is None or entry.state != "draft":
+                where = masked(self._engine.url)
+                raise StoreError(f"store {where}: has no draft of a caption with id {draft}")
+            row = tables.CaptionTable(
+                inspection_id=entry.inspection_id,
+                at=datetime.now(UTC),
+                mode=entry.mode,
+                text=text if state == "edited" and text else entry.text,
+                source=entry.source,
+                state=state,
+                reviewer=reviewer.strip(),
+                origin=draft,
+            )
+            session.add(row)
+            session.flush()
+            added = caption_of(row)
+            session.commit()
+        return added
+
+    def _session(self) -> "_Reading":
+        return _Reading(self._engine)
+
+
+class _Reading(Session):
+    """A session whose errors are the store's."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self._told = told(engine.url)
+
+    def __enter__(self) -> "_Reading":
+        self._told.__enter__()
+        super().__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        super().__exit__(kind, error, trace)
+        self._told.__exit__(kind, error, trace)
+
+
+def _rows(session: Session, ids: Sequence[int]) -> tuple[Inspected, ...]:
+    """The inspections of these ids, in their order, with what people last said of them."""
+    table = tables.InspectionTable
+    reviewed = reviews_of(session, ids)
+    found = {
+        _key(entry.id): inspected(entry, reviewed.get(_key(entry.id)))
+        for entry in session.exec(select(table).where(col(table.id).in_(ids)))
+    }
+    return tuple(found[key] for key in ids if key in found)
+
+
+def _count(session: Session, meant: Sequence[ColumnElement[bool]]) -> int:
+    query = select(func.count()).select_from(tables.InspectionTable).where(*meant)
+    return int(session.exec(query).one())
+
+
+def _distinct(session: Session, column: Any, meant: Sequence[ColumnElement[bool]]) -> list[Any]:
+    """The column's values, each found by one step down its index: not by reading every row."""
+    found: list[Any] = []
+    while True:
+        beyond = [column > found[-1]] if found else []
+        value = session.exec(select(func.min(column)).where(*meant, *beyond)).one()
+        if value is None:
+            return found
+        found.append(value)
+
+
+def _verdict(entry: tables.InspectionTable) -> Verdict | None:
+    if entry.probability is None:
+        return None
+    return Verdict.of(
+        entry.probability, defects=entry.defects or (), rationale=entry.rationale or ""
+    )
+
+
+def _shared(session: Session, entry: tables.InspectionTable) -> list[tuple[int, str]]:
+    """The same picture wherever it was inspected, as (run, image)."""
+    table = tables.InspectionTable
+    same = {(entry.run_id, entry.image)}
+    if entry.sha256:
+        named = select(table.run_id, table.image).where(col(table.sha256) == entry.sha256)
+        same.update(session.exec(named))
+    return sorted(same)
+
+
+def _in_state(state: CaptionState) -> list[ColumnElement[bool]]:
+    """Drafts that nobody decided on; else the newest decision on each draft."""
+    table = tables.CaptionTable
+    other = table.__table__.alias()  # type: ignore[attr-defined]
+    mine = col(table.state) == state
+    if state == "draft":
+        decided = select(other.c.id).where(other.c.origin == col(table.id))
+    else:
+        decided = select(other.c.id).where(
+            other.c.origin == col(table.origin), other.c.id > col(table.id)
+        )
+    return [mine, ~decided.exists()]
+
+
+def _key(found: int | None) -> int:
+    if found is None:
+        raise TypeError("a stored row has a key")
+    return found

@@ -1,0 +1,63 @@
+"""How a person's verdict comes to count as truth: for the same picture, in every run.
+
+For the runs there are when it is given, and for those that meet the picture later.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlmodel import col
+
+from reinspect.store.columns import storable
+from reinspect.store.tables import InspectionTable, ReviewTable, TruthTable
+from reinspect.vocabulary import Label, Verdict
+
+
+def count(connection: Connection, where: Iterable[tuple[int, str]], after: Verdict) -> None:
+    """Make the verdict the truth of these images, each by its run's id and its name."""
+    for run, image in where:
+        connection.execute(
+            delete(TruthTable).where(
+                col(TruthTable.run_id) == run,
+                col(TruthTable.image) == image,
+                col(TruthTable.source) == "review",
+            )
+        )
+        connection.execute(insert(TruthTable), [_row(run, image, after)])
+
+
+def adopt(connection: Connection, run: int, images: Sequence[tuple[str, str]]) -> None:
+    """Let what people said of the same pictures before count for these, too.
+
+    Args:
+        connection: in the transaction that writes the images.
+        run: the id of their run.
+        images: (name, SHA-256) of each; "" where the file couldn't be read.
+    """
+    hashes = {sha256 for _, sha256 in images} - {""}
+    if not hashes or connection.execute(select(col(ReviewTable.id)).limit(1)).first() is None:
+        return  # asked first: of one content there may be very many copies to look through
+    newest = (
+        select(col(InspectionTable.sha256), col(ReviewTable.after))
+        .join(ReviewTable, col(ReviewTable.inspection_id) == col(InspectionTable.id))
+        .where(col(InspectionTable.sha256).in_(hashes))
+        .order_by(col(ReviewTable.id))
+    )
+    said: dict[str, Verdict] = {found[0]: found[1] for found in connection.execute(newest)}
+    for image, sha256 in images:
+        if sha256 in said:
+            count(connection, [(run, storable(image))], said[sha256])
+
+
+def _row(run: int, image: str, after: Verdict) -> dict[str, Any]:
+    found = after.defects if after.label is Label.ANOMALOUS else ()
+    return {
+        "run_id": run,
+        "image": image,
+        "source": "review",
+        "label": after.label.value,
+        "types": tuple(sorted({defect.type for defect in found if defect.type})),
+        "boxes": tuple(defect.box for defect in found),
+        "mask": None,
+    }

@@ -1,0 +1,1 @@
+"""Grounding: is the thing that was named really there, and where."""

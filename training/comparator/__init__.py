@@ -1,0 +1,1 @@
+"""Training the comparator (the eye) on drawn parts."""

@@ -1,0 +1,1 @@
+"""The embedded critic, by RCRL on explored runs."""

@@ -1,0 +1,144 @@
+"""What may not be learned from, and which side of the split a picture is on."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import yaml
+
+from reinspect.dataset import discover
+from reinspect.graph.recipe import RecipeError, parse_recipe
+from reinspect.images import UnreadableImage, sha256_of
+from reinspect.policies.fitted import load_monitor
+from reinspect.store import Run
+from reinspect.training.episodes.episode import EpisodeError, Side
+from reinspect.training.known import KnownInspection
+from reinspect.training.references import KnownReferences
+from reinspect.training.splits import Split, digest, folds, units
+
+LEAST_GROUPS = 5
+"""With fewer groups, one left out would say more of itself than of new parts."""
+
+GOLDEN = "it is a known-good reference"
+CALIBRATED = "the run's monitor was calibrated on it"
+HELD_OUT = "it is held out for measuring"
+
+
+def guard(runs: Iterable[Run], held_out: Sequence[Path], goldens: KnownReferences) -> "Exclusion":
+    """What no episode may be made of.
+
+    Args:
+        runs: whose monitors were calibrated on something.
+        held_out: pictures, folders and roots that something will be measured on.
+        goldens: the known-good pictures.
+
+    Raises:
+        EpisodeError: something held out is not there.
+    """
+    calibrated = {run.id: _calibrated(run) for run in runs}
+    return Exclusion(goldens, calibrated, frozenset(_hashes(held_out)))
+
+
+class Exclusion(NamedTuple):
+    """Says of a picture why it may not be learned from."""
+
+    goldens: KnownReferences
+    calibrated: Mapping[int, frozenset[str]]
+    held_out: frozenset[str]
+
+    def __call__(self, facts: KnownInspection) -> str | None:
+        """The reason; none if it may."""
+        if facts.sha256 in self.held_out:
+            return HELD_OUT
+        if facts in self.goldens:
+            return GOLDEN
+        if digest(facts.judgement("")) in self.calibrated[facts.run.id]:
+            return CALIBRATED
+        return None
+
+
+class Sides(NamedTuple):
+    """The side of each item, and in words how they were kept apart."""
+
+    parts: tuple[Side, ...]
+    said: str
+
+
+def sides(
+    facts: Sequence[KnownInspection],
+    group_of: Callable[[KnownInspection], str],
+    *,
+    share: float,
+    seed: int,
+) -> Sides:
+    """Which side each inspection is on: whole groups where there are enough, else by content.
+
+    Copies of one picture are always on one side.
+
+    Args:
+        facts: in any order; the same ones give the same sides.
+        group_of: the group of each.
+        share: of inspections that validate, [0, 1); about so many, since units are kept whole.
+        seed: of the deal.
+    """
+    if not share:
+        return Sides((Side.TRAIN,) * len(facts), "nothing is kept for validation")
+    judgements = [one.judgement(group_of(one)) for one in facts]
+    number = units(judgements, Split.GROUP)
+    sizes = np.bincount(number) if len(number) else np.zeros(0, dtype=np.intp)
+    enough = len(sizes) >= LEAST_GROUPS and sizes.max() * 2 <= sizes.sum()
+    kept = Split.GROUP if enough else Split.RANDOM
+    order = sorted(range(len(facts)), key=lambda i: (facts[i].sha256, facts[i].trace.sample.id))
+    dealt = folds([judgements[i] for i in order], kept, seed=seed, count=max(2, round(1 / share)))
+    rng = np.random.default_rng(seed)
+    validating: set[int] = set()
+    for fold in rng.permutation(len(dealt)):
+        more = {order[i] for i in dealt[fold]}
+        gap = share * len(facts) - len(validating)
+        if len(validating) + len(more) < len(facts) and len(more) / 2 <= gap:
+            validating |= more
+    parts = tuple(Side.VALIDATION if i in validating else Side.TRAIN for i in range(len(facts)))
+    return Sides(parts, _in_words(kept, len(sizes)))
+
+
+def _in_words(kept: Split, groups: int) -> str:
+    if kept is Split.GROUP:
+        return f"whole groups ({groups} in all) and copies of a picture are on one side"
+    return (
+        f"copies of a picture are on one side; {groups} group{'s' * (groups != 1)} "
+        f"({LEAST_GROUPS} of even size are needed to keep groups apart), so that validation says "
+        "nothing of new kinds of parts"
+    )
+
+
+def _calibrated(run: Run) -> frozenset[str]:
+    """Digests of what the run's fitted monitor has its thresholds from."""
+    try:
+        monitor = parse_recipe(run.recipe).monitor
+    except (RecipeError, yaml.YAMLError) as failure:
+        raise EpisodeError(f"run {run.name!r}: {failure}") from failure
+    file = monitor.options.get("file")
+    if monitor.kind != "fitted" or file is None:
+        return frozenset()
+    try:
+        return frozenset(load_monitor(file).training.calibrated)
+    except (ValueError, OSError) as failure:
+        raise EpisodeError(
+            f"run {run.name!r}: its monitor can't be read, so that what it was calibrated on is "
+            f"not known: {failure}"
+        ) from failure
+
+
+def _hashes(held_out: Sequence[Path]) -> Iterable[str]:
+    if not held_out:
+        return
+    try:
+        items = list(discover(list(held_out)))
+    except (ValueError, OSError) as failure:
+        raise EpisodeError(f"--held-out: {failure}") from failure
+    for item in items:
+        try:
+            yield sha256_of(item.path)
+        except UnreadableImage as failure:
+            raise EpisodeError(f"--held-out: {failure}") from failure

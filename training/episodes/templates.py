@@ -1,0 +1,105 @@
+"""The words of target answers: by a teacher model, or by templates filled from the evidence.
+
+A template knows the truth and what the run's tools found, and claims nothing else. In three stages,
+as AD-FM deliberates (2508.04175): regions, examination, decision.
+"""
+
+from collections.abc import Sequence
+
+from reinspect.agents.models.showing import corners
+from reinspect.training.known import KnownInspection
+from reinspect.vocabulary import Box, Evidence, Label, Region
+
+TEMPLATE = "template"
+"""Source of the captions that no model wrote."""
+
+_MOST = 3  # regions that are named
+
+
+def thinking(facts: KnownInspection) -> str:
+    """What leads from the picture to the true answer."""
+    seen = facts.trace.first.evidence if facts.trace.first else ()
+    regions = _strongest([region for piece in seen for region in piece.regions])
+    elsewhere = [r.box for r in regions if not _overlaps(r.box, facts.boxes)]
+    said = []
+    if regions:
+        said.append(f"Regions that stand out: {_listed([r.box for r in regions])}.")
+    else:
+        said.append("No region stands out at first sight.")
+    if facts.anomalous:
+        said.append(_defects(facts))
+        if elsewhere:
+            said.append(f"{_listed(elsewhere)}: nothing there that a good part would not show.")
+        said.append("At least one region survives: the part has a defect.")
+    elif regions:
+        said.append("Examined one by one, each shows nothing that a good part would not show.")
+        said.append("No region survives: the part has no defect.")
+    else:
+        said.append("Examined closely, the part looks as a good part does: it has no defect.")
+    return " ".join(said)
+
+
+def reflection(facts: KnownInspection) -> str:
+    """What leads from the first answer and the later evidence to the true answer."""
+    first = facts.trace.first
+    if first is None:
+        return thinking(facts)
+    wrong = (first.label is Label.ANOMALOUS) != facts.anomalous
+    said = [f"The original answer is {'yes' if first.label is Label.ANOMALOUS else 'no'}."]
+    said += _opinions(facts)
+    if facts.anomalous:
+        said.append(_defects(facts))
+        said.append(
+            "The original answer missed it: corrected to yes."
+            if wrong
+            else "The original answer holds: kept."
+        )
+    elif wrong:
+        claimed = [defect.box for defect in first.defects][:_MOST]
+        where = f" at {_listed(claimed)}" if claimed else ""
+        said.append(
+            f"What was taken for a defect{where} does not survive the comparison with good parts: "
+            "corrected to no."
+        )
+    else:
+        said.append("Nothing speaks against it that survives examination: kept.")
+    return " ".join(said)
+
+
+def _defects(facts: KnownInspection) -> str:
+    kinds = facts.box_types or facts.types
+    if not facts.boxes:
+        return f"There is a defect of type {', '.join(kinds) or 'unknown'}."
+    if facts.box_types:
+        pairs = zip(facts.box_types, facts.boxes, strict=True)
+        found = "; ".join(f"{kind} at {corners(box)}" for kind, box in pairs)
+    else:
+        found = f"{', '.join(kinds) or 'a defect'} at {_listed(facts.boxes)}"
+    return f"Examined closely, there is {found}, which no good part shows."
+
+
+def _opinions(facts: KnownInspection) -> list[str]:
+    """What later witnesses said, those that were wrong included."""
+    words = []
+    for piece in facts.later:
+        if piece.probability is None:
+            continue
+        words.append(f"{_name(piece)} says {'yes' if piece.probability >= 0.5 else 'no'}")
+    return [f"Verified with other means: {', '.join(words)}."] if words else []
+
+
+def _name(piece: Evidence) -> str:
+    return piece.source.replace("_", " ")
+
+
+def _strongest(regions: Sequence[Region]) -> list[Region]:
+    return sorted(regions, key=lambda region: -region.score)[:_MOST]
+
+
+def _overlaps(box: Box, others: Sequence[Box]) -> bool:
+    mine = Region(box=box)
+    return any(mine.overlaps(Region(box=other)) for other in others)
+
+
+def _listed(boxes: Sequence[Box]) -> str:
+    return "; ".join(map(corners, boxes))

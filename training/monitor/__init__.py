@@ -1,0 +1,1 @@
+"""Fitting a monitor from cases of known truth."""

@@ -1,0 +1,119 @@
+"""The known-good pictures of inspected parts: nothing is learned from them or measured on them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from reinspect.dataset import golden, item_at, references_in
+from reinspect.graph.recipe import RecipeError, parse_recipe
+from reinspect.images import sha256_of
+from reinspect.store import Run
+
+
+class ReferencesError(ValueError):
+    """Known-good pictures that are named and can't be had."""
+
+
+class Pictured(Protocol):
+    """What has to be known of a part to find its references."""
+
+    @property
+    def run(self) -> Run:
+        """That inspected it."""
+
+    @property
+    def category(self) -> str | None:
+        """As the run named it."""
+
+    @property
+    def path(self) -> Path:
+        """Of its picture."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the picture's bytes."""
+
+
+class InspectedPicture(NamedTuple):
+    """Just that."""
+
+    run: Run
+    category: str | None
+    path: Path
+    sha256: str
+
+
+class KnownReferences:
+    """The known-good pictures of each part: those named, else the recipe's, else the category's."""
+
+    def __init__(self, given: Path | None = None) -> None:
+        self._given = given
+        self._files: dict[str, tuple[Path, ...]] = {}  # by content
+        self._hashes: dict[Path, str] = {}
+        self._known: set[str] = set()
+
+    def of(self, part: Pictured) -> tuple[Path, ...]:
+        """Its known-good pictures, by content; their own copies of it left out.
+
+        Raises:
+            GoldenError: a folder of references is missing or empty.
+        """
+        return tuple(file for file in self._all_of(part) if self.hash(file) != part.sha256)
+
+    def hash(self, file: Path) -> str:
+        """Of the file's bytes, looked up once."""
+        if file not in self._hashes:
+            self._hashes[file] = sha256_of(file)
+        return self._hashes[file]
+
+    def __contains__(self, part: Pictured) -> bool:
+        """Whether the picture is itself one of them."""
+        self._all_of(part)
+        return part.sha256 in self._known
+
+    def _all_of(self, part: Pictured) -> tuple[Path, ...]:
+        root, category = _root(part.path), part.category or ""
+        key = f"{part.run.id}\n{category}\n{root}"
+        if key not in self._files:
+            found = sorted(self._found(part.run, category, root), key=self.hash)
+            self._files[key] = tuple(found)
+            self._known.update(map(self.hash, found))
+        return self._files[key]
+
+    def _found(self, run: Run, category: str, root: Path | None) -> tuple[Path, ...]:
+        named = self._given or _named(run, category)
+        if named is None:
+            return tuple(file.absolute() for file in golden(root)) if root else ()
+        try:
+            found = references_in(named)
+        except (ValueError, OSError) as failure:
+            raise ReferencesError(f"{failure} (references of run {run.name!r})") from failure
+        own = found.by_category.get(category, found.default)
+        return tuple(file.absolute() for file in own)
+
+
+def chosen(files: Sequence[Path], sha256: str, count: int, *, seed: int) -> tuple[Path, ...]:
+    """So many of a picture's references, always the same ones for the same picture."""
+    if not files or not count:
+        return ()
+    rng = np.random.default_rng([seed, int(sha256[:12], 16)])
+    picked = rng.choice(len(files), size=min(count, len(files)), replace=False)
+    return tuple(files[i] for i in picked)
+
+
+def _root(path: Path) -> Path | None:
+    item = item_at(path)
+    return Path(item.root) if item and item.root else None
+
+
+def _named(run: Run, category: str) -> Path | None:
+    """The folder of references that the run's recipe names for a category."""
+    try:
+        named = parse_recipe(run.recipe).references
+    except RecipeError as failure:
+        raise ReferencesError(f"run {run.name!r}: {failure}") from failure
+    if isinstance(named, Mapping):
+        return Path(named[category]) if category in named else None
+    return Path(named) if named else None

@@ -1,0 +1,1 @@
+"""Training a vision-language model as critic: warm start, then RCRL."""
