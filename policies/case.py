@@ -8,19 +8,20 @@ import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
 from reinspect.policies import rules
 from reinspect.vocabulary import (
     Evidence,
-    Label,
     Probability,
     Revision,
     Seconds,
     Sha256,
     Trace,
+    Truth,
+    TruthSource,
     Value,
 )
 
@@ -73,7 +74,7 @@ class Case(Value):
         description="Parts of one group (line, product, data set) have more in common than others.",
     )
     truth: bool | None = Field(default=None, description="True = anomalous; null: not known.")
-    truth_source: Literal["annotation", "review"] | None = None
+    truth_source: TruthSource | None = None
     looks: tuple[CaseLook, ...] = Field(min_length=1)
     signals: Annotated[Mapping[str, FiniteFloat], AfterValidator(_whole_names)] = Field(
         default_factory=dict,
@@ -160,8 +161,7 @@ def parse_case(line: str) -> Case:
 def case_of(
     trace: Trace,
     *,
-    truth: bool | None = None,
-    truth_source: Literal["annotation", "review"] | None = None,
+    truth: Truth | None = None,
     group: str | None = None,
     occasion: Occasion = Occasion.ASKED,
 ) -> Case:
@@ -176,8 +176,7 @@ def case_of(
 
     Args:
         trace: of explored steps, `trace.hypothetical` shows the second look.
-        truth: true = anomalous; none: not known.
-        truth_source: who says so.
+        truth: none where it is not known.
         group: the trace's category unless given.
         occasion: why there is a second look, if there is one.
 
@@ -203,19 +202,14 @@ def case_of(
     return Case(
         id=trace.sample.id,
         group=group if group is not None else trace.sample.category,
-        truth=truth,
-        truth_source=truth_source,
+        truth=truth.anomalous if truth else None,
+        truth_source=truth.source if truth else None,
         looks=tuple(looks),
         signals=signals,
         sha256=trace.sample.views[0].sha256,
         occasion=occasion,
         seconds=sum(s.seconds for s in steps) if witnesses else None,
     )
-
-
-def label_of(truth: Label) -> bool:
-    """A label as the truth of a judgement."""
-    return truth is Label.ANOMALOUS
 
 
 def _later(trace: Trace) -> tuple[Evidence, ...]:

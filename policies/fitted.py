@@ -287,4 +287,4 @@ def load_monitor(path: str | Path) -> FittedMonitor:
 
 
 def _label(probability: float) -> Label:
-    return Label.ANOMALOUS if probability >= 0.5 else Label.NORMAL
+    return Label.of(probability >= 0.5)

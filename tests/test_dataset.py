@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 
 from reinspect.dataset import (
-    AnnotatedTruth,
     categories,
     discover,
     golden,
@@ -20,7 +19,7 @@ from reinspect.dataset import (
     truth_of,
 )
 from reinspect.images import UnreadableImage, read_image, sha256_of
-from reinspect.vocabulary import Box, Label
+from reinspect.vocabulary import Box, Label, Truth
 
 
 def put(path: Path, size: tuple[int, int] = (20, 10)) -> Path:
@@ -250,7 +249,7 @@ def test_a_folder_called_test_makes_no_category(tmp_path: Path, names: list[str]
         categories(tmp_path)
 
 
-def truths(root: Path) -> dict[str, AnnotatedTruth | None]:
+def truths(root: Path) -> dict[str, Truth | None]:
     return {item.id: truth_of(item) for item in discover([root])}
 
 
@@ -261,16 +260,16 @@ def test_truth_from_masks(tmp_path: Path) -> None:
     put(root / "test" / "crack" / "5.png")
     put(root / "test" / "unsorted.png")
     assert truths(root) == {
-        "test/good/1.png": AnnotatedTruth(label=Label.NORMAL),
-        "test/crack/3.png": AnnotatedTruth(
+        "test/good/1.png": Truth(label=Label.NORMAL),
+        "test/crack/3.png": Truth(
             label=Label.ANOMALOUS,
             types=("crack",),
             boxes=(Box(0.1, 0.1, 0.3, 0.5),),
-            kinds=("crack",),
+            box_types=("crack",),
             mask=str(root / "ground_truth/crack/3_mask.png"),
         ),
-        "test/crack/4.png": AnnotatedTruth(label=Label.ANOMALOUS, types=("crack",)),
-        "test/crack/5.png": AnnotatedTruth(label=Label.ANOMALOUS, types=("crack",)),
+        "test/crack/4.png": Truth(label=Label.ANOMALOUS, types=("crack",)),
+        "test/crack/5.png": Truth(label=Label.ANOMALOUS, types=("crack",)),
         "test/unsorted.png": None,
     }
 
@@ -291,7 +290,7 @@ def test_truth_from_boxes(tmp_path: Path) -> None:
     (root / "boxes.json").write_text(json.dumps(boxes))
     found = truths(root)
     truth = found["test/crack/4.png"]
-    assert truth == AnnotatedTruth(
+    assert truth == Truth(
         label=Label.ANOMALOUS,
         types=("spur", "open", "crack"),  # an entry without a type has its folder's
         boxes=(
@@ -300,7 +299,7 @@ def test_truth_from_boxes(tmp_path: Path) -> None:
             Box(0, 0, 0.05, 0.1),
             Box(0.9, 0.8, 1, 1),
         ),
-        kinds=("spur", "open", "spur", "crack"),
+        box_types=("spur", "open", "spur", "crack"),
     )
     assert found["test/crack/3.png"].boxes == (Box(0.1, 0.1, 0.3, 0.5),)  # the mask's
     # A newer file is read again.

@@ -11,7 +11,6 @@ from reinspect.policies.case import (
     CaseError,
     Occasion,
     case_of,
-    label_of,
     read_cases,
 )
 from reinspect.store import Run, Store
@@ -59,8 +58,7 @@ def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
         truth = known.get(trace.sample.id)
         judgement = case_of(
             trace.hypothetical if run.explored else trace,
-            truth=None if truth is None else label_of(truth.label),
-            truth_source=None if truth is None else truth.source,
+            truth=truth,
             occasion=Occasion.EXPLORED if run.explored else Occasion.ASKED,
         )
         if prefix:

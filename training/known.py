@@ -13,10 +13,10 @@ from typing import Literal, NamedTuple
 from reinspect.dataset import item_at, truth_of
 from reinspect.images import UnreadableImage, sha256_of
 from reinspect.policies.case import Case, Occasion, case_of
-from reinspect.store import Inspected, Run, Store, Truth
+from reinspect.store import Inspected, Run, Store
 from reinspect.store.database import TraceError
 from reinspect.store.reviews import Review
-from reinspect.vocabulary import Box, Call, Evidence, Label, Revision, Trace
+from reinspect.vocabulary import Box, Call, Evidence, Revision, Trace, Truth
 
 
 class Left(NamedTuple):
@@ -48,7 +48,7 @@ class KnownInspection:
     @property
     def anomalous(self) -> bool:
         """The truth."""
-        return self.truth.label is Label.ANOMALOUS
+        return self.truth.anomalous
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -87,8 +87,7 @@ class KnownInspection:
         """The inspection as a judgement, its truth included."""
         return case_of(
             self.trace,
-            truth=self.anomalous,
-            truth_source=self.truth.source,
+            truth=self.truth,
             group=group,
             occasion=Occasion.EXPLORED if self.run.explored else Occasion.ASKED,
         )
@@ -175,7 +174,7 @@ def _box_types(truth: Truth, review: Review | None, path: Path) -> tuple[str, ..
         annotated = truth_of(item) if item else None
     except (ValueError, OSError):
         return ()
-    return annotated.kinds if annotated and annotated.boxes == truth.boxes else ()
+    return annotated.box_types if annotated and annotated.boxes == truth.boxes else ()
 
 
 def recipe_hash(run: Run) -> str:

@@ -22,7 +22,7 @@ from reinspect import metrics
 from reinspect.agents.models.answers import Answer, UnreadableAnswer
 from reinspect.agents.models.tags import boxes_in, read_tags
 from reinspect.training.defect_names import names_score
-from reinspect.vocabulary import Box, Label, NormalisedBox, Value
+from reinspect.vocabulary import Box, Label, Truth, Value
 
 ALPHA = 0.2
 """Weight of the number of boxes against their places in AD-FM's location reward."""
@@ -42,14 +42,6 @@ _PATTERN = rf"""
 _THINKING = re.compile(_PATTERN % "", re.VERBOSE)
 _REFLECTIVE = re.compile(_PATTERN % _REFLECTION, re.VERBOSE)
 _BETWEEN_BOXES = re.compile(r"\s*;\s*")
-
-
-class TrueAnswer(Value):
-    """What is true of a part. No types, or no boxes: not known, or there are none."""
-
-    label: Label
-    types: tuple[str, ...] = ()
-    boxes: tuple[NormalisedBox, ...] = ()
 
 
 class Weights(Value):
@@ -87,7 +79,7 @@ class Rewards(NamedTuple):
 
 def rewards(
     text: str,
-    truth: TrueAnswer,
+    truth: Truth,
     *,
     first: Label | None = None,
     prompt: str = "",
@@ -126,7 +118,7 @@ def reading(text: str) -> Answer | None:
 
 def label_of(answer: Answer) -> Label:
     """Yes, there are defects: anomalous."""
-    return Label.ANOMALOUS if answer.anomalous else Label.NORMAL
+    return Label.of(answer.anomalous)
 
 
 def consistency(text: str, *, reflective: bool, prompt: str = "") -> float:
@@ -155,7 +147,7 @@ def consistency(text: str, *, reflective: bool, prompt: str = "") -> float:
     return 1.0 if fit and len(types) in (1, len(places)) else 0.0
 
 
-def accuracy(answer: Answer | None, truth: TrueAnswer, *, alpha: float = ALPHA) -> float:
+def accuracy(answer: Answer | None, truth: Truth, *, alpha: float = ALPHA) -> float:
     """R_acc = R_answer + [answer and truth both yes] · (R_type + R_location) / 2 (M3-AD, RCRL).
 
     R_answer is 1 if the answer is the truth. R_type is `defect_names.names_score`, R_location
@@ -181,7 +173,7 @@ def reflection(first: Label, final: Label | None, truth: Label) -> float:
     return 1.0 if now else -1.0
 
 
-def location(answer: Answer | None, truth: TrueAnswer, *, alpha: float = ALPHA) -> float:
+def location(answer: Answer | None, truth: Truth, *, alpha: float = ALPHA) -> float:
     """AD-FM's location reward of a whole answer.
 
     A rightly called anomaly has `boxes_reward`; a good part that was rightly passed has

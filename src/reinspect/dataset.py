@@ -18,7 +18,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from natsort import natsort_keygen
 
@@ -32,7 +32,7 @@ from reinspect.images import (
     sha256_of,
     size_of,
 )
-from reinspect.vocabulary import Label, NormalisedBox, Sample, Value, View
+from reinspect.vocabulary import Label, NormalisedBox, Sample, Truth, View
 
 AnyPath = str | os.PathLike[str]
 
@@ -48,23 +48,6 @@ class Item(NamedTuple):
     category: str | None = None
     root: str | None = None
     """The category's folder."""
-
-
-class AnnotatedTruth(Value):
-    """What a data set says of one image.
-
-    An anomalous image without boxes and mask is known to be defective, but not where.
-    """
-
-    label: Label
-    types: tuple[str, ...] = ()
-    """The different names of its defects, in the order of `boxes.json`; else its folder's name."""
-    boxes: tuple[NormalisedBox, ...] = ()
-    kinds: tuple[str, ...] = ()
-    """The type of each box, in their order."""
-    mask: str | None = None
-    """Path of the mask file, of which all that is not black is defective; never an empty mask."""
-    source: Literal["annotation"] = "annotation"
 
 
 class ReferenceFiles(NamedTuple):
@@ -208,7 +191,7 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
     return references
 
 
-def truth_of(item: Item) -> AnnotatedTruth | None:
+def truth_of(item: Item) -> Truth | None:
     """What the item's category says of it; none outside a category and right under `test/`.
 
     Boxes come from `boxes.json`, else from the mask; each is normalised by its own picture's size.
@@ -224,7 +207,7 @@ def truth_of(item: Item) -> AnnotatedTruth | None:
         return None
     defect = relative.parts[1]
     if defect == "good":
-        return AnnotatedTruth(label=Label.NORMAL)
+        return Truth(label=Label.NORMAL)
     marked = _annotations(item.root).get(relative.as_posix(), [])
     boxes: list[NormalisedBox] = []
     if marked:
@@ -240,11 +223,11 @@ def truth_of(item: Item) -> AnnotatedTruth | None:
         drawn = read_mask(mask)
         boxes = boxes or list(boxes_from_mask(drawn))
         mask = mask if drawn.any() else None
-    return AnnotatedTruth(
+    return Truth(
         label=Label.ANOMALOUS,
         types=tuple(dict.fromkeys(kinds)) or (defect,),
         boxes=tuple(boxes),
-        kinds=kinds or (defect,) * len(boxes),
+        box_types=kinds or (defect,) * len(boxes),
         mask=None if mask is None else str(mask),
     )
 

@@ -32,6 +32,11 @@ class Label(StrEnum):
     NORMAL = "normal"
     ANOMALOUS = "anomalous"
 
+    @classmethod
+    def of(cls, anomalous: bool) -> Self:
+        """The label of a part that is anomalous, or is not."""
+        return cls.ANOMALOUS if anomalous else cls.NORMAL
+
 
 class Modality(StrEnum):
     """The kind of sensor that a view comes from."""
@@ -63,6 +68,7 @@ class Outcome(StrEnum):
 
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+TruthSource = Literal["annotation", "review"]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -117,6 +123,30 @@ class Sample(Value):
             if view.modality is Modality.VISUAL:
                 return view
         raise ValueError(f"sample {self.id!r} has no visual view")
+
+
+class Truth(Value):
+    """What is known to be true of a part. It is never part of its sample, and no member sees it.
+
+    An anomalous part without boxes and mask is known to be defective, but not where.
+    """
+
+    label: Label
+    types: tuple[str, ...] = Field(default=(), description="The different names of its defects.")
+    boxes: tuple[NormalisedBox, ...] = ()
+    box_types: tuple[str, ...] = Field(
+        default=(), description="The type of each box, in their order; empty where not known."
+    )
+    mask: str | None = Field(
+        default=None,
+        description="Path of the mask file, of which all that is not black is defective; never an "
+        "empty mask.",
+    )
+    source: TruthSource = "annotation"
+
+    @property
+    def anomalous(self) -> bool:
+        return self.label is Label.ANOMALOUS
 
 
 class Rle(Value):
@@ -180,8 +210,7 @@ class Verdict(Value):
     @classmethod
     def of(cls, probability: float, **rest: Any) -> Self:
         """A verdict with the label that its probability gives."""
-        label = Label.ANOMALOUS if probability >= 0.5 else Label.NORMAL
-        return cls(label=label, probability=probability, **rest)
+        return cls(label=Label.of(probability >= 0.5), probability=probability, **rest)
 
     @model_validator(mode="after")
     def _label_follows_probability(self) -> Self:

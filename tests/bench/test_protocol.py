@@ -23,6 +23,7 @@ from reinspect.vocabulary import (
     Sample,
     Step,
     Trace,
+    Truth,
     Verdict,
     View,
 )
@@ -460,13 +461,13 @@ def test_a_trace_is_judged_as_it_stands():
             Step(node="settle", products=(Disposition(outcome=FAIL, reason="bent"),)),
         ),
     )
-    got = JudgedImage.of(trace, truth=Label.ANOMALOUS, types=("dent",), boxes=(HERE,))
+    got = JudgedImage.of(trace, Truth(label=Label.ANOMALOUS, types=("dent",), boxes=(HERE,)))
     assert (got.image, got.category, got.outcome) == ("test/dent/1.png", "bolt", FAIL)
     assert (got.first.probability, got.final.probability) == (0.4, 0.8)
     assert (got.reliability, got.rounds, got.seconds) == (0.9, 1, 0.75)
     stray = trace.model_copy(update={"sample": trace.sample.model_copy(update={"category": None})})
     with pytest.raises(ValueError, match=r"'test/dent/1\.png' has no category"):
-        JudgedImage.of(stray, truth=Label.NORMAL)
+        JudgedImage.of(stray, Truth(label=Label.NORMAL))
 
 
 def test_a_trace_that_never_settled_is_for_review():
@@ -474,7 +475,7 @@ def test_a_trace_that_never_settled_is_for_review():
         sample=Sample(id="1.png", category="bolt", views=(View(path="1.png", sha256="0" * 64),)),
         steps=(Step(node="detect", error="truncated"),),
     )
-    got = JudgedImage.of(trace, truth=Label.NORMAL)
+    got = JudgedImage.of(trace, Truth(label=Label.NORMAL))
     assert (got.outcome, got.error, got.first) == (REVIEW, "truncated", None)
 
 

@@ -6,8 +6,8 @@ from typer.testing import CliRunner
 
 from reinspect.cli.monitor import app
 from reinspect.policies.fitted import load_monitor
-from reinspect.store import RunInfo, Status, Store, Truth
-from reinspect.vocabulary import Evidence, Label, Sample, Step, Trace, Verdict, View
+from reinspect.store import RunInfo, Status, Store
+from reinspect.vocabulary import Evidence, Label, Sample, Step, Trace, Truth, Verdict, View
 from support.made_judgements import judgements, written
 
 
@@ -195,9 +195,7 @@ def traces(n: int, *, explored: bool) -> list[Trace]:
 def store(tmp_path: Path) -> Path:
     path = tmp_path / "reinspect.db"
     truth = {f"{j.id}.png": j.truth for j in judgements(60)}
-    known = {
-        name: Truth(label=Label.ANOMALOUS if bad else Label.NORMAL) for name, bad in truth.items()
-    }
+    known = {name: Truth(label=Label.of(bad is True)) for name, bad in truth.items()}
     with Store.open(path) as opened:
         for name, explored in (("explored", True), ("plain", False)):
             key = opened.begin_run(RunInfo(name=name, explored=explored))

@@ -11,7 +11,18 @@ from reinspect.policies.case import (
     parse_case,
     read_cases,
 )
-from reinspect.vocabulary import Evidence, Move, Revision, Sample, Step, Trace, Verdict, View
+from reinspect.vocabulary import (
+    Evidence,
+    Label,
+    Move,
+    Revision,
+    Sample,
+    Step,
+    Trace,
+    Truth,
+    Verdict,
+    View,
+)
 from support.made_judgements import judgements, written
 
 LOOK = {"stage": "first", "probability": 0.25}
@@ -120,7 +131,7 @@ def witness(source: str, probability: float | None, **measurements: float) -> Ev
 
 
 def test_a_first_look_alone_gives_its_signals_and_no_second() -> None:
-    found = case_of(traced(), truth=True, truth_source="review")
+    found = case_of(traced(), truth=Truth(label=Label.ANOMALOUS, source="review"))
     assert (found.id, found.group, found.truth, found.truth_source) == (
         "a.png",
         "bolt",

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from reinspect.store import Row, RunInfo, Status, Store, StoreError, Truth, differences
+from reinspect.store import Row, RunInfo, Status, Store, StoreError, differences
 from reinspect.vocabulary import (
     Box,
     Defect,
@@ -17,6 +17,7 @@ from reinspect.vocabulary import (
     Region,
     Step,
     Trace,
+    Truth,
     Verdict,
 )
 from support.made_traces import corrected, judged, sample, sha256, unreadable
@@ -188,7 +189,7 @@ def test_truth_comes_back_and_a_review_outweighs_an_annotation(store: Store, run
     store.write_truth(run, {"a.png": Truth(label=Label.NORMAL), "b.png": bent})
     store.write_truth(run, {"a.png": bent})
     assert store.truth(run) == {"a.png": bent, "b.png": bent}
-    store.write_truth(run, {"b.png": Truth(label=Label.NORMAL)}, "review")
+    store.write_truth(run, {"b.png": Truth(label=Label.NORMAL, source="review")})
     assert store.truth(run)["b.png"] == Truth(label=Label.NORMAL, source="review")
     assert store.truth(run)["a.png"] == bent
 

@@ -6,15 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from reinspect.dataset import AnnotatedTruth
 from reinspect.images import sha256_of
 from reinspect.pictures import write_image
 from reinspect.store import RunInfo, Store
-from reinspect.vocabulary import Box, Label, Outcome, Trace
+from reinspect.vocabulary import Box, Label, Outcome, Trace, Truth
 from support.made_traces import corrected, judged
 
-GOOD = AnnotatedTruth(label=Label.NORMAL)
-BENT = AnnotatedTruth(label=Label.ANOMALOUS, types=("bent",), boxes=(Box(0.1, 0.2, 0.3, 0.4),))
+GOOD = Truth(label=Label.NORMAL)
+BENT = Truth(label=Label.ANOMALOUS, types=("bent",), boxes=(Box(0.1, 0.2, 0.3, 0.4),))
 
 
 def put_picture(path: Path, seed: int) -> Path:
@@ -37,7 +36,7 @@ def put_run(
     store: Store,
     name: str,
     traces: Sequence[Trace],
-    truths: Mapping[str, AnnotatedTruth],
+    truths: Mapping[str, Truth],
     *,
     recipe: str = "",
     explored: bool = False,

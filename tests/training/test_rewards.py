@@ -8,7 +8,6 @@ from reinspect.agents.models.answers import Answer, Named
 from reinspect.agents.models.tags import write_tags
 from reinspect.training.rewards import (
     Rewards,
-    TrueAnswer,
     Weights,
     accuracy,
     boxes_reward,
@@ -20,12 +19,12 @@ from reinspect.training.rewards import (
     rejection_reward,
     rewards,
 )
-from reinspect.vocabulary import Box, Label
+from reinspect.vocabulary import Box, Label, Truth
 
 NORMAL, ANOMALOUS = Label.NORMAL, Label.ANOMALOUS
 HERE = Box(0.2, 0.2, 0.6, 0.6)
-BENT = TrueAnswer(label=ANOMALOUS, types=("bent",), boxes=(HERE,))
-GOOD = TrueAnswer(label=NORMAL)
+BENT = Truth(label=ANOMALOUS, types=("bent",), boxes=(HERE,))
+GOOD = Truth(label=NORMAL)
 FOUND = "<type>bent</type><location>(0.2,0.2)(0.6,0.6)</location><answer>yes</answer>"
 YES = f"<think>the left pin leans</think>{FOUND}"
 NO = "<think>all pins are straight</think><answer>no</answer>"
@@ -158,7 +157,7 @@ without: <think>your reasoning</think><answer>no</answer>"""
         pytest.param("<answer>yes|no</answer>", BENT, id="either"),
     ],
 )
-def test_tricks_earn_nothing(text: str, truth: TrueAnswer) -> None:
+def test_tricks_earn_nothing(text: str, truth: Truth) -> None:
     assert rewards(text, truth, prompt=PROMPT) == (0, 0, 0, 0)
     assert rewards(text, truth, first=truth.label, prompt=PROMPT).overall() == -1
     other = ANOMALOUS if truth.label is NORMAL else NORMAL
@@ -238,7 +237,7 @@ MANY = st.lists(BOXES, min_size=1, max_size=4)
 KINDS = st.sampled_from(["bent", "scratch", "missing", "odd"])
 LABELS = st.sampled_from(Label)
 TRUTHS = st.just(GOOD) | st.builds(
-    TrueAnswer,
+    Truth,
     label=st.just(ANOMALOUS),
     types=st.lists(KINDS, max_size=2).map(tuple),
     boxes=SOME.map(tuple),
@@ -258,7 +257,7 @@ TEXTS = ANSWERS | st.lists(PIECES, max_size=14).map("".join) | st.text(max_size=
 
 
 @given(TEXTS, TRUTHS, st.none() | LABELS)
-def test_rewards_stay_in_their_bounds(text: str, truth: TrueAnswer, first: Label | None) -> None:
+def test_rewards_stay_in_their_bounds(text: str, truth: Truth, first: Label | None) -> None:
     found = rewards(text, truth, first=first)
     assert found.consistency in (0, 1)
     assert 0 <= found.accuracy <= 2
@@ -268,7 +267,7 @@ def test_rewards_stay_in_their_bounds(text: str, truth: TrueAnswer, first: Label
 
 @given(ANSWERS, ANSWERS, TRUTHS, st.none() | LABELS)
 def test_two_answers_are_worth_nothing(
-    one: str, other: str, truth: TrueAnswer, first: Label | None
+    one: str, other: str, truth: Truth, first: Label | None
 ) -> None:
     both = rewards(one + other, truth, first=first)
     assert both.consistency == both.accuracy == 0
@@ -276,7 +275,7 @@ def test_two_answers_are_worth_nothing(
 
 
 @given(ANSWERS, TRUTHS, LABELS)
-def test_what_is_consistent_can_be_read(text: str, truth: TrueAnswer, first: Label) -> None:
+def test_what_is_consistent_can_be_read(text: str, truth: Truth, first: Label) -> None:
     found = rewards(text, truth, first=first)
     assert not found.consistency or reading(text) is not None
 

@@ -13,18 +13,11 @@ from conftest import unavailable
 from reinspect.pictures import write_image
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Status, Store
-from reinspect.vocabulary import Box, Defect, Label, Outcome, Step, Trace, Verdict
+from reinspect.vocabulary import Box, Defect, Label, Outcome, Step, Trace, Truth, Verdict
 from support.browser import Site, browsing, console, need_browser, reinspect
 from support.local_server import free_port
 from support.made_oddities import LONG, ODD
 from support.made_traces import corrected, judged, unreadable
-
-
-class Known:
-    """Truth of an image."""
-
-    def __init__(self, label: Label, *types: str) -> None:
-        self.label, self.types, self.boxes, self.mask = label, types, (), None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -73,7 +66,10 @@ def monday(store: Store, folder: Path) -> int:
         writer.write(_failing("failing.png", part))
     store.write_truth(
         number,
-        {"fail.png": Known(Label.ANOMALOUS, "dent"), "corrected.png": Known(Label.NORMAL)},
+        {
+            "fail.png": Truth(label=Label.ANOMALOUS, types=("dent",)),
+            "corrected.png": Truth(label=Label.NORMAL),
+        },
     )
     spent = {"model_tokens_in": 900, "model_tokens_out": 60, "model_usd": 0.5, "model_unread": 2}
     store.finish_run(number, Status.DONE, spent)

@@ -13,15 +13,14 @@ from reinspect.policies.case import (
     Case,
     Occasion,
     case_of,
-    label_of,
     parse_case,
 )
 from reinspect.store import Store
 from reinspect.training.cases import Gathered, Traces, hash_of
 from reinspect.training.episodes.episode import Side as Side
 from reinspect.training.episodes.folder import read_episodes
-from reinspect.training.rewards import ALPHA, TrueAnswer, accuracy
-from reinspect.vocabulary import Box, Defect, Evidence, Label, Region, Trace, Verdict
+from reinspect.training.rewards import ALPHA, accuracy
+from reinspect.vocabulary import Box, Defect, Evidence, Label, Region, Trace, Truth, Verdict
 
 _LOCATING = ("locate", "conclude")
 
@@ -74,13 +73,12 @@ def from_run(store: Store, name: str, *, prefix: bool = False, alpha: float = AL
             continue
         judgement = case_of(
             trace.hypothetical,
-            truth=label_of(truth.label),
-            truth_source=truth.source,
+            truth=truth,
             occasion=Occasion.EXPLORED,
         )
         if prefix:
             judgement = judgement.model_copy(update={"id": f"{run.name}/{judgement.id}"})
-        true = TrueAnswer(label=truth.label, types=truth.types, boxes=truth.boxes)
+        true = truth
         seen = trace.hypothetical
         earned = _earned(trace.first, located(seen), seen.regions, true, alpha)
         parts.append(ExploredPart(judgement, *earned))
@@ -104,9 +102,7 @@ def from_episodes(folder: Path, *, alpha: float = ALPHA) -> Explored:
         if judgement.occasion is Occasion.ASKED or row.first is None:
             continue
         judgement = judgement.model_copy(update={"id": f"{row.source}/{judgement.id}"})
-        true = TrueAnswer(
-            label=Label.ANOMALOUS if row.truth else Label.NORMAL, types=row.types, boxes=row.boxes
-        )
+        true = Truth(label=Label.of(row.truth), types=row.types, boxes=row.boxes)
         kinds = zip(row.first.boxes, row.first.types, strict=True)
         defects = tuple(Defect(box=box, type=kind or None) for box, kind in kinds)
         first = Verdict.of(row.first.probability, defects=defects)
@@ -154,7 +150,7 @@ def located(trace: Trace) -> tuple[Region, ...]:
 
 
 def _earned(
-    first: Verdict, places: Sequence[Region], seen: Sequence[Region], true: TrueAnswer, alpha: float
+    first: Verdict, places: Sequence[Region], seen: Sequence[Region], true: Truth, alpha: float
 ) -> tuple[float, float, float]:
     """R_acc of the answers that accept, keep and correct lead to, with their places."""
     flipped = Verdict.of(0.0 if first.label is Label.ANOMALOUS else 1.0)

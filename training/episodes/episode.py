@@ -14,7 +14,15 @@ from pydantic import AwareDatetime, Field
 
 from reinspect.agents.models.answers import Answer, Named
 from reinspect.agents.models.tags import write_tags
-from reinspect.vocabulary import Box, NormalisedBox, Probability, Seconds, Sha256, Value
+from reinspect.vocabulary import (
+    Box,
+    NormalisedBox,
+    Probability,
+    Seconds,
+    Sha256,
+    TruthSource,
+    Value,
+)
 
 FORMAT = 1
 """Of an episodes folder: a reader refuses any other."""
@@ -122,7 +130,7 @@ class Episode(Value):
     split: Side = Side.TRAIN
     source: str = Field(description="Name of the run.")
     image: str = Field(description="As the run names it.")
-    truth_source: Literal["annotation", "review"]
+    truth_source: TruthSource
     truth_by: str | None = Field(default=None, description="Reviewer; null for annotations.")
     truth_at: AwareDatetime | None = None
     first: ShownLook | None = None

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoProcessor, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from reinspect.training.rewards import TrueAnswer, Weights, label_of, reading, rewards
+from reinspect.training.rewards import Weights, label_of, reading, rewards
 from reinspect.training.vlm.dataset import LessonError, Lessons
 from reinspect.training.vlm.guard import Tick, Watch
 from reinspect.training.vlm.trainer import (
@@ -34,7 +34,7 @@ from reinspect.training.vlm.trainer import (
     write_card,
 )
 from reinspect.training.vlm.tuning import Rcrl, Uniform
-from reinspect.vocabulary import Label
+from reinspect.vocabulary import Label, Truth
 
 Columns = Mapping[str, Sequence[Any]]
 Reward = Callable[..., list[float]]
@@ -167,8 +167,8 @@ def _parts(weights: Weights) -> list[tuple[str, float, Reward]]:
 
 def worth(text: str, columns: Columns, index: int, alpha: float) -> Any:
     """All rewards of one answer to the episode at `index` of the columns."""
-    truth = TrueAnswer(
-        label=_label(columns["truth"][index]),
+    truth = Truth(
+        label=Label.of(columns["truth"][index]),
         types=tuple(columns["types"][index] or ()),
         boxes=tuple(columns["boxes"][index] or ()),
     )
@@ -185,11 +185,7 @@ def first_of(columns: Columns, index: int) -> Label | None:
     """The first answer that an episode reflects on; none in thinking mode."""
     if columns["mode"][index] != "reflective" or columns["initial"][index] is None:
         return None
-    return _label(columns["initial"][index])
-
-
-def _label(anomalous: bool) -> Label:
-    return Label.ANOMALOUS if anomalous else Label.NORMAL
+    return Label.of(columns["initial"][index])
 
 
 def _words(prompt: Sequence[Mapping[str, Any]]) -> str:
@@ -292,7 +288,7 @@ class Reflector(Careful, GRPOTrainer):  # type: ignore[misc]
             answer = reading(completion[-1]["content"])
             if first is None or answer is None:
                 continue
-            wrong = first is not _label(columns["truth"][i])
+            wrong = first is not Label.of(columns["truth"][i])
             counts += torch.tensor([1.0, float(label_of(answer) is not first), float(wrong)])
         counts = self.accelerator.gather(counts[None].to(self.accelerator.device)).sum(0).cpu()
         for name, count in zip(("reflective", "revised", "first wrong"), counts, strict=True):

@@ -14,7 +14,7 @@ from reinspect.bench.protocol import JudgedImage, score
 from reinspect.bench.side_by_side import Benched
 from reinspect.cli.run import say
 from reinspect.critics.named import Learned, learned_by
-from reinspect.dataset import AnnotatedTruth, truth_of
+from reinspect.dataset import truth_of
 from reinspect.engine.replay import NotOnRecord, refuse_others, replay
 from reinspect.engine.work import Work
 from reinspect.graph.critics import by_critic
@@ -25,8 +25,7 @@ from reinspect.runs.limits import Ending
 from reinspect.runs.resources import Meter
 from reinspect.runs.session import RunPlan, RunResult, carry_out
 from reinspect.store import Store
-from reinspect.store import Truth as StoredTruth
-from reinspect.vocabulary import Evidence, Trace
+from reinspect.vocabulary import Evidence, Trace, Truth
 
 CATEGORY = "{category}"
 
@@ -111,7 +110,7 @@ def replayed(contender: Contender, job: RunPlan, runs: Sequence[str]) -> Benched
                 continue
             work = Work(path=item.path, id=item.id, category=item.category)
             trace = inspect(work, traces[item.id])
-            judged.append(_judgement(trace, truth, None))
+            judged.append(_judged_image(trace, truth, None))
     counts = {j.category: len(job.references.of(j.category).files) for j in judged}
     warnings = _warnings(contender, judged)
     return Benched(contender.name, contender.monitor, judged, score(judged, counts), warnings)
@@ -193,22 +192,17 @@ def _judged(job: RunPlan, finished: RunResult) -> list[JudgedImage]:
     with Store.open(job.store, create=False) as store:
         truths = store.truth(finished.run_id)
         return [
-            _judgement(trace, truth, job.out)
+            _judged_image(trace, truth, job.out)
             for trace in store.traces(finished.run_id)
             if (truth := truths.get(trace.sample.id))
         ]
 
 
-def _judgement(
-    trace: Trace, truth: AnnotatedTruth | StoredTruth, folder: Path | None
-) -> JudgedImage:
+def _judged_image(trace: Trace, truth: Truth, folder: Path | None) -> JudgedImage:
     evidence = trace.first.evidence if folder and trace.first else ()
     return JudgedImage.of(
         trace,
-        truth=truth.label,
-        types=truth.types,
-        boxes=truth.boxes,
-        mask=truth.mask,
+        truth,
         size=trace.sample.visual.size,
         first_map=_map(folder, evidence) if folder else None,
     )

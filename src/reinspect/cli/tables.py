@@ -10,7 +10,7 @@ from rich.text import Text
 
 from reinspect.cli.progress import COLOURS
 from reinspect.images import one_line
-from reinspect.store import Row, RowVerdict, Tally, Truth
+from reinspect.store import Row, RowVerdict, Tally
 from reinspect.vocabulary import (
     Assessment,
     Call,
@@ -22,6 +22,7 @@ from reinspect.vocabulary import (
     Product,
     Revision,
     Trace,
+    Truth,
     Verdict,
 )
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reinspect.export.selection import Selection
 from reinspect.files import whole_file
-from reinspect.policies.case import Occasion, case_of, label_of
+from reinspect.policies.case import Occasion, case_of
 
 
 def write_judgements(chosen: Selection, out: Path) -> None:
@@ -19,8 +19,7 @@ def write_judgements(chosen: Selection, out: Path) -> None:
             truth = truths.get(found.row.image)
             judgement = case_of(
                 trace.hypothetical if explored else trace,
-                truth=label_of(truth.label) if truth else None,
-                truth_source=truth.source if truth else None,
+                truth=truth,
                 occasion=Occasion.EXPLORED if explored else Occasion.ASKED,
             )
             file.write(judgement.model_dump_json(exclude_defaults=True).encode() + b"\n")

@@ -19,8 +19,8 @@ from jinja2 import Environment
 from reinspect.export.scene import Places, digest, evidence_picture, scene
 from reinspect.export.templates import templates
 from reinspect.files import whole_file
-from reinspect.store import Inspected, Review, Run, Store, Truth
-from reinspect.vocabulary import Defect, Picture, Trace
+from reinspect.store import Inspected, Review, Run, Store
+from reinspect.vocabulary import Defect, Picture, Trace, Truth
 
 MOVES = {
     "accept": "rely on it",

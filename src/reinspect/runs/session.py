@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 
 from reinspect.cli.progress import Counter
-from reinspect.dataset import AnnotatedTruth, Item, discover, truth_of
+from reinspect.dataset import Item, discover, truth_of
 from reinspect.engine.local import Work, attend
 from reinspect.engine.ray import Cluster, attend_on, connected
 from reinspect.export import TRACES, write_run_folder, write_traces
@@ -29,6 +29,7 @@ from reinspect.runs.resources import MemorySampler
 from reinspect.runs.resume import Done, changed, done_before, fingerprint, left, versions
 from reinspect.storage import pictures_below
 from reinspect.store import Run, RunInfo, Status, Store, Tally, Writer
+from reinspect.vocabulary import Truth
 
 
 class RunError(ValueError):
@@ -191,7 +192,7 @@ def carry_out(
     )
 
 
-def checked(job: RunPlan) -> tuple[BuildContext, Mapping[str, AnnotatedTruth]]:
+def checked(job: RunPlan) -> tuple[BuildContext, Mapping[str, Truth]]:
     """What a job needs, made once, and the truth about new items: all that may be refused.
 
     Raises:
@@ -358,12 +359,12 @@ def _freeze_recipe(job: RunPlan, info: RunInfo) -> None:
         file.write((text + info.recipe).encode())
 
 
-def _truths(items: Sequence[Item]) -> Mapping[str, AnnotatedTruth]:
+def _truths(items: Sequence[Item]) -> Mapping[str, Truth]:
     known = ((item.id, _truth(item)) for item in items)
     return {name: truth for name, truth in known if truth is not None}
 
 
-def _truth(item: Item) -> AnnotatedTruth | None:
+def _truth(item: Item) -> Truth | None:
     try:
         return truth_of(item)
     except UnreadableImage as failure:

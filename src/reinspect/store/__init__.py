@@ -7,7 +7,7 @@ from reinspect.store.reviews import Caption, NewCaption, Review, ReviewOpinion
 from reinspect.store.rows import Checked, Row, RowVerdict
 from reinspect.store.runs import Run, RunInfo, Status, differences
 from reinspect.store.search import Filter, Order, Reviewed, Span
-from reinspect.store.store import Store, Tally, Truth, TruthLike
+from reinspect.store.store import Store, Tally
 from reinspect.store.writer import Writer
 
 __all__ = [
@@ -32,8 +32,6 @@ __all__ = [
     "Store",
     "StoreError",
     "Tally",
-    "Truth",
-    "TruthLike",
     "Writer",
     "differences",
 ]

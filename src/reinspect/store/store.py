@@ -5,11 +5,11 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Self, get_args
 
 from natsort import natsorted
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Engine, case, delete, func, insert, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -31,34 +31,9 @@ from reinspect.store.rows import Row
 from reinspect.store.runs import Run, RunInfo, Status, lock_runs
 from reinspect.store.statistics import Statistics
 from reinspect.store.writer import Writer
-from reinspect.vocabulary import Box, Label, Outcome, Step, Trace, Value
+from reinspect.vocabulary import Outcome, Step, Trace, Truth, TruthSource, Value
 
 _CHUNK = 500  # rows read at a time
-
-Source = Literal["annotation", "review"]
-
-
-class TruthLike(Protocol):
-    """Truth about an image, as data sets have it."""
-
-    @property
-    def label(self) -> Label: ...
-    @property
-    def types(self) -> Sequence[str]: ...
-    @property
-    def boxes(self) -> Sequence[Box]: ...
-    @property
-    def mask(self) -> str | os.PathLike[str] | None: ...
-
-
-class Truth(Value):
-    """Truth about an image, as the store has it; `mask` is the path of a mask file."""
-
-    label: Label
-    types: tuple[str, ...] = ()
-    boxes: tuple[Box, ...] = ()
-    mask: str | None = None
-    source: Source = "annotation"
 
 
 class Tally(Value):
@@ -364,36 +339,17 @@ class Store:
         for start in range(0, len(order), _CHUNK):
             yield order[start : start + _CHUNK]
 
-    def write_truth(
-        self, run_id: int, known: Mapping[str, TruthLike], source: Source = "annotation"
-    ) -> None:
-        """Keep what is known of images, by image; what the same source said before is replaced."""
-        table = tables.TruthTable
+    def write_truth(self, run_id: int, known: Mapping[str, Truth]) -> None:
+        """Keep what is known of images, by image; what the same source said before is replaced.
+
+        Which box has which type is not kept.
+        """
         with told(self._engine.url), writing(self._engine).begin() as connection:
             lock_runs(connection, [run_id])
-            for part in _chunks(known):
-                connection.execute(
-                    delete(table).where(
-                        col(table.run_id) == run_id,
-                        col(table.source) == source,
-                        col(table.image).in_(part),
-                    )
-                )
-                connection.execute(
-                    insert(table),
-                    [
-                        {
-                            "run_id": run_id,
-                            "image": image,
-                            "source": source,
-                            "label": known[image].label.value,
-                            "types": tuple(known[image].types),
-                            "boxes": tuple(known[image].boxes),
-                            "mask": _path(known[image].mask),
-                        }
-                        for image in part
-                    ],
-                )
+            for source in get_args(TruthSource):
+                mine = {image: truth for image, truth in known.items() if truth.source == source}
+                for part in _chunks(mine):
+                    _replace_truth(connection, run_id, source, {name: mine[name] for name in part})
 
     def truth(self, run_id: int) -> dict[str, Truth]:
         """What is known of the run's images, by image; a review outweighs an annotation."""
@@ -433,8 +389,32 @@ def _key(found: int | None) -> int:
     return found
 
 
-def _path(path: str | os.PathLike[str] | None) -> str | None:
-    return None if path is None else os.fspath(path)
+def _replace_truth(
+    connection: Connection, run_id: int, source: TruthSource, known: Mapping[str, Truth]
+) -> None:
+    table = tables.TruthTable
+    connection.execute(
+        delete(table).where(
+            col(table.run_id) == run_id,
+            col(table.source) == source,
+            col(table.image).in_(list(known)),
+        )
+    )
+    connection.execute(
+        insert(table),
+        [
+            {
+                "run_id": run_id,
+                "image": image,
+                "source": source,
+                "label": truth.label.value,
+                "types": truth.types,
+                "boxes": truth.boxes,
+                "mask": truth.mask,
+            }
+            for image, truth in known.items()
+        ],
+    )
 
 
 def _chunks(names: Iterable[str]) -> Iterator[list[str]]:

@@ -18,7 +18,7 @@ from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.episode import Episode, EpisodeError, EpisodeMode
 from reinspect.training.episodes.folder import read_episodes
 from reinspect.training.episodes.prompts import Grouping
-from reinspect.vocabulary import Label
+from reinspect.vocabulary import Label, Truth
 from support.made_facts import BENT, GOOD, put_parts, put_picture
 
 
@@ -87,10 +87,8 @@ def test_no_answer_earns_more_than_the_one_to_imitate(tmp_path: Path) -> None:
         wishes = Wishes(unreviewed=True, validation=0)
         make_episodes(store, ["monday"], tmp_path / "ft", wishes, Captions(store))
     for row in read_episodes(tmp_path / "ft").rows:
-        first = Label.ANOMALOUS if row.initial else Label.NORMAL
-        truth = rewards.TrueAnswer(
-            label=Label.ANOMALOUS if row.truth else Label.NORMAL, types=row.types, boxes=row.boxes
-        )
+        first = Label.of(bool(row.initial))
+        truth = Truth(label=Label.of(row.truth), types=row.types, boxes=row.boxes)
         earned = rewards.rewards(
             row.target or "",
             truth,
