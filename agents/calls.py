@@ -11,6 +11,7 @@ from contextvars import ContextVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reinspect.errors import ReinspectError
 from reinspect.vocabulary import Call, Step, Trace
 
 _open: ContextVar[list[Call] | None] = ContextVar("calls", default=None)
@@ -104,7 +105,7 @@ def spent_on(trace: Trace) -> Spent:
     return Spent.on(calls_of(trace.steps))
 
 
-class BudgetSpent(RuntimeError):  # noqa: N818 - it names what happened, not a fault
+class BudgetSpent(ReinspectError, RuntimeError):  # noqa: N818 - it names what happened, not a fault
     """There is nothing left to ask a model with."""
 
 

@@ -11,9 +11,10 @@ from pydantic_core import ErrorDetails
 
 from reinspect.agents.calls import ModelLimits
 from reinspect.agents.models.settings import Price, without_password
+from reinspect.errors import ReinspectError
 
 
-class RecipeError(ValueError):
+class RecipeError(ReinspectError, ValueError):
     """A recipe that can't be used; the message names the key and shows the value."""
 
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
+from reinspect.errors import ReinspectError
 from reinspect.policies import rules
 from reinspect.vocabulary import (
     Evidence,
@@ -32,7 +33,7 @@ SECOND = "second."
 """Signals of the second look's evidence, as traces give them: second.<source>.<name>."""
 
 
-class CaseError(ValueError):
+class CaseError(ReinspectError, ValueError):
     """A judgement that can't be used; the message names the place and shows the value."""
 
 

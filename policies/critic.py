@@ -22,6 +22,7 @@ from typing import Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
+from reinspect.errors import ReinspectError
 from reinspect.policies import rules
 from reinspect.policies.case import SECOND, Case, case_of
 from reinspect.policies.heads import logistic, logit
@@ -38,7 +39,7 @@ SUREST = 3.5
 """Log-odds beyond which a first look gets no surer: beyond 0.97 it is accepted anyway."""
 
 
-class CriticFileError(ValueError):
+class CriticFileError(ReinspectError, ValueError):
     """A saved critic that can't be used."""
 
 

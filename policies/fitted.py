@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, FiniteFloat, model_validator
 
+from reinspect.errors import ReinspectError
 from reinspect.policies.case import FIRST, Case, Occasion, case_of
 from reinspect.policies.heads import Head, Scored
 from reinspect.policies.saved import SavedKind, load
@@ -32,7 +33,7 @@ SHIPPED = Path(__file__).with_name("monitor.json")
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
-class MonitorError(ValueError):
+class MonitorError(ReinspectError, ValueError):
     """A saved monitor that can't be used."""
 
 

@@ -7,12 +7,13 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from reinspect.dataset import golden, item_at, references_in
+from reinspect.errors import ReinspectError
 from reinspect.graph.recipe import RecipeError, parse_recipe
 from reinspect.images import sha256_of
 from reinspect.store import Run
 
 
-class ReferencesError(ValueError):
+class ReferencesError(ReinspectError, ValueError):
     """Known-good pictures that are named and can't be had."""
 
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
+from reinspect.errors import ReinspectError
 from reinspect.vocabulary import Box, Defect, NormalisedBox, Probability, Value
 
 GRID = 1000
@@ -19,7 +20,7 @@ _LONGEST_TYPE = 40
 _FENCE = re.compile(r"^```[a-z]*\s*(.*?)\s*```$", re.DOTALL)
 
 
-class UnreadableAnswer(ValueError):  # noqa: N818 - it names the answer, not a fault of ours
+class UnreadableAnswer(ReinspectError, ValueError):  # noqa: N818 - it names the answer, not a fault of ours
     """An answer that does not say yes or no in the form that was asked for."""
 
 

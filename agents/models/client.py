@@ -26,6 +26,7 @@ from reinspect.agents.models.confidence import (
 from reinspect.agents.models.encoding import data_uri
 from reinspect.agents.models.prompts import Prompt
 from reinspect.agents.models.settings import Form, ModelSettings, Price, without_password
+from reinspect.errors import ReinspectError
 from reinspect.images import Pixels
 from reinspect.vocabulary import Call
 
@@ -45,7 +46,7 @@ _TOKEN_IDS, _MODEL = "token_ids", "model_name"
 _INSTALL = "a model needs the extra `vlm`: pip install 'reinspect[vlm]'"
 
 
-class ModelError(RuntimeError):
+class ModelError(ReinspectError, RuntimeError):
     """A model that could not be asked. One line, without keys and passwords."""
 
 

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
+from reinspect.errors import ReinspectError
+
 MOST_PICTURES = 6
 """Pictures in one request: the part, and two regions each beside that of a good part; one spare."""
 
@@ -25,7 +27,7 @@ _INSTALL = (
 )
 
 
-class ServingError(RuntimeError):
+class ServingError(ReinspectError, RuntimeError):
     """vLLM can't be started, or ended before it answered."""
 
 

@@ -7,6 +7,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from reinspect.errors import ReinspectError as ReinspectError
     from reinspect.graph import build_graph as build_graph
     from reinspect.graph import inspect_image as inspect_image
     from reinspect.graph import tools_of as tools_of
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from reinspect.vocabulary import Verdict as Verdict
 
 _HOMES = {
+    "ReinspectError": "reinspect.errors",
     "build_graph": "reinspect.graph",
     "inspect_image": "reinspect.graph",
     "tools_of": "reinspect.graph",

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+from reinspect.errors import ReinspectError
 
-class ExportError(RuntimeError):
+
+class ExportError(ReinspectError, RuntimeError):
     """A file can't be written; the message is one line: where, what, what to do."""
 
 

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 from pycocotools import mask as coco
 
+from reinspect.errors import ReinspectError
 from reinspect.vocabulary import Box, Rle, View
 
 Pixels = npt.NDArray[np.uint8]
@@ -70,7 +71,7 @@ warning_filters = threading.Lock()
 """Held by whoever swaps filters of warnings."""
 
 
-class UnreadableImage(ValueError):  # noqa: N818 - it names the image, not a fault of ours
+class UnreadableImage(ReinspectError, ValueError):  # noqa: N818 - it names the image, not a fault of ours
     """A file that can't be inspected. One line: where, what, what to do.
 
     `sha256` is of the bytes that are no picture; none where not even these could be read.

@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from natsort import natsort_keygen
 
+from reinspect.errors import ReinspectError
 from reinspect.images import SUFFIXES, legible
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _PIECE = 2**20  # bytes read at a time
 _PATIENCE = "retry_limit_seconds=30"  # with Google's, whose own is a quarter of an hour
 
 
-class StorageError(ValueError):
+class StorageError(ReinspectError, ValueError):
     """The storage can't be read as asked; the message is one line: where, what, what to do."""
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from reinspect.errors import ReinspectError
 from reinspect.tools.embedded.features import Floats
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ _USUAL = ("u2", "u4", "u8", "u16", "v8", "v16")
 _DISTANCES = ("n2", "n4", "n8", "n16", "d8", "d16")
 
 
-class EyeError(RuntimeError):
+class EyeError(ReinspectError, RuntimeError):
     """The eye can't be used: no onnxruntime, no weights, or weights of another version."""
 
 

@@ -23,13 +23,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
+from reinspect.errors import ReinspectError
+
 M = TypeVar("M")
 T = TypeVar("T")
 
 INSTALL = "pip install 'reinspect[vision]'"
 
 
-class VisionError(ValueError):
+class VisionError(ReinspectError, ValueError):
     """A model that can't be used here. One line: what, where, what to do."""
 
 

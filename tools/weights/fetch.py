@@ -18,6 +18,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from reinspect.errors import ReinspectError
 from reinspect.images import one_line
 from reinspect.tools.weights.known import Checkpoint
 from reinspect.vocabulary import Sha256
@@ -36,7 +37,7 @@ Progress = Callable[[int, int | None], None]
 """Told how many bytes are there, and how many there will be if that is known."""
 
 
-class FetchError(RuntimeError):
+class FetchError(ReinspectError, RuntimeError):
     """Weights that can't be had; one line: what, where, what to do."""
 
 

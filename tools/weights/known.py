@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from reinspect.errors import ReinspectError
 from reinspect.images import one_line
 
 _MB = 1_000_000
@@ -17,7 +18,7 @@ _SAM = "https://dl.fbaipublicfiles.com/segment_anything/"
 _DINO = "https://github.com/IDEA-Research/GroundingDINO/releases/download/"
 
 
-class MissingWeights(ValueError):  # noqa: N818 - it names what is missing, not a fault of ours
+class MissingWeights(ReinspectError, ValueError):  # noqa: N818 - it names what is missing, not a fault of ours
     """Weights that can't be found: what, where they were looked for, how to get them."""
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.agents.models.answers import Answer, Named
+from reinspect.errors import ReinspectError
 from reinspect.policies.case import (
     Case,
     Occasion,
@@ -25,7 +26,7 @@ from reinspect.vocabulary import Box, Defect, Evidence, Label, Region, Trace, Tr
 _LOCATING = ("locate", "conclude")
 
 
-class NotExplored(ValueError):  # noqa: N818 - it names the run, not a fault of ours
+class NotExplored(ReinspectError, ValueError):  # noqa: N818 - it names the run, not a fault of ours
     """Parts that say nothing of the moves that were not taken."""
 
 

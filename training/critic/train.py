@@ -32,6 +32,7 @@ from pydantic import Field
 from scipy.optimize import minimize
 
 from reinspect import metrics
+from reinspect.errors import ReinspectError
 from reinspect.policies import rules
 from reinspect.policies.case import Case
 from reinspect.policies.critic import (
@@ -65,7 +66,7 @@ _SURE = 4.0  # the most, in logits, that the reference is held to
 _FEWEST_GROUPS = 3
 
 
-class CriticTrainingError(ValueError):
+class CriticTrainingError(ReinspectError, ValueError):
     """Parts that no critic can be trained on."""
 
 

@@ -14,6 +14,7 @@ from pydantic import AwareDatetime, Field
 
 from reinspect.agents.models.answers import Answer, Named
 from reinspect.agents.models.tags import write_tags
+from reinspect.errors import ReinspectError
 from reinspect.vocabulary import (
     Box,
     NormalisedBox,
@@ -28,7 +29,7 @@ FORMAT = 1
 """Of an episodes folder: a reader refuses any other."""
 
 
-class EpisodeError(ValueError):
+class EpisodeError(ReinspectError, ValueError):
     """Episodes that can't be made or read; the message is one line: what, where, what to do."""
 
 

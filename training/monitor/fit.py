@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from reinspect.errors import ReinspectError
 from reinspect.policies.case import FIRST, Case, Occasion
 from reinspect.policies.fitted import Again, FittedMonitor, FittedOn
 from reinspect.policies.heads import Floats
@@ -28,7 +29,7 @@ _RIDGE = 20.0  # … and how many parts' worth of belief that is
 _FEWEST_GROUPS = 3
 
 
-class FitError(ValueError):
+class FitError(ReinspectError, ValueError):
     """Judgements that no monitor can be fitted on."""
 
 

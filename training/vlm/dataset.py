@@ -13,6 +13,7 @@ from datasets import Dataset
 from PIL import Image
 
 from reinspect.agents.models.encoding import fitted
+from reinspect.errors import ReinspectError
 from reinspect.images import UnreadableImage, one_line, read_image
 from reinspect.training.episodes.folder import images_root, read_card
 
@@ -22,7 +23,7 @@ NEEDED = (
 """Columns that a training can't do without."""
 
 
-class LessonError(ValueError):
+class LessonError(ReinspectError, ValueError):
     """Episodes that nothing can be learned from. One line: where, what, what to do."""
 
 

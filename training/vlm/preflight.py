@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from reinspect.errors import ReinspectError
 from reinspect.training.vlm.tuning import Tuning
 
 GIB = 2**30
@@ -20,7 +21,7 @@ _PIXELS_A_TOKEN = 32 * 32  # Qwen3-VL: patches of 16, two by two
 _PER_LAYER = 34  # activations of a layer, in hidden sizes of 2 bytes (arXiv 2205.05198, eq. 2)
 
 
-class NotEnough(ValueError):  # noqa: N818 - it names what is missing
+class NotEnough(ReinspectError, ValueError):  # noqa: N818 - it names what is missing
     """A machine that a training won't fit on. One line: what is needed, what there is."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import torch
 from transformers import PreTrainedModel, TrainerCallback
 
+from reinspect.errors import ReinspectError
 from reinspect.training.vlm.curves import write_curves
 from reinspect.training.vlm.dataset import Lessons, read_lessons
 from reinspect.training.vlm.tuning import Schedule, Tuning, dump_tuning
@@ -26,7 +27,7 @@ Progress = Callable[[Mapping[str, Any]], None]
 """Hears every logged point: `step`, `loss`, `reward` …"""
 
 
-class TrainingStopped(RuntimeError):  # noqa: N818 - it says what happened
+class TrainingStopped(ReinspectError, RuntimeError):  # noqa: N818 - it says what happened
     """A training that must not, or can't, go on. One line: why, what is kept, what to do."""
 
 

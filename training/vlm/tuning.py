@@ -8,11 +8,12 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from reinspect.errors import ReinspectError
 from reinspect.graph.recipe import in_words
 from reinspect.training.rewards import Weights
 
 
-class TuningError(ValueError):
+class TuningError(ReinspectError, ValueError):
     """A training recipe that can't be used; the message names the key and shows the value."""
 
 

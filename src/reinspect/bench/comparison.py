@@ -17,6 +17,7 @@ from reinspect.critics.named import Learned, learned_by
 from reinspect.dataset import truth_of
 from reinspect.engine.replay import NotOnRecord, refuse_others, replay
 from reinspect.engine.work import Work
+from reinspect.errors import ReinspectError
 from reinspect.graph.critics import by_critic
 from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.images import legible
@@ -30,7 +31,7 @@ from reinspect.vocabulary import Evidence, Trace, Truth
 CATEGORY = "{category}"
 
 
-class ContestError(ValueError):
+class ContestError(ReinspectError, ValueError):
     """Contestants that can't be told apart, or can't be made."""
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import yaml
 
+from reinspect.errors import ReinspectError
 
-class ScenarioError(ValueError):
+
+class ScenarioError(ReinspectError, ValueError):
     """A file of scenarios that can't be used; the message is one line."""
 
 

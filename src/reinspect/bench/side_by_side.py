@@ -10,10 +10,11 @@ from reinspect.bench import paired
 from reinspect.bench.paired import Changes
 from reinspect.bench.protocol import BenchReport, CategoryReport, JudgedImage, mean_of
 from reinspect.bench.scenarios import Scenario, scenario_of
+from reinspect.errors import ReinspectError
 from reinspect.vocabulary import Seconds, Value
 
 
-class SideBySideError(ValueError):
+class SideBySideError(ReinspectError, ValueError):
     """Contestants that can't be compared."""
 
 

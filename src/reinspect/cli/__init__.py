@@ -5,6 +5,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from reinspect.errors import ReinspectError
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command; exit code 0 done, 1 done with failed items, 2 wrong usage, 130 interrupted."""
@@ -18,14 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app(args=arguments)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (ValueError, RuntimeError, OSError) as failure:
-        if not _is_ours(failure):
-            raise
+    except ReinspectError as failure:  # anything else is a bug, with its traceback
         said = " ".join(str(failure).split())
         print(f"reinspect: {said}", file=sys.stderr)  # noqa: T201 - the one error line
         sys.exit(2)
-
-
-def _is_ours(failure: Exception) -> bool:
-    """Whether it was raised to be read by the user; anything else is a bug, with its traceback."""
-    return type(failure).__module__.startswith("reinspect.")

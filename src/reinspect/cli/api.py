@@ -14,6 +14,7 @@ import typer
 
 from reinspect.cli.run import Recipe, Store, Workers, default_workers
 from reinspect.cli.telemetry import Otel, telemetry
+from reinspect.errors import ReinspectError
 from reinspect.runs.defaults import RUNS, default_store, plainly
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ CONNECTIONS = 1024
 """Open at the same time; further ones are told to come back."""
 
 
-class ApiError(ValueError):
+class ApiError(ReinspectError, ValueError):
     """The server can't start as it was asked to; the message is one line: what, what to do."""
 
 

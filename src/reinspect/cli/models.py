@@ -11,6 +11,8 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
+from reinspect.errors import ReinspectError
+
 if TYPE_CHECKING:
     from reinspect.tools.weights.fetch import Progress as Told
     from reinspect.tools.weights.known import Checkpoint
@@ -27,7 +29,7 @@ Folder = Annotated[
 ]
 
 
-class ModelsUsageError(ValueError):
+class ModelsUsageError(ReinspectError, ValueError):
     """Weights that nobody knows."""
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
+from reinspect.errors import ReinspectError
 from reinspect.runs.defaults import store_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Of the splits.")]
 Monitor = typer.Option("--monitor", help="A monitor that `fit` has written.")
 
 
-class MonitorUsageError(ValueError):
+class MonitorUsageError(ReinspectError, ValueError):
     """Options that can't be, or can't be together."""
 
 

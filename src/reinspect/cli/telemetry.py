@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reinspect.errors import ReinspectError
+
 if TYPE_CHECKING:
     from reinspect.roles import Sink
 
@@ -26,7 +28,7 @@ _CONTENT = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 _LONGEST = 200  # characters of a complaint
 
 
-class TelemetryError(ValueError):
+class TelemetryError(ReinspectError, ValueError):
     """Spans can't be sent as it was asked for; one line: what, what to do."""
 
 

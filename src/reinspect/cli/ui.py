@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from reinspect.errors import ReinspectError
 from reinspect.runs.defaults import RUNS, STORE
 
 FLAGS = {
@@ -30,7 +31,7 @@ FLAGS = {
 """Streamlit's options, each unless told otherwise on the command line or in the environment."""
 
 
-class UiError(RuntimeError):
+class UiError(ReinspectError, RuntimeError):
     """The console can't be opened; the message is one line: what, what to do."""
 
 

@@ -23,6 +23,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue, ValidationError
 
+from reinspect.errors import ReinspectError
 from reinspect.vocabulary import Sha256, Value
 
 FORMAT = 1
@@ -36,7 +37,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _LEFT_BEHIND = shutil.ignore_patterns("checkpoint-*", "*.tmp", ".*", "runs", "optimizer*")
 
 
-class CriticError(ValueError):
+class CriticError(ReinspectError, ValueError):
     """A critic that can't be registered or found; the message is one line."""
 
 

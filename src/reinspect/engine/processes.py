@@ -17,6 +17,7 @@ import cv2
 from threadpoolctl import threadpool_limits
 
 from reinspect.engine.work import Work, failed, inspector, overdue
+from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext
 from reinspect.vocabulary import Trace
 
@@ -33,7 +34,7 @@ STILLBORN = 3
 """Workers that may end before they begin, in succession; then something is wrong with all."""
 
 
-class WorkersFailed(RuntimeError):  # noqa: N818 - it names what happened
+class WorkersFailed(ReinspectError, RuntimeError):  # noqa: N818 - it names what happened
     """No worker process can be started; the message is one line."""
 
 

@@ -24,6 +24,7 @@ from reinspect.engine.fetch import Fetched
 from reinspect.engine.local import TICK, Executor, executor_of
 from reinspect.engine.processes import Processes
 from reinspect.engine.work import Work, failed
+from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext
 from reinspect.graph.models import models_of
 from reinspect.pictures import Pictures
@@ -49,7 +50,7 @@ _STORE = 512 * 2**20  # bytes of Ray's object store on one machine: blocks are s
 _AHEAD = 4  # blocks of traces that wait for the committer
 
 
-class ClusterError(RuntimeError):
+class ClusterError(ReinspectError, RuntimeError):
     """Ray can't do what was asked; the message is one line: what, what to do."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from reinspect.engine.work import Work
+from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import ComponentSpec, Recipe, parse_recipe
 from reinspect.store import Run
@@ -18,7 +19,7 @@ _LOOKS = {"detect": "detect", "locate": "locate", "examine": "examine", "conclud
 """Node → the node whose step on record it repeats."""
 
 
-class NotOnRecord(ValueError):  # noqa: N818 - it names what is missing, not a fault of ours
+class NotOnRecord(ReinspectError, ValueError):  # noqa: N818 - it names what is missing, not a fault of ours
     """A look that no explored run has; the message is one line."""
 
 

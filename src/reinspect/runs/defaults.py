@@ -5,8 +5,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+from reinspect.errors import ReinspectError
 
-class AskedFor(ValueError):  # noqa: N818 - it names what was asked for, not a fault of ours
+
+class AskedFor(ReinspectError, ValueError):  # noqa: N818 - it names what was asked for, not a fault of ours
     """What was asked for can't be had; the message is one line: where, what, what to do."""
 
 

@@ -12,6 +12,7 @@ from reinspect.cli.progress import Counter
 from reinspect.dataset import Item, discover, truth_of
 from reinspect.engine.local import Work, attend
 from reinspect.engine.ray import Cluster, attend_on, connected
+from reinspect.errors import ReinspectError
 from reinspect.export import TRACES, write_run_folder, write_traces
 from reinspect.files import whole_file
 from reinspect.graph.build import BuildContext, build_pipeline
@@ -32,7 +33,7 @@ from reinspect.store import Run, RunInfo, Status, Store, Tally, Writer
 from reinspect.vocabulary import Truth
 
 
-class RunError(ValueError):
+class RunError(ReinspectError, ValueError):
     """A run that can't start as it was asked for."""
 
 

@@ -27,6 +27,8 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from reinspect.errors import ReinspectError
+
 VERSION_TABLE = "reinspect_version"
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
@@ -55,7 +57,7 @@ _HINTS = {
 }
 
 
-class StoreError(RuntimeError):
+class StoreError(ReinspectError, RuntimeError):
     """The store can't do what was asked; the message is one line: where, what, what to do."""
 
 
