@@ -1,28 +1,66 @@
-"""What tests share: where the real parts are, and when a skip is a failure."""
+"""What all tests share: what they are marked by, what is left out, and what is made once."""
 
 import contextlib
-import importlib.util
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # a thread a worker; read when numpy and torch are loaded
+    for library in ("OMP", "OPENBLAS", "MKL"):
+        os.environ.setdefault(f"{library}_NUM_THREADS", "1")
+
+import hypothesis
 import pytest
+
+from support.places import PARTS
+from support.requirements import need, unavailable
+from support.starting import mark_by_fixtures, marking
 
 if TYPE_CHECKING:
     from reinspect.tools.comparator.network import Sight
     from support.postgres import Server
 
-REPOSITORY = Path(__file__).resolve().parents[1]
-PARTS = Path(os.environ.get("REINSPECT_PARTS", REPOSITORY.parent / "shared" / "data"))
+# No deadline: how long an example takes is the machine's business. CI has a profile of its own.
+hypothesis.settings.register_profile("whole", hypothesis.settings.default, deadline=None)
+hypothesis.settings.register_profile("quick", max_examples=10, deadline=None)
+hypothesis.settings.load_profile("whole")
+
+_SKIPPED = "reinspect/skipped"
 
 
-def unavailable(part: str, why: str) -> NoReturn:
-    """Skip, saying why; or fail, where REINSPECT_REQUIRE says that the part must be there."""
-    required = os.environ.get("REINSPECT_REQUIRE", "").split(",")
-    if "all" in required or part in required:
-        pytest.fail(f"REINSPECT_REQUIRE asks for {part}: {why}")
-    pytest.skip(why)
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--last-skipped", action="store_true", help="run only what was skipped when last run"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    mark_by_fixtures(items)
+    if config.getoption("last_skipped"):
+        skipped = set(config.cache.get(_SKIPPED, []))
+        config.hook.pytest_deselected(items=[i for i in items if i.nodeid not in skipped])
+        items[:] = [item for item in items if item.nodeid in skipped]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        need(*mark.args)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Remember what was skipped, as pytest itself remembers what failed."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(session.config, "workerinput"):
+        return
+    said = {
+        kind: {report.nodeid for report in reporter.stats.get(kind, ())}
+        for kind in ("skipped", "passed", "failed", "error")
+    }
+    before = set(session.config.cache.get(_SKIPPED, []))
+    now = before - said["passed"] - said["failed"] - said["error"] | said["skipped"]
+    session.config.cache.set(_SKIPPED, sorted(now))
 
 
 @pytest.fixture(scope="session")
@@ -57,12 +95,11 @@ def sight() -> "Sight":
 
 
 @pytest.fixture(scope="session")
+@marking(pytest.mark.database, pytest.mark.needs("psycopg"))
 def postgres() -> Iterator["Server"]:
     """A PostgreSQL server of this session's own."""
     from support.postgres import NoPostgresError, running
 
-    if importlib.util.find_spec("psycopg") is None:
-        unavailable("postgres", "psycopg is not installed: pip install 'reinspect[postgres]'")
     with contextlib.ExitStack() as stack:
         try:
             server = stack.enter_context(running())

@@ -18,12 +18,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from conftest import REPOSITORY
 from reinspect import build_graph
 from reinspect.cli import main
 from reinspect.graph.build import KINDS
 from reinspect.graph.recipe import Recipe, parse_recipe
 from support.made_judgements import judgements, written
+from support.places import REPOSITORY
 
 PAGES: list[Path] = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
 RECIPES = REPOSITORY / "docs" / "recipes.md"

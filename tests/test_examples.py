@@ -9,7 +9,6 @@ import cv2
 import pytest
 import yaml
 
-from conftest import REPOSITORY
 from reinspect import Recipe, Trace, build_graph, load_recipe
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import parse_recipe
@@ -17,6 +16,7 @@ from reinspect.images import read_image
 from reinspect.pictures import write_image
 from reinspect.testing import ScriptedDetector
 from reinspect.vocabulary import Assessment, Evidence, Label, Move, Outcome, Step, Verdict
+from support.places import REPOSITORY
 
 Inspect = Callable[..., Trace]
 

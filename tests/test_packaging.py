@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from langgraph.graph.state import CompiledStateGraph
 
-from conftest import REPOSITORY
+from support.places import REPOSITORY
 
 FOLDERS = ("agents", "graph", "policies", "tools", "training", "ui")
 HEAVY = ("cv2", "langgraph", "pandas", "scipy", "sqlmodel", "streamlit", "torch", "transformers")

@@ -14,10 +14,10 @@ import httpx
 import psutil
 import pytest
 
-from conftest import REPOSITORY
 from reinspect.api.intake import Pace
 from reinspect.store import Status, Store
 from support.api_server import Serving, grey, wait_until
+from support.places import REPOSITORY
 
 CLIENTS = 200
 

@@ -17,9 +17,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from conftest import unavailable
 from reinspect.images import read_image
 from support.command_line import Answer, invoke, judged, put_greys, put_recipe, rows, said
+from support.requirements import unavailable
 
 # Pictures
 

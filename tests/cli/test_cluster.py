@@ -19,7 +19,6 @@ import numpy as np
 import psutil
 import pytest
 
-from conftest import unavailable
 from reinspect.store import Store
 from reinspect.store.checking import check
 from reinspect.vocabulary import Trace
@@ -28,6 +27,7 @@ from support.command_line import invoke, judged, put_greys, put_recipe, rows, sa
 from support.killing import PACE, Killed, assert_whole, put_many
 from support.processes import PATIENCE, family, running, wait_for_rows
 from support.ray_cluster import standing
+from support.requirements import unavailable
 
 IMAGES = 60
 KILLS = int(os.environ.get("REINSPECT_KILLS", "4"))

@@ -10,8 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conftest import REPOSITORY
 from support.command_line import invoke, judged, names, put_greys, put_recipe, rows
+from support.places import REPOSITORY
 from support.processes import PATIENCE, family, running, wait_for_rows
 
 IMAGES = 24

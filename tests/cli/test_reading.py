@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect.dataset import categories
 from support.command_line import invoke, names, put_recipe, rows, said
+from support.requirements import unavailable
 
 
 @pytest.fixture(params=["folder", "name"])

@@ -10,11 +10,11 @@ from typing import Protocol
 import httpx
 import pytest
 
-from conftest import REPOSITORY
 from support.api_server import wait_until
 from support.collector import Collector
 from support.command_line import Answer, invoke, names, put_greys, put_recipe, said
 from support.local_server import free_port
+from support.places import REPOSITORY
 from support.processes import running
 
 ADDRESS = "OTEL_EXPORTER_OTLP_ENDPOINT"

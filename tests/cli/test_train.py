@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect.images import read_image
 from reinspect.tools.comparator.network import open_eye
+from support.requirements import unavailable
 
 
 def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect.cli import main
 from reinspect.cli.ui import FLAGS, flags
 from reinspect.store import RunInfo, Store
 from support.made_traces import corrected
+from support.requirements import unavailable
 
 
 def test_streamlit_stays_at_home_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect import inspect_image
 from reinspect.graph.recipe import parse_recipe
 from reinspect.images import decode_mask, to_pixels
@@ -15,6 +14,7 @@ from reinspect.tools.grounding.tool import Grounding
 from reinspect.tools.vision.prompts import Found, Prompt
 from reinspect.vocabulary import Evidence, Trace
 from support import tiny_grounding, tiny_sam
+from support.requirements import unavailable
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino")
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect import inspect_image
 from reinspect.graph.recipe import parse_recipe
 from reinspect.images import decode_mask, to_pixels
 from reinspect.vocabulary import Trace
 from support import tiny_sam
+from support.requirements import unavailable
 
 
 @pytest.fixture(scope="module")

@@ -150,6 +150,8 @@ def test_pixel_auroc_is_that_of_all_pixels(scale, offset):
         pytest.param([[0.1, 0.9]], [[0, 255]], 1.0, id="perfect"),
         pytest.param([[0.9, 0.1]], [[0, 255]], 0.0, id="worst"),
         pytest.param([[0.0, -0.0]], [[0, 1]], 0.5, id="minus-zero-is-zero"),
+        pytest.param([[0.0, 1e-45]], [[0, 1]], 0.5, id="the-least-of-floats-is-zero"),
+        pytest.param([[0.0, -1e-45]], [[0, 1]], 0.5, id="on-either-side"),
         pytest.param([[-2.0, -1.0]], [[0, 1]], 1.0, id="negative"),
         pytest.param([[0.1, 0.9]], [[0, 0]], None, id="all-good"),
         pytest.param([[0.1, 0.9]], [[1, 1]], None, id="all-defective"),

@@ -22,12 +22,12 @@ import numpy as np
 import pytest
 import yaml
 
-from conftest import unavailable
 from reinspect.agents.models.serving import ServingError, VllmServer, installed_vllm
 from reinspect.images import sha256_of
 from reinspect.testing.server import ReceivedRequest, ScriptedServer
 from support.circle_parts import write_parts
 from support.local_server import free_port
+from support.requirements import unavailable
 
 pytestmark = pytest.mark.slow
 

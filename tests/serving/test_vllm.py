@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import yaml
 
-from conftest import unavailable
 from reinspect.agents.calls import calls_of
 from reinspect.agents.models.serving import (
     ServingError,
@@ -27,6 +26,7 @@ from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.vocabulary import Call, Outcome, Trace
 from support.local_server import free_port
+from support.requirements import unavailable
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conftest import REPOSITORY
+from support.places import REPOSITORY
 
 PATIENCE = 120.0  # seconds; reached only where something hangs
 

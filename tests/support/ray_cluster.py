@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 
-from conftest import REPOSITORY
+from support.places import REPOSITORY
 
 # Ended by the end of its input: `ray stop` would end every Ray of this machine.
 _STAND = """

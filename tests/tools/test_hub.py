@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from conftest import REPOSITORY, unavailable
 from reinspect.tools.weights.fetch import LOCK
 from support.file_server import FileServer
+from support.places import REPOSITORY
+from support.requirements import unavailable
 
 MODEL, COMMIT = "google-bert/bert-base-uncased", "0123456789abcdef" * 2 + "01234567"
 WEIGHTS = bytes(range(256)) * 4000

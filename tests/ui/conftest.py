@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import unavailable
 from reinspect.pictures import write_image
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Status, Store
@@ -18,6 +17,7 @@ from support.browser import Site, browsing, console, need_browser, reinspect
 from support.local_server import free_port
 from support.made_oddities import LONG, ODD
 from support.made_traces import corrected, judged, unreadable
+from support.requirements import unavailable
 
 
 @pytest.fixture(scope="session", autouse=True)

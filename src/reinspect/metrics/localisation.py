@@ -22,6 +22,7 @@ _TYPE_THRESHOLD = 0.25
 # Pixel scores are told apart by 20 bits of their float32: 2048 steps to each power of two.
 _DROPPED_BITS = 12
 _LEVELS = 1 << (32 - _DROPPED_BITS)
+_ZERO = _LEVELS // 2
 
 
 class Matches(NamedTuple):
@@ -211,17 +212,16 @@ def pixel_auroc(images: Iterable[tuple[npt.ArrayLike, npt.ArrayLike]]) -> float 
     return auroc_of_counts(defective, good)
 
 
-def _levels(heat: npt.ArrayLike) -> npt.NDArray[np.uint32]:
+def _levels(heat: npt.ArrayLike) -> npt.NDArray[np.int32]:
     with np.errstate(over="ignore"):
-        # Adding zero turns −0 into 0, whose bits differ.
-        scores = np.asarray(heat, dtype=np.float32) + np.float32(0)
+        scores = np.asarray(heat, dtype=np.float32)
     if not np.isfinite(scores).all():
         odd = scores[~np.isfinite(scores)].flat[0]
         raise ValueError(f"heat-map has a score of {float(odd)!r}, not a finite number")
-    bits = scores.view(np.uint32)
-    sign = np.uint32(1 << 31)
-    rising = np.where(bits & sign, ~bits, bits | sign)
-    return rising >> np.uint32(_DROPPED_BITS)
+    # The bits of a float32's magnitude rise with it. Levels mirror each other about zero, so that
+    # −0 is 0, and what is too small to be told from zero is a tie with it from either side.
+    magnitude = (np.abs(scores).view(np.uint32) >> np.uint32(_DROPPED_BITS)).astype(np.int32)
+    return np.where(scores < 0, _ZERO - magnitude, _ZERO + magnitude)
 
 
 def _areas(predicted: Boxes, true: Boxes) -> tuple[Floats, Floats, Floats]:

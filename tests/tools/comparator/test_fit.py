@@ -7,12 +7,12 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import unavailable
 from reinspect.samples import Process
 from reinspect.tools.comparator.fit import EYE, EyeFit
 from reinspect.tools.comparator.network import WEIGHTS, EyeError, Sight, open_eye
 from reinspect.tools.embedded.fit import Fit
 from reinspect.tools.embedded.second_look import Witness
+from support.requirements import unavailable
 
 SIZE = 240
 

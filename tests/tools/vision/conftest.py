@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect.tools.vision.grounding_dino import INSTALL
 from reinspect.tools.vision.runtime import INSTALL as EXTRA
+from support.requirements import unavailable
 from support.tiny_grounding import (
     TinyGroundingDino,
     write_tiny_grounding_port,

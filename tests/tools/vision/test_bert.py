@@ -6,13 +6,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from conftest import unavailable
 from reinspect.tools.vision.bert import (
     get_extended_attention_mask,
     get_head_mask,
     invert_attention_mask,
     mend_bert,
 )
+from support.requirements import unavailable
 
 try:
     import torch

@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import unavailable
 from reinspect.graph import build_pipeline
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import RecipeError, parse_recipe
@@ -15,6 +14,7 @@ from reinspect.tools.vision.embedding import file_key
 from reinspect.tools.vision.sam import Sam
 from reinspect.tools.vision.sam_ports import SamPort
 from support import tiny_sam
+from support.requirements import unavailable
 
 
 def picture(seed: int, height: int = 120, width: int = 160) -> np.ndarray:

@@ -242,6 +242,8 @@ def test_the_packages_own_configs_are_found(opens_package: Opens, config: str) -
     opens_package(config=config)
 
 
+@pytest.mark.model
+@pytest.mark.needs("torch")
 def test_drawn_weights_are_the_same_everywhere(tmp_path: Path) -> None:
     import torch
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conftest import unavailable
 from reinspect.tools.segmentation.tool import SegmentPrompt
 from reinspect.tools.vision.grounding_dino import GroundingDino
 from reinspect.tools.vision.grounding_port import GroundingPort
@@ -16,6 +15,7 @@ from reinspect.tools.vision.runtime import CPU, ComputeDevice, Resident
 from reinspect.tools.vision.sam import Sam
 from reinspect.tools.vision.sam_ports import SamPort
 from support import tiny_sam
+from support.requirements import unavailable
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino")
 

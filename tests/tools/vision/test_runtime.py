@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect.tools.vision.runtime import (
     CPU,
     INSTALL,
@@ -21,6 +20,7 @@ from reinspect.tools.vision.runtime import (
     resident,
     weights_file,
 )
+from support.requirements import unavailable
 
 try:
     import torch

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import unavailable
 from reinspect.tools.segmentation.backends import segmenter
 from reinspect.tools.segmentation.tool import Segmenter, SegmentPrompt
 from reinspect.tools.vision.runtime import VisionError
 from reinspect.tools.weights.known import MissingWeights
 from support import tiny_sam
+from support.requirements import unavailable
 
 EVERYTHING = {"points": 4, "quality": -10, "stability": -1}
 PORTS = ("sam", "sam2", "sam3")

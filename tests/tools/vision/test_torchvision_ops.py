@@ -7,8 +7,8 @@ from importlib.metadata import version
 import numpy as np
 import pytest
 
-from conftest import unavailable
 from reinspect.tools.vision.torchvision_ops import mend_torchvision, nms
+from support.requirements import unavailable
 
 try:
     import torch

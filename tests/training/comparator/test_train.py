@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from conftest import unavailable
 from reinspect.training.comparator.parts import (
     PROCESSES,
     SIDE,
@@ -15,6 +14,7 @@ from reinspect.training.comparator.parts import (
     write_shards,
 )
 from reinspect.training.comparator.renderers import Renderers
+from support.requirements import unavailable
 
 
 @pytest.fixture(scope="module")

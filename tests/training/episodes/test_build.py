@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from conftest import unavailable
 from reinspect.agents.models.tags import read_tags
 from reinspect.policies.case import parse_case
 from reinspect.store import Store
@@ -19,6 +18,7 @@ from reinspect.training.known import KnownInspection
 from reinspect.vocabulary import Box, Defect, Label, Verdict
 from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
 from support.made_traces import unreadable
+from support.requirements import unavailable
 
 ALL = Wishes(unreviewed=True, validation=0)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from conftest import unavailable
 from support.episodes_made import row, written
+from support.requirements import unavailable
 
 PIXELS = 64 * 64
 

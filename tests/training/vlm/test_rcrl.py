@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import yaml
 
-from conftest import unavailable
 from support.episodes_made import bright_and_dark, row, written
+from support.requirements import unavailable
 
 pytestmark = pytest.mark.slow
 

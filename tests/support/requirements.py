@@ -1,0 +1,51 @@
+"""What a test can't do without: skipped where it is missing, or failed where it must be there."""
+
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from typing import NoReturn
+
+import pytest
+
+BROUGHT_BY: Mapping[str, str] = {
+    "datasets": "train",
+    "groundingdino": "vision",
+    "huggingface_hub": "vision",
+    "onnx": "train",
+    "onnxscript": "train",
+    "playwright": "browser",
+    "psycopg": "postgres",
+    "pyarrow": "parquet",
+    "ray": "ray",
+    "segment_anything": "vision",
+    "streamlit": "ui",
+    "torch": "train",
+    "torchvision": "train",
+    "transformers": "vision",
+    "trl": "train",
+    "vllm": "vllm",
+}
+"""Package that a test may need → the part of `REINSPECT_REQUIRE` that it belongs to."""
+
+INSTALL: Mapping[str, str] = {
+    "browser": "pip install 'reinspect[dev]'",
+    "vllm": "make test-serving",
+}
+"""Where it isn't the extra of the part's name."""
+
+
+def unavailable(part: str, why: str) -> NoReturn:
+    """Skip, saying why; or fail, where REINSPECT_REQUIRE says that the part must be there."""
+    required = os.environ.get("REINSPECT_REQUIRE", "").split(",")
+    if "all" in required or part in required:
+        pytest.fail(f"REINSPECT_REQUIRE asks for {part}: {why}", pytrace=False)
+    pytest.skip(why)
+
+
+def need(*packages: str) -> None:
+    """Skip (or fail) unless these packages are installed; none is imported."""
+    for package in packages:
+        if find_spec(package) is None:
+            part = BROUGHT_BY[package]
+            install = INSTALL.get(part, f"pip install 'reinspect[{part}]'")
+            unavailable(part, f"{package} is not installed: {install}")
