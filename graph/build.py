@@ -6,7 +6,6 @@ with the part's options, a function that *is* the part (it takes a sample or a t
 options are given) is used as it stands.
 """
 
-import difflib
 import importlib
 import inspect
 from collections.abc import Callable, Mapping
@@ -19,7 +18,8 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 
 from reinspect.agents.calls import ModelLimits, RunBudget
 from reinspect.agents.monitor import RAMonitor
-from reinspect.graph.recipe import ComponentSpec, Recipe, RecipeError, in_words
+from reinspect.errors import did_you_mean, explain_invalid
+from reinspect.graph.recipe import ComponentSpec, Recipe, RecipeError
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceSets
 from reinspect.roles import Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
@@ -158,7 +158,7 @@ def _grounding(workshop: BuildContext, **options: Any) -> Tool:
     try:
         settings = GroundingSettings.model_validate(options)
     except ValidationError as failure:
-        raise RecipeError(in_words(failure, GroundingSettings)) from failure
+        raise RecipeError(explain_invalid(failure, GroundingSettings)) from failure
     defects = workshop.recipe.product.defects
     return grounding(workshop.experts, settings, defects=defects, folder=workshop.weights)
 
@@ -403,7 +403,7 @@ def _make(role: str, spec: ComponentSpec, workshop: BuildContext, where: str = "
         known = KINDS[role]
         if spec.kind not in known:
             raise RecipeError(
-                f"{where}.kind: unknown part {spec.kind!r}; {_did_you_mean(spec.kind, known)}"
+                f"{where}.kind: unknown part {spec.kind!r}; {did_you_mean(spec.kind, known)}"
                 ", or package.module:Object"
             )
         target = known[spec.kind]
@@ -438,7 +438,7 @@ def _called(
             names = [name for name in known if name != "workshop"]
             raise RecipeError(
                 f"{where}.{name}: unknown option (value {options[name]!r}); "
-                f"{_did_you_mean(name, names) if names else 'this part takes none'}"
+                f"{did_you_mean(name, names) if names else 'this part takes none'}"
             )
     arguments = _validated(target, options, where)
     if "workshop" in known:
@@ -461,10 +461,5 @@ def _validated(target: Callable[..., Any], options: dict[str, Any], where: str) 
         try:
             valid[name] = adapter.validate_python(value)
         except ValidationError as failure:
-            raise RecipeError(f"{where}.{name}: {in_words(failure)}") from failure
+            raise RecipeError(explain_invalid(failure, name=f"{where}.{name}")) from failure
     return valid
-
-
-def _did_you_mean(name: str, known: Mapping[str, Any] | list[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from reinspect.graph.recipe import ComponentSpec, Recipe, RecipeError, in_words
+from reinspect.errors import explain_invalid
+from reinspect.graph.recipe import ComponentSpec, Recipe, RecipeError
 from reinspect.roles import Detector
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def model_of(workshop: "BuildContext", options: dict[str, Any]) -> "Model":
     try:
         settings = ModelSettings.model_validate(options)
     except ValidationError as failure:
-        raise RecipeError(in_words(failure, ModelSettings)) from failure
+        raise RecipeError(explain_invalid(failure, ModelSettings)) from failure
     price = budgets.prices.get(settings.model)
     if price is None and (budgets.image.usd, budgets.run.usd) != (None, None):
         raise RecipeError(

@@ -1,17 +1,15 @@
 """The recipe: one small YAML file that names the parts of an inspection."""
 
-import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from reinspect.agents.calls import ModelLimits
 from reinspect.agents.models.settings import Price, without_password
-from reinspect.errors import ReinspectError
+from reinspect.errors import ReinspectError, explain_invalid
 
 
 class RecipeError(ReinspectError, ValueError):
@@ -180,35 +178,10 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
     try:
         return Recipe.model_validate(content)
     except ValidationError as failure:
-        raise RecipeError(f"{name}: {in_words(failure, Recipe)}") from failure
+        raise RecipeError(f"{name}: {explain_invalid(failure, Recipe)}") from failure
 
 
 def dump_recipe(recipe: Recipe) -> str:
     """The recipe as YAML, every default written out, passwords in addresses blotted out."""
     content = recipe.model_dump(mode="json")
     return without_password(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
-
-
-def in_words(failure: ValidationError, model: type[BaseModel] | None = None) -> str:
-    """A validation error in one line: the key, the value, and the likely meaning."""
-    return "; ".join(_one(error, model) for error in failure.errors())
-
-
-def _one(error: ErrorDetails, model: type[BaseModel] | None) -> str:
-    place = ".".join(str(part) for part in error["loc"])
-    key = f"{place}: " if place else ""
-    if error["type"] == "extra_forbidden" and model:
-        known = _keys_beside(error["loc"], model)
-        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-        return f"{key}unknown key (value {error['input']!r}); {hint}"
-    return f"{key}{error['msg']} (value {error['input']!r})"
-
-
-def _keys_beside(location: tuple[int | str, ...], model: type[BaseModel]) -> list[str]:
-    for part in location[:-1]:
-        field = model.model_fields.get(str(part))
-        nested = field.annotation if field else None
-        if isinstance(nested, type) and issubclass(nested, BaseModel):
-            model = nested
-    return list(model.model_fields)

@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
-from reinspect.errors import ReinspectError
+from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.policies import rules
 from reinspect.vocabulary import (
     Evidence,
@@ -147,7 +147,9 @@ def parse_case(line: str) -> Case:
     except json.JSONDecodeError as failure:
         raise CaseError(f"no JSON: {failure.msg} at column {failure.colno}") from failure
     if not isinstance(content, dict):
-        raise CaseError(f"a judgement is a JSON object, not {_short(content)}")
+        raise CaseError(f"a judgement is a JSON object, not {shorten(content)}")
+    if content.get("looks") == []:
+        raise CaseError("looks is empty: a judgement needs a first look")
     signals = content.get("signals")
     if isinstance(signals, dict):
         known = {name: value for name, value in signals.items() if value is not None}
@@ -156,7 +158,7 @@ def parse_case(line: str) -> Case:
         # As JSON once more: a strict model takes a JSON array, but no list, as a tuple.
         return Case.model_validate_json(json.dumps(content))
     except ValidationError as failure:
-        raise CaseError(_in_words(failure)) from failure
+        raise CaseError(explain_invalid(failure, Case)) from failure
 
 
 def case_of(
@@ -236,20 +238,3 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
 
 def _no_number(constant: str) -> NoReturn:
     raise CaseError(f"{constant} is not a finite number")
-
-
-def _in_words(failure: ValidationError) -> str:
-    error = failure.errors()[0]
-    place = ".".join(str(part) for part in error["loc"]) or "judgement"
-    if error["type"] == "missing":
-        return f"{place} is missing"
-    if error["type"] == "extra_forbidden":
-        return f"{place}: unknown key; known: {', '.join(Case.model_fields)}"
-    if error["loc"][:1] == ("looks",) and error["type"] == "too_short":
-        return "looks is empty: a judgement needs a first look"
-    return f"{place}: {error['msg']} (value {_short(error['input'])})"
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}…"

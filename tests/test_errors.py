@@ -53,7 +53,7 @@ def explained(content: object, name: str = "") -> str:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param({}, "out: is missing", id="missing"),
+        pytest.param({}, "out is missing", id="missing"),
         pytest.param(
             {"out": 1}, "out: Input should be a valid string (value 1)", id="wrong-kind-of-value"
         ),
@@ -98,7 +98,7 @@ def explained(content: object, name: str = "") -> str:
         ),
         pytest.param(
             {"limits": {"rounds": -1}},
-            "limits.rounds: Input should be greater than or equal to 0 (value -1); out: is missing",
+            "limits.rounds: Input should be greater than or equal to 0 (value -1); out is missing",
             id="two-faults",
         ),
     ],
@@ -114,7 +114,7 @@ def test_an_unknown_key_of_one_of_two_models_gets_no_hint() -> None:
 
 
 def test_the_whole_may_have_a_name() -> None:
-    assert explained({}, "plan") == "plan.out: is missing"
+    assert explained({}, "plan") == "plan.out is missing"
 
 
 def test_of_many_faults_the_first_are_told() -> None:

@@ -73,7 +73,7 @@ def _explain(error: Any, model: "type[BaseModel] | None", name: str) -> str:
     place = ".".join(str(part) for part in (*([name] if name else []), *error["loc"]))
     said = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "missing":  # its value is that of the whole, without the key
-        return f"{place}: is missing" if place else said
+        return f"{place} is missing" if place else said
     if error["type"] == "extra_forbidden":
         known = _keys_beside(error["loc"], model)
         said = "unknown key"

@@ -30,7 +30,7 @@ def test_a_recipe_survives_being_written() -> None:
         pytest.param("zzz: 1", r"known: detector, monitor, tools", id="nothing close"),
         pytest.param("- a\n- b", r"a recipe is a mapping", id="list"),
         pytest.param("detector: {", r"not YAML", id="no YAML"),
-        pytest.param("detector: {size: 1}", r"detector\.kind: Field required", id="no kind"),
+        pytest.param("detector: {size: 1}", r"detector\.kind is missing", id="no kind"),
     ],
 )
 def test_a_wrong_recipe_is_refused_in_one_line(text: str, message: str) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
+from reinspect.errors import explain_invalid
 from reinspect.tools.weights.known import located
 
 if TYPE_CHECKING:
@@ -57,9 +58,7 @@ def segmenter(
     try:
         chosen = Automatic.model_validate(automatic or {})
     except ValidationError as failure:
-        error = failure.errors()[0]
-        place = ".".join(str(part) for part in ("automatic", *error["loc"]))
-        raise ValueError(f"{place}: {error['msg']} (value {error['input']!r})") from failure
+        raise ValueError(explain_invalid(failure, Automatic, name="automatic")) from failure
     if backend == "segment-anything":
         from reinspect.tools.vision.sam import Sam
 

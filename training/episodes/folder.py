@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 from pydantic import Field, ValidationError
 
 from reinspect.critics.registry import Data
+from reinspect.errors import explain_invalid
 from reinspect.training.episodes.episode import FORMAT, Episode, EpisodeError, Side
 from reinspect.vocabulary import Value
 
@@ -124,8 +125,7 @@ def read_card(folder: Path) -> EpisodeCard:
     try:
         return EpisodeCard.model_validate(content)
     except ValidationError as failure:
-        what = failure.errors()[0]
-        raise EpisodeError(f"{path}: {'.'.join(map(str, what['loc']))}: {what['msg']}") from failure
+        raise EpisodeError(f"{path}: {explain_invalid(failure, EpisodeCard)}") from failure
 
 
 def read_episodes(folder: Path, *, root: Path | None = None) -> Episodes:

@@ -8,8 +8,7 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reinspect.errors import ReinspectError
-from reinspect.graph.recipe import in_words
+from reinspect.errors import ReinspectError, explain_invalid
 from reinspect.training.rewards import Weights
 
 
@@ -207,7 +206,7 @@ def parse_tuning(text: str, *, name: str = "training recipe") -> Tuning:
     try:
         return Tuning.model_validate(content or {})
     except ValidationError as failure:
-        raise TuningError(f"{name}: {in_words(failure, Tuning)}") from failure
+        raise TuningError(f"{name}: {explain_invalid(failure, Tuning)}") from failure
 
 
 def dump_tuning(tuning: Tuning) -> str:

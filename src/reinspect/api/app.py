@@ -42,6 +42,7 @@ from reinspect.api.answers import (
 from reinspect.api.gate import HEADER, Gate, Keys, RequestLimits
 from reinspect.api.intake import Intake
 from reinspect.api.spool import Arrived, Entry, Ticket
+from reinspect.errors import explain_invalid
 from reinspect.files import ExportError
 from reinspect.images import UnreadableImage, size_of
 from reinspect.references import ReferenceMode, ReferenceSets
@@ -309,10 +310,7 @@ async def _on_refusal(_: Request, failure: Exception) -> Response:
 
 async def _on_wrong_field(_: Request, failure: Exception) -> Response:
     assert isinstance(failure, RequestValidationError)
-    said = "; ".join(
-        f"{'.'.join(map(str, error['loc'][1:])) or error['loc'][0]}: {error['msg']}"
-        for error in failure.errors()
-    )
+    said = explain_invalid(failure)
     return problem(HTTPException(HTTPStatus.UNPROCESSABLE_ENTITY, said))
 
 

@@ -11,7 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, Trans
 from rich.table import Table
 from rich.text import Text
 
-from reinspect.errors import ReinspectError
+from reinspect.errors import ReinspectError, did_you_mean
 
 if TYPE_CHECKING:
     from reinspect.tools.weights.fetch import Progress as Told
@@ -128,15 +128,12 @@ def _home(folder: Path | None) -> Path:
 
 
 def _known(name: str) -> "Checkpoint":
-    import difflib
-
     from reinspect.tools.weights.known import CHECKPOINTS, known
 
     found = known(name)
     if found is None:
         names = [checkpoint.name for checkpoint in CHECKPOINTS]
-        close = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {close[0]!r}?" if close else "see `reinspect models list`"
+        hint = did_you_mean(name, names, otherwise="see `reinspect models list`")
         raise ModelsUsageError(f"no weights are known as {name!r}; {hint}")
     return found
 

@@ -23,7 +23,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, JsonValue, ValidationError
 
-from reinspect.errors import ReinspectError
+from reinspect.errors import ReinspectError, explain_invalid
 from reinspect.vocabulary import Sha256, Value
 
 FORMAT = 1
@@ -161,9 +161,7 @@ class Critics:
                 raise CriticError(f"{path}: is of format {made!r}, this version reads {FORMAT}")
             return CriticCard.model_validate(content)
         except ValidationError as failure:
-            what = failure.errors()[0]
-            place = ".".join(map(str, what["loc"]))
-            raise CriticError(f"{path}: {place}: {what['msg']}") from failure
+            raise CriticError(f"{path}: {explain_invalid(failure, CriticCard)}") from failure
         except (OSError, json.JSONDecodeError) as failure:
             raise CriticError(f"{path}: can't be read: {failure}") from failure
 

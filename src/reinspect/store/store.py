@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, in
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from reinspect.errors import explain_invalid
 from reinspect.store import tables
 from reinspect.store.browse import Desk
 from reinspect.store.database import (
@@ -322,12 +323,11 @@ class Store:
         query = select(own.image, col(run.versions)).join(run).where(own.id == inspection_id)
         with told(self._engine.url), Session(self._engine) as session:
             image, versions = session.exec(query).one()
-        made, what = versions.get("reinspect", "unknown"), failure.errors()[0]
-        place = ".".join(map(str, what["loc"]))
+        made = versions.get("reinspect", "unknown")
         return TraceError(
             image,
-            f"its trace, made by version {made}, can't be read any more ({place}: {what['msg']}); "
-            "inspect it again",
+            f"its trace, made by version {made}, can't be read any more "
+            f"({explain_invalid(failure)}); inspect it again",
         )
 
     def _in_order(self, run_id: int) -> Iterator[list[int]]:
