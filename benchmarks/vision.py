@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reinspect.images import Pixels
-from reinspect.tools.segmentation.tool import SegmentPrompt
+from reinspect.tools.vision.prompts import SegmentPrompt
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 

@@ -7,7 +7,7 @@ Anything in `tools.vision`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -17,14 +17,11 @@ from reinspect.tools.embedded.masks import measure_mask as measure
 from reinspect.tools.embedded.masks import outline
 from reinspect.tools.embedded.scoring import MAX_BOXES
 from reinspect.tools.expert import Expert, Experts
+from reinspect.tools.vision.prompts import Corners, Segmenter, SegmentPrompt
 from reinspect.tools.witness import regions_of
 from reinspect.vocabulary import Box, Evidence, Region, Trace
 
 SOURCE = "segmentation"
-
-Corners = tuple[int, int, int, int]
-"""x1, y1, x2, y2 in whole pixels, half-open."""
-
 
 _SHARE = 0.5  # of the hottest mask's heat: what else is kept of everything
 
@@ -35,23 +32,6 @@ class Prompting(StrEnum):
     BOX = "box"
     POINT = "point"
     EVERYTHING = "everything"
-
-
-class SegmentPrompt(NamedTuple):
-    """A place to segment: a box, or the pixel (x, y) on the thing; one of them."""
-
-    box: Corners | None = None
-    point: tuple[int, int] | None = None
-
-
-class Segmenter(Protocol):
-    """A backend. Masks are boolean (H, W) of the picture, BGR uint8 (H, W, 3)."""
-
-    def masks(self, image: Pixels, prompts: Sequence[SegmentPrompt], /) -> Sequence[Mask]:
-        """One mask a prompt, empty where there is nothing."""
-
-    def everything(self, image: Pixels, /) -> Sequence[Mask]:
-        """A mask of each thing in the picture, without being pointed at it."""
 
 
 class Segmentation:

@@ -1,4 +1,4 @@
-"""What finds things by their names, and how names become prompts.
+"""What models are pointed with: phrases for those that find, places for those that segment.
 
 A model of this kind reads a prompt such as `scratch. dent.` and answers with boxes. Its text
 encoder takes so many tokens, so a long list of phrases becomes several prompts.
@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple, Protocol
 
-from reinspect.images import Pixels
+from reinspect.images import Mask, Pixels
 
 LONGEST = 200
 """Characters of a phrase that are read."""
 
 Prompt = tuple[str, ...]
 """Phrases that are asked for at once."""
+
+Corners = tuple[int, int, int, int]
+"""x1, y1, x2, y2 in whole pixels, half-open."""
 
 
 class Found(NamedTuple):
@@ -39,6 +42,23 @@ class Finder(Protocol):
     ) -> list[tuple[Found, ...]]:
         """The boxes of each prompt that score more than `least`."""
         ...
+
+
+class SegmentPrompt(NamedTuple):
+    """A place to segment: a box, or the pixel (x, y) on the thing; one of them."""
+
+    box: Corners | None = None
+    point: tuple[int, int] | None = None
+
+
+class Segmenter(Protocol):
+    """A backend. Masks are boolean (H, W) of the picture, BGR uint8 (H, W, 3)."""
+
+    def masks(self, image: Pixels, prompts: Sequence[SegmentPrompt], /) -> Sequence[Mask]:
+        """One mask a prompt, empty where there is nothing."""
+
+    def everything(self, image: Pixels, /) -> Sequence[Mask]:
+        """A mask of each thing in the picture, without being pointed at it."""
 
 
 def cleaned(phrases: Iterable[str]) -> tuple[str, ...]:

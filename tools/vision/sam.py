@@ -12,9 +12,9 @@ import numpy as np
 
 from reinspect.images import Mask, Pixels
 from reinspect.tools.embedded.features import Floats
-from reinspect.tools.segmentation.tool import SegmentPrompt
 from reinspect.tools.vision.automatic import Automatic
 from reinspect.tools.vision.embedding import file_key, pooled
+from reinspect.tools.vision.prompts import SegmentPrompt
 from reinspect.tools.vision.runtime import ComputeDevice, VisionError, needs, resident, weights_file
 
 MODELS = {"vit_b": 768, "vit_l": 1024, "vit_h": 1280}

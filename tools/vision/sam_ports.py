@@ -13,9 +13,9 @@ from PIL import Image
 
 from reinspect.images import Mask, Pixels
 from reinspect.tools.embedded.features import Floats
-from reinspect.tools.segmentation.tool import SegmentPrompt
 from reinspect.tools.vision.automatic import Automatic
 from reinspect.tools.vision.embedding import file_key, pooled
+from reinspect.tools.vision.prompts import SegmentPrompt
 from reinspect.tools.vision.runtime import ComputeDevice, VisionError, needs, resident, weights_file
 
 KINDS = {

@@ -13,7 +13,8 @@ from reinspect.images import Mask, Pixels, decode_mask, sha256_of, size_of, to_p
 from reinspect.pictures import write_image
 from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
 from reinspect.tools.expert import Experts
-from reinspect.tools.segmentation.tool import Prompting, Segmentation, Segmenter, SegmentPrompt
+from reinspect.tools.segmentation.tool import Prompting, Segmentation
+from reinspect.tools.vision.prompts import Segmenter, SegmentPrompt
 from reinspect.vocabulary import Assessment, Box, Evidence, Region, Sample, Step, Trace, View, Wish
 
 MEASURES = {"area", "contour", "elongation", "contrast", "border", "regions", "masked"}

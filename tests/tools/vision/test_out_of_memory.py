@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reinspect.tools.segmentation.tool import SegmentPrompt
 from reinspect.tools.vision.grounding_dino import GroundingDino
 from reinspect.tools.vision.grounding_port import GroundingPort
+from reinspect.tools.vision.prompts import SegmentPrompt
 from reinspect.tools.vision.runtime import CPU, ComputeDevice, Resident
 from reinspect.tools.vision.sam import Sam
 from reinspect.tools.vision.sam_ports import SamPort

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from reinspect.tools.segmentation.backends import segmenter
-from reinspect.tools.segmentation.tool import Segmenter, SegmentPrompt
+from reinspect.tools.vision.prompts import Segmenter, SegmentPrompt
 from reinspect.tools.vision.runtime import VisionError
 from reinspect.tools.weights.known import MissingWeights
 from support import tiny_sam
