@@ -18,11 +18,12 @@ FOLDERS = ("agents", "graph", "policies", "tools", "training", "ui")
 HEAVY = ("cv2", "langgraph", "pandas", "scipy", "sqlmodel", "streamlit", "torch", "transformers")
 UNSHIPPED = {"build", "demo", "dist", "runs", "tests"}
 """At the top: what a checkout has besides the package."""
+IDENTITY = ("-c", "user.name=test", "-c", "user.email=test@localhost")
 
 
-def said(*command: str) -> str:
+def said(*command: str, python: str = sys.executable) -> str:
     done = subprocess.run(
-        [sys.executable, *command], capture_output=True, text=True, check=False, timeout=120
+        [python, *command], capture_output=True, text=True, check=False, timeout=120
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
@@ -34,15 +35,39 @@ def unshipped(folder: str, names: list[str]) -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def packed(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
-    """The files of a wheel made from an sdist; of a copy, so that the checkout stays clean."""
-    folder = tmp_path_factory.mktemp("packaging")
-    source = folder / "source"
-    shutil.copytree(REPOSITORY, source, symlinks=True, ignore=unshipped)
-    said("-m", "build", "--no-isolation", "--outdir", str(folder / "dist"), str(source))
-    (built,) = (folder / "dist").glob("*.whl")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the working tree, so that building leaves the checkout clean."""
+    copy = tmp_path_factory.mktemp("packaging") / "source"
+    shutil.copytree(REPOSITORY, copy, symlinks=True, ignore=unshipped)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def unlinked(source: Path) -> Path:
+    """A clone of it as Windows makes one: git writes each link as a small text file."""
+    clone = source.parent / "unlinked"
+    for command in (
+        ("init", "--quiet", str(source)),
+        ("-C", str(source), "add", "--all"),
+        (*IDENTITY, "-C", str(source), "commit", "--quiet", "--message", "as it stands"),
+        ("clone", "--quiet", "--config", "core.symlinks=false", str(source), str(clone)),
+    ):
+        subprocess.run(["git", *command], check=True, timeout=60)
+    return clone
+
+
+def wheel_files(source: Path) -> set[str]:
+    """What a wheel holds that is made from an sdist of the source."""
+    dist = source.parent / f"dist-of-{source.name}"
+    said("-m", "build", "--no-isolation", "--outdir", str(dist), str(source))
+    (built,) = dist.glob("*.whl")
     with zipfile.ZipFile(built) as wheel:
         return set(wheel.namelist())
+
+
+@pytest.fixture(scope="module")
+def packed(source: Path) -> set[str]:
+    return wheel_files(source)
 
 
 def test_every_folder_is_linked_into_the_package() -> None:
@@ -70,6 +95,39 @@ def test_nothing_is_installed_under_a_bare_name(packed: set[str]) -> None:
         "reinspect",
         f"reinspect-{version}.dist-info",
     }
+
+
+@pytest.mark.slow
+def test_without_links_the_wheel_is_the_same(packed: set[str], unlinked: Path) -> None:
+    assert (unlinked / "src" / "reinspect" / "tools").read_text() == "../../tools"
+    assert wheel_files(unlinked) == packed
+
+
+@pytest.mark.slow
+def test_without_links_an_editable_install_works(
+    unlinked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv = tmp_path / "venv"
+    said("-m", "venv", "--without-pip", str(venv))
+    (installed,) = venv.glob("lib/python*/site-packages")
+    others = [folder for folder in sys.path if folder.endswith("site-packages")]
+    (installed / "dependencies.pth").write_text("\n".join(others))
+    python = str(venv / "bin" / "python")
+    # Never to be replaced: what lies under `dependencies.pth`, which is another environment's.
+    kept = ("--no-deps", "--no-build-isolation", "--ignore-installed")
+    said("-m", "pip", "--python", python, "install", *kept, "--editable", str(unlinked))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REINSPECT_CACHE_DIR", str(tmp_path / "cache"))
+    made = ("--category", "flange", "--references", "2", "--good", "1", "--defective", "1")
+    reinspect = str(venv / "bin" / "reinspect")
+    said(reinspect, "sample", "parts", *made, python=python)
+    said(reinspect, "run", "parts", "--out", "run", "--workers", "2", python=python)
+    code = "import reinspect, reinspect.ui.views as v; print(reinspect.__file__, v.__file__)"
+    assert said("-c", code, python=python).split() == [
+        str(unlinked / "src" / "reinspect" / "__init__.py"),
+        str(unlinked / "ui" / "views" / "__init__.py"),
+    ]
 
 
 def test_the_import_is_light() -> None:
