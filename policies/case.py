@@ -34,7 +34,7 @@ SECOND = "second."
 
 
 class CaseError(ReinspectError, ValueError):
-    """A judgement that can't be used; the message names the place and shows the value."""
+    """A case that can't be used; the message names the place and shows the value."""
 
 
 class Occasion(StrEnum):
@@ -111,8 +111,8 @@ def read_cases(path: str | Path) -> tuple[Case, ...]:
     """All records of a JSON-lines file, in its order; blank lines are skipped.
 
     Raises:
-        JudgementError: the file can't be read, holds none, or a line (named by its number) is no
-            JSON, no valid judgement, or has an id that was there before.
+        CaseError: the file can't be read, holds none, or a line (named by its number) is no
+            JSON, no valid case, or has an id that was there before.
     """
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
@@ -122,15 +122,13 @@ def read_cases(path: str | Path) -> tuple[Case, ...]:
     found = []
     for number, line in _lines(text):
         try:
-            judgement = parse_case(line)
+            case = parse_case(line)
         except CaseError as failure:
             raise CaseError(f"{path}, line {number}: {failure}") from failure
-        earlier = seen.setdefault(judgement.id, number)
+        earlier = seen.setdefault(case.id, number)
         if earlier != number:
-            raise CaseError(
-                f"{path}, line {number}: id {judgement.id!r} was on line {earlier} already"
-            )
-        found.append(judgement)
+            raise CaseError(f"{path}, line {number}: id {case.id!r} was on line {earlier} already")
+        found.append(case)
     if not found:
         raise CaseError(f"{path}: holds no judgement")
     return tuple(found)
@@ -140,7 +138,7 @@ def parse_case(line: str) -> Case:
     """One record from its JSON. A signal that is null is taken as missing.
 
     Raises:
-        JudgementError: no JSON object, or no valid judgement.
+        CaseError: no JSON object, or no valid case.
     """
     try:
         content = json.loads(line, parse_constant=_no_number)
@@ -166,7 +164,7 @@ def case_of(
     *,
     truth: Truth | None = None,
     group: str | None = None,
-    occasion: Occasion = Occasion.ASKED,
+    explored: bool = False,
 ) -> Case:
     """What a trace says so far, at any stage of its inspection.
 
@@ -178,14 +176,16 @@ def case_of(
     (`second.…`), so that an estimator finds at work what it was fitted on.
 
     Args:
-        trace: of explored steps, `trace.hypothetical` shows the second look.
+        trace: at any stage.
         truth: none where it is not known.
         group: the trace's category unless given.
-        occasion: why there is a second look, if there is one.
+        explored: its run looks twice at every part, so a second look that no policy asked for
+            counts, too.
 
     Raises:
-        JudgementError: the trace has no first look.
+        CaseError: the trace has no first look.
     """
+    trace = trace.hypothetical if explored else trace
     first = trace.first
     if first is None:
         raise CaseError(f"{trace.sample.id!r} has no first look to judge from")
@@ -210,7 +210,7 @@ def case_of(
         looks=tuple(looks),
         signals=signals,
         sha256=trace.sample.views[0].sha256,
-        occasion=occasion,
+        occasion=Occasion.EXPLORED if explored else Occasion.ASKED,
         seconds=sum(s.seconds for s in steps) if witnesses else None,
     )
 

@@ -67,8 +67,8 @@ class Network(Value):
         return logit
 
 
-class Sure(Value):
-    """logit P(the label is right) = intercept + slope · margin; fitted on parts left out."""
+class PlattScaling(Value):
+    """logit P(the label is right) = intercept + slope · margin, fitted on parts left out."""
 
     intercept: FiniteFloat = 0.0
     slope: float = Field(default=1.0, ge=0, allow_inf_nan=False)
@@ -77,7 +77,7 @@ class Sure(Value):
         return logistic(self.intercept + self.slope * margin)
 
 
-class Lesson(Value):
+class TrainedOn(Value):
     """What a critic was trained on, and how."""
 
     items: int = Field(ge=0)
@@ -111,38 +111,38 @@ class Critic(Value):
     review_first: Network
     margin: Network
     review_second: Network
-    sure_first: Sure = Sure()
-    sure_second: Sure = Sure()
-    lesson: Lesson
+    sure_first: PlattScaling = PlattScaling()
+    sure_second: PlattScaling = PlattScaling()
+    lesson: TrainedOn
 
-    def first_move(self, judgement: Case) -> Move:
+    def first_move(self, case: Case) -> Move:
         """Accept, revisit or escalate, by the first look alone."""
-        inputs = first_inputs(judgement)
+        inputs = first_inputs(case)
         revisit, review = self.revisit(inputs), self.review_first(inputs)
         if max(revisit, review) <= 0:
             return Move.ACCEPT
         return Move.REVISIT if revisit >= review else Move.ESCALATE
 
-    def second_move(self, judgement: Case) -> Move:
+    def second_move(self, case: Case) -> Move:
         """Keep, correct or escalate, by both looks."""
-        inputs = second_inputs(judgement)
+        inputs = second_inputs(case)
         if self.review_second(inputs) > abs(self.margin(inputs)) / 2:
             return Move.ESCALATE
-        return Move.CORRECT if self.flips(judgement) else Move.KEEP
+        return Move.CORRECT if self.flips(case) else Move.KEEP
 
-    def flips(self, judgement: Case) -> bool:
+    def flips(self, case: Case) -> bool:
         """Whether the label in force after the second look is another, REVIEW or not."""
-        return self.margin(second_inputs(judgement)) > 0 and may_flip(judgement)
+        return self.margin(second_inputs(case)) > 0 and may_flip(case)
 
-    def estimate(self, judgement: Case) -> tuple[float, float]:
+    def estimate(self, case: Case) -> tuple[float, float]:
         """Probability that the part is anomalous, and reliability of the label in force."""
-        if judgement.second is None:
-            surest = min(abs(logit(judgement.first, _EDGE)), SUREST)
-            return judgement.first, self.sure_first(surest)
-        margin = self.margin(second_inputs(judgement))
-        if margin > 0 and not may_flip(judgement):
+        if case.second is None:
+            surest = min(abs(logit(case.first, _EDGE)), SUREST)
+            return case.first, self.sure_first(surest)
+        margin = self.margin(second_inputs(case))
+        if margin > 0 and not may_flip(case):
             margin = -_BORDER
-        anomalous = judgement.first >= 0.5
+        anomalous = case.first >= 0.5
         probability = logistic(-margin if anomalous else margin)
         return probability, self.sure_second(abs(margin))
 
@@ -154,12 +154,12 @@ class CriticEstimator:
         self._critic = critic
 
     def __call__(self, trace: Trace) -> Estimate:
-        judgement = case_of(trace)
-        probability, reliability = self._critic.estimate(judgement)
-        inputs = first_inputs(judgement)
+        case = case_of(trace)
+        probability, reliability = self._critic.estimate(case)
+        inputs = first_inputs(case)
         signals = {
             "critic's logit for a second look": self._critic.revisit(inputs),
-            **second_inputs(judgement),
+            **second_inputs(case),
         }
         return Estimate(probability=probability, reliability=reliability, signals=signals)
 
@@ -173,31 +173,31 @@ class CriticTrigger:
     def __call__(self, trace: Trace) -> Move:
         if trace.first is None:
             return Move.ESCALATE
-        judgement = case_of(trace)
+        case = case_of(trace)
         if not trace.rounds:
-            return self._critic.first_move(judgement)
-        if judgement.second is None:
+            return self._critic.first_move(case)
+        if case.second is None:
             return Move.ACCEPT
-        second = self._critic.second_move(judgement)
+        second = self._critic.second_move(case)
         return Move.ESCALATE if second is Move.ESCALATE else Move.ACCEPT
 
 
-def first_inputs(judgement: Case) -> dict[str, float]:
+def first_inputs(case: Case) -> dict[str, float]:
     """What the policy knows after the first look."""
     return {
-        "sureness": min(abs(logit(judgement.first, _EDGE)), SUREST),
-        "label": 0.5 if judgement.first >= 0.5 else -0.5,
+        "sureness": min(abs(logit(case.first, _EDGE)), SUREST),
+        "label": 0.5 if case.first >= 0.5 else -0.5,
     }
 
 
-def second_inputs(judgement: Case) -> dict[str, float]:
+def second_inputs(case: Case) -> dict[str, float]:
     """What it knows after the second: each witness's log-odds against the first label."""
-    witnesses = witnesses_in(judgement)
+    witnesses = witnesses_in(case)
     against = {
-        input_of(name, witnesses): against_label(probability, judgement.first)
+        input_of(name, witnesses): against_label(probability, case.first)
         for name, probability in witnesses.items()
     }
-    return {**first_inputs(judgement), **against}
+    return {**first_inputs(case), **against}
 
 
 def input_of(name: str, witnesses: Mapping[str, float]) -> str:
@@ -211,30 +211,30 @@ def against_label(probability: float, first: float) -> float:
     return -loud if first >= 0.5 else loud
 
 
-def may_flip(judgement: Case) -> bool:
+def may_flip(case: Case) -> bool:
     """Whether new evidence stands against the first label, so that it may be corrected."""
-    witnesses = witnesses_in(judgement)
-    other = 0.0 if judgement.first >= 0.5 else 1.0
-    return rules.flip_allowed(judgement.first, other, witnesses)
+    witnesses = witnesses_in(case)
+    other = 0.0 if case.first >= 0.5 else 1.0
+    return rules.flip_allowed(case.first, other, witnesses)
 
 
-def witnesses_in(judgement: Case) -> dict[str, float]:
+def witnesses_in(case: Case) -> dict[str, float]:
     """Source → P(anomalous) of the second look's evidence; the look itself where none is named."""
-    if judgement.second is None:
+    if case.second is None:
         return {}
     named = {
         name.removeprefix(SECOND).removesuffix(_PROBABILITY): value
-        for name, value in judgement.signals.items()
+        for name, value in case.signals.items()
         if name.startswith(SECOND) and name.endswith(_PROBABILITY) and 0 <= value <= 1
     }
-    return named or {judgement.looks[-1].stage: judgement.second}
+    return named or {case.looks[-1].stage: case.second}
 
 
 def load_critic(path: str | Path) -> Critic:
     """Read a saved critic.
 
     Raises:
-        CriticError: the file can't be read, is no critic, or one of another version.
+        CriticFileError: the file can't be read, is no critic, or one of another version.
     """
     kind = SavedKind("critic", FORMAT, VERSION, "reinspect train critic", "train", CriticFileError)
     return load(path, Critic, kind)

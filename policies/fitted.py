@@ -1,4 +1,4 @@
-"""A fitted monitor at work: load it, score judgements and traces, decide to look again, settle.
+"""A fitted monitor at work: load it, score cases and traces, decide to look again, settle.
 
 All of it is arithmetic on a few saved numbers: numpy alone, no training library.
 """
@@ -120,7 +120,7 @@ class Dispositions(Value):
 
 
 class Result(Value):
-    """What a monitor makes of one judgement."""
+    """What a monitor makes of one case."""
 
     id: str
     group: str | None
@@ -145,54 +145,54 @@ class FittedMonitor(Value):
     dispositions: Dispositions | None = None
     training: FittedOn
 
-    def after_first(self, judgement: Case) -> Scored:
+    def after_first(self, case: Case) -> Scored:
         """What can be said after the first look."""
-        return self.first.score([judgement.first], first_signals(judgement.signals))
+        return self.first.score([case.first], first_signals(case.signals))
 
-    def revisits(self, judgement: Case) -> bool:
+    def revisits(self, case: Case) -> bool:
         """Whether a second look is worth its cost."""
         if self.again is None:
             return False
-        return self.again.gain(self.after_first(judgement).probability) >= self.again.least
+        return self.again.gain(self.after_first(case).probability) >= self.again.least
 
-    def score(self, judgement: Case) -> Result:
-        """Fuse the looks of a judgement, as many as count.
+    def score(self, case: Case) -> Result:
+        """Fuse the looks of a case, as many as count.
 
         An explored second look counts where this monitor would have asked for it: that is how the
         part would have been judged.
         """
-        first = self.after_first(judgement)
+        first = self.after_first(case)
         scored, stage = first, "first"
-        if judgement.second is not None and self._counts(judgement):
+        if case.second is not None and self._counts(case):
             if self.second is None:
                 note = "the second look is left aside: this monitor was fitted on first looks"
                 scored = first.model_copy(update={"flags": (*first.flags, note)})
             else:
-                looks = [judgement.first, judgement.second]
-                scored, stage = self.second.score(looks, judgement.signals), "second"
+                looks = [case.first, case.second]
+                scored, stage = self.second.score(looks, case.signals), "second"
         settle = self.dispositions
         return Result(
-            id=judgement.id,
-            group=judgement.group,
+            id=case.id,
+            group=case.group,
             stage=stage,
             probability=scored.probability,
             reliability=scored.reliability,
             label=_label(scored.probability),
-            move=self._move(judgement, scored, stage),
+            move=self._move(case, scored, stage),
             gain=self.again.gain(first.probability) if self.again else None,
             disposition=settle(scored.probability) if settle else None,
             flags=scored.flags,
         )
 
-    def _counts(self, judgement: Case) -> bool:
-        explored = judgement.occasion is Occasion.EXPLORED and self.again is not None
-        return not explored or self.revisits(judgement)
+    def _counts(self, case: Case) -> bool:
+        explored = case.occasion is Occasion.EXPLORED and self.again is not None
+        return not explored or self.revisits(case)
 
-    def _move(self, judgement: Case, scored: Scored, stage: str) -> Move:
+    def _move(self, case: Case, scored: Scored, stage: str) -> Move:
         if stage == "second":
-            same = _label(scored.probability) is _label(judgement.first)
+            same = _label(scored.probability) is _label(case.first)
             return Move.KEEP if same else Move.CORRECT
-        wanted = judgement.second is None and self.revisits(judgement)
+        wanted = case.second is None and self.revisits(case)
         return Move.REVISIT if wanted else Move.ACCEPT
 
 
@@ -203,13 +203,13 @@ class FittedEstimator:
         self._monitor = monitor
 
     def __call__(self, trace: Trace) -> Estimate:
-        judgement = case_of(trace)
-        result = self._monitor.score(judgement)
+        case = case_of(trace)
+        result = self._monitor.score(case)
         gain = {} if result.gain is None else {"gain of a second look": result.gain}
         return Estimate(
             probability=result.probability,
             reliability=result.reliability,
-            signals={**judgement.signals, **gain},
+            signals={**case.signals, **gain},
             notes=result.flags,
         )
 

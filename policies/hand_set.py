@@ -1,4 +1,4 @@
-"""The estimator that needs no judgements: hand-set rules over looks and signals."""
+"""The estimator that needs no cases of known truth: hand-set rules over looks and signals."""
 
 from collections.abc import Mapping
 

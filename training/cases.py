@@ -1,46 +1,87 @@
-"""Judgements of stored runs: what their traces said, with the truth that is known of them."""
+"""Cases to learn from: of stored runs, or of a file, with the truth that is known of them."""
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 from reinspect.images import UnreadableImage
-from reinspect.policies.case import (
-    Case,
-    CaseError,
-    Occasion,
-    case_of,
-    read_cases,
-)
+from reinspect.policies.case import Case, CaseError, read_cases
 from reinspect.store import Run, Store
-from reinspect.store.database import TraceError
-from reinspect.training.references import InspectedPicture, KnownReferences, ReferencesError
-from reinspect.vocabulary import Trace
+from reinspect.training.known import KnownInspection, LeftOut, known_inspections
+from reinspect.training.references import KnownReferences, ReferencesError
+
+T = TypeVar("T")
 
 
-class Gathered(NamedTuple):
-    """Judgements, the SHA-256 of each source they are from, and what was left out, in words."""
+class TrainingSet(NamedTuple, Generic[T]):
+    """What to learn from, the SHA-256 of each source it is from, and in words what was left out."""
 
-    judgements: tuple[Case, ...]
+    items: tuple[T, ...]
     sources: dict[str, str]
     notes: tuple[str, ...] = ()
 
 
-def from_file(path: Path) -> Gathered:
-    """Judgements of a JSON-lines file.
+class LearnableRun:
+    """The inspections of a run that a policy may learn from; iterating reads them.
+
+    Left out are traces that this version can't read, images without a first look, and known-good
+    references, told by their bytes: the detector learned from them.
+    """
+
+    def __init__(self, store: Store, run: Run) -> None:
+        self._store, self._run, self._references = store, run, KnownReferences()
+        self._left_out_references, self._references_unknown = 0, ""
+        self._unreadable: list[LeftOut] = []
+
+    def __iter__(self) -> Iterator[KnownInspection]:
+        for found in known_inspections(self._store, self._run):
+            if isinstance(found, LeftOut):
+                if found.unreadable:
+                    self._unreadable.append(found)
+            elif not self._is_reference(found):
+                yield found
+
+    def _is_reference(self, known: KnownInspection) -> bool:
+        if known.sha256 is None or self._references_unknown:
+            return False
+        try:
+            is_reference = known in self._references
+        except (ReferencesError, UnreadableImage) as failure:
+            self._references_unknown = str(failure)
+            return False
+        self._left_out_references += is_reference
+        return is_reference
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was left out, or why that isn't known; whole once all inspections were read."""
+        notes = []
+        if self._references_unknown:
+            why = self._references_unknown
+            notes.append(f"whether references are among the parts is not known: {why}")
+        elif count := self._left_out_references:
+            are = "part is" if count == 1 else "parts are"
+            notes.append(f"{count} {are} left out: known-good references of {self._run.name!r}")
+        if self._unreadable:
+            are = "trace is" if len(self._unreadable) == 1 else "traces are"
+            image, why, _ = self._unreadable[0]
+            notes.append(f"{len(self._unreadable)} {are} left out: {image}: {why}")
+        return tuple(notes)
+
+
+def from_file(path: Path) -> TrainingSet[Case]:
+    """Cases of a JSON-lines file.
 
     Raises:
-        JudgementError: as `read_cases`.
+        CaseError: as `read_cases`.
     """
-    judgements = read_cases(path)
-    return Gathered(judgements, {path.name: hashlib.sha256(path.read_bytes()).hexdigest()})
+    cases = read_cases(path)
+    return TrainingSet(cases, {path.name: hashlib.sha256(path.read_bytes()).hexdigest()})
 
 
-def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
-    """Judgements of a run; what `Traces` leaves out has none.
-
-    Of an explored run, every second look counts; of any other, those that the policy asked for.
+def from_run(store: Store, name: str, *, prefix: bool = False) -> TrainingSet[Case]:
+    """Cases of a run, as `LearnableRun` gives them.
 
     Args:
         store: that has the run.
@@ -48,90 +89,34 @@ def from_run(store: Store, name: str, *, prefix: bool = False) -> Gathered:
         prefix: put the run's name before each id, where several runs are taken together.
 
     Raises:
-        JudgementError: no image of the run has a first look.
+        CaseError: no image of the run has a first look.
         StoreError: the store has no such run, or can't be read.
     """
     run = store.run(name)
-    known = store.truth(run.id)
-    found, traces = [], Traces(store, run)
-    for trace in traces:
-        truth = known.get(trace.sample.id)
-        judgement = case_of(
-            trace.hypothetical if run.explored else trace,
-            truth=truth,
-            occasion=Occasion.EXPLORED if run.explored else Occasion.ASKED,
-        )
-        if prefix:
-            judgement = judgement.model_copy(update={"id": f"{run.name}/{judgement.id}"})
-        found.append(judgement)
-    if not found:
+    learnable = LearnableRun(store, run)
+    cases = tuple(known.case(prefix=prefix) for known in learnable)
+    if not cases:
         raise CaseError(f"run {run.name!r} has no image with a first look")
-    return Gathered(tuple(found), {run.name: hash_of(run.name, found)}, traces.notes)
+    return TrainingSet(cases, {run.name: hash_of(run.name, cases)}, learnable.notes)
 
 
-class Traces:
-    """The traces of a run that have a first look, and what was left out of them, in words.
-
-    Left out are those that this version can't read, and known-good references, told by their
-    bytes: the detector learned from them.
-    """
-
-    def __init__(self, store: Store, run: Run) -> None:
-        self._store, self._run, self._references = store, run, KnownReferences()
-        self._golden, self._unknown = 0, ""
-        self._unreadable: list[TraceError] = []
-
-    def __iter__(self) -> Iterator[Trace]:
-        for trace in self._store.traces(self._run.id, self._unreadable.append):
-            if trace.first is not None and not self._is_golden(trace):
-                yield trace
-
-    def _is_golden(self, trace: Trace) -> bool:
-        view = trace.sample.views[0]
-        if view.sha256 is None or self._unknown:
-            return False
-        part = InspectedPicture(self._run, trace.sample.category, Path(view.path), view.sha256)
-        try:
-            golden = part in self._references
-        except (ReferencesError, UnreadableImage) as failure:
-            self._unknown = str(failure)
-            return False
-        self._golden += golden
-        return golden
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """What was left out, or why that isn't known; whole once all traces were read."""
-        said = []
-        if self._unknown:
-            said.append(f"whether references are among the parts is not known: {self._unknown}")
-        elif self._golden:
-            are = "part is" if self._golden == 1 else "parts are"
-            name = self._run.name
-            said.append(f"{self._golden} {are} left out: known-good references of {name!r}")
-        if self._unreadable:
-            are = "trace is" if len(self._unreadable) == 1 else "traces are"
-            said.append(f"{len(self._unreadable)} {are} left out: {self._unreadable[0]}")
-        return tuple(said)
-
-
-def together(parts: Sequence[Gathered]) -> Gathered:
-    """Several sources as one."""
-    return Gathered(
-        tuple(judgement for part in parts for judgement in part.judgements),
-        {name: sha for part in parts for name, sha in part.sources.items()},
-        tuple(note for part in parts for note in part.notes),
+def join(sets: Sequence[TrainingSet[T]]) -> TrainingSet[T]:
+    """Several sets as one."""
+    return TrainingSet(
+        tuple(item for one in sets for item in one.items),
+        {name: sha for one in sets for name, sha in one.sources.items()},
+        tuple(note for one in sets for note in one.notes),
     )
 
 
-def looks_alone(gathered: Gathered) -> Gathered:
-    """The same without signals: what they say of one product need not hold for another."""
-    bare = tuple(j.model_copy(update={"signals": {}}) for j in gathered.judgements)
+def drop_signals(cases: TrainingSet[Case]) -> TrainingSet[Case]:
+    """The looks alone: what signals say of one product need not hold for another."""
+    bare = tuple(case.model_copy(update={"signals": {}}) for case in cases.items)
     note = "looks alone were weighed, no signals"
-    return gathered._replace(judgements=bare, notes=(*gathered.notes, note))
+    return TrainingSet(bare, cases.sources, (*cases.notes, note))
 
 
-def hash_of(name: str, judgements: Sequence[Case]) -> str:
-    """SHA-256 of a source's name and judgements, whatever their order."""
-    lines = [name, *sorted(judgement.model_dump_json() for judgement in judgements)]
+def hash_of(name: str, cases: Sequence[Case]) -> str:
+    """SHA-256 of a source's name and cases, whatever their order."""
+    lines = [name, *sorted(case.model_dump_json() for case in cases)]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,39 +10,11 @@ from reinspect.errors import ReinspectError
 from reinspect.graph.recipe import RecipeError, parse_recipe
 from reinspect.images import sha256_of
 from reinspect.store import Run
+from reinspect.training.known import KnownInspection
 
 
 class ReferencesError(ReinspectError, ValueError):
     """Known-good pictures that are named and can't be had."""
-
-
-class Pictured(Protocol):
-    """What has to be known of a part to find its references."""
-
-    @property
-    def run(self) -> Run:
-        """That inspected it."""
-
-    @property
-    def category(self) -> str | None:
-        """As the run named it."""
-
-    @property
-    def path(self) -> Path:
-        """Of its picture."""
-
-    @property
-    def sha256(self) -> str:
-        """Of the picture's bytes."""
-
-
-class InspectedPicture(NamedTuple):
-    """Just that."""
-
-    run: Run
-    category: str | None
-    path: Path
-    sha256: str
 
 
 class KnownReferences:
@@ -55,11 +26,11 @@ class KnownReferences:
         self._hashes: dict[Path, str] = {}
         self._known: set[str] = set()
 
-    def of(self, part: Pictured) -> tuple[Path, ...]:
+    def of(self, part: KnownInspection) -> tuple[Path, ...]:
         """Its known-good pictures, by content; their own copies of it left out.
 
         Raises:
-            GoldenError: a folder of references is missing or empty.
+            ReferencesError: a folder of references is missing or empty.
         """
         return tuple(file for file in self._all_of(part) if self.hash(file) != part.sha256)
 
@@ -69,12 +40,12 @@ class KnownReferences:
             self._hashes[file] = sha256_of(file)
         return self._hashes[file]
 
-    def __contains__(self, part: Pictured) -> bool:
+    def __contains__(self, part: KnownInspection) -> bool:
         """Whether the picture is itself one of them."""
         self._all_of(part)
         return part.sha256 in self._known
 
-    def _all_of(self, part: Pictured) -> tuple[Path, ...]:
+    def _all_of(self, part: KnownInspection) -> tuple[Path, ...]:
         root, category = _root(part.path), part.category or ""
         key = f"{part.run.id}\n{category}\n{root}"
         if key not in self._files:
@@ -95,8 +66,8 @@ class KnownReferences:
         return tuple(file.absolute() for file in own)
 
 
-def chosen(files: Sequence[Path], sha256: str, count: int, *, seed: int) -> tuple[Path, ...]:
-    """So many of a picture's references, always the same ones for the same picture."""
+def choose(files: Sequence[Path], sha256: str, count: int, *, seed: int) -> tuple[Path, ...]:
+    """Choose so many of a picture's references, always the same ones for the same picture."""
     if not files or not count:
         return ()
     rng = np.random.default_rng([seed, int(sha256[:12], 16)])

@@ -24,23 +24,23 @@ class Split(StrEnum):
     GROUP = "group"
 
 
-def ordered(judgements: Sequence[Case]) -> list[Case]:
+def ordered(cases: Sequence[Case]) -> list[Case]:
     """By id, so that the order of a file can't matter."""
-    return sorted(judgements, key=lambda judgement: judgement.id)
+    return sorted(cases, key=lambda case: case.id)
 
 
-def digest(judgement: Case) -> str:
+def digest(case: Case) -> str:
     """A short name of the part, the same in every file: of its bytes, else of group and id."""
-    name = judgement.sha256 or f"{judgement.group}\n{judgement.id}"
+    name = case.sha256 or f"{case.group}\n{case.id}"
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def units(judgements: Sequence[Case], split: Split) -> Indices:
+def units(cases: Sequence[Case], split: Split) -> Indices:
     """The number of each item's unit, shape (n,): items of one unit are kept together.
 
     Units are counted in order of appearance. An item without a group belongs to none.
     """
-    parent = list(range(len(judgements)))
+    parent = list(range(len(cases)))
 
     def root(i: int) -> int:
         while parent[i] != i:
@@ -49,10 +49,10 @@ def units(judgements: Sequence[Case], split: Split) -> Indices:
         return i
 
     seen: dict[Hashable, int] = {}
-    for i, judgement in enumerate(judgements):
-        keys: list[Hashable] = [digest(judgement)]
-        if split is Split.GROUP and judgement.group is not None:
-            keys.append(("group", judgement.group))
+    for i, case in enumerate(cases):
+        keys: list[Hashable] = [digest(case)]
+        if split is Split.GROUP and case.group is not None:
+            keys.append(("group", case.group))
         for key in keys:
             one, other = sorted((root(seen.setdefault(key, i)), root(i)))
             parent[other] = one
@@ -62,39 +62,39 @@ def units(judgements: Sequence[Case], split: Split) -> Indices:
     )
 
 
-def folds(judgements: Sequence[Case], split: Split, *, seed: int, count: int = 5) -> list[Indices]:
+def folds(cases: Sequence[Case], split: Split, *, seed: int, count: int = 5) -> list[Indices]:
     """The items of each fold, none empty; classes are spread evenly as far as units allow.
 
     A group split leaves one group out at a time (many are dealt into ten folds), whatever `count`.
     Truth that is not known counts as a class of its own.
     """
-    number = units(judgements, split)
+    number = units(cases, split)
     total = int(number.max()) + 1 if len(number) else 0
     if split is Split.GROUP:
         count = total if total <= MOST_FOLDS else 10
-    fold_of_unit = _dealt(judgements, number, total, count, np.random.default_rng(seed))
+    fold_of_unit = _dealt(cases, number, total, count, np.random.default_rng(seed))
     fold = fold_of_unit[number]
     return [np.flatnonzero(fold == i) for i in range(count) if (fold == i).any()]
 
 
-def halves(judgements: Sequence[Case], *, seed: int) -> tuple[Indices, Indices, Split]:
+def halves(cases: Sequence[Case], *, seed: int) -> tuple[Indices, Indices, Split]:
     """Two halves, one to fit on and one to calibrate on, and how they were kept apart.
 
     By group where there are at least ten and none holds more than a fifth of the items: with
     fewer, both halves would not show the same kinds of parts, and what holds on one would say
     little of the other.
     """
-    sizes = np.bincount(units(judgements, Split.GROUP))
+    sizes = np.bincount(units(cases, Split.GROUP))
     many = len(sizes) >= _MANY_GROUPS and sizes.max() * 5 <= sizes.sum()
     split = Split.GROUP if many else Split.RANDOM
-    number = units(judgements, split)
+    number = units(cases, split)
     rng = np.random.default_rng(seed)
-    side = _dealt(judgements, number, int(number.max()) + 1, 2, rng)[number]
+    side = _dealt(cases, number, int(number.max()) + 1, 2, rng)[number]
     return np.flatnonzero(side == 0), np.flatnonzero(side == 1), split
 
 
 def _dealt(
-    judgements: Sequence[Case],
+    cases: Sequence[Case],
     number: Indices,
     total: int,
     count: int,
@@ -103,8 +103,8 @@ def _dealt(
     """The fold of each unit: large units first, each to the fold that has least of its class."""
     classes = {None: 0, False: 1, True: 2}
     made = np.zeros((total, 3), dtype=np.intp)
-    for unit, judgement in zip(number, judgements, strict=True):
-        made[unit, classes[judgement.truth]] += 1
+    for unit, case in zip(number, cases, strict=True):
+        made[unit, classes[case.truth]] += 1
     shuffled = rng.permutation(total)
     main = made.argmax(axis=1)
     order = shuffled[np.lexsort((main[shuffled], -made.sum(axis=1)[shuffled]))]

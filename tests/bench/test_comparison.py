@@ -9,7 +9,7 @@ import pytest
 
 from reinspect.critics.registry import CriticCard, CriticKind, Critics, Data
 from reinspect.images import sha256_of
-from reinspect.policies.critic import Critic, Lesson, Network
+from reinspect.policies.critic import Critic, Network, TrainedOn
 from support.command_line import Answer, invoke, rows, said
 
 SCRIPTED = """\
@@ -27,7 +27,7 @@ def critic(file: Path, *, looks: bool, pictures: tuple[str, ...] = ()) -> Path:
         review_first=never,
         margin=Network(linear={"hi_res": 1.0}),
         review_second=never,
-        lesson=Lesson(items=1, anomalous=1, pictures=pictures),
+        lesson=TrainedOn(items=1, anomalous=1, pictures=pictures),
     )
     file.write_text(made.model_dump_json())
     return file

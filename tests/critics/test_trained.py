@@ -6,7 +6,7 @@ from pathlib import Path
 from reinspect.critics.registry import CriticKind, Critics
 from reinspect.critics.trained import episodes_named_by, register_trained
 from reinspect.store import Store
-from reinspect.training.episodes.build import Wishes, make_episodes
+from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.folder import data_of
 from support.made_critics import put_adapter, put_embedded
@@ -16,7 +16,9 @@ from support.made_facts import put_parts
 def episodes(tmp_path: Path) -> Path:
     with Store.open(tmp_path / "reinspect.db") as store:
         put_parts(store, tmp_path / "parts", count=10)
-        make_episodes(store, ["monday"], tmp_path / "ft", Wishes(unreviewed=True), Captions(store))
+        make_episodes(
+            store, ["monday"], tmp_path / "ft", EpisodeOptions(unreviewed=True), Captions(store)
+        )
     return tmp_path / "ft"
 
 

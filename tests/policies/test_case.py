@@ -6,7 +6,6 @@ import pytest
 from reinspect.policies.case import (
     Case,
     CaseError,
-    Occasion,
     case_of,
     parse_case,
     read_cases,
@@ -172,7 +171,7 @@ def test_an_explored_look_shows_in_the_hypothetical_trace_only() -> None:
     looked = Step(node="examine", products=(witness("near", 0.2),), explored=True)
     trace = traced(looked)
     assert case_of(trace).second is None
-    assert case_of(trace.hypothetical, occasion=Occasion.EXPLORED).second == 0.2
+    assert case_of(trace, explored=True).second == 0.2
 
 
 def test_a_trace_without_a_first_look_is_refused() -> None:

@@ -1,7 +1,7 @@
-"""What each move would have earned: parts of explored runs, both looks known.
+"""Explored parts: each with what every move on it would have earned, because both looks are known.
 
-With `--explore` a run looks twice at every part, so the reward of every move is known exactly, and
-a group of RCRL, all moves on one part, needs no sampling.
+With `--explore` a run looks twice at every part. So the reward of every move is known exactly, and
+a group of RCRL, which is all moves on one part, needs no sampling.
 """
 
 from collections.abc import Sequence
@@ -10,16 +10,12 @@ from typing import NamedTuple
 
 from reinspect.agents.models.answers import Answer, Named
 from reinspect.errors import ReinspectError
-from reinspect.policies.case import (
-    Case,
-    Occasion,
-    case_of,
-    parse_case,
-)
+from reinspect.policies.case import Case, Occasion, parse_case
 from reinspect.store import Store
-from reinspect.training.cases import Gathered, Traces, hash_of
-from reinspect.training.episodes.episode import Side as Side
+from reinspect.training.cases import LearnableRun, TrainingSet, hash_of
+from reinspect.training.episodes.episode import Episode, Side
 from reinspect.training.episodes.folder import read_episodes
+from reinspect.training.known import KnownInspection
 from reinspect.training.rewards import ALPHA, accuracy
 from reinspect.vocabulary import Box, Defect, Evidence, Label, Region, Trace, Truth, Verdict
 
@@ -27,28 +23,22 @@ _LOCATING = ("locate", "conclude")
 
 
 class NotExplored(ReinspectError, ValueError):  # noqa: N818 - it names the run, not a fault of ours
-    """Parts that say nothing of the moves that were not taken."""
+    """Parts of which it is not known what the moves that were not taken would have earned."""
 
 
 class ExploredPart(NamedTuple):
-    """One part, with R_acc of each final answer that a move leads to."""
+    """One part, with R_acc of the final answer that each move leads to."""
 
-    judgement: Case
+    case: Case
     accept: float
     keep: float
     correct: float
 
 
-class Explored(NamedTuple):
-    """Parts of known truth, the SHA-256 of each source they are from, and what was left out."""
-
-    parts: tuple[ExploredPart, ...]
-    sources: dict[str, str]
-    notes: tuple[str, ...] = ()
-
-
-def from_run(store: Store, name: str, *, prefix: bool = False, alpha: float = ALPHA) -> Explored:
-    """The parts of an explored run whose truth is known, and that `Traces` does not leave out.
+def from_run(
+    store: Store, name: str, *, prefix: bool = False, alpha: float = ALPHA
+) -> TrainingSet[ExploredPart]:
+    """The parts of an explored run whose truth is known; known-good references are left out.
 
     Args:
         store: that has the run.
@@ -66,30 +56,16 @@ def from_run(store: Store, name: str, *, prefix: bool = False, alpha: float = AL
             f"run {run.name!r} was not explored, so what the other moves would have earned is not "
             "known: run it with --explore"
         )
-    known, traces = store.truth(run.id), Traces(store, run)
-    parts = []
-    for trace in traces:
-        truth = known.get(trace.sample.id)
-        if truth is None or trace.first is None:
-            continue
-        judgement = case_of(
-            trace.hypothetical,
-            truth=truth,
-            occasion=Occasion.EXPLORED,
-        )
-        if prefix:
-            judgement = judgement.model_copy(update={"id": f"{run.name}/{judgement.id}"})
-        true = truth
-        seen = trace.hypothetical
-        earned = _earned(trace.first, located(seen), seen.regions, true, alpha)
-        parts.append(ExploredPart(judgement, *earned))
+    learnable = LearnableRun(store, run)
+    found = (_of_inspection(one, prefix=prefix, alpha=alpha) for one in learnable)
+    parts = tuple(part for part in found if part is not None)
     if not parts:
         raise NotExplored(f"run {run.name!r} has no part with a first look whose truth is known")
-    sources = {run.name: hash_of(run.name, [p.judgement for p in parts])}
-    return Explored(tuple(parts), sources, traces.notes)
+    sources = {run.name: hash_of(run.name, [part.case for part in parts])}
+    return TrainingSet(parts, sources, learnable.notes)
 
 
-def from_episodes(folder: Path, *, alpha: float = ALPHA) -> Explored:
+def from_episodes(folder: Path, *, alpha: float = ALPHA) -> TrainingSet[ExploredPart]:
     """The parts of a folder of episodes, of its training side, that were explored.
 
     Raises:
@@ -99,49 +75,35 @@ def from_episodes(folder: Path, *, alpha: float = ALPHA) -> Explored:
     episodes = read_episodes(folder)
     parts: dict[tuple[str, str], ExploredPart] = {}
     for row in episodes.of(Side.TRAIN):
-        judgement = parse_case(row.judgement)
-        if judgement.occasion is Occasion.ASKED or row.first is None:
-            continue
-        judgement = judgement.model_copy(update={"id": f"{row.source}/{judgement.id}"})
-        true = Truth(label=Label.of(row.truth), types=row.types, boxes=row.boxes)
-        kinds = zip(row.first.boxes, row.first.types, strict=True)
-        defects = tuple(Defect(box=box, type=kind or None) for box, kind in kinds)
-        first = Verdict.of(row.first.probability, defects=defects)
-        earned = _earned(first, _regions(row.located), _regions(row.seen), true, alpha)
-        parts[row.source, row.image] = ExploredPart(judgement, *earned)  # the same in both modes
+        part = _of_episode(row, alpha)
+        if part is not None:
+            parts[row.source, row.image] = part  # the same in both modes
     if not parts:
         raise NotExplored(
             f"{folder}: its runs were not explored, so what the other moves would have earned is "
             "not known: make episodes of a run with --explore"
         )
-    return Explored(tuple(parts.values()), {folder.name: episodes.card.content})
+    return TrainingSet(tuple(parts.values()), {folder.name: episodes.card.content})
 
 
-def from_judgements(gathered: Gathered) -> Explored:
-    """Parts of judgements that all were looked at twice; they name no places, so R_acc is R_answer.
+def from_cases(cases: TrainingSet[Case]) -> TrainingSet[ExploredPart]:
+    """Parts of cases that all were looked at twice; they name no places, so R_acc is R_answer.
 
     Raises:
         NotExplored: none has truth and a second look that no policy asked for.
     """
     parts = []
-    for judgement in gathered.judgements:
-        if judgement.truth is None or judgement.occasion is Occasion.ASKED:
+    for case in cases.items:
+        if case.truth is None or case.occasion is Occasion.ASKED:
             continue
-        right = float((judgement.first >= 0.5) is judgement.truth)
-        parts.append(ExploredPart(judgement, right, right, 1 - right))
-    if not any(part.judgement.second is not None for part in parts):
+        right = float((case.first >= 0.5) is case.truth)
+        parts.append(ExploredPart(case, right, right, 1 - right))
+    if not any(part.case.second is not None for part in parts):
         raise NotExplored(
             "no judgement has truth and a second look that every part got: what the other moves "
             "would have earned is not known"
         )
-    return Explored(tuple(parts), gathered.sources, gathered.notes)
-
-
-def together(sources: Sequence[Explored]) -> Explored:
-    """Several sources as one."""
-    parts = tuple(part for source in sources for part in source.parts)
-    hashes = {name: sha for source in sources for name, sha in source.sources.items()}
-    return Explored(parts, hashes, tuple(note for source in sources for note in source.notes))
+    return TrainingSet(tuple(parts), cases.sources, cases.notes)
 
 
 def located(trace: Trace) -> tuple[Region, ...]:
@@ -150,13 +112,46 @@ def located(trace: Trace) -> tuple[Region, ...]:
     return next((p.regions for p in products if isinstance(p, Evidence) and p.regions), ())
 
 
-def _earned(
-    first: Verdict, places: Sequence[Region], seen: Sequence[Region], true: Truth, alpha: float
+def _of_inspection(known: KnownInspection, *, prefix: bool, alpha: float) -> ExploredPart | None:
+    trace, first = known.trace, known.trace.first
+    if known.truth is None or first is None:
+        return None
+    earned = _accuracies(first, located(trace), trace.regions, known.truth, alpha)
+    return ExploredPart(known.case(prefix=prefix), *earned)
+
+
+def _of_episode(row: Episode, alpha: float) -> ExploredPart | None:
+    case = parse_case(row.judgement)
+    if case.occasion is Occasion.ASKED or row.first is None:
+        return None
+    types = zip(row.first.boxes, row.first.types, strict=True)
+    defects = tuple(Defect(box=box, type=name or None) for box, name in types)
+    first = Verdict.of(row.first.probability, defects=defects)
+    truth = Truth(label=Label.of(row.truth), types=row.types, boxes=row.boxes)
+    earned = _accuracies(first, _regions(row.located), _regions(row.seen), truth, alpha)
+    case = case.model_copy(update={"id": f"{row.source}/{case.id}"})
+    return ExploredPart(case, *earned)
+
+
+def _accuracies(
+    first: Verdict,
+    located: Sequence[Region],
+    seen: Sequence[Region],
+    truth: Truth,
+    alpha: float,
 ) -> tuple[float, float, float]:
-    """R_acc of the answers that accept, keep and correct lead to, with their places."""
+    """R_acc of the answers that accept, keep and correct lead to, with their places.
+
+    Args:
+        first: the first look's verdict.
+        located: where tools put its defects.
+        seen: where the second look has them, whatever it decided.
+        truth: of the part.
+        alpha: of the location reward.
+    """
     flipped = Verdict.of(0.0 if first.label is Label.ANOMALOUS else 1.0)
-    finals = (first.at(places), first.at(seen), flipped.at(seen))
-    accept, keep, correct = (accuracy(_answer(final), true, alpha=alpha) for final in finals)
+    finals = (first.at(located), first.at(seen), flipped.at(seen))
+    accept, keep, correct = (accuracy(_answer(final), truth, alpha=alpha) for final in finals)
     return accept, keep, correct
 
 

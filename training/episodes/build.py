@@ -1,8 +1,8 @@
-"""Episodes from stored runs, from facts to a finished folder: stages 1, 3 and 4 of M3-AD-FT."""
+"""Episodes from stored runs, up to a finished folder: stages 1, 3 and 4 of M3-AD-FT."""
 
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,7 +14,7 @@ from reinspect.store import Store
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.card import licences_of, readme, warnings_of
 from reinspect.training.episodes.episode import Episode, EpisodeError, EpisodeMode
-from reinspect.training.episodes.exclusions import guard, sides
+from reinspect.training.episodes.exclusions import Exclusion, assign_sides
 from reinspect.training.episodes.folder import (
     EpisodeCard,
     content_of,
@@ -22,14 +22,19 @@ from reinspect.training.episodes.folder import (
     refuse_used,
     write_episodes,
 )
-from reinspect.training.episodes.prompts import Grouping, episode
-from reinspect.training.known import KnownInspection, Left, facts_of, recipe_hash
-from reinspect.training.references import KnownReferences, chosen
+from reinspect.training.episodes.labelled import (
+    LabelledInspection,
+    labelled_inspections,
+    recipe_hash,
+)
+from reinspect.training.episodes.prompts import Grouping, make_episode
+from reinspect.training.known import LeftOut
+from reinspect.training.references import KnownReferences, choose
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
-    """How episodes are to be made."""
+class EpisodeOptions:
+    """Which episodes are made, and how."""
 
     references: Path | None = None
     """Folder of known-good pictures; else the recipe's, else the category's."""
@@ -50,9 +55,9 @@ def make_episodes(
     store: Store,
     runs: Sequence[str],
     out: Path,
-    wishes: Wishes,
+    options: EpisodeOptions,
     captions: Captions,
-    goldens: KnownReferences | None = None,
+    references: KnownReferences | None = None,
 ) -> EpisodeCard:
     """Make a folder of episodes from runs.
 
@@ -60,40 +65,44 @@ def make_episodes(
         store: that has the runs, and their captions.
         runs: by name or folder.
         out: a new folder.
-        wishes: how.
+        options: which episodes, and how.
         captions: of the store.
-        goldens: the known-good pictures, where a teacher has looked them up.
+        references: the known-good pictures, where a teacher has looked them up.
 
     Raises:
         EpisodeError: the folder is used; nothing is left to learn from; no caption was let pass.
         StoreError: the store has no such run, or can't be read or written.
     """
     refuse_used(out)
-    left: dict[str, list[str]] = defaultdict(list)
-    goldens = goldens or KnownReferences(wishes.references)
-    known = _known(store, runs, wishes, goldens, left)
-    _refuse_poor(known, left)
-    captions.write(known)
-    parts, said = sides(known, wishes.grouping, share=wishes.validation, seed=wishes.seed)
-    seed, count = wishes.seed, wishes.shown
-    shown = [chosen(goldens.of(one), one.sha256, count, seed=seed) for one in known]
-    root = _common([one.path for one in known] + [file for files in shown for file in files])
+    references = references or KnownReferences(options.references)
+    left_out: dict[str, list[str]] = defaultdict(list)
+    inspections = _inspections(store, runs, options, references, left_out)
+    _refuse_poor(inspections, left_out)
+    captions.write(inspections)
+    sides, how = assign_sides(
+        inspections, options.grouping, share=options.validation, seed=options.seed
+    )
+    shown = [
+        choose(references.of(one), one.sha256, options.shown, seed=options.seed)
+        for one in inspections
+    ]
+    root = _common([one.path for one in inspections] + [file for files in shown for file in files])
     rows: list[Episode] = []
-    for one, part, references in zip(known, parts, shown, strict=True):
+    for one, side, files in zip(inspections, sides, shown, strict=True):
         for mode in EpisodeMode:
-            caption = captions.of(one, mode, unreviewed=wishes.unreviewed)
+            caption = captions.of(one, mode, unreviewed=options.unreviewed)
             if isinstance(caption, str):
-                left[caption].append(f"{one.trace.sample.id} ({mode.value})")
+                left_out[caption].append(f"{one.image} ({mode.value})")
                 continue
-            row = episode(
+            row = make_episode(
                 one,
                 mode,
                 caption,
                 root=root,
-                references=references,
-                group=wishes.grouping(one),
-                split=part,
-                scenarios=wishes.scenarios,
+                references=files,
+                group=options.grouping(one),
+                split=side,
+                scenarios=options.scenarios,
             )
             rows.append(row)
     if not rows:
@@ -103,65 +112,68 @@ def make_episodes(
         near=os.path.relpath(root, out.absolute()),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
         version=version("reinspect"),
-        sources={one.run.name: recipe_hash(one.run) for one in known},
+        sources={one.run.name: recipe_hash(one.run) for one in inspections},
         content=content_of(rows),
         counts=counted(rows),
-        split=said,
-        seed=seed,
-        references=count,
-        licences=licences_of(_categories(known), root),
-        left_out={reason: tuple(images) for reason, images in sorted(left.items())},
+        split=how,
+        seed=options.seed,
+        references=options.shown,
+        licences=licences_of(_categories(inspections), root),
+        left_out={reason: tuple(images) for reason, images in sorted(left_out.items())},
         warnings=warnings_of(rows),
     )
     return write_episodes(out, card, rows, readme(out.name, card))
 
 
-def _known(
+def _inspections(
     store: Store,
     runs: Sequence[str],
-    wishes: Wishes,
-    goldens: KnownReferences,
-    left: dict[str, list[str]],
-) -> list[KnownInspection]:
-    guarded = guard([store.run(name) for name in runs], wishes.held_out, goldens)
-    known = []
-    for found in _every(store, runs):
-        if isinstance(found, Left):
-            left[found.why].append(found.image)
+    options: EpisodeOptions,
+    references: KnownReferences,
+    left_out: dict[str, list[str]],
+) -> list[LabelledInspection]:
+    """What may be learned from; reason → images of the rest are added to `left_out`."""
+    excluded = Exclusion.of([store.run(name) for name in runs], options.held_out, references)
+    inspections = []
+    for found in _read(store, runs):
+        if isinstance(found, LeftOut):
+            left_out[found.why].append(found.image)
             continue
-        if wishes.categories and found.category not in wishes.categories:
+        if options.categories and found.category not in options.categories:
             continue
-        why = guarded(found)
+        why = excluded(found)
         if why is None:
-            known.append(found)
+            inspections.append(found)
         else:
-            left[why].append(found.trace.sample.id)
-    return known
+            left_out[why].append(found.image)
+    return inspections
 
 
-def _every(store: Store, runs: Sequence[str]) -> Iterable[KnownInspection | Left]:
+def _read(store: Store, runs: Sequence[str]) -> Iterator[LabelledInspection | LeftOut]:
     for name in dict.fromkeys(runs):
-        yield from facts_of(store, name)
+        yield from labelled_inspections(store, name)
 
 
-def _refuse_poor(known: Sequence[KnownInspection], left: Mapping[str, Sequence[str]]) -> None:
-    if not known:
-        reasons = "; ".join(f"{len(images)}: {why}" for why, images in left.items())
+def _refuse_poor(
+    inspections: Sequence[LabelledInspection], left_out: Mapping[str, Sequence[str]]
+) -> None:
+    if not inspections:
+        reasons = "; ".join(f"{len(images)}: {why}" for why, images in left_out.items())
         raise EpisodeError(
             f"nothing to learn from: {reasons or 'the run has no images'}; truth comes from a data "
             "set's annotations, or from reviews in `reinspect ui`"
         )
-    anomalous = sum(one.anomalous for one in known)
-    if anomalous in (0, len(known)):
+    anomalous = sum(one.truth.anomalous for one in inspections)
+    if anomalous in (0, len(inspections)):
         which, other = ("anomalous", "good") if anomalous else ("normal", "defective")
         raise EpisodeError(
-            f"all {len(known)} images are {which}: a critic would learn to say so always; add a "
-            f"run with {other} parts, or review some"
+            f"all {len(inspections)} images are {which}: a critic would learn to say so always; "
+            f"add a run with {other} parts, or review some"
         )
 
 
-def _categories(known: Sequence[KnownInspection]) -> set[Path]:
-    items = (item_at(one.path) for one in known)
+def _categories(inspections: Sequence[LabelledInspection]) -> set[Path]:
+    items = (item_at(one.path) for one in inspections)
     return {Path(item.root) for item in items if item and item.root}
 
 

@@ -15,9 +15,9 @@ from reinspect.store import NewCaption, Store
 from reinspect.store.reviews import Caption as Stored
 from reinspect.training.episodes import templates
 from reinspect.training.episodes.episode import AnswerText, EpisodeError, EpisodeMode
-from reinspect.training.known import KnownInspection
+from reinspect.training.episodes.labelled import LabelledInspection
 
-Writer = Callable[[KnownInspection, EpisodeMode], str]
+Writer = Callable[[LabelledInspection, EpisodeMode], str]
 """Writes one caption."""
 
 _KEPT: dict[EpisodeMode, Literal["thinking", "reflection"]] = {
@@ -33,11 +33,11 @@ UNWRITTEN = "the teacher wrote no caption for it"
 _CHUNK = 64  # captions that an interruption may lose
 
 
-def by_template(facts: KnownInspection, mode: EpisodeMode) -> str:
+def by_template(inspection: LabelledInspection, mode: EpisodeMode) -> str:
     """A caption that no model wrote."""
-    return (
-        templates.thinking(facts) if mode is EpisodeMode.THINKING else templates.reflection(facts)
-    )
+    if mode is EpisodeMode.THINKING:
+        return templates.thinking(inspection)
+    return templates.reflection(inspection)
 
 
 class Captions:
@@ -63,7 +63,7 @@ class Captions:
         self._found: dict[tuple[int, str], list[Stored]] = {}
         self._failed: dict[tuple[int, EpisodeMode], str] = {}
 
-    def write(self, known: Sequence[KnownInspection]) -> None:
+    def write(self, inspections: Sequence[LabelledInspection]) -> None:
         """Keep a draft of each caption that nobody has decided on, and this source has not written.
 
         What a teacher can't write is left out; on Ctrl-C what was written before stays.
@@ -72,8 +72,10 @@ class Captions:
             StoreError: the store can't be written.
             EpisodeError: the teacher can't be asked at all.
         """
-        self._read(known)
-        wanted = [(one, mode) for one in known for mode in EpisodeMode if self._missing(one, mode)]
+        self._read(inspections)
+        wanted = [
+            (one, mode) for one in inspections for mode in EpisodeMode if self._missing(one, mode)
+        ]
         written = 0
         with ThreadPoolExecutor(self._at_once) as pool:
             for start in range(0, len(wanted), _CHUNK):
@@ -84,13 +86,13 @@ class Captions:
                 if not written:
                     why = next(iter(self._failed.values()))
                     raise EpisodeError(f"--teacher: {self._source} writes no captions: {why}")
-        self._read(known)
+        self._read(inspections)
 
     def of(
-        self, facts: KnownInspection, mode: EpisodeMode, *, unreviewed: bool
+        self, inspection: LabelledInspection, mode: EpisodeMode, *, unreviewed: bool
     ) -> AnswerText | str:
         """The caption to use, or why there is none."""
-        every = self._of(facts, mode)
+        every = self._of(inspection, mode)
         if not every:
             return UNWRITTEN
         decided = [caption for caption in every if caption.state != "draft"]
@@ -118,27 +120,27 @@ class Captions:
             "with --unreviewed"
         )
 
-    def _draft(self, wanted: tuple[KnownInspection, EpisodeMode]) -> NewCaption | None:
-        facts, mode = wanted
+    def _draft(self, wanted: tuple[LabelledInspection, EpisodeMode]) -> NewCaption | None:
+        inspection, mode = wanted
         try:
-            text = self._writer(facts, mode)
+            text = self._writer(inspection, mode)
         except (ModelError, UnreadableAnswer, BudgetSpent, UnreadableImage) as failure:
-            self._failed[facts.inspection_id, mode] = str(failure)
+            self._failed[inspection.inspection_id, mode] = str(failure)
             return None
         return NewCaption(
-            inspection_id=facts.inspection_id, mode=_KEPT[mode], text=text, source=self._source
+            inspection_id=inspection.inspection_id, mode=_KEPT[mode], text=text, source=self._source
         )
 
-    def _missing(self, facts: KnownInspection, mode: EpisodeMode) -> bool:
-        every = self._of(facts, mode)
+    def _missing(self, inspection: LabelledInspection, mode: EpisodeMode) -> bool:
+        every = self._of(inspection, mode)
         return not any(c.state != "draft" or c.source == self._source for c in every)
 
-    def _of(self, facts: KnownInspection, mode: EpisodeMode) -> list[Stored]:
-        return self._found.get((facts.inspection_id, _KEPT[mode]), [])
+    def _of(self, inspection: LabelledInspection, mode: EpisodeMode) -> list[Stored]:
+        return self._found.get((inspection.inspection_id, _KEPT[mode]), [])
 
-    def _read(self, known: Iterable[KnownInspection]) -> None:
+    def _read(self, inspections: Iterable[LabelledInspection]) -> None:
         self._found = {}
-        for caption in self._store.desk.captions_of([one.inspection_id for one in known]):
+        for caption in self._store.desk.captions_of([one.inspection_id for one in inspections]):
             self._found.setdefault((caption.inspection_id, caption.mode), []).append(caption)
 
 

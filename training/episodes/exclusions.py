@@ -13,61 +13,65 @@ from reinspect.images import UnreadableImage, sha256_of
 from reinspect.policies.fitted import load_monitor
 from reinspect.store import Run
 from reinspect.training.episodes.episode import EpisodeError, Side
-from reinspect.training.known import KnownInspection
+from reinspect.training.episodes.labelled import LabelledInspection
 from reinspect.training.references import KnownReferences
 from reinspect.training.splits import Split, digest, folds, units
 
 LEAST_GROUPS = 5
 """With fewer groups, one left out would say more of itself than of new parts."""
 
-GOLDEN = "it is a known-good reference"
+REFERENCE = "it is a known-good reference"
 CALIBRATED = "the run's monitor was calibrated on it"
 HELD_OUT = "it is held out for measuring"
 
 
-def guard(runs: Iterable[Run], held_out: Sequence[Path], goldens: KnownReferences) -> "Exclusion":
-    """What no episode may be made of.
-
-    Args:
-        runs: whose monitors were calibrated on something.
-        held_out: pictures, folders and roots that something will be measured on.
-        goldens: the known-good pictures.
-
-    Raises:
-        EpisodeError: something held out is not there.
-    """
-    calibrated = {run.id: _calibrated(run) for run in runs}
-    return Exclusion(goldens, calibrated, frozenset(_hashes(held_out)))
-
-
 class Exclusion(NamedTuple):
-    """Says of a picture why it may not be learned from."""
+    """Says of an inspection why nothing may be learned from its picture."""
 
-    goldens: KnownReferences
+    references: KnownReferences
     calibrated: Mapping[int, frozenset[str]]
+    """Run → digests of what its monitor was calibrated on."""
     held_out: frozenset[str]
+    """SHA-256 of pictures that something will be measured on."""
 
-    def __call__(self, facts: KnownInspection) -> str | None:
-        """The reason; none if it may."""
-        if facts.sha256 in self.held_out:
+    @classmethod
+    def of(
+        cls, runs: Iterable[Run], held_out: Sequence[Path], references: KnownReferences
+    ) -> "Exclusion":
+        """What no episode of these runs may be made of.
+
+        Args:
+            runs: whose monitors were calibrated on something.
+            held_out: pictures, folders and roots that something will be measured on.
+            references: the known-good pictures.
+
+        Raises:
+            EpisodeError: something held out is not there, or a run's monitor can't be read.
+        """
+        calibrated = {run.id: _calibrated(run) for run in runs}
+        return cls(references, calibrated, frozenset(_hashes(held_out)))
+
+    def __call__(self, inspection: LabelledInspection) -> str | None:
+        """The reason; none if its picture may be learned from."""
+        if inspection.sha256 in self.held_out:
             return HELD_OUT
-        if facts in self.goldens:
-            return GOLDEN
-        if digest(facts.judgement("")) in self.calibrated[facts.run.id]:
+        if inspection in self.references:
+            return REFERENCE
+        if digest(inspection.case()) in self.calibrated[inspection.run.id]:
             return CALIBRATED
         return None
 
 
 class Sides(NamedTuple):
-    """The side of each item, and in words how they were kept apart."""
+    """The side of each inspection, and in words how they were kept apart."""
 
-    parts: tuple[Side, ...]
-    said: str
+    sides: tuple[Side, ...]
+    how: str
 
 
-def sides(
-    facts: Sequence[KnownInspection],
-    group_of: Callable[[KnownInspection], str],
+def assign_sides(
+    inspections: Sequence[LabelledInspection],
+    group_of: Callable[[LabelledInspection], str],
     *,
     share: float,
     seed: int,
@@ -77,33 +81,34 @@ def sides(
     Copies of one picture are always on one side.
 
     Args:
-        facts: in any order; the same ones give the same sides.
+        inspections: in any order; the same ones give the same sides.
         group_of: the group of each.
         share: of inspections that validate, [0, 1); about so many, since units are kept whole.
         seed: of the deal.
     """
+    count = len(inspections)
     if not share:
-        return Sides((Side.TRAIN,) * len(facts), "nothing is kept for validation")
-    judgements = [one.judgement(group_of(one)) for one in facts]
-    number = units(judgements, Split.GROUP)
+        return Sides((Side.TRAIN,) * count, "nothing is kept for validation")
+    cases = [one.case(group=group_of(one)) for one in inspections]
+    number = units(cases, Split.GROUP)
     sizes = np.bincount(number) if len(number) else np.zeros(0, dtype=np.intp)
     enough = len(sizes) >= LEAST_GROUPS and sizes.max() * 2 <= sizes.sum()
-    kept = Split.GROUP if enough else Split.RANDOM
-    order = sorted(range(len(facts)), key=lambda i: (facts[i].sha256, facts[i].trace.sample.id))
-    dealt = folds([judgements[i] for i in order], kept, seed=seed, count=max(2, round(1 / share)))
+    split = Split.GROUP if enough else Split.RANDOM
+    order = sorted(range(count), key=lambda i: (inspections[i].sha256, inspections[i].image))
+    dealt = folds([cases[i] for i in order], split, seed=seed, count=max(2, round(1 / share)))
     rng = np.random.default_rng(seed)
     validating: set[int] = set()
     for fold in rng.permutation(len(dealt)):
         more = {order[i] for i in dealt[fold]}
-        gap = share * len(facts) - len(validating)
-        if len(validating) + len(more) < len(facts) and len(more) / 2 <= gap:
+        gap = share * count - len(validating)
+        if len(validating) + len(more) < count and len(more) / 2 <= gap:
             validating |= more
-    parts = tuple(Side.VALIDATION if i in validating else Side.TRAIN for i in range(len(facts)))
-    return Sides(parts, _in_words(kept, len(sizes)))
+    sides = tuple(Side.VALIDATION if i in validating else Side.TRAIN for i in range(count))
+    return Sides(sides, _in_words(split, len(sizes)))
 
 
-def _in_words(kept: Split, groups: int) -> str:
-    if kept is Split.GROUP:
+def _in_words(split: Split, groups: int) -> str:
+    if split is Split.GROUP:
         return f"whole groups ({groups} in all) and copies of a picture are on one side"
     return (
         f"copies of a picture are on one side; {groups} group{'s' * (groups != 1)} "

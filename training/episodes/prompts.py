@@ -1,4 +1,4 @@
-"""From facts to episodes: the question as a served critic would get it, and its true answer."""
+"""Rows of episodes: the question as a served critic would get it, and its true answer."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ from reinspect.training.episodes.episode import (
     question,
     target,
 )
-from reinspect.training.known import KnownInspection, recipe_hash
+from reinspect.training.episodes.labelled import LabelledInspection, recipe_hash
 from reinspect.vocabulary import Call, Label, Revision, Verdict
 
 
@@ -50,37 +50,37 @@ class Grouping:
         except re.error as failure:
             raise EpisodeError(f"--group-by {pattern!r}: {failure}") from failure
 
-    def __call__(self, facts: KnownInspection) -> str:
+    def __call__(self, inspection: LabelledInspection) -> str:
         """The group's name."""
-        category = facts.category or ""
-        found = self.pattern.search(facts.trace.sample.id) if self.pattern else None
+        category = inspection.category or ""
+        found = self.pattern.search(inspection.image) if self.pattern else None
         if found is None:
-            return category or facts.run.name
+            return category or inspection.run.name
         own = "-".join(part for part in found.groups() if part) or found[0]
         return f"{category}/{own}"
 
 
-def asked_of(facts: KnownInspection, mode: EpisodeMode, references: int) -> Prompt:
+def prompt_of(inspection: LabelledInspection, mode: EpisodeMode, references: int) -> Prompt:
     """The prompt that a trained critic gets in the graph, for so many references shown."""
-    product = Product(**parse_recipe(facts.run.recipe).product.model_dump())
+    product = Product(**parse_recipe(inspection.run.recipe).product.model_dump())
     pictures = beside(references)
     if mode is EpisodeMode.THINKING:
         return prompt(
             "detect", Form.TAGS, pictures=pictures, product=str(product), candidates=candidates(())
         )
-    first = facts.trace.first
+    first = inspection.trace.first
     return prompt(
         "reflect",
         Form.TAGS,
         pictures=pictures,
         product=str(product),
         verdict=verdict_in_words(first) if first else "none",
-        evidence=evidence_in_words(facts.trace),
+        evidence=evidence_in_words(inspection.trace),
     )
 
 
-def episode(
-    facts: KnownInspection,
+def make_episode(
+    inspection: LabelledInspection,
     mode: EpisodeMode,
     caption: AnswerText | None,
     *,
@@ -91,54 +91,54 @@ def episode(
     scenarios: Mapping[str, Scenario],
 ) -> Episode:
     """The row of one inspection in one mode; without a caption it has no answer to imitate."""
-    asked = asked_of(facts, mode, len(references))
-    first, final = facts.trace.first, facts.final.verdict
-    revision = facts.trace.last(Revision)
+    asked = prompt_of(inspection, mode, len(references))
+    first, final = inspection.trace.first, inspection.recorded.verdict
+    revision = inspection.trace.last(Revision)
     answer: tuple[Message, ...] = ()
     if caption is not None:
         answer = target(
             mode,
             caption.text,
-            anomalous=facts.anomalous,
-            types=facts.box_types,
-            boxes=facts.boxes,
+            anomalous=inspection.truth.anomalous,
+            types=inspection.truth.box_types,
+            boxes=inspection.truth.boxes,
             original=verdict_in_words(first) if first else "",
         )
     return Episode(
-        id=f"{facts.run.name}/{facts.trace.sample.id}#{mode.value}",
+        id=f"{inspection.run.name}/{inspection.image}#{mode.value}",
         prompt=question(asked.text, len(references) + 1),
         completion=answer,
-        images=tuple(path.relative_to(root).as_posix() for path in (*references, facts.path)),
+        images=tuple(path.relative_to(root).as_posix() for path in (*references, inspection.path)),
         mode=mode,
-        truth=facts.anomalous,
-        types=facts.types if facts.anomalous else (),
-        boxes=facts.boxes if facts.anomalous else (),
-        box_types=facts.box_types if facts.anomalous else (),
+        truth=inspection.truth.anomalous,
+        types=inspection.truth.types if inspection.truth.anomalous else (),
+        boxes=inspection.truth.boxes if inspection.truth.anomalous else (),
+        box_types=inspection.truth.box_types if inspection.truth.anomalous else (),
         initial=None if first is None else first.label is Label.ANOMALOUS,
-        scenario=scenario_of(facts.category, scenarios),
-        category=facts.category,
+        scenario=scenario_of(inspection.category, scenarios),
+        category=inspection.category,
         group=group,
-        sha256=facts.sha256,
+        sha256=inspection.sha256,
         split=split,
-        source=facts.run.name,
-        image=facts.trace.sample.id,
-        truth_source=facts.truth.source,
-        truth_by=facts.review.reviewer if facts.review else None,
-        truth_at=facts.truth_at,
+        source=inspection.run.name,
+        image=inspection.image,
+        truth_source=inspection.truth.source,
+        truth_by=inspection.review.reviewer if inspection.review else None,
+        truth_at=inspection.truth_at,
         first=_shown(first),
         final=_shown(final),
-        located=tuple(region.box for region in located(facts.trace)),
-        seen=tuple(region.box for region in facts.trace.regions),
-        evidence=evidence_in_words(facts.trace),
+        located=tuple(region.box for region in located(inspection.trace)),
+        seen=tuple(region.box for region in inspection.trace.regions),
+        evidence=evidence_in_words(inspection.trace),
         reflection=revision.reflection if revision else "",
-        second_look=facts.second_look,
-        seconds=facts.trace.seconds,
-        judgement=facts.judgement(group).model_dump_json(),
-        asked=tuple(map(_asked, facts.calls)),
+        second_look=inspection.second_look,
+        seconds=inspection.trace.seconds,
+        judgement=inspection.case(group=group).model_dump_json(),
+        asked=tuple(map(_asked, inspection.calls)),
         prompt_name=asked.name,
         prompt_sha256=asked.sha256,
-        recipe_sha256=recipe_hash(facts.run),
-        version=facts.run.versions.get("reinspect", ""),
+        recipe_sha256=recipe_hash(inspection.run),
+        version=inspection.run.versions.get("reinspect", ""),
         caption=caption.text if caption else "",
         caption_source=caption.source if caption else "",
         caption_state=caption.state if caption else "draft",

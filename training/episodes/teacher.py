@@ -20,8 +20,8 @@ from reinspect.graph.models import model_of, models_of
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.images import read_image
 from reinspect.training.episodes.episode import EpisodeError, EpisodeMode
-from reinspect.training.known import KnownInspection
-from reinspect.training.references import KnownReferences, chosen
+from reinspect.training.episodes.labelled import LabelledInspection
+from reinspect.training.references import KnownReferences, choose
 
 _LONGEST = 1200  # characters of a caption
 _LEAST = 12
@@ -46,18 +46,18 @@ class Teacher:
 
     Args:
         model: whom to ask.
-        goldens: known-good pictures, of which some are shown before each part.
+        references: known-good pictures, of which some are shown before each part.
         shown: how many.
         seed: which.
     """
 
-    def __init__(self, model: Model, goldens: KnownReferences, *, shown: int, seed: int) -> None:
-        self._model, self._goldens = model, goldens
+    def __init__(self, model: Model, references: KnownReferences, *, shown: int, seed: int) -> None:
+        self._model, self._references = model, references
         self._shown, self._seed = shown, seed
         self._spent, self._lock = Spent(), threading.Lock()
 
     @classmethod
-    def of(cls, recipe: Recipe, goldens: KnownReferences, *, shown: int, seed: int) -> "Teacher":
+    def of(cls, recipe: Recipe, references: KnownReferences, *, shown: int, seed: int) -> "Teacher":
         """The model of a recipe: its monitor's, else its detector's.
 
         Raises:
@@ -75,7 +75,7 @@ class Teacher:
                 f"--teacher: {model.settings.model} answers in tags, which have no place for a "
                 "caption; name a model with format: json"
             )
-        return cls(model, goldens, shown=shown, seed=seed)
+        return cls(model, references, shown=shown, seed=seed)
 
     @property
     def name(self) -> str:
@@ -87,7 +87,7 @@ class Teacher:
         """What its captions have cost so far."""
         return self._spent
 
-    def __call__(self, facts: KnownInspection, mode: EpisodeMode) -> str:
+    def __call__(self, inspection: LabelledInspection, mode: EpisodeMode) -> str:
         """The caption.
 
         Raises:
@@ -95,12 +95,14 @@ class Teacher:
             UnreadableAnswer: it wrote none that can be used.
             BudgetSpent: it may not be asked any more.
         """
-        goldens = self._goldens.of(facts)
-        references = chosen(goldens, facts.sha256, self._shown, seed=self._seed)
-        pictures = [read_image(file) for file in (*references, facts.path)]
+        every = self._references.of(inspection)
+        references = choose(every, inspection.sha256, self._shown, seed=self._seed)
+        pictures = [read_image(file) for file in (*references, inspection.path)]
         with recorded() as calls:
             try:
-                heard = self._model.ask(question_of(facts, mode, references), pictures, samples=1)
+                heard = self._model.ask(
+                    question_of(inspection, mode, references), pictures, samples=1
+                )
             finally:
                 with self._lock:
                     self._spent = self._spent + Spent.on(calls)
@@ -108,37 +110,39 @@ class Teacher:
 
 
 def question_of(
-    facts: KnownInspection, mode: EpisodeMode, references: Sequence[Path]
+    inspection: LabelledInspection, mode: EpisodeMode, references: Sequence[Path]
 ) -> Question[str]:
     """What the teacher is asked."""
-    first, told = facts.trace.first, {}
+    first, told = inspection.trace.first, {}
     if mode is EpisodeMode.REFLECTIVE:
         told = {
             "verdict": verdict_in_words(first) if first else "none",
-            "evidence": evidence_in_words(facts.trace),
+            "evidence": evidence_in_words(inspection.trace),
         }
-    product = Product(**parse_recipe(facts.run.recipe).product.model_dump())
+    product = Product(**parse_recipe(inspection.run.recipe).product.model_dump())
     asked = prompt(
         "think" if mode is EpisodeMode.THINKING else "reflect",
         Form.JSON,
         package=__package__,
         pictures=beside(len(references)),
         product=str(product),
-        truth=truth_in_words(facts),
+        truth=truth_in_words(inspection),
         **told,
     )
     return Question(prompt=asked, read=read_caption, schema=SCHEMA, field=None)
 
 
-def truth_in_words(facts: KnownInspection) -> str:
+def truth_in_words(inspection: LabelledInspection) -> str:
     """The truth as a teacher is told it."""
-    if not facts.anomalous:
+    if not inspection.truth.anomalous:
         return "no, there are none."
-    if facts.box_types:
-        pairs = zip(facts.box_types, facts.boxes, strict=True)
+    if inspection.truth.box_types:
+        pairs = zip(inspection.truth.box_types, inspection.truth.boxes, strict=True)
         return f"yes: {'; '.join(f'{kind} at {corners(box)}' for kind, box in pairs)}."
-    places = f" at {'; '.join(map(corners, facts.boxes))}" if facts.boxes else ""
-    return f"yes: {', '.join(facts.types) or 'a defect'}{places}."
+    places = (
+        f" at {'; '.join(map(corners, inspection.truth.boxes))}" if inspection.truth.boxes else ""
+    )
+    return f"yes: {', '.join(inspection.truth.types) or 'a defect'}{places}."
 
 
 def read_caption(text: str) -> str:

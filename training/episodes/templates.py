@@ -7,7 +7,7 @@ as AD-FM deliberates (2508.04175): regions, examination, decision.
 from collections.abc import Sequence
 
 from reinspect.agents.models.showing import corners
-from reinspect.training.known import KnownInspection
+from reinspect.training.episodes.labelled import LabelledInspection
 from reinspect.vocabulary import Box, Evidence, Label, Region
 
 TEMPLATE = "template"
@@ -16,18 +16,18 @@ TEMPLATE = "template"
 _MOST = 3  # regions that are named
 
 
-def thinking(facts: KnownInspection) -> str:
+def thinking(inspection: LabelledInspection) -> str:
     """What leads from the picture to the true answer."""
-    seen = facts.trace.first.evidence if facts.trace.first else ()
+    seen = inspection.trace.first.evidence if inspection.trace.first else ()
     regions = _strongest([region for piece in seen for region in piece.regions])
-    elsewhere = [r.box for r in regions if not _overlaps(r.box, facts.boxes)]
+    elsewhere = [r.box for r in regions if not _overlaps(r.box, inspection.truth.boxes)]
     said = []
     if regions:
         said.append(f"Regions that stand out: {_listed([r.box for r in regions])}.")
     else:
         said.append("No region stands out at first sight.")
-    if facts.anomalous:
-        said.append(_defects(facts))
+    if inspection.truth.anomalous:
+        said.append(_defects(inspection))
         if elsewhere:
             said.append(f"{_listed(elsewhere)}: nothing there that a good part would not show.")
         said.append("At least one region survives: the part has a defect.")
@@ -39,16 +39,16 @@ def thinking(facts: KnownInspection) -> str:
     return " ".join(said)
 
 
-def reflection(facts: KnownInspection) -> str:
+def reflection(inspection: LabelledInspection) -> str:
     """What leads from the first answer and the later evidence to the true answer."""
-    first = facts.trace.first
+    first = inspection.trace.first
     if first is None:
-        return thinking(facts)
-    wrong = (first.label is Label.ANOMALOUS) != facts.anomalous
+        return thinking(inspection)
+    wrong = (first.label is Label.ANOMALOUS) != inspection.truth.anomalous
     said = [f"The original answer is {'yes' if first.label is Label.ANOMALOUS else 'no'}."]
-    said += _opinions(facts)
-    if facts.anomalous:
-        said.append(_defects(facts))
+    said += _opinions(inspection)
+    if inspection.truth.anomalous:
+        said.append(_defects(inspection))
         said.append(
             "The original answer missed it: corrected to yes."
             if wrong
@@ -66,22 +66,22 @@ def reflection(facts: KnownInspection) -> str:
     return " ".join(said)
 
 
-def _defects(facts: KnownInspection) -> str:
-    kinds = facts.box_types or facts.types
-    if not facts.boxes:
+def _defects(inspection: LabelledInspection) -> str:
+    kinds = inspection.truth.box_types or inspection.truth.types
+    if not inspection.truth.boxes:
         return f"There is a defect of type {', '.join(kinds) or 'unknown'}."
-    if facts.box_types:
-        pairs = zip(facts.box_types, facts.boxes, strict=True)
+    if inspection.truth.box_types:
+        pairs = zip(inspection.truth.box_types, inspection.truth.boxes, strict=True)
         found = "; ".join(f"{kind} at {corners(box)}" for kind, box in pairs)
     else:
-        found = f"{', '.join(kinds) or 'a defect'} at {_listed(facts.boxes)}"
+        found = f"{', '.join(kinds) or 'a defect'} at {_listed(inspection.truth.boxes)}"
     return f"Examined closely, there is {found}, which no good part shows."
 
 
-def _opinions(facts: KnownInspection) -> list[str]:
+def _opinions(inspection: LabelledInspection) -> list[str]:
     """What later witnesses said, those that were wrong included."""
     words = []
-    for piece in facts.later:
+    for piece in inspection.later_evidence:
         if piece.probability is None:
             continue
         words.append(f"{_name(piece)} says {'yes' if piece.probability >= 0.5 else 'no'}")

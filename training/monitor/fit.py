@@ -1,6 +1,6 @@
-"""Fit a monitor from judgements: a head for each stage, the decision to look again, dispositions.
+"""Fit a monitor from cases: a head for each stage, the decision to look again, dispositions.
 
-Everything is deterministic under a seed and independent of the order of the judgements.
+Everything is deterministic under a seed and independent of the order of the cases.
 """
 
 import itertools
@@ -19,7 +19,7 @@ from reinspect.training.monitor.targets import Goals, dispositions
 from reinspect.training.splits import Split, digest, folds, halves, ordered
 
 LEAST_ITEMS, LEAST_OF_CLASS = 12, 4
-"""Fewer judgements, or fewer of one class, are refused: nothing could be checked on the rest."""
+"""Fewer cases, or fewer of one class, are refused: nothing could be checked on the rest."""
 
 SHARE = 0.3
 """Of parts that are looked at twice, unless told otherwise."""
@@ -34,7 +34,7 @@ class FitError(ReinspectError, ValueError):
 
 
 def fit_monitor(
-    judgements: Sequence[Case],
+    cases: Sequence[Case],
     *,
     seed: int = 0,
     goals: Goals | None = None,
@@ -42,12 +42,12 @@ def fit_monitor(
     sources: Mapping[str, str] | None = None,
     notes: Sequence[str] = (),
 ) -> FittedMonitor:
-    """Fit a monitor on the judgements whose truth is known.
+    """Fit a monitor on the cases whose truth is known.
 
     With goals, heads are fitted on one half and thresholds calibrated on the other.
 
     Args:
-        judgements: of unique ids, in any order.
+        cases: of unique ids, in any order.
         seed: of the splits.
         goals: targets that PASS and FAIL have to keep.
         share: of parts that are to be looked at twice, (0, 1]: those with the highest expected
@@ -56,14 +56,14 @@ def fit_monitor(
         notes: on what was left out of them; kept on record, too.
 
     Raises:
-        FitError: too few judgements, one class only, or no look that varies.
+        FitError: too few cases, one class only, or no look that varies.
     """
-    known = ordered([j for j in judgements if j.truth is not None])
+    known = ordered([case for case in cases if case.truth is not None])
     _refuse_duplicates(known)
     if not 0 < share <= 1:
         raise FitError(f"share {share!r} of second looks is outside (0, 1]")
     goals = goals or Goals()
-    if goals.any and goals.escape is None and not any(j.truth for j in known):
+    if goals.any and goals.escape is None and not any(case.truth for case in known):
         return _noted(_good_only(known, goals, seed, sources or {}), notes)
     fitted, calibration, split = known, [], None
     if goals.any:
@@ -84,9 +84,9 @@ def _noted(monitor: FittedMonitor, notes: Sequence[str]) -> FittedMonitor:
 def _settled(
     monitor: FittedMonitor, calibration: Sequence[Case], goals: Goals, split: Split
 ) -> FittedMonitor:
-    probability = np.array([monitor.score(j).probability for j in calibration])
-    truth = np.array([j.truth is True for j in calibration], dtype=bool)
-    names = tuple(sorted(digest(j) for j in calibration))
+    probability = np.array([monitor.score(case).probability for case in calibration])
+    truth = np.array([case.truth is True for case in calibration], dtype=bool)
+    names = tuple(sorted(digest(case) for case in calibration))
     return monitor.model_copy(
         update={
             "dispositions": dispositions(probability, truth, goals, split=split.value),
@@ -102,12 +102,14 @@ def _fit(
     notes: list[str] = []
     kept, name = _inner(known, seed)
     first = fit_head(CaseArrays.of(known, 1, FIRST), kept)
-    twice = np.array([j.second is not None and j.occasion is not Occasion.ASKED for j in known])
+    twice = np.array(
+        [case.second is not None and case.occasion is not Occasion.ASKED for case in known]
+    )
     second = _second(known, twice, seed)
     spreads = {"first": first.spread} | ({"second": second.spread} if second else {})
     if second is None and twice.any():
         notes.append(f"{int(twice.sum())} second looks are too few to fit on: first head alone")
-    elif second is None and any(j.second is not None for j in known):
+    elif second is None and any(case.second is not None for case in known):
         notes.append(
             "second looks were taken where a policy asked for them, which says nothing of other "
             "parts: first head alone (`run --explore` looks twice at all)"
@@ -129,7 +131,7 @@ def _fit(
 
 
 def _second(known: Sequence[Case], twice: Bools, seed: int) -> Fitted | None:
-    chosen = [j for j, mine in zip(known, twice, strict=True) if mine]
+    chosen = [case for case, mine in zip(known, twice, strict=True) if mine]
     if _poverty(chosen):
         return None
     kept, _ = _inner(chosen, seed)
@@ -139,8 +141,8 @@ def _second(known: Sequence[Case], twice: Bools, seed: int) -> Fitted | None:
 def _inner(known: Sequence[Case], seed: int) -> tuple[list[Indices], str]:
     """Folds inside the fit: by group where there are enough, so that what transfers is chosen."""
     by_group = folds(known, Split.GROUP, seed=seed)
-    truth = np.array([j.truth is True for j in known])
-    named = {j.group for j in known if j.group is not None}
+    truth = np.array([case.truth is True for case in known])
+    named = {case.group for case in known if case.group is not None}
     if min(len(named), len(by_group)) >= _FEWEST_GROUPS and _usable(by_group, truth):
         return by_group, "one group left out at a time"
     return folds(known, Split.RANDOM, seed=seed, count=min(5, int(truth.sum()))), "random"
@@ -165,13 +167,13 @@ def _again(
     calibrated doubt as well as a corrected label.
     """
     before, after = first.left_out[twice], second.left_out
-    truth = np.array([j.truth is True for j in known], dtype=np.float64)[twice]
+    truth = np.array([case.truth is True for case in known], dtype=np.float64)[twice]
     gained = (before - truth) ** 2 - (after - truth) ** 2
     columns = _gain_columns(before)
     gram = columns.T @ columns + _RIDGE * np.eye(columns.shape[1])
     solved = np.linalg.solve(gram, columns.T @ gained + _RIDGE * np.array(_GAIN))
     weights = [float(f"{w:.6g}") for w in solved]
-    taken = [j.seconds for j, mine in zip(known, twice, strict=True) if mine and j.seconds]
+    taken = [case.seconds for case, mine in zip(known, twice, strict=True) if mine and case.seconds]
     cost, unit = (float(np.mean(taken)), "second") if taken else (1.0, "look")
     expected = _gain_columns(before) @ weights / cost
     least = _least(expected, share)
@@ -204,28 +206,28 @@ def _good_only(
     if len(known) < LEAST_ITEMS:
         raise FitError(f"{len(known)} judgements with truth: at least {LEAST_ITEMS} are needed")
     note = "good parts alone: heads are the blend of the looks, nothing was fitted"
-    names = tuple(sorted(digest(j) for j in known))
+    names = tuple(sorted(digest(case) for case in known))
     training = _summary(known, seed, sources).model_copy(
         update={"notes": (note,), "fitted": (), "calibrated": names}
     )
     monitor = FittedMonitor(first=unfitted(1), second=unfitted(2), training=training)
-    probability = np.array([monitor.score(j).probability for j in known])
+    probability = np.array([monitor.score(case).probability for case in known])
     settle = dispositions(probability, np.zeros(len(known), dtype=bool), goals, split="all")
     return monitor.model_copy(update={"dispositions": settle})
 
 
 def _summary(known: Sequence[Case], seed: int, sources: Mapping[str, str]) -> FittedOn:
-    groups = Counter(j.group for j in known if j.group is not None)
-    truths = Counter(j.truth_source for j in known if j.truth_source is not None)
+    groups = Counter(case.group for case in known if case.group is not None)
+    truths = Counter(case.truth_source for case in known if case.truth_source is not None)
     return FittedOn(
         items=len(known),
-        anomalous=sum(j.truth is True for j in known),
+        anomalous=sum(case.truth is True for case in known),
         looked_twice=0,
         groups=dict(sorted(groups.items())),
         truth_sources=dict(sorted(truths.items())),
         seed=seed,
         sources=dict(sources),
-        fitted=tuple(sorted(digest(j) for j in known)),
+        fitted=tuple(sorted(digest(case) for case in known)),
     )
 
 
@@ -243,7 +245,7 @@ def _refuse_poor(known: Sequence[Case]) -> None:
 
 def _poverty(known: Sequence[Case]) -> str | None:
     """Why nothing can be learned from these, if so."""
-    anomalous = sum(j.truth is True for j in known)
+    anomalous = sum(case.truth is True for case in known)
     good = len(known) - anomalous
     if len(known) < LEAST_ITEMS:
         return f"{len(known)} judgements with truth: at least {LEAST_ITEMS} are needed"
@@ -256,6 +258,6 @@ def _poverty(known: Sequence[Case]) -> str | None:
             f"{anomalous} anomalous and {good} good judgements: at least {LEAST_OF_CLASS} of each "
             "are needed"
         )
-    if len({j.first for j in known}) == 1 and len({j.second for j in known}) == 1:
+    if len({case.first for case in known}) == 1 and len({case.second for case in known}) == 1:
         return f"every first look says {known[0].first!r}: there is nothing to learn from"
     return None

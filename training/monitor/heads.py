@@ -66,18 +66,21 @@ class CaseArrays:
     names: tuple[str, ...]
 
     @classmethod
-    def of(cls, judgements: Sequence[Case], looks: int, prefix: str = "") -> Self:
+    def of(cls, cases: Sequence[Case], looks: int, prefix: str = "") -> Self:
         """Arrays of parts with known truth, of the signals whose name starts with `prefix`."""
-        names = sorted({n for j in judgements for n in j.signals if n.startswith(prefix)})
-        signals = [[j.signals.get(name, np.nan) for name in names] for j in judgements]
-        rows = [[j.first, j.first if j.second is None else j.second][:looks] for j in judgements]
-        groups = sorted({j.group for j in judgements if j.group is not None})
+        names = sorted({n for case in cases for n in case.signals if n.startswith(prefix)})
+        signals = [[case.signals.get(name, np.nan) for name in names] for case in cases]
+        rows = [
+            [case.first, case.first if case.second is None else case.second][:looks]
+            for case in cases
+        ]
+        groups = sorted({case.group for case in cases if case.group is not None})
         place = {None: -1} | {group: i for i, group in enumerate(groups)}
         return cls(
-            looks=np.array(rows, dtype=np.float64).reshape(len(judgements), looks),
-            signals=np.array(signals, dtype=np.float64).reshape(len(judgements), len(names)),
-            truth=np.array([j.truth is True for j in judgements], dtype=bool),
-            groups=np.array([place[j.group] for j in judgements], dtype=np.intp),
+            looks=np.array(rows, dtype=np.float64).reshape(len(cases), looks),
+            signals=np.array(signals, dtype=np.float64).reshape(len(cases), len(names)),
+            truth=np.array([case.truth is True for case in cases], dtype=bool),
+            groups=np.array([place[case.group] for case in cases], dtype=np.intp),
             names=tuple(names),
         )
 

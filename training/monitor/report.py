@@ -104,7 +104,7 @@ class _View(NamedTuple):
 
 
 def cross_validate(
-    judgements: Sequence[Case], split: Split, *, seed: int
+    cases: Sequence[Case], split: Split, *, seed: int
 ) -> tuple[list[Case], list[Result]]:
     """Judge every part of known truth by a monitor that was fitted without it.
 
@@ -113,7 +113,7 @@ def cross_validate(
     Raises:
         FitError: a fold's other parts can't be fitted on, or there is one group only.
     """
-    known = ordered([j for j in judgements if j.truth is not None])
+    known = ordered([case for case in cases if case.truth is not None])
     fit_monitor(known, seed=seed)  # says plainly what is wrong with all of them
     kept = folds(known, split, seed=seed)
     if len(kept) < 2:
@@ -138,14 +138,14 @@ def kept_apart(split: Split) -> str:
 
 
 def apply(
-    judgements: Sequence[Case], monitor: FittedMonitor
+    cases: Sequence[Case], monitor: FittedMonitor
 ) -> tuple[list[Case], list[Result], tuple[str, ...]]:
     """Judge every part of known truth by a monitor; warns of parts that it has seen.
 
     Raises:
         FitError: no truth is known.
     """
-    known = ordered([j for j in judgements if j.truth is not None])
+    known = ordered([case for case in cases if case.truth is not None])
     if not known:
         raise FitError("no judgement has a truth to report against")
     warnings = []
@@ -153,13 +153,13 @@ def apply(
         ("fitted", monitor.training.fitted),
         ("calibrated", monitor.training.calibrated),
     ):
-        shared = sum(digest(j) in set(seen) for j in known) if seen else 0
+        shared = sum(digest(case) in set(seen) for case in known) if seen else 0
         if shared:
             warnings.append(
                 f"{shared} of {len(known)} parts are among those the monitor was {what} on: "
                 "it looks better on them than it is"
             )
-    return known, [monitor.score(j) for j in known], tuple(warnings)
+    return known, [monitor.score(case) for case in known], tuple(warnings)
 
 
 def report_of(
@@ -174,19 +174,19 @@ def report_of(
     """Count everything.
 
     Args:
-        known: judgements with truth.
+        known: cases of known truth.
         results: what the monitor made of each, in the same order.
         how: where the monitor comes from, in words.
         apart: how these parts were kept from its fit, in words.
         seed: of the bootstrap.
         warnings: to be shown with its own.
     """
-    truth = np.array([j.truth is True for j in known], dtype=bool)
+    truth = np.array([case.truth is True for case in known], dtype=bool)
     views, twice = _views(known, results), _twice(results)
     rng = np.random.default_rng(seed)
     revisions = _revisions(views, twice)
-    names = sorted({j.group for j in known if j.group is not None})
-    members = {name: np.array([j.group == name for j in known], dtype=bool) for name in names}
+    names = sorted({case.group for case in known if case.group is not None})
+    members = {name: np.array([case.group == name for case in known], dtype=bool) for name in names}
     return Report(
         **_counted(views, truth, twice),
         groups={name: _group(views, truth, twice, mine) for name, mine in members.items()},
@@ -209,8 +209,8 @@ def dumped(report: Report) -> str:
 
 
 def _views(known: Sequence[Case], results: Sequence[Result]) -> dict[Who, _View]:
-    first = np.array([j.first for j in known], dtype=np.float64)
-    blend = np.array([j.blend for j in known], dtype=np.float64)
+    first = np.array([case.first for case in known], dtype=np.float64)
+    blend = np.array([case.blend for case in known], dtype=np.float64)
     fitted = np.array([r.probability for r in results], dtype=np.float64)
     reliability = np.array([r.reliability for r in results], dtype=np.float64)
     return {

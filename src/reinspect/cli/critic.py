@@ -9,7 +9,8 @@ from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
 from reinspect.runs.defaults import plainly, store_of
 
 if TYPE_CHECKING:
-    from reinspect.training.critic.explored import Explored
+    from reinspect.training.cases import TrainingSet
+    from reinspect.training.critic.explored import ExploredPart
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,33 +59,33 @@ def critic(
     """Train the second-look policy on runs that looked twice at every part (--explore)."""
     from reinspect.files import whole_file
     from reinspect.policies.fitted import load_monitor
-    from reinspect.training.critic.train import (
-        CriticTrainingError,
-        Pay,
-        left_out_report,
-        train_critic,
-    )
+    from reinspect.training.critic.left_out import judge_left_out_groups
+    from reinspect.training.critic.objective import CriticObjective
+    from reinspect.training.critic.policy import CriticTrainingError
+    from reinspect.training.critic.train import train_critic
 
     if cross_validate not in (None, "group"):
         raise CriticTrainingError(f"--cross-validate {cross_validate!r} is not 'group'")
     with plainly():
         refuse_taken(critics, name)
         explored = _explored(given or [], judgements, store)
-        pay = Pay(look=look, review=review, kl=kl, trust=trust)
+        objective = CriticObjective(look=look, review=review, kl=kl, trust=trust)
         frozen = None if reference is None else load_monitor(reference)
-        trained = train_critic(explored, seed=seed, pay=pay, reference=frozen)
+        trained = train_critic(explored, seed=seed, objective=objective, reference=frozen)
         with whole_file(out) as file:
             file.write((trained.model_dump_json(indent=1) + "\n").encode())
-        lesson = trained.lesson
+        training = trained.lesson
         typer.echo(
-            f"trained on {lesson.items} parts, {lesson.anomalous} of them anomalous; "
-            f"labels that can't change: {lesson.uniform:.0%}"
+            f"trained on {training.items} parts, {training.anomalous} of them anomalous; "
+            f"labels that can't change: {training.uniform:.0%}"
         )
-        for note in lesson.notes:
+        for note in training.notes:
             typer.echo(note)
         if cross_validate:
-            for line in left_out_report(explored, seed=seed, pay=pay, reference=frozen):
-                typer.echo(line)
+            for row in judge_left_out_groups(
+                explored, seed=seed, objective=objective, reference=frozen
+            ):
+                typer.echo(row)
     typer.echo(out)
     for line in entered(critics, name, out, _episodes(given or [])):
         typer.echo(line)
@@ -96,16 +97,18 @@ def _episodes(given: list[str]) -> Path | None:
     return folder if folder and (folder / "card.json").is_file() else None
 
 
-def _explored(runs: list[str], judgements: Path | None, store: str | None) -> "Explored":
+def _explored(
+    runs: list[str], judgements: Path | None, store: str | None
+) -> "TrainingSet[ExploredPart]":
     from reinspect.store import Store as TraceStore
-    from reinspect.training import cases as sources
+    from reinspect.training import cases
     from reinspect.training.critic import explored
-    from reinspect.training.critic.train import CriticTrainingError
+    from reinspect.training.critic.policy import CriticTrainingError
 
     if bool(runs) == (judgements is not None):
         raise CriticTrainingError("name either EPISODES, a RUN or --judgements FILE")
     if judgements is not None:
-        return explored.from_judgements(sources.from_file(judgements))
+        return explored.from_cases(cases.from_file(judgements))
     episodes = _episodes(runs)
     if episodes is not None:
         return explored.from_episodes(episodes)
@@ -113,4 +116,4 @@ def _explored(runs: list[str], judgements: Path | None, store: str | None) -> "E
     for run in runs:
         with TraceStore.open(store_of(run, store), create=False) as opened:
             parts.append(explored.from_run(opened, run, prefix=len(runs) > 1))
-    return explored.together(parts)
+    return cases.join(parts)

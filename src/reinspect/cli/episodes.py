@@ -86,7 +86,7 @@ def episodes(
     from reinspect.bench.scenarios import read_scenarios
     from reinspect.graph.recipe import load_recipe
     from reinspect.store import Store as TraceStore
-    from reinspect.training.episodes.build import Wishes, make_episodes
+    from reinspect.training.episodes.build import EpisodeOptions, make_episodes
     from reinspect.training.episodes.captioning import Captions
     from reinspect.training.episodes.folder import refuse_used
     from reinspect.training.episodes.prompts import Grouping
@@ -94,7 +94,7 @@ def episodes(
     from reinspect.training.references import KnownReferences
 
     refuse_used(out)
-    wishes = Wishes(
+    options = EpisodeOptions(
         references=references,
         shown=shown,
         held_out=tuple(held_out or ()),
@@ -105,9 +105,9 @@ def episodes(
         unreviewed=unreviewed,
         seed=seed,
     )
-    console, goldens = Console(), KnownReferences(references)
+    console, known_references = Console(), KnownReferences(references)
     chosen = load_recipe(teacher) if teacher else None
-    asked = Teacher.of(chosen, goldens, shown=shown, seed=seed) if chosen else None
+    asked = Teacher.of(chosen, known_references, shown=shown, seed=seed) if chosen else None
     if _is_run(given):
         if recipe is not None:
             raise AskedFor("--recipe is for a data set; a run has its own")
@@ -122,7 +122,7 @@ def episodes(
             at_once = chosen.budgets.in_flight
             captions = Captions(opened, asked, asked.name, at_once=at_once)
         try:
-            card = make_episodes(opened, runs, out, wishes, captions, goldens)
+            card = make_episodes(opened, runs, out, options, captions, known_references)
         finally:
             if asked is not None:
                 _billed(console, asked.spent)

@@ -11,8 +11,9 @@ from reinspect.errors import ReinspectError
 from reinspect.runs.defaults import store_of
 
 if TYPE_CHECKING:
+    from reinspect.policies.case import Case
     from reinspect.policies.fitted import FittedMonitor
-    from reinspect.training.cases import Gathered
+    from reinspect.training.cases import TrainingSet
 
 app = typer.Typer(
     name="monitor", help="Fit, apply and examine what says when a verdict can be relied on."
@@ -80,14 +81,14 @@ def fit(
         review=None if max_review is None else _share("--max-review", max_review),
         confidence=_share("--confidence", confidence),
     )
-    gathered = _gathered(runs or [], judgements, store, looks_alone)
+    training_set = _training_set(runs or [], judgements, store, looks_alone)
     monitor = fit_monitor(
-        gathered.judgements,
+        training_set.items,
         seed=seed,
         goals=goals,
         share=revisits,
-        sources=gathered.sources,
-        notes=gathered.notes,
+        sources=training_set.sources,
+        notes=training_set.notes,
     )
     with whole_file(out) as file:
         file.write((monitor.model_dump_json(indent=1) + "\n").encode())
@@ -151,20 +152,20 @@ def report(
         raise MonitorUsageError(f"--cross-validate {cross_validate!r} is not 'group' or 'random'")
     if monitor is not None and looks_alone:
         raise MonitorUsageError("--looks-alone says how to fit: it can't change a --monitor")
-    gathered = _gathered([run] if run else [], judgements, store, looks_alone)
+    training_set = _training_set([run] if run else [], judgements, store, looks_alone)
     warnings: tuple[str, ...] = ()
     if monitor is not None:
-        known, results, warnings = made.apply(gathered.judgements, load_monitor(monitor))
+        known, results, warnings = made.apply(training_set.items, load_monitor(monitor))
         how = f"monitor {monitor.name}"
         apart = () if warnings else (f"none of the {len(known)} parts is among those of the fit",)
     else:
         split = Split(cross_validate or Split.RANDOM)
-        known, results = made.cross_validate(gathered.judgements, split, seed=seed)
+        known, results = made.cross_validate(training_set.items, split, seed=seed)
         folds = "group left out in turn" if split is Split.GROUP else "one fifth left out in turn"
         how = f"cross-validated, {folds}, seed {seed}"
         apart = (made.kept_apart(split),)
     figures = made.report_of(
-        known, results, how=how, apart=(*apart, *gathered.notes), seed=seed, warnings=warnings
+        known, results, how=how, apart=(*apart, *training_set.notes), seed=seed, warnings=warnings
     )
     if json_out is not None:
         with whole_file(json_out) as file:
@@ -195,18 +196,18 @@ def _share(name: str, value: float) -> float:
     return value
 
 
-def _gathered(
+def _training_set(
     runs: list[str], judgements: Path | None, store: str | None, looks_alone: bool
-) -> "Gathered":
-    from reinspect.training import cases as sources
+) -> "TrainingSet[Case]":
+    from reinspect.training.cases import drop_signals
 
     found = _named(runs, judgements, store)
-    return sources.looks_alone(found) if looks_alone else found
+    return drop_signals(found) if looks_alone else found
 
 
-def _named(runs: list[str], judgements: Path | None, store: str | None) -> "Gathered":
+def _named(runs: list[str], judgements: Path | None, store: str | None) -> "TrainingSet[Case]":
     from reinspect.store import Store as TraceStore
-    from reinspect.training.cases import from_file, from_run, together
+    from reinspect.training.cases import from_file, from_run, join
 
     if bool(runs) == (judgements is not None):
         raise MonitorUsageError("name either a RUN or --judgements FILE")
@@ -216,7 +217,7 @@ def _named(runs: list[str], judgements: Path | None, store: str | None) -> "Gath
     for run in runs:
         with TraceStore.open(store_of(run, store), create=False) as opened:
             parts.append(from_run(opened, run, prefix=len(runs) > 1))
-    return together(parts)
+    return join(parts)
 
 
 def _told(monitor: "FittedMonitor") -> None:

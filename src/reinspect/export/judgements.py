@@ -4,7 +4,7 @@ from pathlib import Path
 
 from reinspect.export.selection import Selection
 from reinspect.files import whole_file
-from reinspect.policies.case import Occasion, case_of
+from reinspect.policies.case import case_of
 
 
 def write_judgements(chosen: Selection, out: Path) -> None:
@@ -17,9 +17,9 @@ def write_judgements(chosen: Selection, out: Path) -> None:
             if trace.first is None:
                 continue
             truth = truths.get(found.row.image)
-            judgement = case_of(
-                trace.hypothetical if explored else trace,
+            case = case_of(
+                trace,
                 truth=truth,
-                occasion=Occasion.EXPLORED if explored else Occasion.ASKED,
+                explored=explored,
             )
-            file.write(judgement.model_dump_json(exclude_defaults=True).encode() + b"\n")
+            file.write(case.model_dump_json(exclude_defaults=True).encode() + b"\n")

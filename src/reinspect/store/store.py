@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, get_args
@@ -217,16 +217,18 @@ class Store:
 
     def inspections(self, run_id: int) -> Iterator[Inspected]:
         """The run's images in natural order, a few hundred in memory at a time."""
-        table = tables.InspectionTable
         for part in self._in_order(run_id):
-            with told(self._engine.url), Session(self._engine) as session:
-                query = select(table).where(col(table.id).in_(part))
-                reviewed = reviews_of(session, part)
-                found = {
-                    _key(entry.id): inspected(entry, reviewed.get(_key(entry.id)))
-                    for entry in session.exec(query)
-                }
-            yield from (found[key] for key in part)
+            yield from self._inspected(part)
+
+    def _inspected(self, keys: Sequence[int]) -> list[Inspected]:
+        query = select(tables.InspectionTable).where(col(tables.InspectionTable.id).in_(keys))
+        with told(self._engine.url), Session(self._engine) as session:
+            reviewed = reviews_of(session, keys)
+            found = {
+                _key(entry.id): inspected(entry, reviewed.get(_key(entry.id)))
+                for entry in session.exec(query)
+            }
+        return [found[key] for key in keys]
 
     def rows_of(self, run_id: int, images: Iterable[str]) -> dict[str, Row]:
         """The rows of these images, by image, of those that have one."""
@@ -276,34 +278,34 @@ class Store:
             raise self._unreadable(inspection_id, failure) from failure
         return trace
 
-    def traces(
-        self, run_id: int, left_out: Callable[[TraceError], None] | None = None
-    ) -> Iterator[Trace]:
+    def traces(self, run_id: int) -> Iterator[Trace]:
         """All traces of the run in natural order, a few hundred in memory at a time.
-
-        Args:
-            run_id: of the run.
-            left_out: is told of each trace that this version can't read; without it the first
-                such trace is an error.
 
         Raises:
             TraceError: another version of reinspect made one, and this one can't read it.
         """
         for part in self._in_order(run_id):
+            for trace in self._traces(part):
+                if isinstance(trace, TraceError):
+                    raise trace
+                yield trace
+
+    def recorded(self, run_id: int) -> Iterator[tuple[Inspected, Trace | TraceError]]:
+        """As `inspections`, each with its trace, or with why this version can't read that."""
+        for part in self._in_order(run_id):
+            yield from zip(self._inspected(part), self._traces(part), strict=True)
+
+    def _traces(self, keys: Sequence[int]) -> Iterator[Trace | TraceError]:
+        try:
+            yield from self._read(keys)
+            return
+        except ValidationError:
+            pass  # which one it is, each by itself will tell
+        for key in keys:
             try:
-                yield from self._read(part)
-                continue
-            except ValidationError:
-                pass  # which one it is, each by itself will tell
-            for key in part:
-                try:
-                    trace = self.trace_of(key)
-                except TraceError as failure:
-                    if left_out is None:
-                        raise
-                    left_out(failure)
-                else:
-                    yield trace
+                yield self.trace_of(key)
+            except TraceError as failure:
+                yield failure
 
     def _read(self, keys: Sequence[int]) -> list[Trace]:
         table, own = tables.StepTable, tables.InspectionTable

@@ -8,8 +8,9 @@ import pytest
 from reinspect.critics.registry import Critics
 from reinspect.policies.critic import load_critic
 from reinspect.store import Store
-from reinspect.training.critic.explored import NotExplored, from_episodes, from_run, together
-from reinspect.training.episodes.build import Wishes, make_episodes
+from reinspect.training.cases import join
+from reinspect.training.critic.explored import NotExplored, from_episodes, from_run
+from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from support.command_line import invoke
 from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
@@ -18,8 +19,8 @@ from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoi
 def put(tmp_path: Path, *, explored: bool) -> Store:
     store = Store.open(tmp_path / "reinspect.db")
     put_parts(store, tmp_path / "parts", count=30, explored=explored)
-    wishes = Wishes(unreviewed=True, validation=0)
-    make_episodes(store, ["monday"], tmp_path / "ft", wishes, Captions(store))
+    options = EpisodeOptions(unreviewed=True, validation=0)
+    make_episodes(store, ["monday"], tmp_path / "ft", options, Captions(store))
     return store
 
 
@@ -27,11 +28,11 @@ def test_episodes_give_the_parts_of_their_run(tmp_path: Path) -> None:
     with put(tmp_path, explored=True) as store:
         run = from_run(store, "monday", prefix=True)
     found = from_episodes(tmp_path / "ft")
-    assert len(found.parts) == 30
-    assert {(p.judgement.id, p.accept, p.keep, p.correct) for p in found.parts} == {
-        (p.judgement.id, p.accept, p.keep, p.correct) for p in run.parts
+    assert len(found.items) == 30
+    assert {(p.case.id, p.accept, p.keep, p.correct) for p in found.items} == {
+        (p.case.id, p.accept, p.keep, p.correct) for p in run.items
     }
-    assert len({(p.accept, p.keep, p.correct) for p in found.parts}) > 1
+    assert len({(p.accept, p.keep, p.correct) for p in found.items}) > 1
 
 
 def test_episodes_of_a_run_that_was_not_explored_are_refused(tmp_path: Path) -> None:
@@ -53,8 +54,8 @@ def test_references_are_nothing_to_learn_from(tmp_path: Path) -> None:
             recipe=f"references: {tmp_path / 'golden'}\n",
             explored=True,
         )
-        found = together([from_run(store, "monday")])
-    assert [part.judgement.id for part in found.parts] == ["1.png"]
+        found = join([from_run(store, "monday")])
+    assert [part.case.id for part in found.items] == ["1.png"]
     assert found.notes == ("1 part is left out: known-good references of 'monday'",)
 
 

@@ -9,19 +9,23 @@ from typer.testing import CliRunner
 from reinspect.cli.train import app
 from reinspect.policies.case import Case, Occasion
 from reinspect.policies.critic import CriticFileError, load_critic, may_flip
-from reinspect.training.cases import Gathered
-from reinspect.training.critic import train as trained
-from reinspect.training.critic.explored import Explored, NotExplored, from_judgements
-from reinspect.training.critic.train import CriticTrainingError, Pay, decided, train_critic
+from reinspect.training.cases import TrainingSet
+from reinspect.training.critic import policy
+from reinspect.training.critic.arrays import ExploredArrays
+from reinspect.training.critic.explored import ExploredPart, NotExplored, from_cases
+from reinspect.training.critic.left_out import roll_out
+from reinspect.training.critic.objective import CriticObjective
+from reinspect.training.critic.policy import CriticTrainingError, reference_policy
+from reinspect.training.critic.train import train_critic
 from support.made_judgements import judgements, written
 
 
-def explored(made: list[Case]) -> Explored:
-    return from_judgements(Gathered(tuple(made), {"made": "0" * 64}))
+def explored(made: list[Case]) -> TrainingSet[ExploredPart]:
+    return from_cases(TrainingSet(tuple(made), {"made": "0" * 64}))
 
 
 def right(critic: object, made: list[Case]) -> float:
-    return float(np.mean([decided(critic, j)[0] is j.truth for j in made]))  # type: ignore[arg-type]
+    return float(np.mean([roll_out(critic, j).anomalous is j.truth for j in made]))  # type: ignore[arg-type]
 
 
 def test_it_is_righter_than_first_looks_and_looks_less_when_looks_cost() -> None:
@@ -29,8 +33,8 @@ def test_it_is_righter_than_first_looks_and_looks_less_when_looks_cost() -> None
     critic = train_critic(explored(made))
     first = np.mean([(j.first >= 0.5) is j.truth for j in fresh])
     assert right(critic, fresh) > first
-    dear = train_critic(explored(made), pay=Pay(look=0.3, trust=0.01, kl=0.0))
-    looks = [sum(decided(c, j)[1] for j in fresh) for c in (critic, dear)]
+    dear = train_critic(explored(made), objective=CriticObjective(look=0.3, trust=0.01, kl=0.0))
+    looks = [sum(roll_out(c, j).looked_twice for j in fresh) for c in (critic, dear)]
     assert 0 <= looks[1] < looks[0] < len(fresh)
 
 
@@ -42,15 +46,15 @@ def test_the_order_of_parts_does_not_matter_and_the_seed_is_kept() -> None:
 
 
 def test_the_gradient_is_that_of_the_objective() -> None:
-    parts = explored(judgements(40)).parts
-    table, pay = trained._table(parts, Pay()), Pay()
-    stage = trained._stage_two(table, trained._reference(parts, 0, None))
+    parts, objective = explored(judgements(40)).items, CriticObjective()
+    arrays = ExploredArrays.of(parts, objective)
+    stage = policy._second_stage(arrays, reference_policy(parts, 0, None))
     theta = np.random.default_rng(0).normal(0, 0.3, sum(net.size for net in stage.nets))
-    _, gradient = stage.objective(theta, pay.kl)
+    _, gradient = stage.objective(theta, objective.kl)
     for i in range(0, len(theta), 3):
         step = np.zeros_like(theta)
         step[i] = 1e-5
-        up, down = (stage.objective(theta + d, pay.kl)[0] for d in (step, -step))
+        up, down = (stage.objective(theta + d, objective.kl)[0] for d in (step, -step))
         assert gradient[i] == pytest.approx((up - down) / 2e-5, abs=1e-6)
 
 
@@ -58,7 +62,7 @@ def test_training_raises_the_reward_and_a_strong_pull_stays_at_the_start() -> No
     critic = train_critic(explored(judgements(120)))
     second = [point for point in critic.lesson.curve if point["stage"] == 2]
     assert second[-1]["reward"] > second[0]["reward"]
-    tied = train_critic(explored(judgements(120)), pay=Pay(trust=100.0, kl=0.0))
+    tied = train_critic(explored(judgements(120)), objective=CriticObjective(trust=100.0, kl=0.0))
     assert tied.margin.linear["sureness"] == pytest.approx(-1, abs=0.02)
 
 

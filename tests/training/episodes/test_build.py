@@ -10,7 +10,7 @@ import pytest
 from reinspect.agents.models.tags import read_tags
 from reinspect.policies.case import parse_case
 from reinspect.store import Store
-from reinspect.training.episodes.build import Wishes, make_episodes
+from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.episode import Episode, EpisodeError, EpisodeMode, Side
 from reinspect.training.episodes.folder import EpisodeCard, Episodes, read_episodes, write_episodes
@@ -20,7 +20,7 @@ from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoi
 from support.made_traces import unreadable
 from support.requirements import unavailable
 
-ALL = Wishes(unreviewed=True, validation=0)
+ALL = EpisodeOptions(unreviewed=True, validation=0)
 
 
 @pytest.fixture
@@ -29,8 +29,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def made(store: Store, out: Path, *runs: str, wishes: Wishes = ALL) -> tuple[EpisodeCard, Episodes]:
-    card = make_episodes(store, runs or ("monday",), out, wishes, Captions(store))
+def made(
+    store: Store, out: Path, *runs: str, options: EpisodeOptions = ALL
+) -> tuple[EpisodeCard, Episodes]:
+    card = make_episodes(store, runs or ("monday",), out, options, Captions(store))
     return card, read_episodes(out)
 
 
@@ -66,7 +68,7 @@ def test_datasets_loads_the_folder(store: Store, tmp_path: Path) -> None:
     except ImportError as failure:
         unavailable("train", str(failure))
     put_parts(store, tmp_path / "parts", count=20)
-    made(store, tmp_path / "ft", wishes=Wishes(unreviewed=True))
+    made(store, tmp_path / "ft", options=EpisodeOptions(unreviewed=True))
     loaded = datasets.load_dataset(str(tmp_path / "ft"), cache_dir=str(tmp_path / "cache"))
     rows = read_episodes(tmp_path / "ft")
     assert {name: len(part) for name, part in loaded.items()} == {
@@ -80,13 +82,13 @@ def test_datasets_loads_the_folder(store: Store, tmp_path: Path) -> None:
 def test_only_captions_that_were_let_pass_are_taken(store: Store, tmp_path: Path) -> None:
     put_parts(store, tmp_path / "parts")
     with pytest.raises(EpisodeError, match="no caption has been let pass yet: 12 are in"):
-        made(store, tmp_path / "ft", wishes=Wishes())
+        made(store, tmp_path / "ft", options=EpisodeOptions())
     drafts, total = store.desk.captions(limit=20)
     assert total == 12
     store.desk.decide(drafts[0].id, "accepted", reviewer="Ada")
     store.desk.decide(drafts[1].id, "edited", reviewer="Ada", text="Looked twice: clean.")
     store.desk.decide(drafts[2].id, "rejected", reviewer="Ada")
-    card, found = made(store, tmp_path / "ft", wishes=Wishes(validation=0))
+    card, found = made(store, tmp_path / "ft", options=EpisodeOptions(validation=0))
     assert [(row.caption_state, row.caption_reviewer) for row in found.rows] == [
         ("accepted", "Ada"),
         ("edited", "Ada"),

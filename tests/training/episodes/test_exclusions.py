@@ -9,7 +9,7 @@ import pytest
 from reinspect.images import sha256_of
 from reinspect.policies.case import Case, CaseLook
 from reinspect.store import Store
-from reinspect.training.episodes.build import Wishes, make_episodes
+from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.episode import EpisodeError, Side
 from reinspect.training.episodes.folder import EpisodeCard, Episodes, read_episodes
@@ -26,8 +26,10 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def made(store: Store, out: Path, *runs: str, wishes: Wishes) -> tuple[EpisodeCard, Episodes]:
-    card = make_episodes(store, runs or ("monday",), out, wishes, Captions(store))
+def made(
+    store: Store, out: Path, *runs: str, options: EpisodeOptions
+) -> tuple[EpisodeCard, Episodes]:
+    card = make_episodes(store, runs or ("monday",), out, options, Captions(store))
     return card, read_episodes(out)
 
 
@@ -40,13 +42,13 @@ def test_references_and_what_is_held_out_are_left_out_by_content(
     shutil.copy(tmp_path / "parts" / "000.png", tmp_path / "golden" / "a copy.png")
     put_picture(tmp_path / "golden" / "other.png", 99)
     shutil.copy(tmp_path / "parts" / "003.png", tmp_path / "exam" / "another.png")
-    wishes = Wishes(
+    options = EpisodeOptions(
         references=tmp_path / "golden",
         held_out=(tmp_path / "exam",),
         unreviewed=True,
         validation=0,
     )
-    card, found = made(store, tmp_path / "ft", wishes=wishes)
+    card, found = made(store, tmp_path / "ft", options=options)
     assert {why: list(images) for why, images in card.left_out.items()} == {
         "it is a known-good reference": ["000.png"],
         "it is held out for measuring": ["003.png"],
@@ -75,18 +77,20 @@ def test_what_a_monitor_was_calibrated_on_is_left_out(store: Store, tmp_path: Pa
         {path.name: BENT if n % 2 else GOOD for n, path in enumerate(paths)},
         recipe=f"monitor: {{kind: fitted, file: {file}}}\n",
     )
-    wishes = Wishes(unreviewed=True, validation=0)
-    card, _ = made(store, tmp_path / "ft", wishes=wishes)
+    options = EpisodeOptions(unreviewed=True, validation=0)
+    card, _ = made(store, tmp_path / "ft", options=options)
     assert dict(card.left_out) == {"the run's monitor was calibrated on it": ("0.png",)}
     file.unlink()
     with pytest.raises(EpisodeError, match="its monitor can't be read, so that what it was"):
-        made(store, tmp_path / "other", wishes=wishes)
+        made(store, tmp_path / "other", options=options)
 
 
 def test_copies_of_a_picture_are_on_one_side(store: Store, tmp_path: Path) -> None:
     put_parts(store, tmp_path / "parts", count=10)
     put_parts(store, tmp_path / "again", count=10, name="tuesday")
-    _, found = made(store, tmp_path / "ft", "monday", "tuesday", wishes=Wishes(unreviewed=True))
+    _, found = made(
+        store, tmp_path / "ft", "monday", "tuesday", options=EpisodeOptions(unreviewed=True)
+    )
     sides: dict[str, set[Side]] = {}
     for row in found.rows:
         sides.setdefault(row.sha256, set()).add(row.split)
@@ -104,29 +108,33 @@ def test_groups_are_on_one_side_where_there_are_enough(store: Store, tmp_path: P
         traces.append(traced_)
         truths[image] = BENT if (n // 6) % 2 else GOOD
     put_run(store, "monday", traces, truths)
-    card, found = made(store, tmp_path / "ft", wishes=Wishes(unreviewed=True))
+    card, found = made(store, tmp_path / "ft", options=EpisodeOptions(unreviewed=True))
     groups = {part: {row.group for row in found.of(part)} for part in Side}
     assert not groups[Side.TRAIN] & groups[Side.VALIDATION]
     assert len(groups[Side.VALIDATION]) == 1
     assert card.split.startswith("whole groups (6 in all)")
-    _, again = made(store, tmp_path / "again", wishes=Wishes(unreviewed=True))
+    _, again = made(store, tmp_path / "again", options=EpisodeOptions(unreviewed=True))
     assert again.rows == found.rows
 
 
 @pytest.mark.parametrize(
-    ("wishes", "said"),
+    ("options", "said"),
     [
         pytest.param(
-            Wishes(held_out=(Path("nowhere"),)), "--held-out: no image or folder", id="held out"
+            EpisodeOptions(held_out=(Path("nowhere"),)),
+            "--held-out: no image or folder",
+            id="held out",
         ),
         pytest.param(
-            Wishes(references=Path("nowhere")), "no folder of references at nowhere", id="golden"
+            EpisodeOptions(references=Path("nowhere")),
+            "no folder of references at nowhere",
+            id="golden",
         ),
     ],
 )
 def test_a_guard_that_is_not_there_is_refused(
-    wishes: Wishes, said: str, store: Store, tmp_path: Path
+    options: EpisodeOptions, said: str, store: Store, tmp_path: Path
 ) -> None:
     put_parts(store, tmp_path / "parts")
     with pytest.raises((EpisodeError, ReferencesError), match=said):
-        made(store, tmp_path / "ft", wishes=wishes)
+        made(store, tmp_path / "ft", options=options)

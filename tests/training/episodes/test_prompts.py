@@ -13,7 +13,7 @@ from reinspect.store import RunInfo, Store
 from reinspect.testing import Reply, ScriptedServer
 from reinspect.testing.server import ReceivedRequest
 from reinspect.training import rewards
-from reinspect.training.episodes.build import Wishes, make_episodes
+from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.episode import Episode, EpisodeError, EpisodeMode
 from reinspect.training.episodes.folder import read_episodes
@@ -58,8 +58,8 @@ def test_a_trained_critic_is_asked_as_its_episodes_ask(shown: int, tmp_path: Pat
                 assert trace.error is None
                 writer(trace)
         store.write_truth(run, {"0.png": GOOD, "1.png": BENT})
-        wishes = Wishes(unreviewed=True, validation=0, shown=shown)
-        make_episodes(store, ["monday"], tmp_path / "ft", wishes, Captions(store))
+        options = EpisodeOptions(unreviewed=True, validation=0, shown=shown)
+        make_episodes(store, ["monday"], tmp_path / "ft", options, Captions(store))
     rows = read_episodes(tmp_path / "ft").rows
     assert len(rows) == len(server.requests) == 4
     assert sorted(_text(row) for row in rows) == sorted(asked.text for asked in server.requests)
@@ -84,8 +84,8 @@ def _text(row: Episode) -> str:
 def test_no_answer_earns_more_than_the_one_to_imitate(tmp_path: Path) -> None:
     with Store.open(tmp_path / "reinspect.db") as store:
         put_parts(store, tmp_path / "parts")
-        wishes = Wishes(unreviewed=True, validation=0)
-        make_episodes(store, ["monday"], tmp_path / "ft", wishes, Captions(store))
+        options = EpisodeOptions(unreviewed=True, validation=0)
+        make_episodes(store, ["monday"], tmp_path / "ft", options, Captions(store))
     for row in read_episodes(tmp_path / "ft").rows:
         first = Label.of(bool(row.initial))
         truth = Truth(label=Label.of(row.truth), types=row.types, boxes=row.boxes)
@@ -104,8 +104,10 @@ def test_no_answer_earns_more_than_the_one_to_imitate(tmp_path: Path) -> None:
 def test_a_pattern_groups_what_its_names_share(tmp_path: Path) -> None:
     with Store.open(tmp_path / "reinspect.db") as store:
         put_parts(store, tmp_path / "parts")
-        wishes = Wishes(unreviewed=True, validation=0, grouping=Grouping.by(r"^(\d)\d(\d)"))
-        make_episodes(store, ["monday"], tmp_path / "ft", wishes, Captions(store))
+        options = EpisodeOptions(
+            unreviewed=True, validation=0, grouping=Grouping.by(r"^(\d)\d(\d)")
+        )
+        make_episodes(store, ["monday"], tmp_path / "ft", options, Captions(store))
     rows = read_episodes(tmp_path / "ft").rows
     assert {row.group for row in rows} == {f"bolt/0-{n}" for n in range(6)}
     with pytest.raises(EpisodeError, match="--group-by"):

@@ -11,16 +11,16 @@ from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.store import Store
 from reinspect.testing import Reply, ScriptedServer
 from reinspect.testing.server import ReceivedRequest
-from reinspect.training.episodes.build import Wishes, make_episodes
+from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.episode import EpisodeError, EpisodeMode
 from reinspect.training.episodes.folder import read_episodes
+from reinspect.training.episodes.labelled import LabelledInspection, labelled_inspections
 from reinspect.training.episodes.teacher import Teacher
-from reinspect.training.known import KnownInspection, facts_of
 from reinspect.training.references import KnownReferences
 from support.made_facts import put_parts
 
-ALL = Wishes(unreviewed=True, validation=0)
+ALL = EpisodeOptions(unreviewed=True, validation=0)
 
 
 @pytest.fixture
@@ -127,7 +127,9 @@ def test_a_template_claims_what_is_true_or_was_found(store: Store, tmp_path: Pat
     from reinspect.training.episodes.captioning import by_template
 
     put_parts(store, tmp_path / "parts", count=2)
-    good, bent = (one for one in facts_of(store, "monday") if isinstance(one, KnownInspection))
+    good, bent = (
+        one for one in labelled_inspections(store, "monday") if isinstance(one, LabelledInspection)
+    )
     assert by_template(bent, EpisodeMode.THINKING) == (
         "No region stands out at first sight. Examined closely, there is bent at "
         "(0.100,0.200)(0.300,0.400), which no good part shows. At least one region survives: the "
