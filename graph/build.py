@@ -243,9 +243,9 @@ def _doubt() -> Policy:
 
 
 def _worth_it(workshop: BuildContext) -> Policy:
-    from reinspect.policies.fitted import WorthIt
+    from reinspect.policies.fitted import GainTrigger
 
-    return WorthIt(workshop.fitted)
+    return GainTrigger(workshop.fitted)
 
 
 def _critic_trigger(workshop: BuildContext) -> Policy:

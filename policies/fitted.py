@@ -59,7 +59,7 @@ class FittedOn(Value):
     calibrated: tuple[Digest, ...] = ()
 
 
-class Again(Value):
+class SecondLookGain(Value):
     """Expected gain of a second look, from the first head's probability p.
 
     gain = intercept + doubt · 4p(1 − p) + label · (± ½), in units of the Brier score (the mean
@@ -81,7 +81,7 @@ class Again(Value):
         return raw / self.cost
 
 
-class Promise(Value):
+class Guarantee(Value):
     """One target, and what became of it. `held` at `confidence`, if parts are exchangeable."""
 
     target: Probability
@@ -99,9 +99,9 @@ class Dispositions(Value):
     pass_below: Probability
     fail_from: float = Field(ge=0, le=2, description="Above 1: nothing is failed.")
     confidence: Probability
-    escape: Promise | None = None
-    overkill: Promise | None = None
-    review: Promise | None = None
+    escape: Guarantee | None = None
+    overkill: Guarantee | None = None
+    review: Guarantee | None = None
     split: str = Field(default="", description="How the calibration parts were kept apart.")
     notes: tuple[str, ...] = ()
 
@@ -141,7 +141,7 @@ class FittedMonitor(Value):
     version: Literal[1] = 1
     first: Head
     second: Head | None = None
-    again: Again | None = None
+    again: SecondLookGain | None = None
     dispositions: Dispositions | None = None
     training: FittedOn
 
@@ -214,7 +214,7 @@ class FittedEstimator:
         )
 
 
-class WorthIt:
+class GainTrigger:
     """Look again where the expected gain is worth the cost; a rule fixed when it was fitted.
 
     Raises:

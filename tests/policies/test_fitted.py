@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from reinspect.policies.case import Occasion
 from reinspect.policies.fitted import (
-    Again,
     Dispositions,
     FittedEstimator,
     FittedMonitor,
     FittedOn,
+    GainTrigger,
     MonitorError,
+    SecondLookGain,
     Targets,
-    WorthIt,
     load_monitor,
 )
 from reinspect.policies.heads import Head, LookWeights, SignalWeights, Trust
@@ -48,7 +48,7 @@ def monitor(**changes: object) -> FittedMonitor:
     return FittedMonitor(**{"first": head(), "training": training, **changes})
 
 
-AGAIN = Again(intercept=0.0, doubt=0.1, label=0.0, least=0.05, share=0.5)
+AGAIN = SecondLookGain(intercept=0.0, doubt=0.1, label=0.0, least=0.05, share=0.5)
 
 
 def trace(probability: float, *steps: Step) -> Trace:
@@ -133,14 +133,14 @@ def test_the_estimator_reads_a_trace_as_a_judgement() -> None:
 
 
 def test_the_trigger_looks_again_once_where_it_is_worth_it() -> None:
-    trigger = WorthIt(monitor(again=AGAIN))
+    trigger = GainTrigger(monitor(again=AGAIN))
     assert trigger(trace(0.5)) is Move.REVISIT
     assert trigger(trace(0.99)) is Move.ACCEPT
     assert trigger(trace(0.5, Step(node="revise"))) is Move.ACCEPT
     sample = trace(0.5).sample
     assert trigger(Trace(sample=sample)) is Move.ESCALATE
     with pytest.raises(MonitorError, match="--explore"):
-        WorthIt(monitor())
+        GainTrigger(monitor())
 
 
 def test_gain_is_per_unit_of_cost() -> None:

@@ -27,7 +27,7 @@ _SHARDS = 2
 _ROWS = 12
 
 
-class Drawn(NamedTuple):
+class DrawnPart(NamedTuple):
     """A drawn query beside its references, and what the eye says of it."""
 
     references: tuple[Pixels, ...]
@@ -37,7 +37,7 @@ class Drawn(NamedTuple):
     """That a pixel is defective: (rows, columns), two pixels a place."""
 
 
-def drawn_parts(training: TrainingState, *, shards: int = _SHARDS) -> list[Drawn]:
+def drawn_parts(training: TrainingState, *, shards: int = _SHARDS) -> list[DrawnPart]:
     """Judge drawn parts that were never trained on."""
     found = []
     for index in range(shards):
@@ -47,7 +47,7 @@ def drawn_parts(training: TrainingState, *, shards: int = _SHARDS) -> list[Drawn
     return found
 
 
-def figures(parts: list[Drawn]) -> dict[str, float]:
+def figures(parts: list[DrawnPart]) -> dict[str, float]:
     """Image AUROC of the strongest pixels, and the AUROC of all pixels together."""
     scores = [float(np.sort(part.chance, axis=None)[-40:].mean()) for part in parts]
     labels = [bool(part.mask.any()) for part in parts]
@@ -60,7 +60,7 @@ def figures(parts: list[Drawn]) -> dict[str, float]:
     }
 
 
-def card(training: TrainingState, pair: str, parts: list[Drawn]) -> dict[str, Any]:
+def card(training: TrainingState, pair: str, parts: list[DrawnPart]) -> dict[str, Any]:
     """How the weights were made, as JSON."""
     return {
         "version": VERSION,
@@ -78,7 +78,7 @@ def card(training: TrainingState, pair: str, parts: list[Drawn]) -> dict[str, An
     }
 
 
-def write_pictures(parts: list[Drawn], file: Path) -> None:
+def write_pictures(parts: list[DrawnPart], file: Path) -> None:
     """Rows of: two references, the query, its true defects, what the eye sees."""
     chosen = [part for part in parts if len(part.references) > 1][:: max(1, len(parts) // _ROWS)]
     rows = []
@@ -89,7 +89,7 @@ def write_pictures(parts: list[Drawn], file: Path) -> None:
     write_image(file, np.concatenate(rows))
 
 
-def _process(training: TrainingState, shard: Shard, process: int) -> list[Drawn]:
+def _process(training: TrainingState, shard: Shard, process: int) -> list[DrawnPart]:
     sound, queries = shard.sound[process], shard.seen[process]
     pieces = len(sound)
     others = np.array([[j for j in range(pieces) if j != i] for i in range(pieces)])
@@ -103,7 +103,7 @@ def _process(training: TrainingState, shard: Shard, process: int) -> list[Drawn]
         fine, _ = judged(training.average, batch)
     chances = torch.sigmoid(fine.float())[:, 0].cpu().numpy()
     return [
-        Drawn(tuple(sound[others[i]]), queries[i], shard.masks[process][i], chances[i])
+        DrawnPart(tuple(sound[others[i]]), queries[i], shard.masks[process][i], chances[i])
         for i in range(pieces)
     ]
 

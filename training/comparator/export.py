@@ -23,7 +23,7 @@ from reinspect.training.comparator.network import (
     VERSION,
     ComparatorNet,
     EncodedImage,
-    Usual,
+    ReferenceSpread,
 )
 
 SEES = ("images",)
@@ -38,7 +38,7 @@ JUDGED = ("log_odds", "coarse", "n2", "n4", "n8", "n16", "d8", "d16")
 _OPSET = 18
 
 
-class Sees(nn.Module):
+class EncoderGraph(nn.Module):
     """Images (B, 3, H, W) → features at four scales, and the hint."""
 
     def __init__(self, eye: ComparatorNet) -> None:
@@ -51,7 +51,7 @@ class Sees(nn.Module):
         return (*seen.features, seen.hint)
 
 
-class Judges(nn.Module):
+class JudgeGraph(nn.Module):
     """A query among its references → log-odds and distances, see `JUDGES` and `JUDGED`."""
 
     def __init__(self, eye: ComparatorNet) -> None:
@@ -61,7 +61,7 @@ class Judges(nn.Module):
     def forward(self, *given: Tensor) -> tuple[Tensor, ...]:
         """Judge a query (B = 1)."""
         seen = EncodedImage(list(given[:4]), given[4])
-        usual = Usual(list(given[11:15]), [None, None, given[15], given[16]])
+        usual = ReferenceSpread(list(given[11:15]), [None, None, given[15], given[16]])
         with torch.no_grad():  # the cheaper of two ways to the same matches
             found = self.judge.compare(seen.features, given[5:9], given[9:11])
             fine, coarse = self.judge.decide(seen, found, usual)
@@ -70,7 +70,7 @@ class Judges(nn.Module):
 
 
 def example(references: int = 3, side: int = 64) -> tuple[Tensor, ...]:
-    """Inputs of `Judges` with random content."""
+    """Inputs of `JudgeGraph` with random content."""
     sizes = [side // scale for scale in (2, 4, 8, 16)]
     planes = [torch.rand(1, c, n, n) for c, n in zip(FEATURES, sizes, strict=True)]
     others = [torch.rand(1, references, c, n, n) for c, n in zip(FEATURES, sizes, strict=True)]
@@ -94,14 +94,19 @@ def export(eye: ComparatorNet, out: Path) -> str:
     rows, columns = Dim("rows", min=2, max=64), Dim("columns", min=2, max=64)
     square = {2: 16 * rows, 3: 16 * columns}
     _write(
-        Sees(ready), (torch.rand(2, 3, 64, 64),), SEES, SEEN, ({0: Dim("images"), **square},), sees
+        EncoderGraph(ready),
+        (torch.rand(2, 3, 64, 64),),
+        SEES,
+        SEEN,
+        ({0: Dim("images"), **square},),
+        sees,
     )
     grids = [{2: factor * rows, 3: factor * columns} for factor in (8, 4, 2, 1)]
     count = Dim("references", min=1, max=64)
     many = [{1: count, 3: grid[2], 4: grid[3]} for grid in grids]
     memory = [{1: count, 3: Dim(name, min=2, max=100_000)} for name in ("places8", "places16")]
     shapes = [*grids, grids[2], *many, *memory, *grids, *grids[2:]]
-    _write(Judges(ready), example(), JUDGES, JUDGED, (tuple(shapes),), out)
+    _write(JudgeGraph(ready), example(), JUDGES, JUDGED, (tuple(shapes),), out)
     return _sign(out, sees)
 
 

@@ -54,7 +54,7 @@ class Distances(NamedTuple):
     """(B, c, h, w): what the references show where they match best."""
 
 
-class Usual(NamedTuple):
+class ReferenceSpread(NamedTuple):
     """How far a reference is from the others, averaged: per scale (B, 1, h, w)."""
 
     near: list[Tensor]
@@ -156,7 +156,9 @@ class Judge(nn.Module):
                 found.alike.append(None)
         return found
 
-    def decide(self, seen: EncodedImage, found: Distances, usual: Usual) -> tuple[Tensor, Tensor]:
+    def decide(
+        self, seen: EncodedImage, found: Distances, usual: ReferenceSpread
+    ) -> tuple[Tensor, Tensor]:
         """Log-odds (B, 1, H/2, W/2), and coarse ones (B, 1, H/8, W/8)."""
         f, hint = seen.features, seen.hint
         near2, near4, near8, near16 = (_channels(found, usual, level) for level in range(4))
@@ -184,7 +186,7 @@ class ComparatorNet(nn.Module):
         self.judge = Judge()
 
 
-def usual_among(judge: Judge, features: Sequence[Tensor]) -> Usual:
+def usual_among(judge: Judge, features: Sequence[Tensor]) -> ReferenceSpread:
     """What is usual between references: each (P, K, c, h, w) compared with the K - 1 others.
 
     Returns:
@@ -197,7 +199,7 @@ def usual_among(judge: Judge, features: Sequence[Tensor]) -> Usual:
         [f.flatten(0, 1) for f in features], rest, [r.flatten(3) for r in rest[2:]]
     )
     shape = features[0].shape[:2]
-    return Usual(
+    return ReferenceSpread(
         [d.unflatten(0, shape) for d in found.near],
         [None if d is None else d.unflatten(0, shape) for d in found.far],
     )
@@ -208,7 +210,7 @@ def _enlarged(x: Tensor, like: Tensor) -> Tensor:
     return functional.interpolate(x, size=size, mode="bilinear", align_corners=False)
 
 
-def _channels(found: Distances, usual: Usual, level: int) -> Tensor:
+def _channels(found: Distances, usual: ReferenceSpread, level: int) -> Tensor:
     near, usually = found.near[level], usual.near[level]
     planes = [near, found.near_all[level], usually, near - usually]
     far, far_all, far_usually = found.far[level], found.far_all[level], usual.far[level]
@@ -221,7 +223,7 @@ def _channels(found: Distances, usual: Usual, level: int) -> Tensor:
     return torch.cat(planes, 1) * _LOUD
 
 
-def _summary(usual: Usual) -> Tensor:
+def _summary(usual: ReferenceSpread) -> Tensor:
     """Mean and largest of the usual distances (B, 12)."""
     planes = [p for p in (*usual.near, *usual.far) if p is not None]
     numbers = [m for p in planes for m in (p.mean((1, 2, 3)), p.amax((1, 2, 3)))]

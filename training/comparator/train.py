@@ -24,7 +24,7 @@ from reinspect.training.comparator.network import (
     ComparatorNet,
     Distances,
     EncodedImage,
-    Usual,
+    ReferenceSpread,
     usual_among,
 )
 from reinspect.training.comparator.parts import SIDE, Shard, forget_before, read_shard
@@ -358,7 +358,7 @@ def judged(eye: ComparatorNet, batch: QueryBatch) -> tuple[Tensor, Tensor]:
     references = [chosen(f) for f in sound]
     with torch.no_grad():
         each = usual_among(eye.judge, [f.detach() for f in sound])
-        usual = Usual(
+        usual = ReferenceSpread(
             [chosen(d).mean(1) for d in each.near],
             [None if d is None else chosen(d).mean(1) for d in each.far],
         )

@@ -11,7 +11,7 @@ import numpy as np
 
 from reinspect.errors import ReinspectError
 from reinspect.policies.case import FIRST, Case, Occasion
-from reinspect.policies.fitted import Again, FittedMonitor, FittedOn
+from reinspect.policies.fitted import FittedMonitor, FittedOn, SecondLookGain
 from reinspect.policies.heads import Floats
 from reinspect.training.monitor.heads import CaseArrays, Fitted, Indices, fit_head, unfitted
 from reinspect.training.monitor.newton import Bools
@@ -160,7 +160,7 @@ def _again(
     second: Fitted,
     twice: Bools,
     share: float,
-) -> Again:
+) -> SecondLookGain:
     """Ridge regression of what a second look gained, on parts that were left out.
 
     Gain is the fall of the Brier score, (p₁ − truth)² − (p₂ − truth)², which counts a better
@@ -177,7 +177,7 @@ def _again(
     cost, unit = (float(np.mean(taken)), "second") if taken else (1.0, "look")
     expected = _gain_columns(before) @ weights / cost
     least = _least(expected, share)
-    return Again(
+    return SecondLookGain(
         intercept=weights[0],
         doubt=weights[1],
         label=weights[2],

@@ -7,12 +7,12 @@ from rich.table import Table
 
 from reinspect.export.templates import templates
 from reinspect.metrics import Bin, Interval, LedgerCounts
-from reinspect.training.monitor.report import MethodFigures, Report, Who
+from reinspect.training.monitor.report import Method, MethodFigures, Report
 
 SIDE = 260
 """Width and height of a plot's inner square, in its own units."""
 
-_NAMES: dict[Who, str] = {"first": "first look", "blend": "blend", "fitted": "fitted"}
+_NAMES: dict[Method, str] = {"first": "first look", "blend": "blend", "fitted": "fitted"}
 _COLUMNS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced",
@@ -26,7 +26,7 @@ _COLUMNS = {
 class Series(NamedTuple):
     """One line of a plot: its name for the style sheet, its caption, its points in plot units."""
 
-    who: Who
+    who: Method
     caption: str
     points: tuple[tuple[float, float], ...]
 

@@ -22,7 +22,7 @@ from reinspect.vocabulary import Outcome, Value
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
-Who = Literal["first", "blend", "fitted"]
+Method = Literal["first", "blend", "fitted"]
 
 SELDOM, ALMOST_ALWAYS = 0.01, 0.9
 """Revision rates below and above which a monitor has collapsed to "never" or "always"."""
@@ -90,9 +90,9 @@ class Report(Value):
     apart: tuple[str, ...] = Field(description="How what is measured on was kept from the fit.")
     revisions: Revisions
     settled: Settled | None
-    intervals: dict[Who, Uncertainty]
-    diagrams: dict[Who, tuple[Bin, ...]]
-    curves: dict[Who, tuple[tuple[float, float], ...]]
+    intervals: dict[Method, Uncertainty]
+    diagrams: dict[Method, tuple[Bin, ...]]
+    curves: dict[Method, tuple[tuple[float, float], ...]]
     warnings: tuple[str, ...]
 
 
@@ -208,7 +208,7 @@ def dumped(report: Report) -> str:
     return json.dumps(report.model_dump(mode="json"), indent=2) + "\n"
 
 
-def _views(known: Sequence[Case], results: Sequence[Result]) -> dict[Who, _View]:
+def _views(known: Sequence[Case], results: Sequence[Result]) -> dict[Method, _View]:
     first = np.array([case.first for case in known], dtype=np.float64)
     blend = np.array([case.blend for case in known], dtype=np.float64)
     fitted = np.array([r.probability for r in results], dtype=np.float64)
@@ -239,22 +239,22 @@ def _figures(view: _View, truth: Bools) -> MethodFigures:
 
 
 def _counted(
-    views: dict[Who, _View], truth: Bools, twice: Bools
+    views: dict[Method, _View], truth: Bools, twice: Bools
 ) -> dict[str, MethodFigures | Ledger]:
     first, final = views["first"].probability[twice], views["fitted"].probability[twice]
     ledger = Ledger.count(first, final, truth[twice])
     return {**{who: _figures(view, truth) for who, view in views.items()}, "ledger": ledger}
 
 
-def _group(views: dict[Who, _View], truth: Bools, twice: Bools, mine: Bools) -> Group:
-    own: dict[Who, _View] = {
+def _group(views: dict[Method, _View], truth: Bools, twice: Bools, mine: Bools) -> Group:
+    own: dict[Method, _View] = {
         who: _View(view.probability[mine], view.rank[mine]) for who, view in views.items()
     }
     counted = _counted(own, truth[mine], twice[mine])
     return Group(n=int(mine.sum()), anomalous=int(truth[mine].sum()), **counted)
 
 
-def _revisions(views: dict[Who, _View], twice: Bools) -> Revisions:
+def _revisions(views: dict[Method, _View], twice: Bools) -> Revisions:
     changed = (views["first"].probability >= 0.5) != (views["fitted"].probability >= 0.5)
     n, revised = int(twice.sum()), int((changed & twice).sum())
     return Revisions(looked_twice=n, revised=revised, rate=revised / n if n else None)

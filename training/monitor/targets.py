@@ -18,7 +18,7 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.stats import beta
 
-from reinspect.policies.fitted import Dispositions, Promise
+from reinspect.policies.fitted import Dispositions, Guarantee
 from reinspect.policies.heads import Floats
 from reinspect.training.monitor.newton import Bools
 from reinspect.vocabulary import Value
@@ -111,14 +111,14 @@ def dispositions(probability: Floats, truth: Bools, goals: Goals, *, split: str)
     return found.model_copy(update={"review": _reviewing(probability, truth, goals, found)})
 
 
-def _passing(bad: Floats, good: Floats, target: float, level: float) -> tuple[float, Promise]:
+def _passing(bad: Floats, good: Floats, target: float, level: float) -> tuple[float, Guarantee]:
     """The highest threshold of PASS, and what it promises of escapes."""
     escaped, passed = np.searchsorted(bad, GRID), np.searchsorted(good, GRID)
     last, promise = _last(escaped, passed, len(bad), target, level, "escape", "defective")
     return (float(GRID[last]) if last is not None else 0.0), promise
 
 
-def _failing(bad: Floats, good: Floats, target: float, level: float) -> tuple[float, Promise]:
+def _failing(bad: Floats, good: Floats, target: float, level: float) -> tuple[float, Guarantee]:
     """The lowest threshold of FAIL, and what it promises of overkill."""
     downwards = GRID[::-1]
     killed = len(good) - np.searchsorted(good, downwards)
@@ -130,7 +130,7 @@ def _failing(bad: Floats, good: Floats, target: float, level: float) -> tuple[fl
 
 def _last(
     wrong: Floats, settled: Floats, n: int, target: float, level: float, rate: str, kind: str
-) -> tuple[int | None, Promise]:
+) -> tuple[int | None, Guarantee]:
     """The last place in the order of testing that keeps the target, and the promise it makes.
 
     `wrong` and `settled` count, at each place, the parts wrongly and rightly settled; both rise.
@@ -144,7 +144,7 @@ def _last(
             f"{rate} ≤ {target:g} holds with confidence {level:g}: {int(wrong[kept - 1])} of {n} "
             f"{kind} parts, upper bound {bound:.4f}"
         )
-        return kept - 1, Promise(target=target, held=True, bound=bound, n=n, said=said)
+        return kept - 1, Guarantee(target=target, held=True, bound=bound, n=n, said=said)
     enough = needed(target, level)
     why = f"there are {n} {kind} parts to calibrate on"
     if n < enough:
@@ -154,7 +154,7 @@ def _last(
     if nearest >= 1:
         can = "they support no target"
     said = f"{rate} ≤ {target:g} can't be promised with confidence {level:g}: {why}; {can}"
-    return None, Promise(target=target, held=False, bound=None, n=n, said=said)
+    return None, Guarantee(target=target, held=False, bound=None, n=n, said=said)
 
 
 def _widest(ranked: Floats, target: float, level: float) -> tuple[float, float]:
@@ -179,7 +179,7 @@ def _reviewed(probability: Floats, found: Dispositions) -> _Reviewed:
     return _Reviewed(parts, upper_bound(parts, len(probability), found.confidence))
 
 
-def _reviewing(probability: Floats, truth: Bools, goals: Goals, found: Dispositions) -> Promise:
+def _reviewing(probability: Floats, truth: Bools, goals: Goals, found: Dispositions) -> Guarantee:
     target = goals.review or 0.0
     band, n = _reviewed(probability, found), len(probability)
     held = band.bound <= target
@@ -191,7 +191,7 @@ def _reviewing(probability: Floats, truth: Bools, goals: Goals, found: Dispositi
             f"review ≤ {target:g} can't be promised with confidence {found.confidence:g}: {seen}"
             f"{_relaxed(probability, truth, goals)}"
         )
-    return Promise(target=target, held=held, bound=band.bound, n=n, said=said)
+    return Guarantee(target=target, held=held, bound=band.bound, n=n, said=said)
 
 
 def _relaxed(probability: Floats, truth: Bools, goals: Goals) -> str:

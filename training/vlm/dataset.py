@@ -23,11 +23,11 @@ NEEDED = (
 """Columns that a training can't do without."""
 
 
-class LessonError(ReinspectError, ValueError):
+class DatasetError(ReinspectError, ValueError):
     """Episodes that nothing can be learned from. One line: where, what, what to do."""
 
 
-class Lessons(NamedTuple):
+class EpisodeDataset(NamedTuple):
     """Rows to learn from and rows to check by, and what was left out, in words."""
 
     train: Dataset
@@ -35,9 +35,9 @@ class Lessons(NamedTuple):
     left_out: tuple[str, ...]
 
 
-def read_lessons(
+def read_dataset(
     folder: str | Path, *, max_pixels: int, imitated: bool, root: Path | None = None
-) -> Lessons:
+) -> EpisodeDataset:
     """The episodes of a folder, without those that can't be used.
 
     Args:
@@ -49,7 +49,7 @@ def read_lessons(
 
     Raises:
         EpisodeError: the folder's card can't be read, or the pictures are nowhere.
-        LessonError: no such folder, a column is missing, or what remains is empty or of one class.
+        DatasetError: no such folder, a column is missing, or what remains is empty or of one class.
     """
     folder = Path(folder)
     rows = _rows(folder)
@@ -65,12 +65,12 @@ def read_lessons(
             left_out.append(f"{len(bad)} episodes left out: {reason} (first: {first})")
     parts = {name: [r for r in rows if r["split"] == name] for name in ("train", "validation")}
     _check(folder, parts["train"], left_out)
-    show = Show(root, max_pixels)
+    show = RowTransform(root, max_pixels)
     train, validation = (_dataset(parts[name]).with_transform(show) for name in parts)
-    return Lessons(train, validation, tuple(left_out))
+    return EpisodeDataset(train, validation, tuple(left_out))
 
 
-class Show:
+class RowTransform:
     """Turns stored rows into what a processor takes: pictures for paths. May be pickled.
 
     Args:
@@ -85,7 +85,7 @@ class Show:
         """Columns as lists, as `datasets` hands them over.
 
         Raises:
-            LessonError: a picture can't be read any more.
+            DatasetError: a picture can't be read any more.
         """
         shown = dict(batch)
         if "images" in shown:
@@ -99,7 +99,7 @@ class Show:
         try:
             pixels = fitted(read_image(self._root / path), self._max_pixels)
         except UnreadableImage as failure:
-            raise LessonError(
+            raise DatasetError(
                 f"an episode's picture can't be read any more: {failure}"
             ) from failure
         return Image.fromarray(np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)))
@@ -129,15 +129,15 @@ def _rows(folder: Path) -> list[dict[str, Any]]:
     import pyarrow.parquet
 
     if not folder.is_dir():
-        raise LessonError(f"{folder}: no such folder; make it with `reinspect train episodes`")
+        raise DatasetError(f"{folder}: no such folder; make it with `reinspect train episodes`")
     rows = list[dict[str, Any]]()
     for file in sorted(folder.rglob("*.parquet")):
         rows += pyarrow.parquet.read_table(file).to_pylist()
     if not rows:
-        raise LessonError(f"{folder}: no episodes (no Parquet file with rows)")
+        raise DatasetError(f"{folder}: no episodes (no Parquet file with rows)")
     missing = [name for name in NEEDED if name not in rows[0]]
     if missing:
-        raise LessonError(f"{folder}: the episodes lack the columns {', '.join(missing)}")
+        raise DatasetError(f"{folder}: the episodes lack the columns {', '.join(missing)}")
     return rows
 
 
@@ -159,11 +159,11 @@ def _faults(root: Path, *, imitated: bool) -> list[tuple[str, Any]]:
 def _check(folder: Path, rows: Sequence[Mapping[str, Any]], left_out: Sequence[str]) -> None:
     because = f" ({'; '.join(left_out)})" if left_out else ""
     if not rows:
-        raise LessonError(f"{folder}: no episode to train on{because}")
+        raise DatasetError(f"{folder}: no episode to train on{because}")
     classes = {bool(row["truth"]) for row in rows}
     if len(classes) < 2:
         only = "anomalous" if classes == {True} else "good"
-        raise LessonError(
+        raise DatasetError(
             f"{folder}: all {len(rows)} training episodes are of {only} parts{because}: a model "
             "would learn to answer always the same; add episodes of the other class"
         )

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from reinspect.training.vlm.tuning import GuardSettings
 
 
-class Tick(NamedTuple):
+class TrainingPoint(NamedTuple):
     """What some steps of a training came to; counts and sums are of one step, on average."""
 
     step: int
@@ -24,8 +24,8 @@ class Tick(NamedTuple):
     """Of these: where the first answer was wrong."""
 
 
-class Watch:
-    """Judges each tick by the last `window` steps.
+class CollapseGuard:
+    """Judges each point by the last `window` steps.
 
     Args:
         guard: the limits.
@@ -33,20 +33,20 @@ class Watch:
 
     def __init__(self, guard: GuardSettings) -> None:
         self._guard = guard
-        self._ticks: deque[Tick] = deque()
+        self._points: deque[TrainingPoint] = deque()
         self._best, self._best_at = float("-inf"), 0
 
-    def __call__(self, tick: Tick) -> str | None:
+    def __call__(self, point: TrainingPoint) -> str | None:
         """Why the training must stop; none while it may go on."""
-        guard, ticks = self._guard, self._ticks
-        ticks.append(tick)
-        while ticks[0].step <= tick.step - guard.window:
-            ticks.popleft()
-        reward = sum(t.reward for t in ticks) / len(ticks)
-        whole = tick.step >= guard.window
+        guard, points = self._guard, self._points
+        points.append(point)
+        while points[0].step <= point.step - guard.window:
+            points.popleft()
+        reward = sum(t.reward for t in points) / len(points)
+        whole = point.step >= guard.window
         if whole and reward > self._best:
-            self._best, self._best_at = reward, tick.step
-        if tick.step < guard.after or not whole:
+            self._best, self._best_at = reward, point.step
+        if point.step < guard.after or not whole:
             return None
         if reward < self._best - guard.fall:
             return (
@@ -54,17 +54,17 @@ class Watch:
                 f"down from {self._best:.2f} at step {self._best_at}; lower the learning rate or "
                 "raise the KL, and go on from a checkpoint before that"
             )
-        return self._revising(tick.step)
+        return self._revising(point.step)
 
     def _revising(self, step: int) -> str | None:
-        guard, ticks = self._guard, self._ticks
-        # Ticks are as far apart as steps are logged, and count a step each.
-        every = max(1, (step - ticks[0].step) // max(1, len(ticks) - 1))
-        answers = sum(t.reflective for t in ticks)
+        guard, points = self._guard, self._points
+        # Points are as far apart as steps are logged, and count a step each.
+        every = max(1, (step - points[0].step) // max(1, len(points) - 1))
+        answers = sum(t.reflective for t in points)
         if answers * every < guard.least:
             return None
-        revised = sum(t.revised for t in ticks) / answers
-        wrong = sum(t.first_wrong for t in ticks) / answers
+        revised = sum(t.revised for t in points) / answers
+        wrong = sum(t.first_wrong for t in points) / answers
         said = f"{revised:.0%} of the first answers were revised over the last {guard.window} steps"
         if revised >= guard.always and 1 - wrong >= guard.some:
             return (

@@ -21,7 +21,7 @@ _PIXELS_A_TOKEN = 32 * 32  # Qwen3-VL: patches of 16, two by two
 _PER_LAYER = 34  # activations of a layer, in hidden sizes of 2 bytes (arXiv 2205.05198, eq. 2)
 
 
-class NotEnough(ReinspectError, ValueError):  # noqa: N818 - it names what is missing
+class PreflightError(ReinspectError, ValueError):
     """A machine that a training won't fit on. One line: what is needed, what there is."""
 
 
@@ -36,7 +36,7 @@ class Machine(NamedTuple):
     """Whether vLLM is installed."""
 
 
-class Shape(NamedTuple):
+class ModelShape(NamedTuple):
     """What the files of a model say of it."""
 
     parameters: float
@@ -45,7 +45,7 @@ class Shape(NamedTuple):
     vocabulary: int
 
 
-class Need(NamedTuple):
+class Requirement(NamedTuple):
     """GiB of memory that a training takes at its peak, and of disk. Estimates, to about a third."""
 
     weights: float
@@ -84,7 +84,7 @@ def machine() -> Machine:
 
 def check(
     model: str, tuning: Tuning, stage: Literal["RAWS", "RCRL"], out: Path, there: Machine
-) -> Need | None:
+) -> Requirement | None:
     """Refuse what can't work; what it needs, where that can be told.
 
     Args:
@@ -95,7 +95,7 @@ def check(
         there: what there is to train on; `gpu=None` to train on the CPU.
 
     Raises:
-        NotEnough: no GPU for a model of that size, too little memory, too little disk.
+        PreflightError: no GPU for a model of that size, too little memory, too little disk.
     """
     shape = shape_of(model, tuning)
     if shape is None:
@@ -105,23 +105,27 @@ def check(
     said = f"{model} has {shape.parameters / 1e9:.2g} billion parameters: {stage} needs"
     if not on_gpu and shape.parameters > ON_CPU:
         gpu = needed(shape, tuning, stage, on_gpu=True)
-        raise NotEnough(
+        raise PreflightError(
             f"{said} a GPU with about {gpu} and {gpu.disk:.0f} GiB of disk; this machine has none"
         )
     have = there.memory if there.gpu is None else there.gpu
     if need.memory > have:
         what = "GPU memory" if on_gpu else "memory"
-        raise NotEnough(
+        raise PreflightError(
             f"{said} about {need} of {what}; there are {have:.0f} GiB: set a smaller batch, "
             "max_pixels or lora in the training recipe"
         )
     free = shutil.disk_usage(_there(out)).free / GIB
     if need.disk > free:
-        raise NotEnough(f"{said} about {need.disk:.1f} GiB of disk at {out}; {free:.1f} are free")
+        raise PreflightError(
+            f"{said} about {need.disk:.1f} GiB of disk at {out}; {free:.1f} are free"
+        )
     return need
 
 
-def needed(shape: Shape, tuning: Tuning, stage: Literal["RAWS", "RCRL"], *, on_gpu: bool) -> Need:
+def needed(
+    shape: ModelShape, tuning: Tuning, stage: Literal["RAWS", "RCRL"], *, on_gpu: bool
+) -> Requirement:
     """The estimate. Trained are all weights (Adam: 16 bytes each) or an adapter's."""
     half = tuning.precision == "bf16" or (tuning.precision == "auto" and on_gpu)
     lora = tuning.lora
@@ -146,20 +150,22 @@ def needed(shape: Shape, tuning: Tuning, stage: Literal["RAWS", "RCRL"], *, on_g
         if on_gpu and tuning.rcrl.vllm in ("auto", "colocate"):
             serving = shape.parameters * 2 * 1.3
     disk = (schedule.keep + 1) * trained * 12 + trained * 4
-    return Need(*(value / GIB for value in (weights, training, through + logits, serving, disk)))
+    return Requirement(
+        *(value / GIB for value in (weights, training, through + logits, serving, disk))
+    )
 
 
-def shape_of(model: str, tuning: Tuning) -> Shape | None:
+def shape_of(model: str, tuning: Tuning) -> ModelShape | None:
     """A model's size by its files' headers, else by the recipe; none where neither says.
 
     Raises:
-        NotEnough: an adapter whose base isn't named, or weights whose header can't be read.
+        PreflightError: an adapter whose base isn't named, or weights whose header can't be read.
     """
     folder = Path(model)
     if (folder / "adapter_config.json").is_file():
         base = _json(folder / "adapter_config.json").get("base_model_name_or_path")
         if not base:
-            raise NotEnough(f"{model}: the adapter doesn't name its base model")
+            raise PreflightError(f"{model}: the adapter doesn't name its base model")
         return shape_of(str(base), tuning)
     config = _json(folder / "config.json")
     text = config.get("text_config") or config
@@ -168,7 +174,7 @@ def shape_of(model: str, tuning: Tuning) -> Shape | None:
         return None
     layers = int(text.get("num_hidden_layers") or 36)
     usual = math.sqrt(parameters / (12 * layers))  # of a transformer, where no file is here
-    return Shape(
+    return ModelShape(
         parameters=parameters,
         hidden=int(text.get("hidden_size") or usual),
         layers=layers,
@@ -199,7 +205,7 @@ def _counted(file: Path) -> int:
         shapes = [entry["shape"] for key, entry in header.items() if key != "__metadata__"]
         return sum(math.prod(shape) for shape in shapes)
     except (OSError, ValueError, KeyError, TypeError, struct.error) as failure:
-        raise NotEnough(f"{file}: no safetensors file ({failure}); copy it again") from failure
+        raise PreflightError(f"{file}: no safetensors file ({failure}); copy it again") from failure
 
 
 def _json(file: Path) -> dict[str, Any]:
@@ -208,7 +214,7 @@ def _json(file: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as failure:
-        raise NotEnough(f"{file}: can't be read ({failure})") from failure
+        raise PreflightError(f"{file}: can't be read ({failure})") from failure
     return content if isinstance(content, dict) else {}
 
 

@@ -14,18 +14,18 @@ from transformers import AutoProcessor, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
 from reinspect.training.rewards import Weights, label_of, reading, rewards
-from reinspect.training.vlm.dataset import LessonError, Lessons
-from reinspect.training.vlm.guard import Tick, Watch
+from reinspect.training.vlm.dataset import DatasetError, EpisodeDataset
+from reinspect.training.vlm.guard import CollapseGuard, TrainingPoint
 from reinspect.training.vlm.trainer import (
-    Careful,
+    CurveRecorder,
+    FiniteGradients,
+    GuardedTrainer,
     Progress,
-    Recorder,
-    Sound,
     TrainingPlan,
     TrainingStopped,
     arguments,
+    dataset_of,
     is_adapter,
-    lessons_of,
     loaded_adapter,
     new_adapter,
     processes,
@@ -42,19 +42,19 @@ Reward = Callable[..., list[float]]
 _ALIKE = 1e-6  # between rewards that are the same
 
 
-def rcrl(plan: TrainingPlan, progress: Progress | None = None) -> Lessons:
+def rcrl(plan: TrainingPlan, progress: Progress | None = None) -> EpisodeDataset:
     """Train `plan.model`, the RAWS model, by its rewards; weights or adapter go to `plan.out`.
 
     The reference of the KL is `plan.model` as it is at the start: the copy of an adapter that goes
     on being trained, the model below a fresh adapter, or a frozen second model.
 
     Raises:
-        LessonError: nothing can be learned from the episodes.
+        DatasetError: nothing can be learned from the episodes.
         TrainingStopped: collapse, always or never revising, NaN, or no room for a checkpoint.
     """
     tuning, settings = plan.tuning, plan.tuning.rcrl
-    lessons = lessons_of(plan, imitated=False)
-    rows = lessons.train.with_format(None)
+    dataset = dataset_of(plan, imitated=False)
+    rows = dataset.train.with_format(None)
     order = drawn(rows["mode"], rows["truth"], settings, tuning.seed, processes())
     fine_tuned = is_adapter(plan.model)
     model, base = loaded_adapter(plan) if fine_tuned else (plan.model, plan.model)
@@ -63,23 +63,23 @@ def rcrl(plan: TrainingPlan, progress: Progress | None = None) -> Lessons:
         weights=settings.rewards,
         model=model,
         args=grpo_settings(plan),
-        train_dataset=lessons.train.select(order),
+        train_dataset=dataset.train.select(order),
         processing_class=AutoProcessor.from_pretrained(base, padding_side="left"),
         peft_config=None if fine_tuned else new_adapter(tuning),
-        callbacks=[Sound(), Recorder(plan.out, progress), _Watching(plan)],
+        callbacks=[FiniteGradients(), CurveRecorder(plan.out, progress), _Watching(plan)],
     )
     run(trainer, plan)
     write_card(
         plan,
         "RCRL",
         {
-            "episodes used": len(lessons.train),
-            "left out": lessons.left_out,
+            "episodes used": len(dataset.train),
+            "left out": dataset.left_out,
             "uniform groups at first": _mean(trainer.state.log_history, "uniform at first"),
             "uniform groups": _mean(trainer.state.log_history, "uniform"),
         },
     )
-    return lessons
+    return dataset
 
 
 def grpo_settings(plan: TrainingPlan) -> GRPOConfig:
@@ -119,7 +119,7 @@ def drawn(
     would have seen. Each process of a training takes its part of a step.
 
     Raises:
-        LessonError: a stage has no episodes.
+        DatasetError: a stage has no episodes.
     """
     rng = np.random.default_rng(seed)
     a_step = processes * settings.batch * settings.accumulate // settings.group
@@ -132,7 +132,7 @@ def drawn(
         ]  # fmt: skip
         pools = [pool for pool in pools if pool]
         if not pools:
-            raise LessonError(
+            raise DatasetError(
                 f"no episode of mode {' or '.join(stage.modes)}, which a stage of rcrl asks for"
             )
         count = math.ceil(stage.share * settings.steps) * a_step
@@ -197,7 +197,7 @@ def _words(prompt: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(texts)
 
 
-class Reflector(Careful, GRPOTrainer):  # type: ignore[misc]
+class Reflector(GuardedTrainer, GRPOTrainer):  # type: ignore[misc]
     """TRL's GRPO with answers drawn anew where a group's are all worth the same.
 
     Such a group has no advantage in it. Drawing it again, up to `uniform.resample` times, keeps the
@@ -305,7 +305,7 @@ class _Watching(TrainerCallback):  # type: ignore[misc]
 
     def __init__(self, plan: TrainingPlan) -> None:
         guard = plan.tuning.rcrl.guard
-        self._watch = Watch(guard) if guard else None
+        self._guard = CollapseGuard(guard) if guard else None
 
     def on_train_begin(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """What a training that goes on has seen before counts, too."""
@@ -319,10 +319,10 @@ class _Watching(TrainerCallback):  # type: ignore[misc]
             raise TrainingStopped(f"stopped at step {state.global_step}: {reason}")
 
     def _judge(self, row: Mapping[str, Any]) -> str | None:
-        if self._watch is None or row.get("reward") is None:
+        if self._guard is None or row.get("reward") is None:
             return None
-        return self._watch(
-            Tick(
+        return self._guard(
+            TrainingPoint(
                 step=int(row["step"]),
                 reward=float(row["reward"]),
                 reflective=float(row.get("answers/reflective") or 0),

@@ -17,7 +17,7 @@ from transformers import PreTrainedModel, TrainerCallback
 
 from reinspect.errors import ReinspectError
 from reinspect.training.vlm.curves import write_curves
-from reinspect.training.vlm.dataset import Lessons, read_lessons
+from reinspect.training.vlm.dataset import EpisodeDataset, read_dataset
 from reinspect.training.vlm.tuning import Schedule, Tuning, dump_tuning
 
 CHECKPOINTS = "checkpoints"
@@ -90,10 +90,10 @@ def arguments(plan: TrainingPlan, schedule: Schedule) -> dict[str, Any]:
     }
 
 
-def lessons_of(plan: TrainingPlan, *, imitated: bool) -> Lessons:
+def dataset_of(plan: TrainingPlan, *, imitated: bool) -> EpisodeDataset:
     """The plan's episodes."""
     pixels = plan.tuning.max_pixels
-    return read_lessons(plan.episodes, max_pixels=pixels, imitated=imitated, root=plan.root)
+    return read_dataset(plan.episodes, max_pixels=pixels, imitated=imitated, root=plan.root)
 
 
 def weights_dtype(plan: TrainingPlan) -> torch.dtype:
@@ -169,7 +169,7 @@ def last_whole(out: Path) -> Path | None:
     return whole[-1] if whole else None
 
 
-class Careful:
+class GuardedTrainer:
     """A mixin of Hugging Face's trainer: NaN stops before it reaches the weights, and a disk that
     is full costs the newest checkpoint alone.
     """
@@ -224,7 +224,7 @@ def _no_room(failure: BaseException) -> bool:
     return isinstance(failure, OSError) or any(words in said for words in known)
 
 
-class Sound(TrainerCallback):
+class FiniteGradients(TrainerCallback):
     """Gradients that are no numbers stop a training before they reach the weights."""
 
     def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, **given: Any) -> None:
@@ -239,7 +239,7 @@ class Sound(TrainerCallback):
                 )
 
 
-class Recorder(TrainerCallback):
+class CurveRecorder(TrainerCallback):
     """Writes the curves at every point, and tells who listens."""
 
     def __init__(self, out: Path, progress: Progress | None) -> None:

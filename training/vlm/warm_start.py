@@ -7,16 +7,16 @@ Its result writes both forms of answer, and is the frozen reference of RCRL. Nee
 from transformers import AutoProcessor
 from trl import SFTConfig, SFTTrainer
 
-from reinspect.training.vlm.dataset import Lessons
+from reinspect.training.vlm.dataset import EpisodeDataset
 from reinspect.training.vlm.trainer import (
-    Careful,
+    CurveRecorder,
+    FiniteGradients,
+    GuardedTrainer,
     Progress,
-    Recorder,
-    Sound,
     TrainingPlan,
     arguments,
+    dataset_of,
     is_adapter,
-    lessons_of,
     loaded_adapter,
     new_adapter,
     run,
@@ -25,19 +25,19 @@ from reinspect.training.vlm.trainer import (
 )
 
 
-class WarmStarter(Careful, SFTTrainer):  # type: ignore[misc]
+class WarmStarter(GuardedTrainer, SFTTrainer):  # type: ignore[misc]
     """TRL's SFT, careful about NaN and full disks."""
 
 
-def warm_start(plan: TrainingPlan, progress: Progress | None = None) -> Lessons:
+def warm_start(plan: TrainingPlan, progress: Progress | None = None) -> EpisodeDataset:
     """Train on the episodes' answers, thinking and reflective; weights or adapter go to `plan.out`.
 
     Raises:
-        LessonError: nothing can be learned from the episodes.
+        DatasetError: nothing can be learned from the episodes.
         TrainingStopped: the training went wrong, or there was no room for a checkpoint.
     """
     tuning = plan.tuning
-    lessons = lessons_of(plan, imitated=True)
+    dataset = dataset_of(plan, imitated=True)
     settings = SFTConfig(
         **arguments(plan, tuning.warm_start),
         max_length=None,  # a cut would take picture tokens away
@@ -49,11 +49,11 @@ def warm_start(plan: TrainingPlan, progress: Progress | None = None) -> Lessons:
     trainer = WarmStarter(
         model=model,
         args=settings,
-        train_dataset=lessons.train,
+        train_dataset=dataset.train,
         processing_class=AutoProcessor.from_pretrained(base),
         peft_config=None if is_adapter(plan.model) else new_adapter(tuning),
-        callbacks=[Sound(), Recorder(plan.out, progress)],
+        callbacks=[FiniteGradients(), CurveRecorder(plan.out, progress)],
     )
     run(trainer, plan)
-    write_card(plan, "RAWS", {"episodes used": len(lessons.train), "left out": lessons.left_out})
-    return lessons
+    write_card(plan, "RAWS", {"episodes used": len(dataset.train), "left out": dataset.left_out})
+    return dataset

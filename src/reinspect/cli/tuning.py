@@ -12,7 +12,7 @@ from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
 from reinspect.runs.defaults import plainly
 
 if TYPE_CHECKING:
-    from reinspect.training.vlm.dataset import Lessons
+    from reinspect.training.vlm.dataset import EpisodeDataset
     from reinspect.training.vlm.trainer import TrainingPlan
 
 Episodes = Annotated[
@@ -136,12 +136,12 @@ def _train(
         episodes=episodes, model=model, out=out, tuning=tuning, root=root, resume=resume, cpu=cpu
     )
     with plainly():
-        lessons = train(plan, lambda row: _say(console, row))
+        dataset = train(plan, lambda row: _say(console, row))
     from reinspect.training.vlm.trainer import is_first
 
     if not is_first():
         return
-    for note in lessons.left_out:
+    for note in dataset.left_out:
         console.print(note, style="yellow")
     what = "Adapter" if (out / "adapter_config.json").is_file() else "Weights"
     console.print(f"{what}  {out}\nCurves   {out / 'curves.svg'}\nCard     {out / 'training.json'}")
@@ -149,7 +149,7 @@ def _train(
         typer.echo(line)
 
 
-def _trainer(stage: str) -> "tuple[Callable[..., Lessons], type[TrainingPlan]]":
+def _trainer(stage: str) -> "tuple[Callable[..., EpisodeDataset], type[TrainingPlan]]":
     import importlib.util
     import warnings
 

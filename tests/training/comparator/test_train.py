@@ -154,7 +154,13 @@ class TestTraining:
         import torch
 
         from reinspect.tools.comparator.network import open_eye
-        from reinspect.training.comparator.export import JUDGES, Judges, Sees, example, export
+        from reinspect.training.comparator.export import (
+            JUDGES,
+            EncoderGraph,
+            JudgeGraph,
+            example,
+            export,
+        )
         from reinspect.training.comparator.network import ComparatorNet
 
         torch.manual_seed(3)
@@ -165,8 +171,8 @@ class TestTraining:
         images = torch.rand(2, 3, 64, 96)
         given = example(references=5, side=96)
         with torch.no_grad():
-            features = Sees(eye)(images)
-            judged = Judges(eye)(*given)
+            features = EncoderGraph(eye)(images)
+            judged = JudgeGraph(eye)(*given)
         seen = sight.sees.run(None, {"images": images.numpy()})
         feed = {name: plane.numpy() for name, plane in zip(JUDGES, given, strict=True)}
         for own, exported in (

@@ -21,9 +21,9 @@ def datasets() -> None:
 
 
 def lessons(folder: Path, *, imitated: bool = True) -> Any:
-    from reinspect.training.vlm.dataset import read_lessons
+    from reinspect.training.vlm.dataset import read_dataset
 
-    return read_lessons(folder, max_pixels=PIXELS, imitated=imitated)
+    return read_dataset(folder, max_pixels=PIXELS, imitated=imitated)
 
 
 def test_pictures_come_shrunk_and_in_rgb_when_a_row_is_taken(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from reinspect.training.vlm.preflight import Machine, NotEnough, check, needed, shape_of
+from reinspect.training.vlm.preflight import Machine, PreflightError, check, needed, shape_of
 from reinspect.training.vlm.tuning import Tuning, load_tuning
 
 NO_GPU = Machine(gpu=None, memory=64.0)
@@ -27,7 +27,7 @@ def big(tmp_path: Path) -> str:
 
 
 def refusal(*given: Any) -> str:
-    with pytest.raises(NotEnough) as failure:
+    with pytest.raises(PreflightError) as failure:
         check(*given)
     assert "\n" not in str(failure.value)
     return str(failure.value)
@@ -92,7 +92,7 @@ def test_parameters_are_counted_from_the_header_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\x05\x00", b"\x08\x00\x00\x00\x00\x00\x00\x00not json"])
 def test_weights_without_a_header(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "model.safetensors").write_bytes(content)
-    with pytest.raises(NotEnough, match="no safetensors file"):
+    with pytest.raises(PreflightError, match="no safetensors file"):
         shape_of(str(tmp_path), Tuning())
 
 
