@@ -17,7 +17,7 @@ from reinspect.training.critic.network import rounded
 from reinspect.training.critic.objective import CriticObjective
 from reinspect.training.critic.policy import (
     CriticTrainingError,
-    in_order,
+    ordered_parts,
     reference_policy,
     train_policy,
     without_signals,
@@ -65,7 +65,7 @@ def judge_left_out_groups(
     Raises:
         CriticTrainingError: as `train_critic`, or fewer than three groups.
     """
-    parts, objective = in_order(explored), objective or CriticObjective()
+    parts, objective = ordered_parts(explored), objective or CriticObjective()
     groups = sorted({part.case.group for part in parts if part.case.group is not None})
     if len(groups) < _FEWEST_GROUPS:
         raise CriticTrainingError(f"{len(groups)} groups: at least {_FEWEST_GROUPS} are needed")

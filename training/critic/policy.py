@@ -70,7 +70,7 @@ class TrainedPolicy(NamedTuple):
     curve: tuple[Mapping[str, float], ...]
 
 
-def in_order(explored: TrainingSet[ExploredPart]) -> tuple[ExploredPart, ...]:
+def ordered_parts(explored: TrainingSet[ExploredPart]) -> tuple[ExploredPart, ...]:
     """The parts by id, so that the order of a file can't matter.
 
     Raises:

@@ -12,7 +12,7 @@ from reinspect.training.critic.left_out import left_out_margins, platt_scaling
 from reinspect.training.critic.objective import CriticObjective
 from reinspect.training.critic.policy import (
     TrainedPolicy,
-    in_order,
+    ordered_parts,
     reference_policy,
     train_policy,
 )
@@ -39,7 +39,7 @@ def train_critic(
     Raises:
         CriticTrainingError: too few parts, one class only, no second looks, an id twice.
     """
-    parts, objective = in_order(explored), objective or CriticObjective()
+    parts, objective = ordered_parts(explored), objective or CriticObjective()
     margins = left_out_margins(parts, objective, reference, seed)
     trained = train_policy(parts, objective, reference_policy(parts, seed, reference), seed)
     return trained.critic.model_copy(

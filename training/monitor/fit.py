@@ -13,9 +13,9 @@ from reinspect.errors import ReinspectError
 from reinspect.policies.case import FIRST, Case, Occasion
 from reinspect.policies.fitted import FittedMonitor, FittedOn, SecondLookGain
 from reinspect.policies.heads import Floats
-from reinspect.training.monitor.heads import CaseArrays, Fitted, Indices, fit_head, unfitted
+from reinspect.training.monitor.heads import CaseArrays, FittedHead, Indices, fit_head, prior_head
 from reinspect.training.monitor.newton import Bools
-from reinspect.training.monitor.targets import Goals, dispositions
+from reinspect.training.monitor.targets import Goals, calibrate
 from reinspect.training.splits import Split, digest, folds, halves, ordered
 
 LEAST_ITEMS, LEAST_OF_CLASS = 12, 4
@@ -64,24 +64,24 @@ def fit_monitor(
         raise FitError(f"share {share!r} of second looks is outside (0, 1]")
     goals = goals or Goals()
     if goals.any and goals.escape is None and not any(case.truth for case in known):
-        return _noted(_good_only(known, goals, seed, sources or {}), notes)
+        return _with_notes(_calibrate_on_good(known, goals, seed, sources or {}), notes)
     fitted, calibration, split = known, [], None
     if goals.any:
         ours, theirs, split = halves(known, seed=seed)
         fitted, calibration = [known[i] for i in ours], [known[i] for i in theirs]
     monitor = _fit(fitted, seed, share, sources or {})
     if split is not None:
-        monitor = _settled(monitor, calibration, goals, split)
-    return _noted(monitor, notes)
+        monitor = _with_thresholds(monitor, calibration, goals, split)
+    return _with_notes(monitor, notes)
 
 
-def _noted(monitor: FittedMonitor, notes: Sequence[str]) -> FittedMonitor:
+def _with_notes(monitor: FittedMonitor, notes: Sequence[str]) -> FittedMonitor:
     training = monitor.training
     kept = training.model_copy(update={"notes": (*notes, *training.notes)})
     return monitor.model_copy(update={"training": kept})
 
 
-def _settled(
+def _with_thresholds(
     monitor: FittedMonitor, calibration: Sequence[Case], goals: Goals, split: Split
 ) -> FittedMonitor:
     probability = np.array([monitor.score(case).probability for case in calibration])
@@ -89,7 +89,7 @@ def _settled(
     names = tuple(sorted(digest(case) for case in calibration))
     return monitor.model_copy(
         update={
-            "dispositions": dispositions(probability, truth, goals, split=split.value),
+            "dispositions": calibrate(probability, truth, goals, split=split.value),
             "training": monitor.training.model_copy(update={"calibrated": names}),
         }
     )
@@ -100,12 +100,12 @@ def _fit(
 ) -> FittedMonitor:
     _refuse_poor(known)
     notes: list[str] = []
-    kept, name = _inner(known, seed)
+    kept, name = _inner_folds(known, seed)
     first = fit_head(CaseArrays.of(known, 1, FIRST), kept)
     twice = np.array(
         [case.second is not None and case.occasion is not Occasion.ASKED for case in known]
     )
-    second = _second(known, twice, seed)
+    second = _fit_second(known, twice, seed)
     spreads = {"first": first.spread} | ({"second": second.spread} if second else {})
     if second is None and twice.any():
         notes.append(f"{int(twice.sum())} second looks are too few to fit on: first head alone")
@@ -117,8 +117,8 @@ def _fit(
     return FittedMonitor(
         first=first.head,
         second=second.head if second else None,
-        again=_again(known, first, second, twice, share) if second else None,
-        training=_summary(known, seed, sources).model_copy(
+        again=_fit_gain(known, first, second, twice, share) if second else None,
+        training=_fitted_on(known, seed, sources).model_copy(
             update={
                 "looked_twice": int(twice.sum()) if second else 0,
                 "inner_split": name,
@@ -130,15 +130,15 @@ def _fit(
     )
 
 
-def _second(known: Sequence[Case], twice: Bools, seed: int) -> Fitted | None:
+def _fit_second(known: Sequence[Case], twice: Bools, seed: int) -> FittedHead | None:
     chosen = [case for case, mine in zip(known, twice, strict=True) if mine]
-    if _poverty(chosen):
+    if _too_poor(chosen):
         return None
-    kept, _ = _inner(chosen, seed)
+    kept, _ = _inner_folds(chosen, seed)
     return fit_head(CaseArrays.of(chosen, 2), kept)
 
 
-def _inner(known: Sequence[Case], seed: int) -> tuple[list[Indices], str]:
+def _inner_folds(known: Sequence[Case], seed: int) -> tuple[list[Indices], str]:
     """Folds inside the fit: by group where there are enough, so that what transfers is chosen."""
     by_group = folds(known, Split.GROUP, seed=seed)
     truth = np.array([case.truth is True for case in known])
@@ -154,10 +154,10 @@ def _usable(kept: Sequence[Indices], truth: Bools) -> bool:
     return all(min(rest.sum(), (~rest).sum()) >= LEAST_OF_CLASS // 2 for rest in left)
 
 
-def _again(
+def _fit_gain(
     known: Sequence[Case],
-    first: Fitted,
-    second: Fitted,
+    first: FittedHead,
+    second: FittedHead,
     twice: Bools,
     share: float,
 ) -> SecondLookGain:
@@ -199,7 +199,7 @@ def _least(expected: Floats, share: float) -> float:
     return max(float(candidates[np.abs(shares - share).argmin()]), 0.0)
 
 
-def _good_only(
+def _calibrate_on_good(
     known: Sequence[Case], goals: Goals, seed: int, sources: Mapping[str, str]
 ) -> FittedMonitor:
     """Without a defective part nothing is fitted: the blend of the looks, and a FAIL threshold."""
@@ -207,16 +207,16 @@ def _good_only(
         raise FitError(f"{len(known)} judgements with truth: at least {LEAST_ITEMS} are needed")
     note = "good parts alone: heads are the blend of the looks, nothing was fitted"
     names = tuple(sorted(digest(case) for case in known))
-    training = _summary(known, seed, sources).model_copy(
+    training = _fitted_on(known, seed, sources).model_copy(
         update={"notes": (note,), "fitted": (), "calibrated": names}
     )
-    monitor = FittedMonitor(first=unfitted(1), second=unfitted(2), training=training)
+    monitor = FittedMonitor(first=prior_head(1), second=prior_head(2), training=training)
     probability = np.array([monitor.score(case).probability for case in known])
-    settle = dispositions(probability, np.zeros(len(known), dtype=bool), goals, split="all")
+    settle = calibrate(probability, np.zeros(len(known), dtype=bool), goals, split="all")
     return monitor.model_copy(update={"dispositions": settle})
 
 
-def _summary(known: Sequence[Case], seed: int, sources: Mapping[str, str]) -> FittedOn:
+def _fitted_on(known: Sequence[Case], seed: int, sources: Mapping[str, str]) -> FittedOn:
     groups = Counter(case.group for case in known if case.group is not None)
     truths = Counter(case.truth_source for case in known if case.truth_source is not None)
     return FittedOn(
@@ -238,12 +238,12 @@ def _refuse_duplicates(known: Sequence[Case]) -> None:
 
 
 def _refuse_poor(known: Sequence[Case]) -> None:
-    poverty = _poverty(known)
+    poverty = _too_poor(known)
     if poverty:
         raise FitError(poverty)
 
 
-def _poverty(known: Sequence[Case]) -> str | None:
+def _too_poor(known: Sequence[Case]) -> str | None:
     """Why nothing can be learned from these, if so."""
     anomalous = sum(case.truth is True for case in known)
     good = len(known) - anomalous

@@ -113,29 +113,29 @@ class Spread:
 
 
 @dataclass(frozen=True)
-class Fitted:
-    """A head, and what heads like it said of each part when it was left out, shape (n,)."""
+class FittedHead:
+    """A head, and the probability of each part by heads fitted without it, shape (n,)."""
 
     head: Head
     left_out: Floats
     spread: "Spread"
 
 
-def fit_head(table: CaseArrays, folds: Sequence[Indices]) -> Fitted:
+def fit_head(table: CaseArrays, folds: Sequence[Indices]) -> FittedHead:
     """Fit a head on all rows; `folds` choose the spreads and keep its trust honest.
 
     Every fold's complement must hold both classes.
     """
     design = _Design.learn(table)
     kept = [_Fold.of(table, fold) for fold in folds]
-    spread = _spread(table, kept)
-    left_out = _left_out(kept, spread)
-    weights = _weights(design.columns(table), table.members, table.truth, spread)
-    head = design.head(weights, _trust(design, table, left_out))
-    return Fitted(head, left_out, spread)
+    spread = _choose_spread(table, kept)
+    left_out = _predict_left_out(kept, spread)
+    weights = _fit_weights(design.columns(table), table.members, table.truth, spread)
+    head = design.head(weights, _fit_trust(design, table, left_out))
+    return FittedHead(head, left_out, spread)
 
 
-def unfitted(looks: int) -> Head:
+def prior_head(looks: int) -> Head:
     """The prior itself: the blend of the looks."""
     weights = LookWeights(weight=1 / looks, standing=0.0, values=(0.5,), ranks=(0.0,))
     return Head(intercept=0.0, looks=(weights,) * looks)
@@ -239,7 +239,7 @@ def _standardised(column: Floats, seen: SignalWeights) -> Floats:
     return np.nan_to_num(np.clip(z, -REACH, REACH))
 
 
-def _weights(
+def _fit_weights(
     columns: tuple[Floats, Floats], members: Bools, truth: Bools, spread: Spread
 ) -> Floats:
     """Of looks (2k), signals (m) and the intercept, last; groups' own intercepts are let go."""
@@ -254,7 +254,7 @@ def _weights(
     return np.concatenate([weights[: 2 * k + m], weights[-1:]])
 
 
-def _trust(design: _Design, table: CaseArrays, left_out: Floats) -> Floats:
+def _fit_trust(design: _Design, table: CaseArrays, left_out: Floats) -> Floats:
     """Fitted on left-out probabilities: on its own parts any fit looks better than it is."""
     _, signals = design.columns(table)
     m = signals.shape[1]
@@ -292,21 +292,21 @@ class _Fold:
         )
 
 
-def _spread(table: CaseArrays, folds: Sequence[_Fold]) -> Spread:
+def _choose_spread(table: CaseArrays, folds: Sequence[_Fold]) -> Spread:
     """Geometric means of the candidates, by their weights."""
     groups = GROUP_SPREADS if table.members.size else GROUP_SPREADS[:1]
     candidates = list(itertools.product(SPREADS, groups))
     losses = np.empty((len(candidates), len(folds)))
     for row, (signals, apart) in zip(losses, candidates, strict=True):
-        p = np.clip(_left_out(folds, Spread(signals, apart)), 1e-9, 1 - 1e-9)
+        p = np.clip(_predict_left_out(folds, Spread(signals, apart)), 1e-9, 1 - 1e-9)
         surprise = -np.log(np.where(table.truth, p, 1 - p))
         row[:] = [surprise[fold.place].sum() for fold in folds]
-    mean = _standing(losses) @ np.log(candidates)
+    mean = _stack(losses) @ np.log(candidates)
     return Spread(*np.exp(mean).tolist())
 
 
-def _standing(losses: Floats) -> Floats:
-    """The weight of each candidate, (c,), by its losses on each fold, (c, f)."""
+def _stack(losses: Floats) -> Floats:
+    """The weight of each candidate, (c,), by its losses on each fold, (c, f): pseudo-BMA+."""
     # A generator of its own: the same losses give the same weights, whatever was drawn before.
     count = losses.shape[1]
     shares = np.random.default_rng(0).dirichlet(np.ones(count), _DRAWS) * count
@@ -316,10 +316,10 @@ def _standing(losses: Floats) -> Floats:
     return mean
 
 
-def _left_out(folds: Sequence[_Fold], spread: Spread) -> Floats:
+def _predict_left_out(folds: Sequence[_Fold], spread: Spread) -> Floats:
     left_out = np.empty(sum(len(fold.place) for fold in folds))
     for fold in folds:
-        weights = _weights(fold.rest, fold.members, fold.truth, spread)
+        weights = _fit_weights(fold.rest, fold.members, fold.truth, spread)
         left_out[fold.place] = logistic(np.hstack(fold.columns) @ weights[:-1] + weights[-1])
     return left_out
 

@@ -61,7 +61,7 @@ class Revisions(Value):
     rate: float | None
 
 
-class Settled(Value):
+class DispositionRates(Value):
     """What the monitor's thresholds did on these parts; null where a class is absent."""
 
     escape_rate: float | None
@@ -89,14 +89,14 @@ class Report(Value):
     how: str
     apart: tuple[str, ...] = Field(description="How what is measured on was kept from the fit.")
     revisions: Revisions
-    settled: Settled | None
+    settled: DispositionRates | None
     intervals: dict[Method, Uncertainty]
     diagrams: dict[Method, tuple[Bin, ...]]
     curves: dict[Method, tuple[tuple[float, float], ...]]
     warnings: tuple[str, ...]
 
 
-class _View(NamedTuple):
+class _Scores(NamedTuple):
     """One way of judging: P(anomalous) and what verdicts are ranked by."""
 
     probability: Floats
@@ -182,24 +182,24 @@ def report_of(
         warnings: to be shown with its own.
     """
     truth = np.array([case.truth is True for case in known], dtype=bool)
-    views, twice = _views(known, results), _twice(results)
+    views, twice = _method_scores(known, results), _looked_twice(results)
     rng = np.random.default_rng(seed)
     revisions = _revisions(views, twice)
     names = sorted({case.group for case in known if case.group is not None})
     members = {name: np.array([case.group == name for case in known], dtype=bool) for name in names}
     return Report(
-        **_counted(views, truth, twice),
+        **_figures_and_ledger(views, truth, twice),
         groups={name: _group(views, truth, twice, mine) for name, mine in members.items()},
         n=len(known),
         anomalous=int(truth.sum()),
         how=how,
         apart=tuple(apart),
         revisions=revisions,
-        settled=_settled(results, truth),
-        intervals={who: _intervals(view, truth, rng) for who, view in views.items()},
+        settled=_disposition_rates(results, truth),
+        intervals={who: _uncertainty(view, truth, rng) for who, view in views.items()},
         diagrams={w: metrics.reliability_diagram(v.probability, truth) for w, v in views.items()},
         curves={who: _curve(view, truth) for who, view in views.items()},
-        warnings=(*warnings, *_collapsed(revisions)),
+        warnings=(*warnings, *_collapse_warnings(revisions)),
     )
 
 
@@ -208,23 +208,23 @@ def dumped(report: Report) -> str:
     return json.dumps(report.model_dump(mode="json"), indent=2) + "\n"
 
 
-def _views(known: Sequence[Case], results: Sequence[Result]) -> dict[Method, _View]:
+def _method_scores(known: Sequence[Case], results: Sequence[Result]) -> dict[Method, _Scores]:
     first = np.array([case.first for case in known], dtype=np.float64)
     blend = np.array([case.blend for case in known], dtype=np.float64)
     fitted = np.array([r.probability for r in results], dtype=np.float64)
     reliability = np.array([r.reliability for r in results], dtype=np.float64)
     return {
-        "first": _View(first, metrics.confidence(first)),
-        "blend": _View(blend, metrics.confidence(blend)),
-        "fitted": _View(fitted, reliability),
+        "first": _Scores(first, metrics.confidence(first)),
+        "blend": _Scores(blend, metrics.confidence(blend)),
+        "fitted": _Scores(fitted, reliability),
     }
 
 
-def _twice(results: Sequence[Result]) -> Bools:
+def _looked_twice(results: Sequence[Result]) -> Bools:
     return np.array([r.stage == "second" for r in results], dtype=bool)
 
 
-def _figures(view: _View, truth: Bools) -> MethodFigures:
+def _figures(view: _Scores, truth: Bools) -> MethodFigures:
     p = view.probability
     return MethodFigures(
         accuracy=metrics.accuracy(p, truth),
@@ -238,29 +238,29 @@ def _figures(view: _View, truth: Bools) -> MethodFigures:
     )
 
 
-def _counted(
-    views: dict[Method, _View], truth: Bools, twice: Bools
+def _figures_and_ledger(
+    views: dict[Method, _Scores], truth: Bools, twice: Bools
 ) -> dict[str, MethodFigures | Ledger]:
     first, final = views["first"].probability[twice], views["fitted"].probability[twice]
     ledger = Ledger.count(first, final, truth[twice])
     return {**{who: _figures(view, truth) for who, view in views.items()}, "ledger": ledger}
 
 
-def _group(views: dict[Method, _View], truth: Bools, twice: Bools, mine: Bools) -> Group:
-    own: dict[Method, _View] = {
-        who: _View(view.probability[mine], view.rank[mine]) for who, view in views.items()
+def _group(views: dict[Method, _Scores], truth: Bools, twice: Bools, mine: Bools) -> Group:
+    own: dict[Method, _Scores] = {
+        who: _Scores(view.probability[mine], view.rank[mine]) for who, view in views.items()
     }
-    counted = _counted(own, truth[mine], twice[mine])
+    counted = _figures_and_ledger(own, truth[mine], twice[mine])
     return Group(n=int(mine.sum()), anomalous=int(truth[mine].sum()), **counted)
 
 
-def _revisions(views: dict[Method, _View], twice: Bools) -> Revisions:
+def _revisions(views: dict[Method, _Scores], twice: Bools) -> Revisions:
     changed = (views["first"].probability >= 0.5) != (views["fitted"].probability >= 0.5)
     n, revised = int(twice.sum()), int((changed & twice).sum())
     return Revisions(looked_twice=n, revised=revised, rate=revised / n if n else None)
 
 
-def _collapsed(revisions: Revisions) -> tuple[str, ...]:
+def _collapse_warnings(revisions: Revisions) -> tuple[str, ...]:
     rate = revisions.rate
     if rate is None:
         return ("no part was looked at twice: nothing can be said of revision",)
@@ -272,18 +272,18 @@ def _collapsed(revisions: Revisions) -> tuple[str, ...]:
     return ()
 
 
-def _settled(results: Sequence[Result], truth: Bools) -> Settled | None:
+def _disposition_rates(results: Sequence[Result], truth: Bools) -> DispositionRates | None:
     outcomes: list[Outcome] = [r.disposition for r in results if r.disposition is not None]
     if len(outcomes) < len(results):
         return None
-    return Settled(
+    return DispositionRates(
         escape_rate=metrics.escape_rate(outcomes, truth),
         overkill_rate=metrics.overkill_rate(outcomes, truth),
         review_rate=metrics.review_rate(outcomes),
     )
 
 
-def _intervals(view: _View, truth: Bools, rng: np.random.Generator) -> Uncertainty:
+def _uncertainty(view: _Scores, truth: Bools, rng: np.random.Generator) -> Uncertainty:
     hit = metrics.right(view.probability, truth)
     return Uncertainty(
         ece=metrics.bootstrap(metrics.ece, view.probability, truth, rng=rng, rounds=_ROUNDS),
@@ -291,7 +291,7 @@ def _intervals(view: _View, truth: Bools, rng: np.random.Generator) -> Uncertain
     )
 
 
-def _curve(view: _View, truth: Bools) -> tuple[tuple[float, float], ...]:
+def _curve(view: _Scores, truth: Bools) -> tuple[tuple[float, float], ...]:
     """Coverage and risk, at no more places than a plot can show."""
     coverage, risk = metrics.risk_coverage(view.rank, metrics.right(view.probability, truth))
     kept = np.unique(np.linspace(0, len(risk) - 1, min(len(risk), _CURVE)).round().astype(int))

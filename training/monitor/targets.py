@@ -63,7 +63,7 @@ def needed(target: float, confidence: float) -> int:
     return math.ceil(math.log(1 - confidence) / math.log(1 - target))
 
 
-def dispositions(probability: Floats, truth: Bools, goals: Goals, *, split: str) -> Dispositions:
+def calibrate(probability: Floats, truth: Bools, goals: Goals, *, split: str) -> Dispositions:
     """Thresholds for the goals, from calibration parts that nothing was fitted on.
 
     A target that can't be supported leaves its side unused (all such parts go to REVIEW), and the
@@ -81,11 +81,11 @@ def dispositions(probability: Floats, truth: Bools, goals: Goals, *, split: str)
     escape = overkill = None
     pass_below, fail_from = 0.5, 0.5
     if goals.escape is not None:
-        pass_below, escape = _passing(bad, good, goals.escape, level)
+        pass_below, escape = _pass_threshold(bad, good, goals.escape, level)
     if goals.overkill is not None:
-        fail_from, overkill = _failing(bad, good, goals.overkill, level)
+        fail_from, overkill = _fail_threshold(bad, good, goals.overkill, level)
     if escape is None and overkill is None:
-        pass_below, fail_from = _widest(np.sort(probability), goals.review or 0.0, level)
+        pass_below, fail_from = _review_band(np.sort(probability), goals.review or 0.0, level)
     elif escape is None:
         pass_below = min(0.5, fail_from)
         notes.append("nothing is guaranteed of escapes: no target was set")
@@ -108,27 +108,31 @@ def dispositions(probability: Floats, truth: Bools, goals: Goals, *, split: str)
     )
     if goals.review is None:
         return found
-    return found.model_copy(update={"review": _reviewing(probability, truth, goals, found)})
+    return found.model_copy(update={"review": _review_guarantee(probability, truth, goals, found)})
 
 
-def _passing(bad: Floats, good: Floats, target: float, level: float) -> tuple[float, Guarantee]:
+def _pass_threshold(
+    bad: Floats, good: Floats, target: float, level: float
+) -> tuple[float, Guarantee]:
     """The highest threshold of PASS, and what it promises of escapes."""
     escaped, passed = np.searchsorted(bad, GRID), np.searchsorted(good, GRID)
-    last, promise = _last(escaped, passed, len(bad), target, level, "escape", "defective")
+    last, promise = _last_kept(escaped, passed, len(bad), target, level, "escape", "defective")
     return (float(GRID[last]) if last is not None else 0.0), promise
 
 
-def _failing(bad: Floats, good: Floats, target: float, level: float) -> tuple[float, Guarantee]:
+def _fail_threshold(
+    bad: Floats, good: Floats, target: float, level: float
+) -> tuple[float, Guarantee]:
     """The lowest threshold of FAIL, and what it promises of overkill."""
     downwards = GRID[::-1]
     killed = len(good) - np.searchsorted(good, downwards)
     # Without defective parts nobody can say whether a threshold is of use: all count as if it were.
     caught = len(bad) - np.searchsorted(bad, downwards) if len(bad) else np.ones(len(GRID))
-    last, promise = _last(killed, caught, len(good), target, level, "overkill", "good")
+    last, promise = _last_kept(killed, caught, len(good), target, level, "overkill", "good")
     return (float(downwards[last]) if last is not None else _NOTHING_FAILED), promise
 
 
-def _last(
+def _last_kept(
     wrong: Floats, settled: Floats, n: int, target: float, level: float, rate: str, kind: str
 ) -> tuple[int | None, Guarantee]:
     """The last place in the order of testing that keeps the target, and the promise it makes.
@@ -157,7 +161,7 @@ def _last(
     return None, Guarantee(target=target, held=False, bound=None, n=n, said=said)
 
 
-def _widest(ranked: Floats, target: float, level: float) -> tuple[float, float]:
+def _review_band(ranked: Floats, target: float, level: float) -> tuple[float, float]:
     """The widest band of doubt around 0.5 that keeps reviews to a target."""
     half = GRID[GRID >= 0.5]
     reviewed = np.searchsorted(ranked, half) - np.searchsorted(ranked, 1 - half)
@@ -168,20 +172,22 @@ def _widest(ranked: Floats, target: float, level: float) -> tuple[float, float]:
     return 1 - high, high
 
 
-class _Reviewed(NamedTuple):
+class _ReviewBand(NamedTuple):
     parts: int
     bound: float
 
 
-def _reviewed(probability: Floats, found: Dispositions) -> _Reviewed:
+def _reviews(probability: Floats, found: Dispositions) -> _ReviewBand:
     inside = (probability >= found.pass_below) & (probability < found.fail_from)
     parts = int(inside.sum())
-    return _Reviewed(parts, upper_bound(parts, len(probability), found.confidence))
+    return _ReviewBand(parts, upper_bound(parts, len(probability), found.confidence))
 
 
-def _reviewing(probability: Floats, truth: Bools, goals: Goals, found: Dispositions) -> Guarantee:
+def _review_guarantee(
+    probability: Floats, truth: Bools, goals: Goals, found: Dispositions
+) -> Guarantee:
     target = goals.review or 0.0
-    band, n = _reviewed(probability, found), len(probability)
+    band, n = _reviews(probability, found), len(probability)
     held = band.bound <= target
     seen = f"{band.parts} of {n} parts, upper bound {band.bound:.4f}"
     if held:
@@ -189,12 +195,12 @@ def _reviewing(probability: Floats, truth: Bools, goals: Goals, found: Dispositi
     else:
         said = (
             f"review ≤ {target:g} can't be promised with confidence {found.confidence:g}: {seen}"
-            f"{_relaxed(probability, truth, goals)}"
+            f"{_easier_targets(probability, truth, goals)}"
         )
     return Guarantee(target=target, held=held, bound=band.bound, n=n, said=said)
 
 
-def _relaxed(probability: Floats, truth: Bools, goals: Goals) -> str:
+def _easier_targets(probability: Floats, truth: Bools, goals: Goals) -> str:
     """The error targets, eased by one factor, with which the review target could be kept."""
     for factor in np.geomspace(1.1, 50, 40):
         eased = Goals(
@@ -204,7 +210,7 @@ def _relaxed(probability: Floats, truth: Bools, goals: Goals) -> str:
         )
         if not eased.any:
             return ""
-        band = _reviewed(probability, dispositions(probability, truth, eased, split=""))
+        band = _reviews(probability, calibrate(probability, truth, eased, split=""))
         if band.bound <= (goals.review or 0.0):
             asked = [("escape", eased.escape), ("overkill", eased.overkill)]
             words = " and ".join(f"{name} ≤ {rate:.3g}" for name, rate in asked if rate)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from reinspect.policies.case import Case
-from reinspect.training.monitor.heads import CaseArrays, fit_head, unfitted
+from reinspect.training.monitor.heads import CaseArrays, fit_head, prior_head
 from reinspect.training.splits import Split, folds
 from support.made_judgements import judgement, judgements
 
@@ -17,8 +17,8 @@ def test_many_distinct_looks_keep_few_knots() -> None:
 
 
 def test_nothing_fitted_is_the_blend_in_log_odds() -> None:
-    assert unfitted(2).score([0.2, 0.8], {}).probability == pytest.approx(0.5)
-    assert unfitted(1).score([0.3], {}).reliability == pytest.approx(0.7)
+    assert prior_head(2).score([0.2, 0.8], {}).probability == pytest.approx(0.5)
+    assert prior_head(1).score([0.3], {}).reliability == pytest.approx(0.7)
 
 
 def lines(seed: int, *, named: bool) -> list[Case]:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from reinspect.policies.fitted import Dispositions
 from reinspect.training.monitor.targets import (
     Goals,
-    dispositions,
+    calibrate,
     needed,
     upper_bound,
     upper_bounds,
@@ -54,7 +54,7 @@ def test_promises_hold_at_their_confidence_over_200_random_splits(gap: float) ->
     goals, broken = Goals(escape=0.1, overkill=0.1, confidence=0.9), np.zeros(2)
     for seed in range(200):
         drawn = np.random.default_rng(seed + 1).choice(len(p), size=300, replace=False)
-        found = dispositions(p[drawn], truth[drawn], goals, split="")
+        found = calibrate(p[drawn], truth[drawn], goals, split="")
         escape, overkill, _ = rates(found, p, truth)
         broken += (escape > 0.1, overkill > 0.1)
     # 20 expected at most; 32 is what chance exceeds once in 500 times.
@@ -65,7 +65,7 @@ def test_promises_hold_at_their_confidence_over_200_random_splits(gap: float) ->
 
 def test_well_separated_parts_are_seldom_reviewed() -> None:
     p, truth = parts(600, np.random.default_rng(3), gap=3.0)
-    found = dispositions(p, truth, Goals(escape=0.02, overkill=0.02), split="")
+    found = calibrate(p, truth, Goals(escape=0.02, overkill=0.02), split="")
     assert found.escape is not None
     assert found.overkill is not None
     assert found.escape.held
@@ -75,21 +75,21 @@ def test_well_separated_parts_are_seldom_reviewed() -> None:
 
 def test_a_target_that_cannot_be_supported_says_what_it_takes_and_what_can() -> None:
     p, truth = parts(200, np.random.default_rng(3), gap=3.0)
-    found = dispositions(p, truth, Goals(escape=0.01), split="")
+    found = calibrate(p, truth, Goals(escape=0.01), split="")
     assert found.escape is not None
     assert not found.escape.held
     assert found.pass_below == 0.0
     assert "at least 230 without one error" in found.escape.said
     nearest = float(found.escape.said.rsplit(" ", 1)[1])
     assert 0.01 < nearest < 0.1
-    again = dispositions(p, truth, Goals(escape=nearest), split="").escape
+    again = calibrate(p, truth, Goals(escape=nearest), split="").escape
     assert again is not None
     assert again.held
 
 
 def test_defects_that_look_best_of_all_allow_no_pass() -> None:
     p, truth = np.linspace(0, 1, 400), np.arange(400) < 200
-    found = dispositions(p, truth, Goals(escape=0.05), split="")
+    found = calibrate(p, truth, Goals(escape=0.05), split="")
     assert found.escape is not None
     assert not found.escape.held
     assert "support no target" in found.escape.said
@@ -97,48 +97,48 @@ def test_defects_that_look_best_of_all_allow_no_pass() -> None:
 
 def test_a_side_without_a_target_settles_by_the_label_and_promises_nothing() -> None:
     p, truth = parts(400, np.random.default_rng(1), gap=1.5)
-    only_escape = dispositions(p, truth, Goals(escape=0.05), split="")
+    only_escape = calibrate(p, truth, Goals(escape=0.05), split="")
     assert (only_escape.fail_from, only_escape.overkill) == (0.5, None)
     assert only_escape.notes == ("nothing is guaranteed of overkill: no target was set",)
-    only_overkill = dispositions(p, truth, Goals(overkill=0.05), split="")
+    only_overkill = calibrate(p, truth, Goals(overkill=0.05), split="")
     assert (only_overkill.pass_below, only_overkill.escape) == (0.5, None)
 
 
 def test_easy_targets_leave_one_cut() -> None:
     p, truth = parts(400, np.random.default_rng(1), gap=1.5)
-    found = dispositions(p, truth, Goals(escape=0.5, overkill=0.5), split="")
+    found = calibrate(p, truth, Goals(escape=0.5, overkill=0.5), split="")
     assert found.pass_below == found.fail_from == 0.5
 
 
 def test_review_targets() -> None:
     p, truth = parts(400, np.random.default_rng(1), gap=1.0)
-    alone = dispositions(p, truth, Goals(review=0.3), split="")
+    alone = calibrate(p, truth, Goals(review=0.3), split="")
     assert alone.review is not None
     assert alone.review.held
     assert 0.2 < rates(alone, p, truth)[2] <= 0.3
     strict = Goals(escape=0.05, overkill=0.05, review=0.2)
-    found = dispositions(p, truth, strict, split="").review
+    found = calibrate(p, truth, strict, split="").review
     assert found is not None
     assert not found.held
     assert "would allow it" in found.said
-    held = dispositions(p, truth, Goals(escape=0.2, overkill=0.2, review=0.3), split="").review
+    held = calibrate(p, truth, Goals(escape=0.2, overkill=0.2, review=0.3), split="").review
     assert held is not None
     assert held.held
 
 
 def test_a_review_target_too_small_for_the_parts_reviews_none() -> None:
     p, truth = parts(20, np.random.default_rng(1), gap=1.0)
-    found = dispositions(p, truth, Goals(review=0.01), split="")
+    found = calibrate(p, truth, Goals(review=0.01), split="")
     assert found.pass_below == found.fail_from == 0.5
 
 
 def test_good_parts_alone_promise_overkill_only() -> None:
     p = np.random.default_rng(0).random(300) * 0.6
-    found = dispositions(p, np.zeros(300, dtype=bool), Goals(overkill=0.05), split="all")
+    found = calibrate(p, np.zeros(300, dtype=bool), Goals(overkill=0.05), split="all")
     assert found.overkill is not None
     assert found.overkill.held
     assert found.notes[-1] == "only overkill is guaranteed: there were good parts alone"
-    few = dispositions(p[:20], np.zeros(20, dtype=bool), Goals(overkill=0.05), split="all")
+    few = calibrate(p[:20], np.zeros(20, dtype=bool), Goals(overkill=0.05), split="all")
     assert few.overkill is not None
     assert not few.overkill.held
     assert few.fail_from > 1
