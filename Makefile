@@ -9,7 +9,7 @@ TESTS ?=
 SERVING ?= .venv-serving
 BENCHES ?= store batch engines serving scale console
 
-.PHONY: demo test test-serving check bench clean
+.PHONY: demo test test-serving check rooms bench clean
 
 demo: $(VENV)/base
 	rm -rf demo
@@ -27,6 +27,10 @@ check: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# The picture of docs/architecture.md, from the imports.
+rooms: $(VENV)/dev
+	$(BIN)/python docs/draw_rooms.py
 
 # All of them, whatever they find; those that need a data set are commands of their own.
 bench: $(VENV)/dev $(VENV)/ray

@@ -1,0 +1,1 @@
+"""Who judges: the detector gives verdicts, RA-Monitor says whether they can be relied on."""

@@ -1,4 +1,4 @@
-"""The inspection graph: composed from a recipe, run on one image or on many."""
+"""The inspection as a graph, composed from a recipe, run on one image or on many."""
 
 from collections.abc import Mapping
 from pathlib import Path

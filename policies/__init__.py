@@ -1,0 +1,1 @@
+"""Given the trace so far, what next: by hand-set rules or by numbers that were fitted."""

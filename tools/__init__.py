@@ -1,4 +1,4 @@
-"""Tools: what brings new evidence on a verdict."""
+"""What brings new evidence on a verdict."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,0 +1,1 @@
+"""Whatever is learned: monitors, critics, the comparator, training data for models."""

@@ -1,0 +1,1 @@
+"""The console: what is in the store, in a browser."""

@@ -1,0 +1,1 @@
+"""Vision-language models as detector or monitor, over any OpenAI-compatible server."""

@@ -1,4 +1,4 @@
-"""Folders and MVTec-style roots: what there is to inspect, golden sets, and the truth.
+"""Folders laid out as MVTec AD does: what there is to inspect, its references, its truth.
 
 A *category* is a folder laid out as MVTec AD lays out its own:
 

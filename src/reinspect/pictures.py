@@ -1,4 +1,4 @@
-"""Pictures out: heat-maps, comparisons, and the files of a run."""
+"""Pictures out: heat-maps, comparisons, the files of a run."""
 
 import hashlib
 import os

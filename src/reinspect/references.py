@@ -1,4 +1,4 @@
-"""Golden sets: the known-good images that a part is compared with."""
+"""References: the known-good images that a part is compared with."""
 
 import hashlib
 from collections.abc import Mapping

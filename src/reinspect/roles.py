@@ -1,7 +1,7 @@
-"""What a part of the crew must be able to do: one call each, synchronous.
+"""What each component must be able to do: one synchronous call a role.
 
-Anything callable with the right signature fits: a function, or an object with `__call__`. Parts
-may be called from several threads at once when the crew serves a model server.
+Anything callable with the right signature fits: a function, or an object with `__call__`. It may be
+called from several threads at once when the pipeline asks a model server.
 """
 
 from typing import Protocol

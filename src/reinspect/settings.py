@@ -1,4 +1,4 @@
-"""What the environment may set, read at one edge: the command line and `studio`."""
+"""What the environment may set, read at one edge."""
 
 from pathlib import Path
 

@@ -1,0 +1,1 @@
+"""The numerics of the embedded expert, without knowledge of the rest."""

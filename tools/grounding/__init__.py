@@ -1,1 +1,1 @@
-"""Grounding: is the thing that was named really there, and where."""
+"""Grounding: where the thing is that was named, if it is there at all."""

@@ -1,0 +1,1 @@
+"""Vision models that run on torch: what finds by name, what segments, what embeds."""

@@ -1,1 +1,1 @@
-"""Weights of published models: which there are, and how they get here."""
+"""Weights of published models: which there are, how they get here."""

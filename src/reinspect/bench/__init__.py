@@ -1,1 +1,1 @@
-"""What measures: verdicts of annotated parts as figures, alone and side by side."""
+"""What measures: verdicts of annotated parts as figures, alone or side by side."""

@@ -1,4 +1,7 @@
-"""The command line. It imports nothing until it runs: worker processes import this package, too."""
+"""The command line: arguments in, calls of the other rooms, answers out.
+
+It imports nothing until it runs: worker processes import this package, too.
+"""
 
 import io
 import sys

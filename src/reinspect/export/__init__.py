@@ -1,4 +1,4 @@
-"""A run as files: rows, COCO, Label Studio, and a report to look at."""
+"""A run as files: rows, COCO, Label Studio, a report to look at."""
 
 from reinspect.export.failures import FAILURES, causes
 from reinspect.export.formats import Format, export, write_run_folder

@@ -1,4 +1,4 @@
-"""Sample parts: the project's own procedural generator of pictures with known defects.
+"""Sample parts: the project's own procedural pictures of products with known defects.
 
 A `Process` is one product of one line; `process.picture(rng)` is a sound piece,
 `process.defective(rng)` one with a defect and its mask. `write_sample_set` writes a set to disk.

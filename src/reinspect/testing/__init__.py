@@ -1,4 +1,4 @@
-"""Scripted members and a scripted model server, for tests, examples and benchmarks."""
+"""Stand-ins for tests, examples or benchmarks: scripted members, a scripted model server."""
 
 from reinspect.testing.members import (
     Failing,
