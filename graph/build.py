@@ -243,9 +243,9 @@ def _doubt() -> Policy:
 
 
 def _worth_it(workshop: BuildContext) -> Policy:
-    from reinspect.policies.fitted import GainTrigger
+    from reinspect.policies.fitted import WorthIt
 
-    return GainTrigger(workshop.fitted)
+    return WorthIt(workshop.fitted)
 
 
 def _critic_trigger(workshop: BuildContext) -> Policy:

@@ -214,7 +214,7 @@ class FittedEstimator:
         )
 
 
-class GainTrigger:
+class WorthIt:
     """Look again where the expected gain is worth the cost; a rule fixed when it was fitted.
 
     Raises:

@@ -13,10 +13,10 @@ from reinspect.policies.fitted import (
     FittedEstimator,
     FittedMonitor,
     FittedOn,
-    GainTrigger,
     MonitorError,
     SecondLookGain,
     Targets,
+    WorthIt,
     load_monitor,
 )
 from reinspect.policies.heads import Head, LookWeights, SignalWeights, Trust
@@ -133,14 +133,14 @@ def test_the_estimator_reads_a_trace_as_a_judgement() -> None:
 
 
 def test_the_trigger_looks_again_once_where_it_is_worth_it() -> None:
-    trigger = GainTrigger(monitor(again=AGAIN))
+    trigger = WorthIt(monitor(again=AGAIN))
     assert trigger(trace(0.5)) is Move.REVISIT
     assert trigger(trace(0.99)) is Move.ACCEPT
     assert trigger(trace(0.5, Step(node="revise"))) is Move.ACCEPT
     sample = trace(0.5).sample
     assert trigger(Trace(sample=sample)) is Move.ESCALATE
     with pytest.raises(MonitorError, match="--explore"):
-        GainTrigger(monitor())
+        WorthIt(monitor())
 
 
 def test_gain_is_per_unit_of_cost() -> None:
