@@ -95,14 +95,14 @@ class ModelLimits(BaseModel):
 
 
 def calls_of(steps: Iterable[Step]) -> Iterator[Call]:
-    """All calls of some steps, explored ones too: they were paid for."""
+    """All calls of some steps."""
     for step in steps:
         yield from (product for product in step.products if isinstance(product, Call))
 
 
 def spent_on(trace: Trace) -> Spent:
-    """What a trace has cost so far."""
-    return Spent.on(calls_of(trace.steps))
+    """What a trace has cost so far, an explored second look included: it was paid for, too."""
+    return Spent.on(calls_of(trace.all_steps))
 
 
 class BudgetSpent(ReinspectError, RuntimeError):  # noqa: N818 - it names what happened, not a fault

@@ -9,11 +9,10 @@ part: a failure becomes a step with its error, and the part goes to REVIEW.
 """
 
 import functools
-import operator
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, Required, TypedDict
+from typing import Any, Literal, Required, TypedDict
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -23,7 +22,18 @@ from reinspect.graph.build import Pipeline
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
 from reinspect.roles import Tool
-from reinspect.vocabulary import Decision, Label, Move, Product, Revision, Sample, Step, Trace, View
+from reinspect.vocabulary import (
+    Branch,
+    Decision,
+    Label,
+    Move,
+    Product,
+    Revision,
+    Sample,
+    Step,
+    Trace,
+    View,
+)
 
 
 class GraphInput(TypedDict, total=False):
@@ -36,11 +46,14 @@ class GraphInput(TypedDict, total=False):
 
 
 class GraphState(GraphInput, total=False):
-    """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small."""
+    """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small.
 
-    sample: Sample
-    steps: Annotated[list[Step], operator.add]
+    Where a second look is explored, `trace` follows it as if it had been asked for, while the main
+    line waits in `accepted`; `conclude` puts both together.
+    """
+
     trace: Trace
+    accepted: Trace
 
 
 class GraphOutput(TypedDict):
@@ -57,20 +70,25 @@ def detect(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     sample, fault = _opened(state)
     if fault:
         unread = Step(node="detect", error=fault, started=datetime.now(UTC))
-        return {"sample": sample, "steps": [unread]}
-    return {"sample": sample, "steps": [_attempt("detect", lambda: [crew.detector(sample)])]}
+        return {"trace": Trace(sample=sample, steps=(unread,))}
+    looked = _attempt("detect", lambda: [crew.detector(sample)])
+    return {"trace": Trace(sample=sample, steps=(looked,))}
 
 
 def assess(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Ask whether the verdict in force can be relied on, and decide what next."""
-    trace = _seen(state)
+    trace = state["trace"]
 
     def work() -> Iterator[Product]:
         assessment = crew.monitor(trace)
         yield assessment
         yield _decide(crew, trace.then(Step(node="assess", products=(assessment,))))
 
-    return _record(state, _attempt("assess", work))
+    after = _record(trace, _attempt("assess", work))
+    decided = after.decision is not None and after.decision.move is not Move.REVISIT
+    if state.get("explore") and decided and not after.rounds:
+        return {"trace": after, "accepted": after}
+    return {"trace": after}
 
 
 def locate(crew: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -85,14 +103,14 @@ def examine(crew: Pipeline, state: GraphState) -> dict[str, Any]:
 
 def revise(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Reflect on the new evidence; keep or correct the verdict."""
-    trace = _seen(state)
+    trace = state["trace"]
 
     def work() -> Iterator[Product]:
         proposal = crew.reviser(trace)
         move = crew.revision(trace.then(Step(node="revise", products=(proposal,))))
         yield proposal if move is Move.CORRECT else held(trace, proposal)
 
-    return _record(state, _attempt("revise", work))
+    return {"trace": _record(trace, _attempt("revise", work))}
 
 
 def conclude(crew: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -101,10 +119,10 @@ def conclude(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     Whoever repairs a part needs the place as much as one whose part was looked at twice. The label
     stays: it takes new evidence to change it.
     """
-    trace = _on_record(state)
+    trace = _main_line(state)
     verdict = trace.verdict
     if verdict is None or trace.rounds:
-        return {"steps": []}
+        return {"trace": trace}
     flagged = verdict.label is Label.ANOMALOUS
     steps = _used("conclude", crew, crew.locators, trace) if flagged else []
     regions = Trace(sample=trace.sample, steps=tuple(steps)).regions
@@ -113,35 +131,35 @@ def conclude(crew: Pipeline, state: GraphState) -> dict[str, Any]:
         said = "Accepted at the first look: the exact place, and the monitor's probability."
         stands = Revision(move=Move.KEEP, after=final, reflection=said)
         steps.append(_attempt("conclude", lambda: [stands]))
-    return {"steps": steps}
+    return {"trace": trace.then(*steps)}
 
 
 def explain(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Put the first and the final verdict into words."""
-    trace = _on_record(state)
-    return {"steps": [_attempt("explain", lambda: [crew.explainer(trace)])]}
+    trace = state["trace"]
+    return {"trace": trace.then(_attempt("explain", lambda: [crew.explainer(trace)]))}
 
 
 def settle(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     """Decide what happens to the part, and close the trace."""
-    trace = _on_record(state)
-    step = _attempt("settle", lambda: [crew.settler(trace)])
-    return {"steps": [step], "trace": trace.then(step)}
+    trace = state["trace"]
+    return {"trace": trace.then(_attempt("settle", lambda: [crew.settler(trace)]))}
 
 
 def after_detect(state: GraphState) -> Literal["assess", "settle"]:
     """Without a verdict there is nothing to assess."""
-    return "assess" if _on_record(state).first else "settle"
+    return "assess" if state["trace"].first else "settle"
 
 
 def after_assess(state: GraphState) -> Literal["locate", "conclude"]:
-    """A second look where it was asked for, and once, for the record, where all are explored."""
-    newest = state["steps"][-1]
-    if newest.explored or newest.error:
+    """A second look where it was asked for; a single one, for training, where it is explored."""
+    trace = state["trace"]
+    if trace.steps[-1].error:
         return "conclude"
-    decision = _on_record(state).decision
-    revisit = decision is not None and decision.move is Move.REVISIT
-    return "locate" if revisit or _exploring(state) else "conclude"
+    if "accepted" in state:
+        return "conclude" if trace.rounds else "locate"
+    revisit = trace.decision is not None and trace.decision.move is Move.REVISIT
+    return "locate" if revisit else "conclude"
 
 
 def build(crew: Pipeline) -> CompiledStateGraph[GraphState, None, GraphInput, GraphOutput]:
@@ -193,7 +211,7 @@ def _opened(state: GraphState) -> tuple[Sample, str | None]:
 
 def _granted(crew: Pipeline, state: GraphState, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
     """The one look that the monitor asks for, if it is one of these; all where it asks for none."""
-    assessment = _seen(state).assessment
+    assessment = state["trace"].assessment
     wish = assessment.wish if assessment else None
     if wish is None or wish.look not in crew.looks:
         return tools
@@ -201,7 +219,8 @@ def _granted(crew: Pipeline, state: GraphState, tools: tuple[Tool, ...]) -> tupl
 
 
 def _use(node: str, crew: Pipeline, tools: Iterable[Tool], state: GraphState) -> dict[str, Any]:
-    return _record(state, *_used(node, crew, tools, _seen(state)))
+    trace = state["trace"]
+    return {"trace": _record(trace, *_used(node, crew, tools, trace))}
 
 
 def _used(node: str, crew: Pipeline, tools: Iterable[Tool], trace: Trace) -> list[Step]:
@@ -234,26 +253,17 @@ def _attempt(node: str, work: Callable[[], Iterable[Product]]) -> Step:
     return step.model_copy(update={"products": products, "started": started, "seconds": took})
 
 
-def _record(state: GraphState, *steps: Step) -> dict[str, Any]:
-    looking_again = steps[0].node in {"locate", "examine", "revise"} if steps else False
-    mark = {"round": _seen(state).rounds + looking_again, "explored": _exploring(state)}
-    return {"steps": [step.model_copy(update=mark) for step in steps]}
+def _record(trace: Trace, *steps: Step) -> Trace:
+    """The trace with steps of one node, each with the number of the look that it belongs to."""
+    looking_again = bool(steps) and steps[0].node in {"locate", "examine", "revise"}
+    mark = {"round": trace.rounds + looking_again}
+    return trace.then(*(step.model_copy(update=mark) for step in steps))
 
 
-def _exploring(state: GraphState) -> bool:
-    """Whether the next step is of a second look that the policy did not ask for."""
-    if not state.get("explore"):
-        return False
-    trace = _on_record(state)
-    decided = trace.decision is not None and trace.decision.move is not Move.REVISIT
-    return decided and trace.rounds == 0
-
-
-def _on_record(state: GraphState) -> Trace:
-    return Trace(sample=state["sample"], steps=tuple(state.get("steps", ())))
-
-
-def _seen(state: GraphState) -> Trace:
-    """What a member may see: explored steps count while a second look is explored."""
-    trace = _on_record(state)
-    return trace.hypothetical if _exploring(state) else trace
+def _main_line(state: GraphState) -> Trace:
+    """The trace, with a second look that was explored as its branch."""
+    trace, accepted = state["trace"], state.get("accepted")
+    if accepted is None:
+        return trace
+    at = len(accepted.steps)
+    return accepted.model_copy(update={"explored": Branch(at=at, steps=trace.steps[at:])})

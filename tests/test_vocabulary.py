@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from pydantic import ValidationError
 
@@ -82,15 +84,15 @@ def revisited(*, explored: bool) -> Trace:
         Step(
             node="examine",
             products=(Evidence(source="zoom", summary="it is real"),),
-            explored=explored,
         ),
         Step(
             node="revise",
             products=(Revision(move=Move.CORRECT, after=after, reflection="seen"),),
-            explored=explored,
         ),
     )
-    return Trace(sample=SAMPLE, steps=steps)
+    settled = Step(node="settle", seconds=0.5)
+    flags = (False, False, explored, explored, False)
+    return Trace.of(SAMPLE, zip((*steps, settled), flags, strict=True))
 
 
 def test_a_trace_reads_first_and_final_verdict() -> None:
@@ -104,8 +106,11 @@ def test_a_trace_reads_first_and_final_verdict() -> None:
     assert trace.assessment.divergence == pytest.approx(0.1)
 
 
-def test_explored_steps_are_off_the_record() -> None:
+def test_an_explored_look_is_a_branch_off_the_record() -> None:
     trace = revisited(explored=True)
+    assert [step.node for step in trace.steps] == ["detect", "assess", "settle"]
+    assert [step.node for step, explored in trace.taken if explored] == ["examine", "revise"]
+    assert trace.all_steps == trace.hypothetical.steps == revisited(explored=True).all_steps
     assert trace.verdict == trace.first
     assert (trace.rounds, trace.revised) == (0, False)
     assert [e.source for e in trace.evidence] == ["map"]
@@ -115,6 +120,16 @@ def test_explored_steps_are_off_the_record() -> None:
 def test_a_trace_survives_json() -> None:
     trace = revisited(explored=True)
     assert Trace.model_validate_json(trace.model_dump_json()) == trace
+
+
+@pytest.mark.parametrize("explored", [True, False])
+def test_a_trace_whose_steps_have_flags_is_read_as_before(*, explored: bool) -> None:
+    """As files have it that were written before an explored look became a branch."""
+    trace = revisited(explored=explored)
+    steps = [{**step.model_dump(mode="json"), "explored": flagged} for step, flagged in trace.taken]
+    written = {"sample": trace.sample.model_dump(mode="json"), "steps": steps}
+    assert Trace.model_validate_json(json.dumps(written)) == trace
+    assert Trace.model_validate(written) == trace
 
 
 def test_a_failed_second_look_counts_as_a_round() -> None:

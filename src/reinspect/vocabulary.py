@@ -11,7 +11,7 @@ each kept as part of a `Step`, all steps together the `Trace`. Units, once for t
 - durations in seconds, money in USD, paths relative and POSIX.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Self, TypeVar
 
@@ -371,11 +371,7 @@ P = TypeVar("P", bound=Value)
 
 
 class Step(Value):
-    """One node's work on one sample: what it produced, or why it failed.
-
-    `explored` marks a step of a second look that the policy did not ask for (`--explore`): it is
-    kept for training, and nothing on record depends on it.
-    """
+    """One node's work on one sample: what it produced, or why it failed."""
 
     node: str
     round: int = Field(default=0, ge=0)
@@ -384,30 +380,83 @@ class Step(Value):
     started: AwareDatetime | None = Field(default=None, description="Null where not kept.")
     seconds: Seconds = 0.0
     error: str | None = None
-    explored: bool = False
+
+
+class Branch(Value):
+    """A second look that no policy asked for (`--explore`). It is kept for training alone.
+
+    It leaves the main line of its trace behind the decision that ended the looking; what comes
+    after that decision on the main line was done without knowing of the branch.
+    """
+
+    at: int = Field(ge=0, description="How many steps of the main line come before it.")
+    steps: tuple[Step, ...] = Field(min_length=1)
+
+
+class TakenStep(NamedTuple):
+    """A step, and whether it was taken on the branch."""
+
+    step: Step
+    explored: bool
 
 
 class Trace(Value):
-    """A sample and every step taken on it so far. All readings below are of steps on record."""
+    """A sample and every step taken on it so far.
+
+    All readings are of the main line, but for `taken`, `all_steps`, and `seconds`, to which an
+    explored second look belongs as well.
+    """
 
     sample: Sample
-    steps: tuple[Step, ...] = ()
+    steps: tuple[Step, ...] = Field(default=(), description="The main line: all that counts.")
+    explored: Branch | None = Field(default=None, description="Null where nothing was explored.")
 
-    def then(self, step: Step) -> "Trace":
-        """The trace with one more step."""
-        return self.model_copy(update={"steps": (*self.steps, step)})
+    @classmethod
+    def of(cls, sample: Sample, taken: Iterable[tuple[Step, bool]]) -> Self:
+        """A trace from its steps in the order of `taken`, each with whether it was explored."""
+        return cls(sample=sample, **_lines(taken))
+
+    @model_validator(mode="before")
+    @classmethod
+    def _lift_flags(cls, data: Any) -> Any:
+        """Steps that say of themselves that they were explored, as older files have them."""
+        steps = data.get("steps") or () if isinstance(data, Mapping) else ()
+        if not any(isinstance(step, Mapping) and "explored" in step for step in steps):
+            return data
+        plain = [{k: v for k, v in dict(step).items() if k != "explored"} for step in steps]
+        flags = [bool(dict(step).get("explored")) for step in steps]
+        return {**data, **_lines(zip(plain, flags, strict=True))}
+
+    def then(self, *steps: Step) -> "Trace":
+        """The trace with more steps on its main line."""
+        return self.model_copy(update={"steps": (*self.steps, *steps)})
+
+    @property
+    def taken(self) -> tuple[TakenStep, ...]:
+        """Every step in the order in which it was taken, those of the branch where it leaves."""
+        main = [TakenStep(step, explored=False) for step in self.steps]
+        if self.explored is None:
+            return tuple(main)
+        at, aside = self.explored.at, self.explored.steps
+        return (*main[:at], *(TakenStep(step, explored=True) for step in aside), *main[at:])
+
+    @property
+    def all_steps(self) -> tuple[Step, ...]:
+        """Every step in the order in which it was taken."""
+        return tuple(step for step, _ in self.taken)
 
     @property
     def hypothetical(self) -> "Trace":
-        """The trace as if the explored second look had been asked for."""
-        steps = tuple(step.model_copy(update={"explored": False}) for step in self.steps)
-        return self.model_copy(update={"steps": steps})
+        """The trace as if the explored second look had been asked for.
+
+        What the main line concluded without that look still stands behind it.
+        """
+        return self.model_copy(update={"steps": self.all_steps, "explored": None})
 
     def products(self, of: type[P]) -> Iterator[P]:
         """All products of one type, oldest first."""
         for step in self.steps:
-            if not step.explored:
-                yield from (product for product in step.products if isinstance(product, of))
+            yield from (product for product in step.products if isinstance(product, of))
 
     def last(self, of: type[P]) -> P | None:
         """The newest product of one type, or none."""
@@ -455,7 +504,7 @@ class Trace(Value):
     @property
     def rounds(self) -> int:
         """How many second looks were taken, failed ones included."""
-        return sum(step.node == "revise" and not step.explored for step in self.steps)
+        return sum(step.node == "revise" for step in self.steps)
 
     @property
     def revised(self) -> bool:
@@ -465,8 +514,17 @@ class Trace(Value):
     @property
     def error(self) -> str | None:
         """The first failure on record."""
-        return next((s.error for s in self.steps if s.error and not s.explored), None)
+        return next((step.error for step in self.steps if step.error), None)
 
     @property
     def seconds(self) -> float:
-        return sum(step.seconds for step in self.steps)
+        """What all steps took, explored ones included."""
+        return sum(step.seconds for step in self.all_steps)
+
+
+def _lines(taken: Iterable[tuple[Any, bool]]) -> dict[str, Any]:
+    """The fields of a trace that hold its steps, of steps in the order in which they were taken."""
+    every = list(taken)
+    main, aside = ([step for step, explored in every if explored is on] for on in (False, True))
+    at = next((position for position, (_, explored) in enumerate(every) if explored), 0)
+    return {"steps": main, "explored": {"at": at, "steps": aside} if aside else None}

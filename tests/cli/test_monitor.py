@@ -182,12 +182,10 @@ def traces(n: int, *, explored: bool) -> list[Trace]:
             source="map", summary="", probability=item.first, measurements={"z": item.first * 9}
         )
         witness = Evidence(source="near", summary="", probability=item.second)
-        steps = (
-            Step(node="detect", products=(Verdict.of(item.first, evidence=(own,)),)),
-            Step(node="examine", round=1, products=(witness,), explored=explored, seconds=0.5),
-        )
+        first = Step(node="detect", products=(Verdict.of(item.first, evidence=(own,)),))
+        second = Step(node="examine", round=1, products=(witness,), seconds=0.5)
         sample = Sample(id=f"{item.id}.png", category=item.group, views=(view,))
-        made.append(Trace(sample=sample, steps=steps))
+        made.append(Trace.of(sample, [(first, False), (second, explored)]))
     return made
 
 

@@ -37,8 +37,9 @@ def greys(folder: Path, *levels: int) -> list[Work]:
 
 
 def timeless(trace: Trace) -> Trace:
-    steps = tuple(step.model_copy(update={"seconds": 0.0, "started": None}) for step in trace.steps)
-    return trace.model_copy(update={"steps": steps})
+    unclocked = {"seconds": 0.0, "started": None}
+    taken = [(step.model_copy(update=unclocked), explored) for step, explored in trace.taken]
+    return Trace.of(trace.sample, taken)
 
 
 def ids(traces: list[Trace]) -> list[str]:

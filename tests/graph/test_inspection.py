@@ -133,7 +133,12 @@ def test_an_escalated_part_goes_to_review_without_a_second_look(part: str) -> No
 
 def test_exploring_changes_no_verdict(part: str) -> None:
     plain, explored = inspect(part, crew()), inspect(part, crew(), explore=True)
-    assert [step.node for step in explored.steps if step.explored] == LOOK_AGAIN
+    assert explored.explored is not None
+    assert [step.node for step in explored.explored.steps] == LOOK_AGAIN
+    assert [step.node for step in explored.all_steps] == [
+        *("detect", "assess", *LOOK_AGAIN, "explain", "settle")
+    ]
+    assert nodes(explored) == nodes(plain)
     assert (explored.verdict, explored.rounds) == (plain.verdict, plain.rounds)
     assert explored.assessment == plain.assessment
     assert explored.hypothetical.revised
@@ -142,7 +147,7 @@ def test_exploring_changes_no_verdict(part: str) -> None:
 def test_exploring_adds_nothing_where_a_second_look_was_taken(part: str) -> None:
     trace = inspect(part, crew(trigger=ScriptedPolicy("revisit", "accept")), explore=True)
     assert nodes(trace) == ["detect", "assess", *LOOK_AGAIN, "explain", "settle"]
-    assert not any(step.explored for step in trace.steps)
+    assert trace.explored is None
 
 
 @pytest.mark.parametrize(

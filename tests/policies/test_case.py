@@ -11,6 +11,7 @@ from reinspect.policies.case import (
     read_cases,
 )
 from reinspect.vocabulary import (
+    Branch,
     Evidence,
     Label,
     Move,
@@ -168,8 +169,8 @@ def test_evidence_that_a_revised_verdict_rests_on_counts() -> None:
 
 
 def test_an_explored_look_shows_in_the_hypothetical_trace_only() -> None:
-    looked = Step(node="examine", products=(witness("near", 0.2),), explored=True)
-    trace = traced(looked)
+    looked = Step(node="examine", products=(witness("near", 0.2),))
+    trace = traced().model_copy(update={"explored": Branch(at=1, steps=(looked,))})
     assert case_of(trace).second is None
     assert case_of(trace, explored=True).second == 0.2
 

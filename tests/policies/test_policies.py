@@ -9,6 +9,7 @@ from reinspect.policies.revision import Agreement, held
 from reinspect.policies.triggers import Doubt
 from reinspect.vocabulary import (
     Assessment,
+    Branch,
     Decision,
     Evidence,
     Label,
@@ -152,5 +153,6 @@ def test_what_the_eye_changed_is_on_record() -> None:
 
 
 def test_explored_evidence_counts_for_nothing_on_record() -> None:
-    explored = Step(node="examine", products=(says(0.9),), explored=True)
-    assert HandSet()(trace(Verdict.of(0.3)).then(explored)).probability == 0.3
+    explored = Branch(at=1, steps=(Step(node="examine", products=(says(0.9),)),))
+    looked = trace(Verdict.of(0.3)).model_copy(update={"explored": explored})
+    assert HandSet()(looked).probability == 0.3

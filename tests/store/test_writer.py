@@ -11,7 +11,7 @@ from sqlalchemy import create_engine
 from reinspect.store import RunInfo, Store, StoreError
 from reinspect.store.database import parse
 from reinspect.vocabulary import Outcome
-from support.made_traces import corrected, judged, sha256, unreadable
+from support.made_traces import corrected, explored, judged, sha256, unreadable
 
 
 def _write(store: Store, run: int, *traces) -> None:
@@ -210,3 +210,17 @@ def test_a_full_disk_is_said_and_what_was_written_stays(on_sqlite: Store, tmp_pa
     done = on_sqlite.done(run)
     assert 0 < len(done) < 10_000
     assert all(on_sqlite.trace(run, image) == corrected(image) for image, _ in done)
+
+
+def test_an_explored_look_is_kept_as_marked_rows_in_the_order_of_steps(
+    store: Store, run: int, url: str
+) -> None:
+    """As every version has written it, so that stores of all of them are read alike."""
+    trace = explored("a.png")
+    _write(store, run, trace)
+    assert store.trace(run, "a.png") == trace
+    with create_engine(parse(url)).connect() as connection:
+        rows = connection.exec_driver_sql("select node, explored from steps order by position")
+        marked = [(node, bool(flag)) for node, flag in rows]
+    assert marked == [(step.node, flag) for step, flag in trace.taken]
+    assert [node for node, flag in marked if flag] == ["examine", "revise", "assess"]

@@ -109,3 +109,14 @@ def unreadable(image: str, error: str = "is no image") -> Trace:
             Step(node="settle", products=(disposition,)),
         ),
     )
+
+
+def explored(image: str) -> Trace:
+    """A part that was accepted at the first look, and looked at again for the record."""
+    looked = corrected(image)
+    detect, _, *second, explain, settle = looked.steps
+    decision = Decision(move=Move.ACCEPT, policy="doubt")
+    assess = Step(node="assess", products=(Assessment(confidence=0.7, reliability=0.7), decision))
+    main = [(step, False) for step in (detect, assess)]
+    branch = [(step, True) for step in second]
+    return Trace.of(looked.sample, [*main, *branch, (explain, False), (settle, False)])

@@ -127,7 +127,7 @@ def _parts(recipe: Path | None) -> Iterator[Finding]:
         except RecipeError as failure:
             yield Finding(name, works=False, details=str(failure))
             return
-    for step in trace.steps:
+    for step in trace.all_steps:
         said = ", ".join(getattr(p, "source", p.kind) for p in step.products)
         details = step.error or f"{said} in {step.seconds:.2f} s"
         yield Finding(f"{name}: {step.node}", step.error is None, details)

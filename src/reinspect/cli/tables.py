@@ -91,8 +91,8 @@ def story(console: Console, trace: Trace) -> None:
     """One image, step by step."""
     console.print(Text(one_line(trace.sample.id), style="bold"))
     table = Table("step", "round", "seconds", "what it says", show_lines=True)
-    for step in trace.steps:
-        name = f"{step.node} (explored)" if step.explored else step.node
+    for step, explored in trace.taken:
+        name = f"{step.node} (explored)" if explored else step.node
         said = [_said(product) for product in step.products]
         said += [f"failed: {step.error}"] if step.error else []
         table.add_row(name, str(step.round), f"{step.seconds:.3f}", Text("\n".join(said)))

@@ -102,7 +102,7 @@ class _Record:
         return first
 
     def step(self, node: str, place: int) -> Step:
-        steps = [step for step in self.trace.steps if step.node == node]
+        steps = [step for step in self.trace.all_steps if step.node == node]
         if place >= len(steps):
             raise NotOnRecord(f"no {node} {place + 1} of {self.trace.sample.id} is on record")
         return steps[place]

@@ -60,7 +60,7 @@ class Spans:
         """Spans so far, of those that the sampler takes."""
 
     def __call__(self, trace: Trace, /) -> None:
-        times = _times(trace.steps)
+        times = _times(trace.all_steps)
         begin = min((start for start, _ in times), default=datetime.now(UTC))
         end = max((end for _, end in times), default=begin)
         failure = trace.error
@@ -69,15 +69,17 @@ class Spans:
         )
         inside = _inside(root)
         judged = root  # the span whose verdict is in force
-        for step, (start, stop) in zip(trace.steps, times, strict=True):
-            span = self._step(step, start, stop, inside)
+        for (step, explored), (start, stop) in zip(trace.taken, times, strict=True):
+            span = self._step(step, explored, start, stop, inside)
             if any(isinstance(product, Verdict | Revision) for product in step.products):
                 judged = span if step.node in AGENTS else judged
             self._evaluated(step, stop, _inside(judged))
-        self._end(root, end, failure, failure and _kind(failure), private=_asked(trace.steps))
+        self._end(root, end, failure, failure and _kind(failure), private=_asked(trace.all_steps))
 
-    def _step(self, step: Step, start: datetime, stop: datetime, inside: "Context") -> "Span":
-        name, facts = _of_step(step)
+    def _step(
+        self, step: Step, explored: bool, start: datetime, stop: datetime, inside: "Context"
+    ) -> "Span":
+        name, facts = _of_step(step, explored)
         span = self._span(name, facts, start, inside)
         for call in _calls([step]):
             self._call(call, call.started or start, _inside(span))
@@ -178,10 +180,10 @@ def _of_inspection(trace: Trace, run: str) -> dict[str, Attribute | None]:
     }
 
 
-def _of_step(step: Step) -> tuple[str, dict[str, Attribute | None]]:
+def _of_step(step: Step, explored: bool) -> tuple[str, dict[str, Attribute | None]]:
     facts: dict[str, Attribute | None] = {
         "reinspect.round": step.round,
-        "reinspect.explored": step.explored or None,
+        "reinspect.explored": explored or None,
     }
     for product in step.products:
         if isinstance(product, Assessment):

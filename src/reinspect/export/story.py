@@ -76,7 +76,7 @@ class TraceCost(NamedTuple):
     @classmethod
     def of(cls, trace: Trace) -> "TraceCost":
         """Summed over all steps, failed ones included."""
-        calls: list[Any] = [p for s in trace.steps for p in s.products if p.kind == "call"]
+        calls: list[Any] = [p for s in trace.all_steps for p in s.products if p.kind == "call"]
         tokens = sum((call.tokens_in or 0) + (call.tokens_out or 0) for call in calls)
         prices = [call.usd for call in calls]
         return cls(len(calls), tokens, None if None in prices else sum(prices))

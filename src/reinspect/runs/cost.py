@@ -39,7 +39,7 @@ class Bill:
         self.accounts: dict[str, Account] = {}
 
     def __call__(self, trace: Trace, /) -> None:
-        for call in calls_of(trace.steps):
+        for call in calls_of(trace.all_steps):
             self.accounts.setdefault(call.model, Account()).add(call)
 
     @property

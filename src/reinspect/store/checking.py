@@ -236,7 +236,7 @@ _READ = tuple(name for name in Step.model_fields if name != "started")
 def _traces(connection: Connection) -> Iterator[str]:
     """Whether every row has its trace, whole, and says what the trace says."""
     own, steps = PLAIN["inspections"], PLAIN["steps"]
-    kept = [steps.c[name] for name in ("position", *_READ)]
+    kept = [steps.c[name] for name in ("position", "explored", *_READ)]
     query = (
         select(own.c.id, own.c.image, own.c.label, own.c.disposition, own.c.sample, *kept)
         .join_from(own, steps, steps.c.inspection_id == own.c.id, isouter=True)
@@ -263,20 +263,21 @@ def _fault_of(rows: Sequence[Mapping[str, Any]], prompts: AbstractSet[str]) -> s
         return "with steps missing"
     products, part = columns.ProductsColumn(), columns.SampleColumn()
     try:
-        taken = [
+        steps = [
             Step.model_validate(
                 {name: row[name] for name in _READ} | {"products": _read(products, row["products"])}
             )
             for row in rows
         ]
-        trace = Trace(sample=_read(part, first["sample"]), steps=tuple(taken))
+        flags = [row["explored"] for row in rows]
+        trace = Trace.of(_read(part, first["sample"]), zip(steps, flags, strict=True))
         read = Row.of(trace)
     except ValueError:
         return "with a trace that cannot be read"
     label = read.verdict.label.value if read.verdict else None
     if (label, read.disposition.value) != (first["label"], first["disposition"]):
         return "whose trace says something else than its row"
-    calls = (call for step in trace.steps for call in step.products if isinstance(call, Call))
+    calls = (call for step in trace.all_steps for call in step.products if isinstance(call, Call))
     if any(call.text_sha256 and call.text_sha256 not in prompts for call in calls):
         return "with a prompt that is not there"
     return None

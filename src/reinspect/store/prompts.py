@@ -28,7 +28,7 @@ def put_texts(connection: Connection, traces: Iterable[Trace]) -> None:
     texts = {
         call.text_sha256: call.text
         for trace in traces
-        for call in _calls(trace.steps)
+        for call in _calls(trace.all_steps)
         if call.text_sha256 and call.text
     }
     if not texts:

@@ -315,10 +315,10 @@ class Store:
             said = select(table).where(col(table.inspection_id).in_(keys))
             entries = session.exec(said.order_by(col(table.position))).all()
             whole = with_texts(session, [_step(entry) for entry in entries])
-        steps: dict[int, list[Step]] = {key: [] for key in keys}
+        taken: dict[int, list[tuple[Step, bool]]] = {key: [] for key in keys}
         for entry, step in zip(entries, whole, strict=True):
-            steps[entry.inspection_id].append(step)
-        return [Trace(sample=samples[key], steps=tuple(steps[key])) for key in keys]
+            taken[entry.inspection_id].append((step, entry.explored))
+        return [Trace.of(samples[key], taken[key]) for key in keys]
 
     def _unreadable(self, inspection_id: int, failure: ValidationError) -> TraceError:
         own, run = tables.InspectionTable, tables.RunTable

@@ -171,7 +171,7 @@ def _fitting(types: Sequence[str]) -> tuple[str, ...]:
 
 
 def _steps(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
-    for position, step in enumerate(trace.steps):
+    for position, (step, explored) in enumerate(trace.taken):
         yield {
             "inspection_id": key,
             "position": position,
@@ -181,14 +181,14 @@ def _steps(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
             "started": step.started,
             "seconds": step.seconds,
             "error": step.error,
-            "explored": step.explored,
+            "explored": explored,
             "products": without_texts(step.products),
         }
 
 
 def _evidence(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
     position = 0
-    for number, step in enumerate(trace.steps):
+    for number, (step, explored) in enumerate(trace.taken):
         for product in step.products:
             own = product.evidence if isinstance(product, Verdict) else ()
             for finding in (product,) if isinstance(product, Finding) else own:
@@ -196,7 +196,7 @@ def _evidence(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
                     "inspection_id": key,
                     "position": position,
                     "step": number,
-                    "explored": step.explored,
+                    "explored": explored,
                     "source": finding.source,
                     "summary": finding.summary,
                     "probability": finding.probability,
