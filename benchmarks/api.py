@@ -29,8 +29,8 @@ import httpx
 import psutil
 import yaml
 
-from reinspect.dataset import discover
-from reinspect.engine.local import Work, inspect_all
+from reinspect.dataset import Item, discover
+from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
 from reinspect.graph.references import reference_sets
@@ -116,7 +116,7 @@ def serving(folder: Path, recipe: Recipe, references: Path, clients: int) -> Ite
         process.wait(60)
 
 
-def straight(works: list[Work], workshop: BuildContext, folder: Path) -> Speed:
+def straight(works: list[Item], workshop: BuildContext, folder: Path) -> Speed:
     """Through the graph and into a store; of the second half, when every worker is warm."""
     own, count = psutil.Process(), len(works)
     warm = done = (0.0, 0.0)
@@ -150,7 +150,7 @@ def compared(
     for number, picture in enumerate(pictures):
         file = copies / f"{number}.png"
         file.write_bytes(picture)
-        works.append(Work(str(file), f"{number}.png"))
+        works.append(Item(f"{number}.png", str(file)))
     golden = next(parts.glob("*/train/good"))
     workshop = BuildContext(recipe, reference_sets((), recipe, given=golden), cache=folder / "fits")
     with serving(folder, recipe, golden, asked.clients) as server:

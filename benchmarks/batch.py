@@ -31,8 +31,8 @@ import cv2
 import psutil
 from threadpoolctl import threadpool_limits
 
-from reinspect.dataset import discover, sample_at
-from reinspect.engine.local import Work, inspect_all
+from reinspect.dataset import Item, discover, sample_at
+from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import Recipe, dump_recipe
 from reinspect.graph.references import reference_sets
@@ -59,7 +59,7 @@ def start_bare(workshop: BuildContext) -> None:
     threadpool_limits(1)
 
 
-def detect_bare(work: Work) -> Verdict:
+def detect_bare(work: Item) -> Verdict:
     assert _detector is not None
     return _detector(sample_at(work.path, id=work.id, category=work.category))  # type: ignore[return-value]
 
@@ -90,14 +90,14 @@ def processor_seconds() -> float:
     return sum(sum(member.cpu_times()[:2]) for member in family)
 
 
-def bare(works: list[Work], workshop: BuildContext) -> Rate:
+def bare(works: list[Item], workshop: BuildContext) -> Rate:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(2, context, start_bare, (workshop,)) as pool:
         waiting = [pool.submit(detect_bare, work) for work in works]
         return rate((future.result() for future in as_completed(waiting)), len(works))
 
 
-def through(works: list[Work], workshop: BuildContext, *, workers: int) -> Rate:
+def through(works: list[Item], workshop: BuildContext, *, workers: int) -> Rate:
     """Through the graph and into a store."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -174,11 +174,9 @@ def main() -> int:
             cache=scratch / "cache",
         )
 
-        def works(count: int) -> list[Work]:
+        def works(count: int) -> list[Item]:
             chosen = itertools.islice(itertools.cycle(items), count)
-            return [
-                Work(item.path, f"{n}/{item.id}", item.category) for n, item in enumerate(chosen)
-            ]
+            return [item._replace(id=f"{n}/{item.id}") for n, item in enumerate(chosen)]
 
         def side(recipe: Recipe, count: int, **options: int) -> Callable[[], Rate]:
             return lambda: through(works(count), make(recipe), **options)

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset import discover
-from reinspect.engine.local import Work, attend
-from reinspect.engine.ray import Cluster, attend_on
+from reinspect.engine.local import attend
+from reinspect.engine.ray import Ray
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
 from reinspect.graph.references import reference_sets
@@ -82,11 +82,11 @@ def main() -> int:
             cache=scratch / "cache",
         )
         chosen = itertools.islice(itertools.cycle(items), asked.images)
-        works = [Work(item.path, f"{n}/{item.id}", item.category) for n, item in enumerate(chosen)]
+        works = [item._replace(id=f"{n}/{item.id}") for n, item in enumerate(chosen)]
         next(attend(works[:1], workshop, workers=1))  # learns the references, which are kept
         sides: dict[str, Callable[[], Arriving]] = {
             "local": functools.partial(attend, works, workshop, workers=2),
-            "ray": functools.partial(attend_on, Cluster(workers=2), works, workshop),
+            "ray": functools.partial(Ray(workers=2).inspect, works, workshop),
         }
         paces: dict[str, list[Pace]] = {name: [] for name in sides}
         for number in range(asked.rounds):

@@ -29,7 +29,8 @@ from reinspect.agents.models.detector import ask_for_defects
 from reinspect.agents.models.encoding import data_uri
 from reinspect.agents.models.prompts import Product
 from reinspect.agents.models.settings import Form
-from reinspect.engine.local import Work, inspect_all
+from reinspect.dataset import Item
+from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import parse_recipe
 from reinspect.images import load
@@ -75,7 +76,7 @@ def of_the_graph(url: str, files: list[str], count: int, in_flight: int) -> Iter
     }
     recipe = parse_recipe(yaml.safe_dump(content))
     works = (
-        Work(path=file, id=str(n)) for n, file in zip(range(count), itertools.cycle(files))
+        Item(path=file, id=str(n)) for n, file in zip(range(count), itertools.cycle(files))
     )  # fmt: skip
     start = time.perf_counter()
     for trace in inspect_all(works, BuildContext(recipe=recipe)):

@@ -22,7 +22,7 @@ from typing import NamedTuple
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from reinspect.dataset import discover
-from reinspect.engine.local import Work, inspect_all
+from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
 from reinspect.graph.references import reference_sets
@@ -52,7 +52,7 @@ def second_look(scratch: Path) -> Trace:
         cache=scratch / "cache",
     )
     item = items[0]
-    (trace,) = inspect_all([Work(item.path, item.id, item.category)], workshop, explore=True)
+    (trace,) = inspect_all([item], workshop, explore=True)
     return trace
 
 

@@ -57,7 +57,7 @@ class ReferenceFiles(NamedTuple):
     by_category: dict[str, list[Path]]
 
 
-class Source:
+class Listing:
     """The files under some paths, listed anew on each iteration and never held all at once."""
 
     def __init__(self, paths: Sequence[AnyPath], exclude: Sequence[AnyPath]) -> None:
@@ -80,7 +80,7 @@ class Source:
         return sum(1 for _ in self)
 
 
-def discover(paths: Sequence[AnyPath], *, exclude: Sequence[AnyPath] = ()) -> Source:
+def discover(paths: Sequence[AnyPath], *, exclude: Sequence[AnyPath] = ()) -> Listing:
     """What to inspect at some paths: images, folders, categories, folders of categories.
 
     Folders are searched at any depth in natural order for files named like images; of a category
@@ -100,7 +100,7 @@ def discover(paths: Sequence[AnyPath], *, exclude: Sequence[AnyPath] = ()) -> So
     for path in paths:
         if not os.path.lexists(path):
             raise FileNotFoundError(f"no image or folder at {one_line(os.fspath(path))}")
-    return Source(paths, exclude)
+    return Listing(paths, exclude)
 
 
 def sample_at(path: AnyPath, *, id: str, category: str | None = None) -> Sample:  # noqa: A002

@@ -95,6 +95,26 @@ class Value(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    def renamed(self, old: str, new: str) -> Self:
+        """The value with another path in place of `old`, in every text that has it."""
+        changed = {
+            name: _renamed(getattr(self, name), old, new) for name in type(self).model_fields
+        }
+        return self.model_copy(update=changed)
+
+
+def _renamed(part: Any, old: str, new: str) -> Any:
+    match part:
+        case Value():
+            return part.renamed(old, new)
+        case str() if not isinstance(part, StrEnum):
+            return part.replace(old, new)
+        case Mapping():
+            return {key: _renamed(below, old, new) for key, below in part.items()}
+        case tuple() if type(part) is tuple:
+            return tuple(_renamed(below, old, new) for below in part)
+    return part
+
 
 class View(Value):
     """One picture of a part. `path` is where to read it, never shown to a member or a prompt."""

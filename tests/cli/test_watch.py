@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from reinspect.engine.local import Work
+from reinspect.dataset import Item
 from reinspect.images import sha256_of
-from reinspect.runs.drop_folder import DropFolder
+from reinspect.runs.drop_folder import Arrivals
 from support.command_line import invoke, names, put_greys, rows
 from support.processes import PATIENCE, running, wait_for_rows
 
@@ -114,29 +114,29 @@ def test_a_watch_ends_with_its_time(
 class Clock:
     """A drop folder asked until nothing is left that can settle."""
 
-    def __init__(self, folder: DropFolder) -> None:
+    def __init__(self, folder: Arrivals) -> None:
         self._works = iter(folder)
 
     def drained(self) -> list[str]:
         """The ids that come until there was nothing new for long, however often it is asked."""
         found, vain = [], 0
         while vain < 40:
-            work = self.asked()
-            vain = 0 if work else vain + 1
-            if work:
-                found.append(work.id)
+            item = self.asked()
+            vain = 0 if item else vain + 1
+            if item:
+                found.append(item.id)
             else:
                 time.sleep(0.01)
         return found
 
-    def asked(self) -> Work | None:
+    def asked(self) -> Item | None:
         """What it says now."""
         return next(self._works)
 
 
 @pytest.fixture
 def watched(drop: Path) -> Iterator[Clock]:
-    folder = DropFolder([drop], settled=0.05)
+    folder = Arrivals([drop], settled=0.05)
     yield Clock(folder)
     folder.stop()
 
@@ -187,15 +187,15 @@ def test_what_was_done_before_is_known_by_its_content(drop: Path) -> None:
     put_greys(drop, 3)
     (first,) = (path for path in drop.iterdir() if path.name == "part0.png")
     done = {("part0.png", sha256_of(first)), ("part1.png", "0" * 64)}
-    folder = DropFolder([drop], done=done, settled=0.05)
+    folder = Arrivals([drop], done=done, settled=0.05)
     assert Clock(folder).drained() == ["part1.png", "part2.png"]
 
 
 def test_it_ends_when_told_to_and_at_its_limit(drop: Path) -> None:
     put_greys(drop, 3)
-    limited = [work for work in DropFolder([drop], settled=0.01, limit=2) if work]
-    assert [work.id for work in limited] == ["part0.png", "part1.png"]
-    folder = DropFolder([drop])
+    limited = [item for item in Arrivals([drop], settled=0.01, limit=2) if item]
+    assert [item.id for item in limited] == ["part0.png", "part1.png"]
+    folder = Arrivals([drop])
     folder.stop()
     assert list(folder) == []
 

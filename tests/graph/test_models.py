@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from reinspect.agents.calls import calls_of, spent_on
-from reinspect.engine.local import Work, inspect_all
+from reinspect.dataset import Item
+from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
 from reinspect.graph.models import looks_of
@@ -216,7 +217,7 @@ def test_a_fault_is_a_step_and_the_batch_goes_on(
         options = {"timeout": 0.7, "key_env": "MODEL_KEY", "format": "tags"}
         recipe = recipe_for(server, options, detector=options, policies=ALWAYS)
         start = time.monotonic()
-        works = [Work(path=str(p), id=p.name) for p in parts]
+        works = [Item(path=str(p), id=p.name) for p in parts]
         traces = {
             trace.sample.id: trace for trace in inspect_all(works, BuildContext(recipe=recipe))
         }
@@ -394,7 +395,7 @@ def test_a_run_over_its_cap_leaves_the_rest_for_review(
             "in_flight": 4,
         }
         recipe = recipe_for(server, budgets=budgets)
-        works = [Work(path=part, id=f"{n}.png") for n in range(40)]
+        works = [Item(path=part, id=f"{n}.png") for n in range(40)]
         traces = list(inspect_all(works, BuildContext(recipe=recipe)))
     done = [trace for trace in traces if trace.error is None]
     left = [trace for trace in traces if trace.error is not None]
@@ -466,13 +467,13 @@ def test_a_password_in_an_address_is_not_written_down() -> None:
     assert "http://user:***@host/v1" in written
 
 
-def _parts(folder: Path, count: int) -> Iterator[Work]:
+def _parts(folder: Path, count: int) -> Iterator[Item]:
     for number in range(count):
         path = folder / f"{number}.png"
         image = np.full((16, 16, 3), number % 256, np.uint8)
         image[0, 0] = number // 256
         cv2.imwrite(str(path), image)
-        yield Work(path=str(path), id=path.name)
+        yield Item(path=str(path), id=path.name)
 
 
 @pytest.mark.parametrize("order", [1, -1])
@@ -516,7 +517,7 @@ def test_a_calibrated_share_of_a_thousand_is_revisited_whatever_the_order(tmp_pa
         path = tmp_path / f"{number}.png"
         colour = (number % 10 * 25, number // 10 % 10 * 25, number // 100 * 25)
         cv2.imwrite(str(path), np.full((8, 8, 3), colour, np.uint8))
-        works.append(Work(path=str(path), id=path.name))
+        works.append(Item(path=str(path), id=path.name))
 
     def script(asked: ReceivedRequest) -> Reply:
         image = cv2.imdecode(np.frombuffer(asked.pictures[0], np.uint8), cv2.IMREAD_COLOR)

@@ -21,7 +21,8 @@ from reinspect.agents.models.serving import (
     installed_vllm,
     load_adapter,
 )
-from reinspect.engine.local import Work, inspect_all
+from reinspect.dataset import Item
+from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.vocabulary import Call, Outcome, Trace
@@ -98,7 +99,7 @@ def recipe_at(address: str, **settings: Any) -> Recipe:
 
 
 def inspected(recipe: Recipe, *paths: str) -> list[Trace]:
-    works = [Work(path=path, id=f"{n}.png") for n, path in enumerate(paths)]
+    works = [Item(path=path, id=f"{n}.png") for n, path in enumerate(paths)]
     return list(inspect_all(works, BuildContext(recipe=recipe)))
 
 

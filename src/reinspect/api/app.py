@@ -289,18 +289,7 @@ V = TypeVar("V", bound=Value)
 def _placeless(service: Service, value: V) -> V:
     """The value without the folder that the server keeps pictures in."""
     prefix = f"{service.intake.spool.folder}{os.sep}"
-    return type(value).model_validate(_cut(value.model_dump(), prefix))
-
-
-def _cut(value: Any, prefix: str) -> Any:
-    match value:
-        case str():
-            return value.replace(prefix, "")
-        case dict():
-            return {key: _cut(part, prefix) for key, part in value.items()}
-        case list() | tuple():
-            return [_cut(part, prefix) for part in value]
-    return value
+    return value.renamed(prefix, "")
 
 
 async def _on_refusal(_: Request, failure: Exception) -> Response:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from reinspect.api.spool import Entry, Spool, Ticket
-from reinspect.engine.local import Work, attend
+from reinspect.dataset import Item
+from reinspect.engine.local import attend
 from reinspect.graph.build import BuildContext
 from reinspect.graph.models import models_of
 from reinspect.roles import Sink
@@ -54,7 +55,7 @@ class Intake:
 
     def __init__(
         self,
-        workshop: BuildContext,
+        context: BuildContext,
         store: Store,
         run_id: int,
         spool: Spool,
@@ -62,14 +63,14 @@ class Intake:
         sinks: Sequence[Sink] = (),
     ) -> None:
         self.store, self.run_id, self.spool = store, run_id, spool
-        self._workshop, self._pace, self._sinks = workshop, pace, sinks
-        self._queue: queue.PriorityQueue[tuple[int, int, Work | None]] = queue.PriorityQueue()
+        self._context, self._pace, self._sinks = context, pace, sinks
+        self._queue: queue.PriorityQueue[tuple[int, int, Item | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._taken = 0  # reserved or accepted, and not finished
         self._open: dict[UUID, tuple[Ticket, Future[Row]]] = {}
         self._left: dict[UUID, int] = {}  # ticket → pictures without a row
-        self._warming = _warming(workshop, pace.workers)
+        self._warming = _warming(context, pace.workers)
         self._cold = len(self._warming)
         self._inside = 0  # given to the workers and not come back
         self._unkept: list[Trace] = []  # come back, and not in the store yet
@@ -145,8 +146,8 @@ class Intake:
                 self._open[entry.id] = (ticket, answer)
         urgency = _BATCH if ticket.batch else _SINGLE
         for entry in entries:
-            work = self.spool.work(entry, ticket.category)
-            self._queue.put((urgency, next(self._numbers), work))
+            item = self.spool.item(entry, ticket.category)
+            self._queue.put((urgency, next(self._numbers), item))
         return answers
 
     def _resume(self, ticket: Ticket) -> None:
@@ -164,8 +165,8 @@ class Intake:
         try:
             with self.store.writer(self.run_id) as writer:
                 for trace in attend(
-                    self._works(),
-                    self._workshop,
+                    self._arriving(),
+                    self._context,
                     workers=pace.workers,
                     timeout=pace.image_seconds,
                     tick=TICK,
@@ -208,7 +209,7 @@ class Intake:
                 self.spool.finish(ticket)
         answer.set_result(Row.of(trace))
 
-    def _works(self) -> Iterator[Work | None]:
+    def _arriving(self) -> Iterator[Item | None]:
         """What there is to do, None for nothing at the moment."""
         yield None  # the workers start before there is work
         for golden in self._warming:
@@ -221,24 +222,24 @@ class Intake:
             try:
                 if self._unkept:  # the store is at fault: no more until it takes these
                     raise queue.Empty
-                work = self._queue.get(block=idle)[2]
+                item = self._queue.get(block=idle)[2]
             except queue.Empty:
                 yield None
                 continue
-            if work is None:
+            if item is None:
                 return
             self._inside += 1
-            yield work
+            yield item
 
 
-def _warming(workshop: BuildContext, workers: int) -> list[Work]:
+def _warming(context: BuildContext, workers: int) -> list[Item]:
     """A known-good picture a category and worker, whose verdict nobody keeps.
 
     A model is not asked: that would cost.
     """
-    if models_of(workshop.recipe):
+    if models_of(context.recipe):
         return []
-    golden = workshop.references
+    golden = context.references
     sets = [(None, golden.default), *golden.by_category.items()]
-    shown = [Work(own.files[0], _WARMING, name) for name, own in sets if own.files]
-    return [work for work in shown for _ in range(workers)]
+    shown = [Item(_WARMING, own.files[0], name) for name, own in sets if own.files]
+    return [item for item in shown for _ in range(workers)]

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field
 
-from reinspect.engine.local import Work
+from reinspect.dataset import Item
 from reinspect.files import whole_file
 from reinspect.images import SUFFIXES
 from reinspect.vocabulary import Value
@@ -125,9 +125,9 @@ class Spool:
                 return ticket if ticket.batch else None
         return None
 
-    def work(self, entry: Entry, category: str | None) -> Work:
+    def item(self, entry: Entry, category: str | None) -> Item:
         """What there is to inspect."""
-        return Work(str(self.folder / entry.file), entry.image, category)
+        return Item(entry.image, str(self.folder / entry.file), category)
 
     def _moved(self, picture: Arrived) -> Entry:
         file = Path("incoming") / str(picture.id)[:2] / picture.path.name

@@ -4,27 +4,26 @@
 which were trained without it can be compared on all of them.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from rich.console import Console
-
 from reinspect.bench.protocol import JudgedImage, score
 from reinspect.bench.side_by_side import Benched
-from reinspect.cli.run import say
 from reinspect.critics.named import Learned, learned_by
 from reinspect.dataset import truth_of
 from reinspect.engine.replay import NotOnRecord, refuse_others, replay
-from reinspect.engine.work import Work
 from reinspect.errors import ReinspectError
 from reinspect.graph.critics import by_critic
 from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.images import legible
 from reinspect.pictures import HEAT_MAP
+from reinspect.roles import Sink
 from reinspect.runs.limits import Ending
-from reinspect.runs.resources import Meter
-from reinspect.runs.session import RunPlan, RunResult, carry_out
+from reinspect.runs.plan import RunPlan
+from reinspect.runs.resources import ResourceSampler
+from reinspect.runs.session import RunResult
+from reinspect.runs.sources import Listed
 from reinspect.store import Store
 from reinspect.vocabulary import Evidence, Trace, Truth
 
@@ -86,7 +85,7 @@ def contenders(
     return found
 
 
-def replayed(contender: Contender, job: RunPlan, runs: Sequence[str]) -> Benched:
+def replayed(contender: Contender, plan: RunPlan, runs: Sequence[str]) -> Benched:
     """What a contender makes of the looks of explored runs; nothing is looked at again, or stored.
 
     Raises:
@@ -94,58 +93,68 @@ def replayed(contender: Contender, job: RunPlan, runs: Sequence[str]) -> Benched
         StoreError: the store has no such run.
     """
     traces: dict[str, Trace] = {}
-    with Store.open(job.store, create=False) as store:
+    with Store.open(plan.store, create=False) as store:
         for name in runs:
             run = store.run(Path(name).name)
             for recipe in contender.recipes.values():
                 refuse_others(run, recipe)
             traces |= {trace.sample.id: trace for trace in store.traces(run.id)}
     judged: list[JudgedImage] = []
-    for own in _jobs(contender, job, alone=True):
-        inspect = replay(replace(own.workshop, pictures=None))
-        for item in own.items:
+    for own in _plans(contender, plan, alone=True):
+        inspect = replay(replace(own.context, pictures=None))
+        for item in own.source.items:
             if item.id not in traces:
                 raise NotOnRecord(f"no look at {item.id} is on record in {', '.join(runs)}")
             truth = truth_of(item)
             if truth is None:
                 continue
-            work = Work(path=item.path, id=item.id, category=item.category)
-            trace = inspect(work, traces[item.id])
-            judged.append(_judged_image(trace, truth, None))
-    counts = {j.category: len(job.references.of(j.category).files) for j in judged}
+            judged.append(_judged_image(inspect(item, traces[item.id]), truth, None))
+    counts = {j.category: len(plan.references.of(j.category).files) for j in judged}
     warnings = _warnings(contender, judged)
     return Benched(contender.name, contender.monitor, judged, score(judged, counts), warnings)
 
 
 def benched(
-    contender: Contender, job: RunPlan, console: Console, *, quiet: bool, alone: bool
+    contender: Contender,
+    plan: RunPlan,
+    run: Callable[[RunPlan, Sequence[Sink]], RunResult],
+    say: Callable[[str], None],
+    *,
+    alone: bool,
 ) -> tuple[Benched | None, list[RunResult]]:
-    """Run a contender on all items of a job; none where it was interrupted.
+    """Run a contender on all images of a plan; none where it was interrupted.
 
-    Alone it takes the job's own folder, else one beside it, with its name, and the category's.
+    Alone it takes the plan's own folder, else one beside it, with its name, and the category's.
+
+    Args:
+        contender: who.
+        plan: on what, and where to.
+        run: carries out one plan, `reinspect.run` or what shows its progress, too.
+        say: is told a line as each run begins and ends, where there are several contenders.
+        alone: whether there is one contender.
     """
     judged: list[JudgedImage] = []
     counts: dict[str, int] = {}
     seconds: dict[str, float] = {}
     memory: dict[str, float] = {}
     ends: list[RunResult] = []
-    for own in _jobs(contender, job, alone=alone):
+    for own in _plans(contender, plan, alone=alone):
         if not alone:
-            say(console, f"\n{contender.name}: {contender.monitor}, in {own.out}")
-        with Meter() as meter:
-            finished = carry_out(own, console, quiet=quiet, watcher=meter)
+            say(f"\n{contender.name}: {contender.monitor}, in {own.out}")
+        with ResourceSampler() as resources:
+            finished = run(own, [resources])
         ends.append(finished)
         if finished.ending is not Ending.DONE:
             return None, ends
         mine = _judged(own, finished)
         judged += mine
         counts |= {j.category: len(own.references.of(j.category).files) for j in mine}
-        seconds |= meter.seconds
-        memory |= meter.peak_memory
+        seconds |= resources.seconds
+        memory |= resources.peak_memory
         if not alone:
             for line in finished.bill.lines():
-                say(console, line)
-            say(console, f"Report   {own.out / 'report.html'}")
+                say(line)
+            say(f"Report   {own.out / 'report.html'}")
     report = score(judged, counts, peak_memory=memory).timed(seconds)
     warnings = _warnings(contender, judged)
     return Benched(contender.name, contender.monitor, judged, report, warnings), ends
@@ -178,22 +187,24 @@ def _in_words(recipe: Recipe) -> str:
     return f"{recipe.monitor.kind} {Path(file).name}" if file else recipe.monitor.kind
 
 
-def _jobs(contender: Contender, job: RunPlan, *, alone: bool) -> Iterator[RunPlan]:
-    base = job.out if alone else job.out.with_name(f"{job.out.name}-{contender.name}")
+def _plans(contender: Contender, plan: RunPlan, *, alone: bool) -> Iterator[RunPlan]:
+    base = plan.out if alone else plan.out.with_name(f"{plan.out.name}-{contender.name}")
     for category, recipe in contender.recipes.items():
         if category is None:
-            yield replace(job, recipe=recipe, out=base)
+            yield replace(plan, recipe=recipe, out=base)
             continue
-        mine = tuple(item for item in job.items if item.category == category)
+        mine = tuple(item for item in plan.source.items if item.category == category)
+        source = Listed(plan.source.paths, mine)
         slug = category.replace("/", "-")
-        yield replace(job, recipe=recipe, items=mine, out=base.with_name(f"{base.name}-{slug}"))
+        folder = base.with_name(f"{base.name}-{slug}")
+        yield replace(plan, recipe=recipe, source=source, out=folder)
 
 
-def _judged(job: RunPlan, finished: RunResult) -> list[JudgedImage]:
-    with Store.open(job.store, create=False) as store:
+def _judged(plan: RunPlan, finished: RunResult) -> list[JudgedImage]:
+    with Store.open(plan.store, create=False) as store:
         truths = store.truth(finished.run_id)
         return [
-            _judged_image(trace, truth, job.out)
+            _judged_image(trace, truth, plan.out)
             for trace in store.traces(finished.run_id)
             if (truth := truths.get(trace.sample.id))
         ]

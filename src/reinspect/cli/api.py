@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reinspect.cli.run import Recipe, Store, Workers, default_workers
+from reinspect.cli.run import Recipe, Store, Workers
 from reinspect.cli.telemetry import Otel, telemetry
 from reinspect.errors import ReinspectError
-from reinspect.runs.defaults import RUNS, default_store, plainly
+from reinspect.runs.defaults import RUNS, usage_errors
 
 if TYPE_CHECKING:
     from reinspect.api.gate import Keys, RequestLimits
     from reinspect.api.intake import Pace
     from reinspect.roles import Sink
-    from reinspect.runs.session import RunPlan
+    from reinspect.runs.plan import RunPlan
 
 HEAD_SECONDS = 15
 """In which the head of a request has to arrive."""
@@ -97,40 +97,37 @@ def api(
             raise ApiError("the server needs FastAPI: pip install 'reinspect[api]'")
     from reinspect.api.gate import RequestLimits
     from reinspect.api.intake import Pace
-    from reinspect.graph.recipe import Recipe as RecipeFile
-    from reinspect.graph.recipe import load_recipe
-    from reinspect.graph.references import reference_sets
-    from reinspect.runs.session import RunPlan
+    from reinspect.engine.local import Local, default_workers
+    from reinspect.runs.plan import RunPlan
+    from reinspect.runs.sources import Listed
     from reinspect.settings import Settings
 
-    settings = Settings()
-    keys = _keys(api_key_file, settings.api_key)
+    keys = _keys(api_key_file, Settings().api_key)
     if not keys and not _only_here(host):
         raise ApiError(f"--host {host}: others could send pictures; give keys with --api-key-file")
-    chosen = load_recipe(recipe) if recipe else RecipeFile()
-    with plainly():
-        golden = reference_sets((), chosen, given=references)
-    job = RunPlan(
-        items=(),
-        sources=(),
-        recipe=chosen,
-        references=golden,
+    plan = RunPlan.of(
+        Listed(),
+        recipe=recipe,
+        references=references,
         out=out,
-        store=store or default_store(out),
+        store=store,
+        engine=Local(workers),
         resume=(out / "recipe.yaml").exists(),
-        workers=workers or default_workers(),
-        cache=settings.cache_dir,
-        weights=settings.weights_dir,
     )
-    pace = Pace(workers=job.workers, queue=queue, image_seconds=timeout, drain_seconds=drain)
+    pace = Pace(
+        workers=workers or default_workers(),
+        queue=queue,
+        image_seconds=timeout,
+        drain_seconds=drain,
+    )
     limits = RequestLimits(max_bytes=max_bytes, max_images=max_images, rate=rate)
     spans = telemetry(otel, out.absolute().name, os.environ)
     with _listen(host, port) as listening, spans as sink:
-        _serve(job, listening, keys, limits, pace, patience, [sink] if sink else [])
+        _serve(plan, listening, keys, limits, pace, patience, [sink] if sink else [])
 
 
 def _serve(
-    job: "RunPlan",
+    plan: "RunPlan",
     listening: socket.socket,
     keys: "Keys",
     limits: "RequestLimits",
@@ -145,22 +142,24 @@ def _serve(
     from reinspect.api.punctual import PunctualProtocol
     from reinspect.api.spool import Spool
     from reinspect.runs.cost import Bill
-    from reinspect.runs.session import checked, entered, make_folder
+    from reinspect.runs.session import Session
     from reinspect.store import Status
-    from reinspect.store import Store as TraceStore
 
-    workshop, _ = checked(job)
-    make_folder(job.out)
-    with TraceStore.open(job.store) as opened:
-        run, new = entered(opened, job)
-        run_id, bill = run.id, Bill()
-        if not new:
-            opened.resume_run(run_id)
-        intake = Intake(workshop, opened, run_id, Spool(job.out), pace, sinks=[bill, *sinks])
-        app = build(Service(intake, job.references, keys, limits, patience))
+    bill = Bill()
+    with Session(plan) as session:
+        session.take_up()
+        intake = Intake(
+            session.context,
+            session.store,
+            session.run.id,
+            Spool(plan.out),
+            pace,
+            sinks=[bill, *sinks],
+        )
+        app = build(Service(intake, plan.references, keys, limits, patience))
         typer.echo(f"Listening on http://{_shown(listening)}; stop with Ctrl-C")
-        typer.echo(f"Pictures {job.out / 'incoming'}")
-        typer.echo(f"Traces   {job.store} (reinspect ui --store {job.store})")
+        typer.echo(f"Pictures {plan.out / 'incoming'}")
+        typer.echo(f"Traces   {plan.store} (reinspect ui --store {plan.store})")
         config = uvicorn.Config(
             app,
             http=PunctualProtocol,
@@ -177,10 +176,8 @@ def _serve(
         try:
             uvicorn.Server(config).run(sockets=[listening])
         finally:
-            tally = opened.tally(run_id)
             status = Status.INTERRUPTED if intake.left else Status.DONE
-            counters = {**tally.model_dump(), **bill.with_those_of(run.counters)}
-            opened.finish_run(run_id, status, counters)
+            tally = session.finish(status, bill.with_those_of(session.run.counters))
             left = f"; {intake.left} wait for the next start" if intake.left else ""
             typer.echo(f"Stopped; {tally.images} pictures inspected{left}")
 
@@ -190,7 +187,7 @@ def _keys(file: Path | None, given: str | None) -> "Keys":
 
     lines = [given or ""]
     if file is not None:
-        with plainly():
+        with usage_errors():
             lines = file.read_text(encoding="utf-8").splitlines()
     keys = [line.strip() for line in lines if line.strip()]
     if file is not None and not keys:

@@ -7,19 +7,24 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.run import (
-    Category,
-    Out,
-    Quiet,
-    Store,
-    Workers,
-    default_workers,
-    say,
+from reinspect.cli.progress import run_with_progress
+from reinspect.cli.run import Category, Out, Quiet, Store, Workers, say
+from reinspect.runs.defaults import (
+    critics_beside,
+    default_out,
+    default_store,
+    store_of,
+    usage_errors,
 )
-from reinspect.runs.defaults import critics_beside, default_out, default_store, plainly, store_of
 
 if TYPE_CHECKING:
-    from reinspect.bench.side_by_side import SideBySide
+    from collections.abc import Sequence
+
+    from reinspect.bench.comparison import Contender
+    from reinspect.bench.side_by_side import Benched, SideBySide
+    from reinspect.roles import Sink
+    from reinspect.runs.plan import RunPlan
+    from reinspect.runs.session import RunResult
 
 
 def add_to(app: typer.Typer) -> None:
@@ -83,51 +88,39 @@ def bench(
 
     With several recipes or critics: all of them on the same images, and their differences.
     """
-    from reinspect.bench.comparison import benched, contenders, replayed
+    from reinspect.bench.comparison import contenders, replayed
     from reinspect.bench.scenarios import read_scenarios
     from reinspect.bench.side_by_side import compare
     from reinspect.bench.table import compared, table
-    from reinspect.graph.references import reference_sets
-    from reinspect.runs.session import RunPlan, items_of
-    from reinspect.settings import Settings
+    from reinspect.engine.local import Local
+    from reinspect.runs.plan import RunPlan
+    from reinspect.runs.sources import Listed
 
     first = _count(references)
-    folder = out or default_out([root])
+    folder = out or default_out(root.absolute().name)
     registry = critics_beside(store or default_store(folder))
-    with plainly():
-        items = items_of([root], only=category, categorised=True)
+    with usage_errors():
+        source = Listed.below([root], categories=category or (), categorised=True)
         kinds = read_scenarios(scenarios) if scenarios else {}
-    every = contenders(
-        recipe or [], critic or [], registry, sorted({i.category for i in items if i.category})
-    )
-    settings = Settings()
-    console, results, ends = Console(quiet=quiet), [], []
-    for contender in every:
-        chosen = next(iter(contender.recipes.values()))
-        with plainly():
-            golden = reference_sets(items, chosen, first=first)
-        job = RunPlan(
-            items=items,
-            sources=(root,),
-            recipe=chosen,
-            references=golden,
+    found_in = sorted({item.category for item in source.items if item.category})
+    every = contenders(recipe or [], critic or [], registry, found_in)
+    plans = [
+        RunPlan.of(
+            source,
+            recipe=next(iter(contender.recipes.values())),
+            first=first,
             out=folder,
-            store=store or (store_of(looks[0], None) if looks else default_store(folder)),
+            store=store or (store_of(looks[0], None) if looks else None),
             explore=explore,
-            workers=workers or default_workers(),
-            cache=settings.cache_dir,
-            weights=settings.weights_dir,
+            engine=Local(workers),
         )
-        if looks:
-            results.append(replayed(contender, job, looks))
-            continue
-        result, finished = benched(contender, job, console, quiet=quiet, alone=len(every) == 1)
-        ends += finished
-        if result is None:
-            said = f"Interrupted; what was inspected is in {folder}*; run it again for figures"
-            print(said, file=sys.stderr)  # noqa: T201 - for people
-            raise typer.Exit(130)
-        results.append(result)
+        for contender in every
+    ]
+    console, ends = Console(quiet=quiet), list["RunResult"]()
+    if looks:
+        results = [replayed(*pair, looks) for pair in zip(every, plans, strict=True)]
+    else:
+        results, ends = _carry_out(every, plans, console)
     found = compare(results, scenarios=kinds, seed=seed)
     _write(found, json, html)
     for shown in compared(found) if len(every) > 1 else [table(results[0].report)]:
@@ -141,6 +134,30 @@ def bench(
         say(console, f"Report   {folder / 'report.html'}")
     if any(end.tally.errors for end in ends):
         raise typer.Exit(1)
+
+
+def _carry_out(
+    every: "Sequence[Contender]", plans: "Sequence[RunPlan]", console: Console
+) -> "tuple[list[Benched], list[RunResult]]":
+    """Run each contender, one after the other."""
+    from reinspect.bench.comparison import benched
+
+    def run(plan: "RunPlan", sinks: "Sequence[Sink]") -> "RunResult":
+        return run_with_progress(plan, console, sinks)
+
+    def say_line(line: str) -> None:
+        say(console, line)
+
+    results, ends = [], []
+    for contender, plan in zip(every, plans, strict=True):
+        result, finished = benched(contender, plan, run, say_line, alone=len(every) == 1)
+        ends += finished
+        if result is None:
+            said = f"Interrupted; what was inspected is in {plan.out}*; run it again for figures"
+            print(said, file=sys.stderr)  # noqa: T201 - for people
+            raise typer.Exit(130)
+        results.append(result)
+    return results, ends
 
 
 def _write(found: "SideBySide", json: Path | None, html: Path | None) -> None:

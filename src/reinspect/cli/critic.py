@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
-from reinspect.runs.defaults import plainly, store_of
+from reinspect.runs.defaults import store_of, usage_errors
 
 if TYPE_CHECKING:
     from reinspect.training.cases import TrainingSet
@@ -66,7 +66,7 @@ def critic(
 
     if cross_validate not in (None, "group"):
         raise CriticTrainingError(f"--cross-validate {cross_validate!r} is not 'group'")
-    with plainly():
+    with usage_errors():
         refuse_taken(critics, name)
         explored = _explored(given or [], judgements, store)
         objective = CriticObjective(look=look, review=review, kl=kl, trust=trust)

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reinspect.runs.defaults import RUNS, AskedFor, plainly
+from reinspect.runs.defaults import RUNS, UsageError, usage_errors
 
 if TYPE_CHECKING:
     from reinspect.critics.registry import CriticCard, Critics
@@ -85,7 +85,7 @@ def add(
 ) -> None:
     """Register a critic: what a training has left, here or elsewhere."""
     critics: Critics = context.obj
-    with plainly():
+    with usage_errors():
         card = _register(
             critics.folder, name or trained.stem, trained, episodes, base=base, notes=notes
         )
@@ -108,7 +108,7 @@ def bench(
     try:
         found: Any = json.loads(results.read_text(encoding="utf-8"))
     except (OSError, ValueError) as failure:
-        raise AskedFor(f"{results}: no results of a bench: {failure}") from failure
+        raise UsageError(f"{results}: no results of a bench: {failure}") from failure
     critics: Critics = context.obj
     critics.benched(name, {called: found})
     typer.echo(critics.folder / name / "card.json")
@@ -118,24 +118,26 @@ def refuse_taken(registry: Path, name: str | None) -> None:
     """Refuse a name before a training, not after it.
 
     Raises:
-        AskedFor: there is a critic of that name, or it is none.
+        UsageError: there is a critic of that name, or it is none.
     """
     from reinspect.critics.registry import Critics as Folder
     from reinspect.critics.registry import valid_name
 
     if name is None:
         return
-    with plainly():
+    with usage_errors():
         valid_name(name)
     if name in Folder(registry).names():
-        raise AskedFor(f"{registry / name}: there is a critic of that name; give another by --name")
+        raise UsageError(
+            f"{registry / name}: there is a critic of that name; give another by --name"
+        )
 
 
 def entered(registry: Path, name: str | None, trained: Path, episodes: Path | None) -> list[str]:
     """Enter what was trained, where a name was given; and how to use it, or how to enter it."""
     if name is None:
         return [f"Register it: reinspect critics add {shlex.quote(str(trained))} --name NAME"]
-    with plainly():
+    with usage_errors():
         return how_to_use(_register(registry, name, trained, episodes))
 
 

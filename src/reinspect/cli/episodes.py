@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.run import Category, Recipe, Workers, default_workers, say
+from reinspect.cli.progress import run_with_progress
+from reinspect.cli.run import Category, Recipe, Workers, say
 from reinspect.runs.defaults import (
-    AskedFor,
-    critics_beside,
+    UsageError,
     default_out,
     default_store,
-    plainly,
     store_of,
 )
 
@@ -110,10 +109,10 @@ def episodes(
     asked = Teacher.of(chosen, known_references, shown=shown, seed=seed) if chosen else None
     if _is_run(given):
         if recipe is not None:
-            raise AskedFor("--recipe is for a data set; a run has its own")
+            raise UsageError("--recipe is for a data set; a run has its own")
         runs, url = given, store_of(given[0], store)
     else:
-        folder = default_out([Path(given[0])])
+        folder = default_out(Path(given[0]).absolute().name)
         url = store or default_store(folder)
         runs = [str(_inspected(given, folder, url, recipe, references, category, workers))]
     with TraceStore.open(url, create=False) as opened:
@@ -159,36 +158,24 @@ def _inspected(
     workers: int | None,
 ) -> Path:
     """Stage 2: the first answers, and second looks at all, by a run on the data set."""
-    from reinspect.graph.recipe import Recipe as RecipeFile
-    from reinspect.graph.recipe import load_recipe
-    from reinspect.graph.references import reference_sets
-    from reinspect.runs.session import RunPlan, carry_out, items_of
-    from reinspect.settings import Settings
+    from reinspect.engine.local import Local
+    from reinspect.runs.plan import RunPlan
 
-    settings = Settings()
     if len(given) > 1:
-        raise AskedFor(f"{given[0]}: is a data set; name it alone, or runs alone")
-    root = Path(given[0])
-    registry = critics_beside(store)
-    chosen = load_recipe(recipe, critics=registry) if recipe else RecipeFile()
+        raise UsageError(f"{given[0]}: is a data set; name it alone, or runs alone")
     console = Console()
-    with plainly():
-        items = items_of([root], only=category, categorised=True)
-        golden = reference_sets(items, chosen, given=references)
-    job = RunPlan(
-        items=items,
-        sources=(root,),
-        recipe=chosen,
-        references=golden,
+    plan = RunPlan.of(
+        given[0],
+        recipe=recipe,
+        references=references,
         out=folder,
         store=store,
+        categories=category or (),
+        categorised=True,
         explore=True,
-        workers=workers or default_workers(),
-        cache=settings.cache_dir,
-        weights=settings.weights_dir,
+        engine=Local(workers),
     )
-    finished = carry_out(job, console, quiet=False)
-    if finished.interrupted:
+    if run_with_progress(plan, console).interrupted:
         print(f"Interrupted; what was inspected is in {folder}", file=sys.stderr)  # noqa: T201
         raise typer.Exit(130)
     say(console, f"Run      {folder}")

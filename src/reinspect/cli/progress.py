@@ -1,6 +1,7 @@
 """Progress on a terminal, and nothing elsewhere."""
 
-from typing import Self
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import (
@@ -15,7 +16,12 @@ from rich.progress import (
 )
 from rich.text import Text
 
+from reinspect.roles import Sink
 from reinspect.vocabulary import Outcome, Trace
+
+if TYPE_CHECKING:
+    from reinspect.runs.plan import RunPlan
+    from reinspect.runs.session import RunResult
 
 COLOURS = {Outcome.PASS: "blue", Outcome.FAIL: "yellow", Outcome.REVIEW: "magenta"}
 """Told apart by colour-blind people too."""
@@ -26,10 +32,10 @@ class _Rate(ProgressColumn):
         return Text(f"{task.speed or 0:.1f}/s")
 
 
-class Counter:
-    """Counts dispositions, and shows them beside a progress bar if the console is a terminal."""
+class ProgressBar:
+    """Counts dispositions beside a progress bar, if the console is a terminal and not quiet."""
 
-    def __init__(self, console: Console, total: int | None, *, quiet: bool) -> None:
+    def __init__(self, console: Console) -> None:
         self.outcomes = dict.fromkeys(Outcome, 0)
         self.errors = 0
         self._bar = Progress(
@@ -40,13 +46,18 @@ class Counter:
             TimeRemainingColumn(),
             TextColumn("{task.description}"),
             console=console,
-            disable=quiet or not console.is_terminal,
+            disable=console.quiet or not console.is_terminal,
             transient=True,
         )
-        self._task = self._bar.add_task(self._words(), total=total)
+        self._task = self._bar.add_task(self._words(), total=None, start=False)
+
+    def begin(self, total: int | None) -> None:
+        """Show the bar, for so many images; None where nobody knows."""
+        self._bar.update(self._task, total=total)
+        self._bar.start_task(self._task)
+        self._bar.start()
 
     def __enter__(self) -> Self:
-        self._bar.start()
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -62,3 +73,11 @@ class Counter:
         return "  ".join(
             f"[{COLOURS[outcome]}]{outcome} {count}[/]" for outcome, count in self.outcomes.items()
         )
+
+
+def run_with_progress(plan: "RunPlan", console: Console, sinks: Sequence[Sink] = ()) -> "RunResult":
+    """Carry out a plan, its progress shown on the console; see `reinspect.run`."""
+    from reinspect.runs.session import run
+
+    with ProgressBar(console) as bar:
+        return run(plan, [bar, *sinks], started=bar.begin)

@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -10,11 +11,14 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from reinspect.cli.progress import run_with_progress
 from reinspect.cli.telemetry import Otel, telemetry
-from reinspect.runs.defaults import critics_beside, default_out, default_store, plainly, runs_beside
+from reinspect.runs.defaults import UsageError, default_store
 
 if TYPE_CHECKING:
-    from reinspect.runs.session import RunPlan, RunResult
+    from reinspect.engine.roles import Engine
+    from reinspect.runs.plan import RunPlan
+    from reinspect.runs.session import RunResult
     from reinspect.store import Store as TraceStore
 
 Recipe = Annotated[
@@ -37,7 +41,7 @@ Workers = Annotated[
 ]
 
 
-class Engine(StrEnum):
+class EngineName(StrEnum):
     """Who hands out images: this program on its own machine, or Ray on many."""
 
     LOCAL = "local"
@@ -114,8 +118,8 @@ def run(
         bool, typer.Option("--fail-fast", help="Stop at the first failure: --max-failures 1.")
     ] = False,
     engine: Annotated[
-        Engine, typer.Option("--engine", help="ray: actors on this machine or on a cluster.")
-    ] = Engine.LOCAL,
+        EngineName, typer.Option("--engine", help="ray: actors on this machine or on a cluster.")
+    ] = EngineName.LOCAL,
     address: Annotated[
         str | None,
         typer.Option("--address", help="Ray's, as host:port or auto. \\[default: start one here]"),
@@ -124,164 +128,121 @@ def run(
     quiet: Quiet = False,
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
-    from reinspect.engine.ray import Cluster
-    from reinspect.graph.recipe import Recipe as RecipeFile
-    from reinspect.graph.recipe import load_recipe
-    from reinspect.graph.references import reference_sets
-    from reinspect.runs.session import RunError, RunPlan, carry_out, items_of, stored_items
-    from reinspect.settings import Settings
-    from reinspect.storage import is_url, name_of
+    from reinspect.runs.plan import RunPlan
 
-    for given, wanted, why in (
-        (resume and out is None, "--resume needs --out", "the folder of the run to finish"),
-        (retry_failed and not resume, "--retry-failed needs --resume", "what failed is in a run"),
-        (dry_run and resume, "--dry-run", "tells of a new run; leave --resume out"),
-        (watch and engine is Engine.RAY, "--engine ray", "can't follow a folder that fills"),
-        (address and engine is Engine.LOCAL, "--address", "is Ray's; add --engine ray"),
-        (dry_run and watch, "--dry-run", "can't tell what will arrive; leave --watch out"),
-    ):
-        if given:
-            raise RunError(f"{wanted}: {why}")
     console = Console(quiet=quiet)
-    far = any(map(is_url, sources))
-    paths = [] if far else [Path(source) for source in sources]
-    folder = out or default_out([Path(name_of(sources[0]))] if far else paths)
-    registry = critics_beside(store or default_store(folder))
-    chosen = load_recipe(recipe, critics=registry) if recipe else RecipeFile()
-    if far:
-        _refuse_storage(sources, engine, chosen.references or references, dry_run=dry_run)
-    if watch:
-        _refuse_to_watch(paths, chosen.references or references)
-    with plainly():
-        apart = [folder, *runs_beside(folder), *([references] if references else [])]
-        if far:
-            items = stored_items(sources[0])
-        else:
-            items = () if watch else items_of(paths, exclude=apart)
-        golden = reference_sets(items, chosen, given=references)
-    settings = Settings()
-    job = RunPlan(
-        items=items[:limit],
-        sources=(sources[0],) if far else tuple(paths),
-        recipe=chosen,
-        references=golden,
-        out=folder,
-        store=store or default_store(folder),
+    plan = RunPlan.of(
+        sources,
+        recipe=recipe,
+        references=references,
+        out=out,
+        store=store,
+        limit=limit,
+        watch=watch,
+        engine=_engine(engine, address, workers),
         resume=resume,
         retry_failed=retry_failed,
+        dry_run=dry_run,
         explore=explore,
-        workers=workers or default_workers(),
-        cache=settings.cache_dir,
-        weights=settings.weights_dir,
         timeout=timeout,
         max_seconds=max_seconds,
         max_failures=1 if fail_fast else max_failures,
-        watched=watch,
-        apart=tuple(apart),
-        limit=limit,
-        cluster=Cluster(address, workers) if engine is Engine.RAY else None,
     )
     if dry_run:
-        _say_what_it_takes(console, job)
+        _say_what_it_takes(console, plan)
         return
-    again = _resume_line(job, references, recipe)
+    options = {
+        "--out": plan.out,
+        "--store": plan.store,
+        "--references": references,
+        "--recipe": recipe,
+        "--limit": limit,
+        "--engine": None if engine is EngineName.LOCAL else engine.value,
+        "--address": address,
+        "--explore": explore or None,
+        "--watch": watch or None,
+    }
+    again = _resume_line(plan, options)
     if watch:
         say(console, f"Watching {', '.join(sources)}; Ctrl-C ends it")
     try:
-        with telemetry(otel, folder.absolute().name, os.environ) as spans:
-            finished = carry_out(job, console, quiet=quiet, watcher=spans)
+        with telemetry(otel, plan.out.absolute().name, os.environ) as spans:
+            result = run_with_progress(plan, console, [spans] if spans else [])
     except KeyboardInterrupt:
-        _stopped("Interrupted", again if (folder / "recipe.yaml").exists() else None)
-    _tell(console, job, finished, again)
+        _stopped("Interrupted", again if (plan.out / "recipe.yaml").exists() else None)
+    _tell(console, plan, result, again, retry=not watch)
 
 
-def _refuse_to_watch(paths: list[Path], references: object) -> None:
-    from reinspect.runs.session import RunError
+def _engine(name: EngineName, address: str | None, workers: int | None) -> "Engine":
+    """Who inspects.
 
-    for path in paths:
-        if not path.is_dir():
-            raise RunError(f"{path}: is no folder; --watch takes folders that files arrive in")
-    if references is None:
-        raise RunError(
-            f"{paths[0]}: a folder that fills can't be its own reference; name known-good images "
-            "with --references"
-        )
+    Raises:
+        UsageError: an address without Ray.
+    """
+    if name is EngineName.RAY:
+        from reinspect.engine.ray import Ray
 
+        return Ray(address, workers)
+    if address:
+        raise UsageError("--address: is Ray's; add --engine ray")
+    from reinspect.engine.local import Local
 
-def _refuse_storage(
-    sources: list[str], engine: Engine, references: object, *, dry_run: bool
-) -> None:
-    from reinspect.runs.session import RunError
-    from reinspect.storage import is_url
-
-    url = next(filter(is_url, sources))
-    for given, why in (
-        (engine is Engine.LOCAL, "add --engine ray, which reads it; else copy or mount it here"),
-        (len(sources) > 1, "is inspected alone: one URL a run, and no paths beside it"),
-        (dry_run, "--dry-run reads folders of this machine; try some of it with --limit"),
-        (
-            references is None,
-            "what lies in object storage can't be its own reference; name known-good images "
-            "with --references",
-        ),
-    ):
-        if given:
-            raise RunError(f"{url}: {why}")
+    return Local(workers)
 
 
-def _say_what_it_takes(console: Console, job: "RunPlan") -> None:
+def _say_what_it_takes(console: Console, plan: "RunPlan") -> None:
     from reinspect.runs.estimate import estimate
 
-    lines, failed = estimate(job)
+    lines, failed = estimate(plan)
     for line in lines:
         say(console, line)
     if failed:
         raise typer.Exit(1)
 
 
-def _tell(console: Console, job: "RunPlan", finished: "RunResult", again: str) -> None:
+def _tell(
+    console: Console, plan: "RunPlan", result: "RunResult", again: str, *, retry: bool
+) -> None:
     """What came out, where it is, and how to go on."""
     from reinspect.runs.limits import Ending
     from reinspect.store import Store as TraceStore
 
-    folder, nothing_new = job.out, bool(job.items) and finished.resumed == len(job.items)
+    folder = plan.out
     if not console.quiet:
-        with TraceStore.open(job.store, create=False) as opened:
-            _show(console, opened, finished, brief=nothing_new)
-        for line in finished.bill.lines():
+        with TraceStore.open(plan.store, create=False) as opened:
+            _show(console, opened, result, brief=result.nothing_new)
+        for line in result.bill.lines():
             say(console, line)
-    if nothing_new:
-        say(
-            console,
-            f"All {len(job.items)} images were inspected before; nothing was left to do.",
-        )
-    where = [] if job.store == default_store(folder) else ["--store", job.store]
+    if result.nothing_new:
+        count = result.resumed
+        say(console, f"All {count} images were inspected before; nothing was left to do.")
+    where = [] if plan.store == default_store(folder) else ["--store", plan.store]
     story = shlex.join(["reinspect", "show", str(folder), *where])
     say(console, f"Report   {folder / 'report.html'}")
     say(console, f"Results  {folder / 'results.jsonl'}, {folder / 'results.csv'}")
     say(console, f"Pictures {folder / 'pictures'}")
-    say(console, f"Traces   {job.store} ({story} IMAGE)")
+    say(console, f"Traces   {plan.store} ({story} IMAGE)")
     said = {
         Ending.INTERRUPTED: "Interrupted",
-        Ending.OUT_OF_TIME: f"Stopped after {job.max_seconds or 0:g} s (--max-seconds)",
-        Ending.FAILURES: f"Stopped after {job.max_failures} failures (--max-failures)",
+        Ending.OUT_OF_TIME: f"Stopped after {plan.max_seconds or 0:g} s (--max-seconds)",
+        Ending.FAILURES: f"Stopped after {plan.max_failures} failures (--max-failures)",
     }
-    if finished.ending in said:
-        code = 130 if finished.ending is Ending.INTERRUPTED else 3
-        _stopped(said[finished.ending], again, code=code)
-    if finished.tally.errors:
-        if not job.watched:
+    if result.ending in said:
+        code = 130 if result.ending is Ending.INTERRUPTED else 3
+        _stopped(said[result.ending], again, code=code)
+    if result.tally.errors:
+        if retry:
             say(console, f"To try the failed ones again: {again} --retry-failed")
         raise typer.Exit(1)
 
 
 def _show(
-    console: Console, store: "TraceStore", finished: "RunResult", *, brief: bool = False
+    console: Console, store: "TraceStore", result: "RunResult", *, brief: bool = False
 ) -> None:
     from reinspect.cli.tables import against_truth, summary, verdicts
     from reinspect.export import FAILURES, causes
 
-    run_id, tally = finished.run_id, finished.tally
+    run_id, tally = result.run_id, result.tally
     if not brief:
         rows = (found.row for found in store.inspections(run_id))
         console.print(verdicts(rows, tally.images, width=console.width))
@@ -313,23 +274,10 @@ def _stopped(why: str, resume_line: str | None, *, code: int = 130) -> NoReturn:
     raise typer.Exit(code)
 
 
-def _resume_line(job: "RunPlan", references: Path | None, recipe: Path | None) -> str:
-    options = {
-        "--out": job.out,
-        "--store": job.store,
-        "--references": references,
-        "--recipe": recipe,
-        "--limit": job.limit,
-        "--engine": "ray" if job.cluster else None,
-        "--address": job.cluster and job.cluster.address,
-    }
-    words = ["reinspect", "run", *map(str, job.sources)]
-    words += [str(w) for name, value in options.items() if value is not None for w in (name, value)]
-    words += ["--explore"] if job.explore else []
-    words += ["--watch"] if job.watched else []
+def _resume_line(plan: "RunPlan", options: Mapping[str, object]) -> str:
+    """The command that finishes the run; an option that is True stands alone."""
+    words = ["reinspect", "run", *plan.source.paths]
+    for name, value in options.items():
+        if value is not None:
+            words += [name] if value is True else [name, str(value)]
     return shlex.join([*words, "--resume"])
-
-
-def default_workers() -> int:
-    """One per core that this process may use, 8 at most."""
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)

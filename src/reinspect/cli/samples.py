@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from reinspect.cli.run import Recipe
-from reinspect.runs.defaults import plainly
+from reinspect.runs.defaults import usage_errors
 
 
 def add_to(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def sample(
     """Make sample parts: an MVTec-style set with masks, drawn by the project's own generator."""
     from reinspect.samples import PRODUCTS, write_sample_set
 
-    with plainly():
+    with usage_errors():
         write_sample_set(
             folder,
             categories=PRODUCTS if category == ["all"] else category,
@@ -50,7 +50,7 @@ def graph(recipe: Recipe = None) -> None:
     from reinspect.graph import build_graph, load_recipe
 
     chosen = load_recipe(recipe) if recipe else None
-    with plainly():
+    with usage_errors():
         drawing = build_graph(chosen).get_graph()
     typer.echo(drawing.draw_mermaid())
     typer.echo(drawing.draw_ascii())

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from reinspect.cli import critic, episodes, tuning
-from reinspect.runs.defaults import plainly
+from reinspect.runs.defaults import usage_errors
 
 if TYPE_CHECKING:
     from reinspect.training.comparator.train import Progress as Newest
@@ -74,7 +74,7 @@ def eye(
     if minutes is not None and steps is not None:
         raise typer.BadParameter("--minutes and --steps exclude each other")
     console = Console()
-    with plainly():
+    with usage_errors():
         plan = ComparatorPlan(
             folder=work or out.with_name(f"{out.name}.work"),
             minutes=60.0 if minutes is None and steps is None else minutes,

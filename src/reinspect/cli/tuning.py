@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
-from reinspect.runs.defaults import plainly
+from reinspect.runs.defaults import usage_errors
 
 if TYPE_CHECKING:
     from reinspect.training.vlm.dataset import EpisodeDataset
@@ -135,7 +135,7 @@ def _train(
     plan = TrainingPlan(
         episodes=episodes, model=model, out=out, tuning=tuning, root=root, resume=resume, cpu=cpu
     )
-    with plainly():
+    with usage_errors():
         dataset = train(plan, lambda row: _say(console, row))
     from reinspect.training.vlm.trainer import is_first
 

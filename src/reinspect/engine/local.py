@@ -1,46 +1,92 @@
-"""Many images: given to whoever inspects as there is room, and one bad image never stops it."""
+"""The local engine: images go to whoever inspects as there is room, and a bad one stops nothing."""
 
 import contextlib
+import os
 import time
-from collections.abc import Generator, Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
 
+from reinspect.dataset import Item
 from reinspect.engine.processes import Processes
+from reinspect.engine.roles import Executor
 from reinspect.engine.threads import Threads
-from reinspect.engine.work import Inspect, Work, inspector, single_threaded
+from reinspect.engine.work import Inspect, build_inspect, single_threaded
 from reinspect.graph.build import BuildContext
 from reinspect.graph.models import models_of
+from reinspect.graph.recipe import Recipe
+from reinspect.store import Store
 from reinspect.vocabulary import Trace
-
-__all__ = ["Work", "attend", "inspect_all"]
 
 TICK = 0.25
 """Seconds after which `attend` says that nothing has arrived."""
 
+FEW = 8
+"""Images for which another worker process is worth its start."""
 
-class Executor(Protocol):
-    """Whoever inspects: takes as many images as it has room for, gives them back as traces."""
 
-    @property
-    def room(self) -> bool: ...
-    @property
-    def busy(self) -> bool: ...
-    def give(self, work: Work) -> None: ...
-    def take(self, patience: float) -> Iterator[Trace]: ...
-    def close(self) -> None: ...
+def default_workers() -> int:
+    """One per core that this process may use, 8 at most."""
+    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """One machine: worker processes, or threads for a recipe that asks models.
+
+    `workers` is how many processes there may be; without, `default_workers`.
+    """
+
+    workers: int | None = None
+
+    follows = True
+    fetches = False
+
+    def ready(self, _: BuildContext, /) -> contextlib.AbstractContextManager[object]:
+        """It needs nothing besides."""
+        return contextlib.nullcontext()
+
+    def at_once(self, recipe: Recipe, images: int | None, /) -> int:
+        """As many threads as the recipe has in flight; else as many workers as are worth it."""
+        if models_of(recipe):
+            return recipe.budgets.in_flight
+        workers = default_workers() if self.workers is None else self.workers
+        return workers if images is None else min(workers, max(1, images // FEW))
+
+    def inspect(
+        self,
+        items: Iterable[Item | None],
+        context: BuildContext,
+        /,
+        *,
+        total: int | None = None,
+        explore: bool = False,
+        timeout: float | None = None,
+        max_seconds: float | None = None,
+    ) -> Generator[Trace | None, None, None]:
+        """See `Engine` and `attend`."""
+        workers = self.at_once(context.recipe, total)
+        if timeout is None and max_seconds is not None:
+            # Never met; but only a worker of its own can be left behind.
+            timeout = 2 * max_seconds
+        return attend(items, context, workers=workers, explore=explore, timeout=timeout)
+
+    def leave_files(self, store: Store, run_id: int, folder: Path, /) -> None:
+        """It adds nothing."""
 
 
 def inspect_all(
-    works: Iterable[Work],
-    workshop: BuildContext,
+    items: Iterable[Item],
+    context: BuildContext,
     *,
     workers: int = 1,
     explore: bool = False,
     timeout: float | None = None,
+    inspect: Inspect | None = None,
 ) -> Generator[Trace, None, None]:
     """Inspect images with bounded memory: their traces, each as soon as it is there.
 
-    With several workers each is a spawned process that builds the crew anew from the workshop, on
+    With several workers each is a spawned process that builds the graph anew from the context, on
     one thread of its own. A process that dies takes no image with it but the one that killed it
     twice, which gets an error. Closing the iterator stops the workers after the image in hand.
 
@@ -48,39 +94,47 @@ def inspect_all(
     recipe's `in_flight`, whatever `workers` says.
 
     Args:
-        works: what to inspect; drawn as there is room, never all at once.
-        workshop: what the crew is made from.
+        items: what to inspect; drawn as there is room, never all at once.
+        context: what the graph is built from.
         workers: processes; with one, and without `timeout`, this process itself.
         explore: take the second look at every image, for the record.
         timeout: seconds that an image may take; one that takes longer gets an error, and its
             worker is replaced. The first of a category includes learning its references.
+        inspect: for this process, made before of the same context; made anew without.
 
     Raises:
         ValueError: fewer than one worker, or no time.
         WorkersFailed: no worker process can be started.
     """
-    traces = attend(works, workshop, workers=workers, explore=explore, timeout=timeout)
+    traces = attend(
+        items, context, workers=workers, explore=explore, timeout=timeout, inspect=inspect
+    )
     return _those_that_are(traces)
 
 
 def attend(
-    works: Iterable[Work | None],
-    workshop: BuildContext,
+    items: Iterable[Item | None],
+    context: BuildContext,
     *,
     workers: int = 1,
     explore: bool = False,
     timeout: float | None = None,
     tick: float = TICK,
+    inspect: Inspect | None = None,
 ) -> Generator[Trace | None, None, None]:
     """As `inspect_all`, for who must not wait: None when nothing has arrived for `tick` seconds.
 
-    `works` may say None as well: there is nothing to give just now, ask again.
+    `items` may say None as well: there is nothing to give just now, ask again.
     """
     if workers < 1:
         raise ValueError(f"workers must be at least 1, not {workers!r}")
     if timeout is not None and not timeout > 0:
         raise ValueError(f"timeout must be more than 0 seconds, not {timeout!r}")
-    return _attended(works, workshop, tick, workers, explore, timeout)
+
+    def start(stack: contextlib.ExitStack) -> Executor:
+        return start_executor(stack, context, workers, explore, timeout, inspect)
+
+    return _attended(items, start, tick)
 
 
 def _those_that_are(traces: Generator[Trace | None, None, None]) -> Generator[Trace, None, None]:
@@ -91,88 +145,94 @@ def _those_that_are(traces: Generator[Trace | None, None, None]) -> Generator[Tr
 
 
 def _attended(
-    works: Iterable[Work | None],
-    workshop: BuildContext,
+    items: Iterable[Item | None],
+    start: Callable[[contextlib.ExitStack], Executor],
     tick: float,
-    workers: int,
-    explore: bool,
-    timeout: float | None,
 ) -> Generator[Trace | None, None, None]:
-    queue = iter(works)
-    work = next(queue, _END)
-    if work is _END:
+    queue = iter(items)
+    item = next(queue, _END)
+    if item is _END:
         return
     with contextlib.ExitStack() as stack:
-        hands = executor_of(stack, workshop, workers, explore, timeout)
+        executor = start(stack)
 
         def fill() -> None:
-            nonlocal work
-            while isinstance(work, Work) and hands.room:
-                hands.give(work)
-                work = next(queue, _END)
+            nonlocal item
+            while isinstance(item, Item) and executor.room:
+                executor.give(item)
+                item = next(queue, _END)
 
-        while work is not _END or hands.busy:
+        while item is not _END or executor.busy:
             fill()
             arrived = False
-            for trace in hands.take(tick):
+            for trace in executor.take(tick):
                 arrived = True
                 fill()  # first: whoever takes the trace may be a while
                 yield trace
             if not arrived:
                 yield None
-            if work is None:
-                work = next(queue, _END)
+            if item is None:
+                item = next(queue, _END)
 
 
 _END = object()
 
 
-def executor_of(
+def start_executor(
     stack: contextlib.ExitStack,
-    workshop: BuildContext,
+    context: BuildContext,
     workers: int,
     explore: bool,
     timeout: float | None,
+    inspect: Inspect | None = None,
 ) -> Executor:
-    """Who inspects: threads for a recipe that asks models, this process, or worker processes."""
-    hands: Executor
-    if models_of(workshop.recipe):
+    """Whoever inspects: threads for a recipe that asks models, this process, or worker processes.
+
+    It ends with the stack.
+    """
+    executor: Executor
+    if models_of(context.recipe):
         stack.enter_context(single_threaded())
-        count, inspect = workshop.recipe.budgets.in_flight, inspector(workshop, explore=explore)
-        hands = Threads(count, inspect, workshop.purse, timeout=timeout)
+        made = inspect or build_inspect(context, explore=explore)
+        executor = Threads(context.recipe.budgets.in_flight, made, context.purse, timeout=timeout)
     elif workers == 1 and timeout is None:
         stack.enter_context(single_threaded())
-        hands = _Own(inspector(workshop, explore=explore))
+        executor = ThisProcess(inspect or build_inspect(context, explore=explore))
     else:
-        hands = Processes(workers, workshop, explore=explore, timeout=timeout)
-    stack.callback(hands.close)
-    return hands
+        executor = Processes(workers, context, explore=explore, timeout=timeout)
+    stack.callback(executor.close)
+    return executor
 
 
-class _Own:
+class ThisProcess:
     """The calling process, one image at a time."""
 
     def __init__(self, inspect: Inspect) -> None:
         self._inspect = inspect
-        self._work: Work | None = None
+        self._item: Item | None = None
 
     @property
     def room(self) -> bool:
-        return self._work is None
+        """Whether another image may be given."""
+        return self._item is None
 
     @property
     def busy(self) -> bool:
-        return self._work is not None
+        """Whether there is something to come."""
+        return self._item is not None
 
-    def give(self, work: Work) -> None:
-        self._work = work
+    def give(self, item: Item) -> None:
+        """Keep an image until it is asked for."""
+        self._item = item
 
     def take(self, patience: float) -> Iterator[Trace]:
-        if self._work is None:
+        """Inspect it now; without one, wait for so many seconds."""
+        if self._item is None:
             time.sleep(patience)
             return
-        work, self._work = self._work, None
-        yield self._inspect(work)
+        item, self._item = self._item, None
+        yield self._inspect(item)
 
     def close(self) -> None:
-        self._work = None
+        """Forget the image that was kept."""
+        self._item = None

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import cv2
 from threadpoolctl import threadpool_limits
 
-from reinspect.engine.work import Work, failed, inspector, overdue
+from reinspect.dataset import Item
+from reinspect.engine.work import build_inspect, failed, overdue
 from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext
 from reinspect.vocabulary import Trace
@@ -40,18 +41,18 @@ class WorkersFailed(ReinspectError, RuntimeError):  # noqa: N818 - it names what
 
 @dataclass(slots=True)
 class _ProcessTask:
-    work: Work
+    item: Item
     deaths: int = 0
 
 
 class _Worker:
     """A process, its end of the pipe, and what it has before it, the image in hand first."""
 
-    def __init__(self, workshop: BuildContext, explore: bool) -> None:
+    def __init__(self, context: BuildContext, explore: bool) -> None:
         # Spawned, not forked: a fork of a process with BLAS or OpenCV threads may hang.
-        context = multiprocessing.get_context("spawn")
-        self.pipe, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, workshop, explore))
+        spawning = multiprocessing.get_context("spawn")
+        self.pipe, theirs = spawning.Pipe()
+        self.process = spawning.Process(target=_serve, args=(theirs, context, explore))
         with _interrupts_held():
             self.process.start()
         theirs.close()
@@ -70,7 +71,7 @@ class _Worker:
             self.since = time.monotonic()
         self.tasks.append(task)
         with contextlib.suppress(OSError):  # it died just now: its tasks go to another
-            self.pipe.send(task.work)
+            self.pipe.send(task.item)
 
     def receive(self) -> Iterator[Trace]:
         """What has arrived.
@@ -107,15 +108,15 @@ class Processes:
     """
 
     def __init__(
-        self, count: int, workshop: BuildContext, *, explore: bool, timeout: float | None
+        self, count: int, context: BuildContext, *, explore: bool, timeout: float | None
     ) -> None:
-        self._workshop, self._explore, self._timeout = workshop, explore, timeout
+        self._context, self._explore, self._timeout = context, explore, timeout
         self._returned: collections.deque[_ProcessTask] = collections.deque()
         self._stillborn = 0
         self._workers: list[_Worker] = []
         atexit.register(self.close)  # before multiprocessing waits for them at exit
         for _ in range(count):
-            self._workers.append(_Worker(workshop, explore))
+            self._workers.append(_Worker(context, explore))
 
     @property
     def room(self) -> bool:
@@ -127,9 +128,9 @@ class Processes:
         """Whether there is something to come."""
         return bool(self._returned) or any(worker.tasks for worker in self._workers)
 
-    def give(self, work: Work) -> None:
+    def give(self, item: Item) -> None:
         """Hand an image to the worker with the least before it."""
-        self._give(_ProcessTask(work))
+        self._give(_ProcessTask(item))
 
     def take(self, patience: float) -> Iterator[Trace]:
         """What has arrived; waits for it, for so many seconds at most."""
@@ -150,7 +151,7 @@ class Processes:
                 assert self._timeout is not None
                 late = worker.tasks.popleft()
                 self._replace(place)
-                yield overdue(late.work, self._timeout)
+                yield overdue(late.item, self._timeout)
 
     def close(self) -> None:
         """Stop the workers after the image in hand; the results of these are lost."""
@@ -200,7 +201,7 @@ class Processes:
         self._replace(place)
         if lost is not None:
             yield failed(
-                lost.work,
+                lost.item,
                 "the worker process died on this image "
                 f"(out of memory, or a crash in a native library; exit code {code})",
             )
@@ -209,7 +210,7 @@ class Processes:
         worker = self._workers[place]
         worker.kill()
         self._returned.extendleft(reversed(worker.tasks))
-        self._workers[place] = _Worker(self._workshop, self._explore)
+        self._workers[place] = _Worker(self._context, self._explore)
 
 
 @contextlib.contextmanager
@@ -232,25 +233,25 @@ def _interrupts_held() -> Iterator[None]:
 _Pipe = multiprocessing.connection.Connection
 
 
-def _serve(pipe: _Pipe, workshop: BuildContext, explore: bool) -> None:
+def _serve(pipe: _Pipe, context: BuildContext, explore: bool) -> None:
     """The life of a worker: says that it is ready, then answers until the pipe is closed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     threading.Thread(target=_end_with_parent, daemon=True).start()
     cv2.setNumThreads(1)
-    inspect = inspector(workshop, explore=explore)
+    inspect = build_inspect(context, explore=explore)
     threadpool_limits(1)  # of what is loaded by now
     with contextlib.suppress(EOFError, OSError):
         pipe.send(None)
         while True:
-            work = pipe.recv()
-            _answer(pipe, work, inspect(work))
+            item = pipe.recv()
+            _answer(pipe, item, inspect(item))
 
 
-def _answer(pipe: _Pipe, work: Work, trace: Trace) -> None:
+def _answer(pipe: _Pipe, item: Item, trace: Trace) -> None:
     try:
         pipe.send(trace)
     except (TypeError, AttributeError, pickle.PicklingError) as failure:  # a part's own objects
-        pipe.send(failed(work, f"its trace can't be sent: {failure}"))
+        pipe.send(failed(item, f"its trace can't be sent: {failure}"))
 
 
 def _end_with_parent() -> None:

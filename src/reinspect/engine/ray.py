@@ -20,14 +20,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from reinspect.dataset import Item
 from reinspect.engine.fetch import Fetched
-from reinspect.engine.local import TICK, Executor, executor_of
+from reinspect.engine.local import TICK, Local, start_executor
 from reinspect.engine.processes import Processes
-from reinspect.engine.work import Work, failed
+from reinspect.engine.roles import Executor
+from reinspect.engine.work import failed
 from reinspect.errors import ReinspectError
+from reinspect.export import TRACES, write_traces
 from reinspect.graph.build import BuildContext
 from reinspect.graph.models import models_of
+from reinspect.graph.recipe import Recipe
 from reinspect.pictures import Pictures
+from reinspect.store import Store
 from reinspect.vocabulary import Trace
 
 if TYPE_CHECKING:
@@ -55,8 +60,8 @@ class ClusterError(ReinspectError, RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Cluster:
-    """Where to inspect.
+class Ray:
+    """A Ray cluster, or Ray on this machine.
 
     `address` is what Ray takes for one: `auto`, `host:port`, `ray://host:port`; without, Ray is
     started on this machine for as long as the run takes. `workers` is how many actors there may
@@ -66,62 +71,82 @@ class Cluster:
     address: str | None = None
     workers: int | None = None
 
+    follows = False
+    fetches = True
 
-def attend_on(
-    cluster: Cluster,
-    works: Iterable[Work],
-    workshop: BuildContext,
-    *,
-    explore: bool = False,
-    timeout: float | None = None,
-) -> Generator[Trace | None, None, None]:
-    """Traces as they arrive; None whenever nothing has for a moment. Pictures are written before.
+    def ready(self, context: BuildContext, /) -> contextlib.AbstractContextManager[object]:
+        """Reach Ray, or start it.
 
-    An image that takes its process down gets an error; none does because a machine is lost.
+        Raises:
+            ClusterError: Ray isn't there, or has no room for an actor.
+        """
+        return connected(self, context)
 
-    Args:
-        cluster: where.
-        works: what to inspect; their paths or URLs, and the references, must be readable wherever
-            an actor may be: files in a shared folder, URLs of object storage.
-        workshop: what each actor makes its crew from. Its folder of pictures is the caller's own.
-        explore: take the second look at every image, for the record.
-        timeout: seconds that an image may take.
+    def at_once(self, recipe: Recipe, images: int | None, /) -> int:
+        """As on this machine: nobody knows the cluster before it is reached."""
+        return Local(self.workers).at_once(recipe, images)
 
-    Raises:
-        ClusterError: Ray isn't there, or has failed as a whole.
-    """
-    todo = {work.id: work for work in works}
-    if not todo:
-        return
-    with connected(cluster, workshop) as actors:
-        block = max(1, min(_block_of(workshop), -(-len(todo) // (4 * actors))))
-        # What never came back is done again with care, to find the image that killed an actor.
-        for careful in (False, True):
-            blocks = _blocks(list(todo.values()), block)
-            task = (workshop, explore, timeout, careful)
-            stream = _stream(blocks, task, actors)
-            with contextlib.closing(stream):
-                for table in stream:
-                    yield None
-                    for trace in _received(table, workshop.pictures):
-                        if todo.pop(trace.sample.id, None) is not None:
-                            yield trace
-            if not todo:
-                return
-    for work in todo.values():
-        yield failed(work, LOST)
+    def inspect(
+        self,
+        items: Iterable[Item | None],
+        context: BuildContext,
+        /,
+        *,
+        total: int | None = None,
+        explore: bool = False,
+        timeout: float | None = None,
+        max_seconds: float | None = None,
+    ) -> Generator[Trace | None, None, None]:
+        """See `Engine`. Pictures are written before their trace is handed on.
+
+        An image that takes its process down gets an error; none does because a machine is lost.
+        Paths or URLs of the items, and the references, must be readable wherever an actor may be:
+        files in a shared folder, URLs of object storage.
+
+        Raises:
+            ClusterError: Ray isn't there, or has failed as a whole.
+        """
+        todo = {item.id: item for item in items if item}
+        if not todo:
+            return
+        with connected(self, context) as actors:
+            block = max(1, min(_block_of(context), -(-len(todo) // (4 * actors))))
+            # What never came back is done again with care, to find the image that killed an actor.
+            for careful in (False, True):
+                blocks = _blocks(list(todo.values()), block)
+                task = (context, explore, timeout, careful)
+                stream = _stream(blocks, task, actors)
+                with contextlib.closing(stream):
+                    for table in stream:
+                        yield None
+                        for trace in _received(table, context.pictures):
+                            if todo.pop(trace.sample.id, None) is not None:
+                                yield trace
+                if not todo:
+                    return
+        for item in todo.values():
+            yield failed(item, LOST)
+
+    def leave_files(self, store: Store, run_id: int, folder: Path, /) -> None:
+        """Write all traces as Parquet, for whoever goes on with them on the cluster.
+
+        Raises:
+            ExportError: the file can't be written.
+            StoreError: the store can't be read.
+        """
+        write_traces(store, run_id, folder / TRACES)
 
 
-def _block_of(workshop: BuildContext) -> int:
+def _block_of(context: BuildContext) -> int:
     """Enough to keep the threads of a recipe busy that waits for models."""
-    asks = bool(models_of(workshop.recipe))
-    return max(BLOCK, 2 * workshop.recipe.budgets.in_flight) if asks else BLOCK
+    asks = bool(models_of(context.recipe))
+    return max(BLOCK, 2 * context.recipe.budgets.in_flight) if asks else BLOCK
 
 
-def _blocks(works: Sequence[Work], size: int) -> list["pa.Table"]:
+def _blocks(items: Sequence[Item], size: int) -> list["pa.Table"]:
     import pyarrow as pa
 
-    rows = [{"path": work.path, "id": work.id, "category": work.category} for work in works]
+    rows = [{"path": item.path, "id": item.id, "category": item.category} for item in items]
     schema = pa.schema([(name, pa.string()) for name in ("path", "id", "category")])
     return [
         pa.Table.from_pylist(rows[start : start + size], schema)
@@ -130,7 +155,7 @@ def _blocks(works: Sequence[Work], size: int) -> list["pa.Table"]:
 
 
 @contextlib.contextmanager
-def connected(cluster: Cluster, workshop: BuildContext) -> Iterator[int]:
+def connected(cluster: Ray, context: BuildContext) -> Iterator[int]:
     """Ray, for as long as it takes, and how many actors there may be.
 
     Where it is reached already, it is left to whoever did.
@@ -145,7 +170,7 @@ def connected(cluster: Cluster, workshop: BuildContext) -> Iterator[int]:
     except ImportError as failure:
         raise ClusterError("--engine ray needs Ray: pip install 'reinspect[ray]'") from failure
     if ray.is_initialized():
-        yield _room(ray.cluster_resources(), cluster, workshop)
+        yield _room(ray.cluster_resources(), cluster, context)
         return
     here = cluster.address is None
     _refuse_unreachable(cluster.address)
@@ -165,7 +190,7 @@ def connected(cluster: Cluster, workshop: BuildContext) -> Iterator[int]:
         hint = "if it asks for a token: RAY_AUTH_MODE=token"
         _refuse(f"cannot reach Ray at {cluster.address} ({hint})", failure)
     try:
-        yield _room(ray.cluster_resources(), cluster, workshop)
+        yield _room(ray.cluster_resources(), cluster, context)
     finally:
         ray.shutdown()
 
@@ -194,16 +219,16 @@ def _hushed() -> Iterator[None]:
         os.close(kept)
 
 
-def _room(resources: dict[str, float], cluster: Cluster, workshop: BuildContext) -> int:
+def _room(resources: dict[str, float], cluster: Ray, context: BuildContext) -> int:
     """How many actors there may be."""
-    room, gpus = int(resources.get("CPU", 0)), workshop.recipe.budgets.gpus
+    room, gpus = int(resources.get("CPU", 0)), context.recipe.budgets.gpus
     if gpus:
         room = min(room, int(resources.get("GPU", 0) / gpus))
     if room < 1:
         need = f"a processor and {gpus:g} GPU" if gpus else "a processor"
         raise ClusterError(f"an actor needs {need}, which Ray does not have: it has {resources}")
-    spends = workshop.recipe.budgets.run
-    if models_of(workshop.recipe) and spends != type(spends)():
+    spends = context.recipe.budgets.run
+    if models_of(context.recipe) and spends != type(spends)():
         return 1  # a run's budget is kept by one purse
     return min(room, cluster.workers or room)
 
@@ -223,7 +248,7 @@ def _stream(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of a change in Ray 2.64, which the extra leaves out
         made = ray.data.from_arrow(blocks).map_batches(
-            Inspectors,
+            InspectionActor,
             fn_constructor_args=task,
             batch_format="pyarrow",
             batch_size=None,
@@ -289,24 +314,24 @@ def _received(table: "pa.Table | None", pictures: Pictures | None) -> Iterator[T
         yield Trace.model_validate_json(row["trace"])
 
 
-class Inspectors:
-    """An actor: a crew, made once, that takes blocks of images."""
+class InspectionActor:
+    """An actor: a graph, built once, that takes blocks of images."""
 
     def __init__(
-        self, workshop: BuildContext, explore: bool, timeout: float | None, careful: bool
+        self, context: BuildContext, explore: bool, timeout: float | None, careful: bool
     ) -> None:
         self._stack = contextlib.ExitStack()
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="reinspect-"))
         self._pictures, self._fetched = Path(folder) / "pictures", Path(folder) / "fetched"
-        if workshop.pictures is not None:
+        if context.pictures is not None:
             # The run's folder may be out of reach from here: they travel with the traces.
-            workshop = replace(workshop, pictures=Pictures(self._pictures))
-        self._hands: Executor
+            context = replace(context, pictures=Pictures(self._pictures))
+        self._executor: Executor
         if careful:  # a process beneath this one, to die in its place
-            self._hands = Processes(1, workshop, explore=explore, timeout=timeout)
-            self._stack.callback(self._hands.close)
+            self._executor = Processes(1, context, explore=explore, timeout=timeout)
+            self._stack.callback(self._executor.close)
         else:
-            self._hands = executor_of(self._stack, workshop, 1, explore, timeout)
+            self._executor = start_executor(self._stack, context, 1, explore, timeout)
 
     def __call__(self, block: "pa.Table") -> "pa.Table":
         """Inspect a block.
@@ -316,13 +341,13 @@ class Inspectors:
         """
         import pyarrow as pa
 
-        here = Fetched([Work(**row) for row in block.to_pylist()], self._fetched)
-        queue = collections.deque(here.works)
-        done = [failed(work, why) for work, why in here.lost]
+        here = Fetched([Item(**row) for row in block.to_pylist()], self._fetched)
+        queue = collections.deque(here.items)
+        done = [failed(item, why) for item, why in here.lost]
         while len(done) < block.num_rows:
-            while queue and self._hands.room:
-                self._hands.give(queue.popleft())
-            done.extend(map(here.named, self._hands.take(TICK)))
+            while queue and self._executor.room:
+                self._executor.give(queue.popleft())
+            done.extend(map(here.named, self._executor.take(TICK)))
         traces = [trace.model_dump_json().encode() for trace in done]
         pictures = [list(self._taken())] + [[]] * (len(traces) - 1)
         kinds = pa.list_(pa.struct([("name", pa.string()), ("content", pa.binary())]))

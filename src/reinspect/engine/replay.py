@@ -8,7 +8,8 @@ milliseconds a part. Steps keep the seconds that the looks took when they were t
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from reinspect.engine.work import Work
+from reinspect.dataset import Item
+from reinspect.engine.work import graph_input
 from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import ComponentSpec, Recipe, parse_recipe
@@ -48,17 +49,17 @@ def refuse_others(run: Run, recipe: Recipe) -> None:
         )
 
 
-def replay(workshop: BuildContext) -> Callable[[Work, Trace], Trace]:
+def replay(context: BuildContext) -> Callable[[Item, Trace], Trace]:
     """The graph of a recipe, its detector and tools saying what is on record of each part.
 
     Raises:
         RecipeError: a part of the recipe can't be made.
     """
-    from reinspect.graph.inspection import GraphInput, build
+    from reinspect.graph.inspection import build
 
     record = _Record()
-    crew = build_pipeline(workshop)
-    stages = {"locate": crew.locators, "examine": crew.examiners}
+    pipeline = build_pipeline(context)
+    stages = {"locate": pipeline.locators, "examine": pipeline.examiners}
     told = {
         id(tool): _Told(record, node, place)
         for node, tools in stages.items()
@@ -66,25 +67,24 @@ def replay(workshop: BuildContext) -> Callable[[Work, Trace], Trace]:
     }
     graph = build(
         replace(
-            crew,
+            pipeline,
             detector=record.detect,
-            locators=tuple(told[id(tool)] for tool in crew.locators),
-            examiners=tuple(told[id(tool)] for tool in crew.examiners),
-            looks={name: told[id(tool)] for name, tool in crew.looks.items()},
+            locators=tuple(told[id(tool)] for tool in pipeline.locators),
+            examiners=tuple(told[id(tool)] for tool in pipeline.examiners),
+            looks={name: told[id(tool)] for name, tool in pipeline.looks.items()},
         )
     )
 
-    def inspect(work: Work, trace: Trace) -> Trace:
+    def inspect(item: Item, trace: Trace) -> Trace:
         """Judge a part anew.
 
         Raises:
             NotOnRecord: the picture is another one than that which was looked at.
         """
         record.trace = trace
-        part = GraphInput(image=work.path, id=work.id, category=work.category)
-        made: Trace = graph.invoke(part)["trace"]
+        made: Trace = graph.invoke(graph_input(item))["trace"]
         if made.sample.visual.sha256 != trace.sample.visual.sha256:
-            raise NotOnRecord(f"{work.path}: is another picture than the run looked at")
+            raise NotOnRecord(f"{item.path}: is another picture than the run looked at")
         return made.model_copy(update={"steps": tuple(_timed(made.steps, trace))})
 
     return inspect

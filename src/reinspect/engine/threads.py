@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from reinspect.agents.calls import RunBudget
-from reinspect.engine.work import Inspect, Work, overdue
+from reinspect.dataset import Item
+from reinspect.engine.work import Inspect, overdue
 from reinspect.vocabulary import Trace
 
 GRACE = 60.0
@@ -17,8 +18,8 @@ GRACE = 60.0
 class _ThreadTask:
     """An image on its way; `thread` and `began` are set by the thread that takes it."""
 
-    def __init__(self, work: Work) -> None:
-        self.work = work
+    def __init__(self, item: Item) -> None:
+        self.item = item
         self.thread: threading.Thread | None = None
         self.began: float | None = None
         self.abandoned = False
@@ -53,9 +54,9 @@ class Threads:
         """Whether there is something to come."""
         return bool(self._flying)
 
-    def give(self, work: Work) -> None:
+    def give(self, item: Item) -> None:
         """Hand an image to whichever thread is free next."""
-        task = _ThreadTask(work)
+        task = _ThreadTask(item)
         self._flying[task] = None
         self._inbox.put(task)
 
@@ -93,7 +94,7 @@ class Threads:
     def _serve(self) -> None:
         while (task := self._inbox.get()) is not None:
             task.thread, task.began = threading.current_thread(), time.monotonic()
-            self._outbox.put((task, self._inspect(task.work)))
+            self._outbox.put((task, self._inspect(task.item)))
             if task.abandoned:
                 return
 
@@ -114,4 +115,4 @@ class Threads:
                 del self._flying[task]
                 self._threads = [t for t in self._threads if t is not task.thread]
                 self._start()
-                yield overdue(task.work, self._timeout)
+                yield overdue(task.item, self._timeout)

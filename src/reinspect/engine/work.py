@@ -1,64 +1,63 @@
-"""One image to inspect, whoever does it: a thread, a worker process, or the caller itself."""
+"""One image through the graph, for a thread, a worker process, or the caller itself."""
 
 import contextlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import cv2
 from threadpoolctl import threadpool_limits
 
+from reinspect.dataset import Item
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.images import UnreadableImage, legible, sha256_of
 from reinspect.vocabulary import Disposition, Outcome, Sample, Step, Trace, View
 
+if TYPE_CHECKING:
+    from reinspect.graph.inspection import GraphInput
 
-@dataclass(frozen=True, slots=True)
-class Work:
-    """One image to inspect: where it lies, and the id of its row."""
-
-    path: str
-    id: str
-    category: str | None = None
+Inspect = Callable[[Item], Trace]
+"""Inspects one image; never raises for what happens to it."""
 
 
-Inspect = Callable[[Work], Trace]
-
-
-def inspector(workshop: BuildContext, *, explore: bool = False) -> Inspect:
+def build_inspect(context: BuildContext, *, explore: bool = False) -> Inspect:
     """The graph of a recipe as a function that never raises for what happens to one image.
 
     Raises:
-        RecipeError: a part of the recipe can't be made.
+        RecipeError: a component of the recipe can't be made.
     """
     # Imported by who runs a graph: a parent that leaves it to its workers is a third smaller.
-    from reinspect.graph.inspection import GraphInput, build
+    from reinspect.graph.inspection import build
 
-    graph = build(build_pipeline(workshop))
+    graph = build(build_pipeline(context))
 
-    def inspect(work: Work) -> Trace:
-        part = GraphInput(image=work.path, id=work.id, category=work.category, explore=explore)
+    def inspect(item: Item) -> Trace:
         try:
-            trace: Trace = graph.invoke(part)["trace"]
+            trace: Trace = graph.invoke(graph_input(item, explore=explore))["trace"]
         except Exception as failure:  # noqa: BLE001 - nodes catch their own; the batch goes on
-            return failed(work, " ".join(f"{type(failure).__name__}: {failure}".split()))
+            return failed(item, " ".join(f"{type(failure).__name__}: {failure}".split()))
         return trace
 
     return inspect
 
 
-def failed(work: Work, why: str, *, seconds: float = 0.0) -> Trace:
+def graph_input(item: Item, *, explore: bool = False) -> "GraphInput":
+    """An image as the graph takes it."""
+    return {"image": item.path, "id": item.id, "category": item.category, "explore": explore}
+
+
+def failed(item: Item, why: str, *, seconds: float = 0.0) -> Trace:
     """The trace of an image that never came back from its inspection: REVIEW, with the reason.
 
     `seconds` is how long it has been tried.
     """
     now = datetime.now(UTC)
     try:
-        sha256 = sha256_of(work.path)
+        sha256 = sha256_of(item.path)
     except UnreadableImage:
         sha256 = None
-    view = View(path=legible(work.path), sha256=sha256)
-    sample = Sample(id=work.id, category=work.category, views=(view,))
+    view = View(path=legible(item.path), sha256=sha256)
+    sample = Sample(id=item.id, category=item.category, views=(view,))
     disposition = Disposition(outcome=Outcome.REVIEW, reason=legible(why))
     steps = (
         Step(
@@ -72,9 +71,9 @@ def failed(work: Work, why: str, *, seconds: float = 0.0) -> Trace:
     return Trace(sample=sample, steps=steps)
 
 
-def overdue(work: Work, timeout: float) -> Trace:
+def overdue(item: Item, timeout: float) -> Trace:
     """The trace of an image that took longer than it may."""
-    return failed(work, f"timed out: no verdict after {timeout:g} s", seconds=timeout)
+    return failed(item, f"timed out: no verdict after {timeout:g} s", seconds=timeout)
 
 
 @contextlib.contextmanager

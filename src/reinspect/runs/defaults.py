@@ -1,24 +1,30 @@
 """Where results go unless told otherwise."""
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 
 from reinspect.errors import ReinspectError
 
 
-class AskedFor(ReinspectError, ValueError):  # noqa: N818 - it names what was asked for, not a fault of ours
+class UsageError(ReinspectError, ValueError):
     """What was asked for can't be had; the message is one line: where, what, what to do."""
 
 
 @contextlib.contextmanager
-def plainly() -> Iterator[None]:
-    """What was asked for can't be had: one line for the user instead of a traceback."""
+def usage_errors() -> Iterator[None]:
+    """What is not there, or not as it should be, becomes one line for whoever asked for it.
+
+    Raises:
+        UsageError: in place of a ValueError or OSError.
+    """
     try:
         yield
+    except UsageError:
+        raise
     except (ValueError, OSError) as failure:
-        raise AskedFor(str(failure)) from failure
+        raise UsageError(str(failure)) from failure
 
 
 RUNS = Path("runs")
@@ -26,9 +32,8 @@ STORE = "reinspect.db"
 CRITICS = "critics"
 
 
-def default_out(sources: Sequence[Path]) -> Path:
-    """`runs/<time>-<name>`, named after the first source."""
-    name = sources[0].absolute().name
+def default_out(name: str) -> Path:
+    """`runs/<time>-<name>`, for a run over what has this name."""
     return RUNS / f"{datetime.now():%Y%m%d-%H%M%S}-{name or 'root'}"
 
 

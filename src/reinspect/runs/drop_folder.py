@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset import Item, discover
-from reinspect.engine.local import Work
 from reinspect.runs.resume import Done, hash_of
 
 SETTLED = 1.0
@@ -33,8 +32,10 @@ class _SeenFile(NamedTuple):
     since: float
 
 
-class DropFolder:
-    """The works of some folders: `None` while there is nothing new, until it is told to stop.
+class Arrivals:
+    """The files of some folders as they become whole, until it is told to stop.
+
+    It says `None` while there is nothing new.
 
     A file that changes afterwards is taken once more: another content is another row, the same
     content the same one. By the monotonic clock, so that setting the clock does no harm.
@@ -67,7 +68,7 @@ class DropFolder:
         """Let nothing more arrive."""
         self._stop.set()
 
-    def __iter__(self) -> Iterator[Work | None]:
+    def __iter__(self) -> Iterator[Item | None]:
         given, due = 0, 0.0
         whole: deque[Item] = deque()
         while not self._stop.is_set() and given != self._limit:
@@ -83,7 +84,7 @@ class DropFolder:
             if item.id in self._known and (item.id, hash_of(item)) in self._done:
                 continue
             given += 1
-            yield Work(path=item.path, id=item.id, category=item.category)
+            yield item
 
     def _look(self) -> list[Item]:
         """The files that have become whole since the last look."""

@@ -7,39 +7,39 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from reinspect.dataset import Item
-from reinspect.engine.local import Work, inspect_all
+from reinspect.engine.local import inspect_all
 from reinspect.graph.models import models_of
 from reinspect.runs.cost import Bill
-from reinspect.runs.session import RunPlan, checked, few_workers
+from reinspect.runs.plan import RunPlan
+from reinspect.runs.session import validate
 
 TRIED = 6
 """Images that are inspected for the estimate; the first, which learns its references, apart."""
 
 
-def estimate(job: RunPlan) -> tuple[list[str], int]:
+def estimate(plan: RunPlan) -> tuple[list[str], int]:
     """Lines that say what the run would take, and how many of the images tried have failed.
 
     Everything is checked as for a run; the few images are inspected by one worker, and nothing is
     written but the cache of fits.
 
     Raises:
-        JobError, RecipeError, AskedFor: the job can't be done.
+        UsageError, RecipeError: the plan can't be done.
     """
-    checked(job)
-    tried = _spread(job.items, TRIED + 1)
+    validate(plan)
+    tried = _spread(plan.source.items, TRIED + 1)
     bill, seconds, errors = Bill(), [], []
     with tempfile.TemporaryDirectory(prefix="reinspect-") as folder:
-        trial = dataclasses.replace(job, out=Path(folder))
-        works = (Work(path=item.path, id=item.id, category=item.category) for item in tried)
+        trial = dataclasses.replace(plan, out=Path(folder))
         last = time.perf_counter()
-        for trace in inspect_all(works, trial.workshop):
+        for trace in inspect_all(tried, trial.context):
             now = time.perf_counter()
             # Where images wait beside each other, each has its own time.
-            seconds.append(trace.seconds if models_of(job.recipe) else now - last)
+            seconds.append(trace.seconds if models_of(plan.recipe) else now - last)
             last = now
             bill(trace)
             errors += [trace.error] if trace.error else []
-    lines = [*_counted(job), *_timed(job, seconds), *_priced(job, bill, len(tried))]
+    lines = [*_counted(plan), *_timed(plan, seconds), *_priced(plan, bill, len(tried))]
     lines += [f"Failed: {error}" for error in errors]
     return [*lines, "Nothing was written"], len(errors)
 
@@ -50,32 +50,31 @@ def _spread(items: tuple[Item, ...], count: int) -> list[Item]:
     return [items[round(number * step)] for number in range(min(count, len(items)))]
 
 
-def _counted(job: RunPlan) -> Iterator[str]:
-    categories = {item.category for item in job.items if item.category}
+def _counted(plan: RunPlan) -> Iterator[str]:
+    categories = {item.category for item in plan.source.items if item.category}
     several = f" of {len(categories)} categories" if len(categories) > 1 else ""
-    known = {len(job.references.of(name).files) for name in categories or {""}}
+    known = {len(plan.references.of(name).files) for name in categories or {""}}
     least, most = min(known), max(known)
     count = f"{least}" if least == most else f"{least} to {most}"
-    yield f"{len(job.items)} images{several}, references: {count}; the recipe is sound"
+    yield f"{len(plan.source.items)} images{several}, references: {count}; the recipe is sound"
 
 
-def _timed(job: RunPlan, seconds: list[float]) -> Iterator[str]:
+def _timed(plan: RunPlan, seconds: list[float]) -> Iterator[str]:
     each = seconds[1:] or seconds
     mean = sum(each) / len(each)
-    if models_of(job.recipe):
-        hands = job.recipe.budgets.in_flight
-        by = f"{hands} at once, if the server keeps up"
-    else:
-        hands = few_workers(job.workers, len(job.items))
-        by = f"{hands} worker{'s' if hands > 1 else ''}"
-    total = seconds[0] + mean * (len(job.items) - 1) / hands
+    images = len(plan.source.items)
+    at_once = plan.engine.at_once(plan.recipe, images)
+    by = f"{at_once} worker{'s' if at_once > 1 else ''}"
+    if models_of(plan.recipe):
+        by = f"{at_once} at once, if the server keeps up"
+    total = seconds[0] + mean * (images - 1) / at_once
     spread = f" ({min(each):.3f} to {max(each):.3f})" if len(each) > 1 else ""
     yield f"{mean:.3f} s an image{spread}; about {_span(total)} for all, {by}"
 
 
-def _priced(job: RunPlan, bill: Bill, tried: int) -> Iterator[str]:
+def _priced(plan: RunPlan, bill: Bill, tried: int) -> Iterator[str]:
     for name, account in sorted(bill.accounts.items()):
-        share = len(job.items) / tried
+        share = len(plan.source.items) / tried
         tokens = account.tokens_in + account.tokens_out
         cost = f"about {account.usd * share:.2f} USD"
         if account.unpriced:

@@ -46,36 +46,30 @@ class RunLimits:
 
 
 @contextlib.contextmanager
-def heeding(wish: Callable[[], None]) -> Iterator[None]:
-    """Call `wish` at the first Ctrl-C or SIGTERM; the second one interrupts as ever."""
+def interruptible(stop: Callable[[], None] | None = None) -> Iterator[None]:
+    """SIGTERM, as a service manager sends it, is Ctrl-C: KeyboardInterrupt.
+
+    Where there is a way to `stop` in good order, the first of either calls that instead.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def heed(_number: int, _frame: FrameType | None) -> None:
+    def stop_first(_number: int, _frame: FrameType | None) -> None:
         for name in before:
             signal.signal(name, _interrupt)
-        wish()
+        if stop is not None:
+            stop()
 
-    before = {name: signal.signal(name, heed) for name in (signal.SIGINT, signal.SIGTERM)}
+    if stop is None:
+        before = {signal.SIGTERM: signal.signal(signal.SIGTERM, _interrupt)}
+    else:
+        before = {name: signal.signal(name, stop_first) for name in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:
         for name, handler in before.items():
             signal.signal(name, handler)
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """SIGTERM, as a service manager sends it, is Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

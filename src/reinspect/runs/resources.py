@@ -37,7 +37,7 @@ class MemorySampler:
                 return
 
 
-class Meter(MemorySampler):
+class ResourceSampler(MemorySampler):
     """Watches a run: it is shown every trace, and samples the memory of the process tree."""
 
     def __init__(self) -> None:

@@ -16,31 +16,31 @@ from reinspect.storage import is_url, sha256_at
 from reinspect.store import Run, Store, differences
 
 if TYPE_CHECKING:
-    from reinspect.runs.session import RunPlan
+    from reinspect.runs.plan import RunPlan
 
 Done = AbstractSet[tuple[str, str]]
 """Images that need no inspection: id and content hash, which is "" of a file that can't be read."""
 
 
-def fingerprint(job: "RunPlan") -> dict[str, str]:
+def fingerprint(plan: "RunPlan") -> dict[str, str]:
     """What the verdicts of a run depend on, besides the images."""
-    references = job.references.fingerprint
+    references = plan.references.fingerprint
     keys = "\n".join(f"{name}\t{key}" for name, key in sorted(references.items()))
-    monitor = job.recipe.monitor.options.get("file")
+    monitor = plan.recipe.monitor.options.get("file")
     return {
         "version": importlib.metadata.version("reinspect"),
-        "recipe": hashlib.sha256(dump_recipe(job.recipe.placeless).encode()).hexdigest(),
+        "recipe": hashlib.sha256(dump_recipe(plan.recipe.placeless).encode()).hexdigest(),
         "references": hashlib.sha256(keys.encode()).hexdigest(),
         "monitor file": hashlib.sha256(Path(monitor).read_bytes()).hexdigest() if monitor else "",
-        "explore": str(job.explore).lower(),
+        "explore": str(plan.explore).lower(),
     }
 
 
-def changed(run: Run, job: "RunPlan") -> list[str]:
-    """What keeps a job from going on with a run, in words; of a recipe, the keys that differ."""
-    words = differences(run.fingerprint, fingerprint(job))
+def changed(run: Run, plan: "RunPlan") -> list[str]:
+    """What keeps a plan from going on with a run, in words; of a recipe, the keys that differ."""
+    words = differences(run.fingerprint, fingerprint(plan))
     if any(word.startswith("recipe: ") for word in words):
-        words += _keys_that_differ(run.recipe, dump_recipe(job.recipe))
+        words += _keys_that_differ(run.recipe, dump_recipe(plan.recipe))
     return words
 
 
@@ -50,9 +50,9 @@ def versions() -> dict[str, str]:
     return {package: importlib.metadata.version(package) for package in packages}
 
 
-def done_before(store: Store, run_id: int, job: "RunPlan") -> Done:
+def done_before(store: Store, run_id: int, plan: "RunPlan") -> Done:
     """What a resumed run has; without those that failed, if these are to be tried again."""
-    return store.done(run_id, failed=not job.retry_failed) if job.resume else frozenset()
+    return store.done(run_id, failed=not plan.retry_failed) if plan.resume else frozenset()
 
 
 def left(items: tuple[Item, ...], done: Done) -> list[Item]:

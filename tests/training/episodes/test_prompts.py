@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from reinspect.engine.local import Work, inspect_all
+from reinspect.dataset import Item
+from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import dump_recipe, parse_recipe
 from reinspect.graph.references import reference_sets
@@ -52,7 +53,7 @@ def test_a_trained_critic_is_asked_as_its_episodes_ask(shown: int, tmp_path: Pat
         recipe = parse_recipe(yaml.safe_dump(content))
         run = store.begin_run(RunInfo(name="monday", recipe=dump_recipe(recipe)))
         workshop = BuildContext(recipe=recipe, references=reference_sets((), recipe))
-        works = [Work(path=str(path), id=path.name) for path in parts]
+        works = [Item(path=str(path), id=path.name) for path in parts]
         with store.writer(run) as writer:
             for trace in inspect_all(works, workshop):
                 assert trace.error is None

@@ -1,0 +1,206 @@
+"""What a run needs to know, made in one place from what people say."""
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from reinspect.dataset import AnyPath
+from reinspect.engine.local import Local
+from reinspect.engine.roles import Engine
+from reinspect.graph.build import BuildContext
+from reinspect.graph.recipe import Recipe, load_recipe
+from reinspect.graph.references import reference_sets
+from reinspect.pictures import Pictures
+from reinspect.references import ReferenceSets
+from reinspect.runs.defaults import (
+    UsageError,
+    critics_beside,
+    default_out,
+    default_store,
+    runs_beside,
+    usage_errors,
+)
+from reinspect.runs.sources import Bucket, DropFolder, Listed, Source
+from reinspect.settings import Settings
+from reinspect.storage import is_url, name_of
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """Everything that a run needs to know. `RunPlan.of` makes one from what people say."""
+
+    source: Source
+    recipe: Recipe
+    references: ReferenceSets
+    out: Path
+    """The run's folder; its last name is the run's."""
+    store: str
+    """URL of the store, or its SQLite file."""
+    engine: Engine = field(default_factory=Local)
+    resume: bool = False
+    """Finish the run in `out`."""
+    retry_failed: bool = False
+    """Try images again that failed before."""
+    explore: bool = False
+    """Take the second look at every image, for the record; same verdicts."""
+    cache: Path | None = None
+    """Folder for fits; without, each process fits anew."""
+    weights: Path | None = None
+    """Folder of weights that a recipe names by a short name."""
+    timeout: float | None = None
+    """Seconds that an image may take; then it goes to REVIEW."""
+    max_seconds: float | None = None
+    """Wall time in seconds after which the run stops, to be resumed."""
+    max_failures: int | None = None
+    """Failed images at which it stops."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be done.
+
+        Raises:
+            UsageError: it can't; the value is in the message.
+        """
+        if self.retry_failed and not self.resume:
+            raise UsageError("--retry-failed needs --resume: what failed is in a run")
+        for name in ("timeout", "max_seconds", "max_failures"):
+            value = getattr(self, name)
+            if value is not None and not value > 0:
+                raise UsageError(f"{name}: must be more than 0, not {value!r}")
+
+    @classmethod
+    def of(
+        cls,
+        source: Source | AnyPath | Sequence[AnyPath],
+        *,
+        recipe: Recipe | AnyPath | None = None,
+        references: AnyPath | None = None,
+        first: int | None = None,
+        out: AnyPath | None = None,
+        store: str | None = None,
+        categories: Sequence[str] = (),
+        categorised: bool = False,
+        limit: int | None = None,
+        watch: bool = False,
+        engine: Engine | None = None,
+        resume: bool = False,
+        retry_failed: bool = False,
+        dry_run: bool = False,
+        explore: bool = False,
+        cache: AnyPath | None = None,
+        weights: AnyPath | None = None,
+        timeout: float | None = None,
+        max_seconds: float | None = None,
+        max_failures: int | None = None,
+    ) -> Self:
+        """A plan from what people say; whatever can't be done is refused here.
+
+        Args:
+            source: images, folders (searched recursively), MVTec-style roots (their test images),
+                or one URL of object storage; or a source of one's own.
+            recipe: a file, or the recipe itself; the embedded one by default.
+            references: folder of known-good images, or of one such folder a category; by default
+                the recipe's, else `train/good` of an MVTec-style category, else the folder itself.
+            first: how many images of `train/good` to use, the first by name; all by default.
+            out: folder for the results; `runs/<time>-<name>` by default.
+            store: URL or SQLite file; `reinspect.db` beside `out` by default.
+            categories: to take alone; all by default.
+            categorised: take nothing but what belongs to a category.
+            limit: images to inspect at most, the first ones.
+            watch: inspect files as they arrive in the folders.
+            engine: who inspects; this machine by default.
+            resume: finish the run in `out`.
+            retry_failed: with `resume`, try failed images again.
+            dry_run: the plan is to be estimated, not carried out.
+            explore: take the second look at every image, for the record.
+            cache: folder for fits; that of the settings by default.
+            weights: folder of models' weights; that of the settings by default.
+            timeout: seconds that an image may take.
+            max_seconds: wall time in seconds after which the run stops, to be resumed.
+            max_failures: failed images at which it stops.
+
+        Raises:
+            UsageError: something is not there, or does not go together; one line.
+            RecipeError: the recipe can't be read.
+        """
+        if resume and out is None:
+            raise UsageError("--resume needs --out: the folder of the run to finish")
+        if dry_run and resume:
+            raise UsageError("--dry-run: tells of a new run; leave --resume out")
+        if limit is not None and limit < 1:
+            raise UsageError(f"limit: must be at least 1, not {limit!r}")
+        paths = _paths_of(source)
+        folder = Path(out) if out is not None else default_out(_name_of(paths))
+        where = store or default_store(folder)
+        chosen = _recipe_of(recipe, where)
+        by = engine or Local()
+        given = None if references is None else Path(references)
+        apart = [folder, *runs_beside(folder), *([given] if given else [])]
+        with usage_errors():
+            if not isinstance(source, str | os.PathLike | Sequence):
+                where_from: Source = source
+            elif any(map(is_url, paths)):
+                where_from = Bucket(paths, limit)
+            elif watch:
+                where_from = DropFolder(paths, tuple(apart), limit)
+            else:
+                where_from = Listed.below(
+                    paths,
+                    exclude=apart,
+                    categories=categories,
+                    categorised=categorised,
+                    limit=limit,
+                )
+            named = bool(chosen.references or given)
+            where_from.refuse(by, references=named, dry_run=dry_run)
+            sets = reference_sets(where_from.found, chosen, given=given, first=first)
+        settings = Settings()
+        return cls(
+            source=where_from,
+            recipe=chosen,
+            references=sets,
+            out=folder,
+            store=where,
+            engine=by,
+            resume=resume,
+            retry_failed=retry_failed,
+            explore=explore,
+            cache=Path(cache) if cache is not None else settings.cache_dir,
+            weights=Path(weights) if weights is not None else settings.weights_dir,
+            timeout=timeout,
+            max_seconds=max_seconds,
+            max_failures=max_failures,
+        )
+
+    @property
+    def context(self) -> BuildContext:
+        """What the graph is built from, with the run's folder for its pictures."""
+        return BuildContext(
+            recipe=self.recipe,
+            references=self.references,
+            pictures=Pictures(self.out / "pictures"),
+            cache=self.cache,
+            weights=self.weights,
+        )
+
+
+def _paths_of(source: Source | AnyPath | Sequence[AnyPath]) -> tuple[str, ...]:
+    if isinstance(source, str | os.PathLike):
+        return (os.fspath(source),)
+    named: Iterable[AnyPath] = source if isinstance(source, Sequence) else source.paths
+    return tuple(os.fspath(path) for path in named)
+
+
+def _name_of(paths: tuple[str, ...]) -> str:
+    """What a run is called that nobody gave a name: after its first source."""
+    if not paths:
+        raise UsageError("no path to inspect: give an image or a folder")
+    far = next(filter(is_url, paths), None)
+    return name_of(far) if far else Path(paths[0]).absolute().name
+
+
+def _recipe_of(recipe: Recipe | AnyPath | None, store: str) -> Recipe:
+    if isinstance(recipe, Recipe):
+        return recipe
+    return Recipe() if recipe is None else load_recipe(Path(recipe), critics=critics_beside(store))

@@ -1,0 +1,235 @@
+"""Where the images of a run come from: listed paths, a folder that fills, object storage."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol, Self
+
+from reinspect.dataset import AnyPath, Item, discover
+from reinspect.engine.roles import Engine
+from reinspect.runs.defaults import UsageError
+from reinspect.runs.drop_folder import Arrivals
+from reinspect.runs.resume import Done, left
+from reinspect.storage import is_url, pictures_below
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """What a run still has to inspect."""
+
+    items: Iterable[Item | None]
+    """None among them: nothing has arrived just now."""
+    total: int | None
+    """How many there are; None where nobody knows."""
+    stop: Callable[[], None] | None = None
+    """Lets nothing more arrive, so that the run ends in good order; None where all is listed."""
+
+
+class Source(Protocol):
+    """Where the images of a run come from."""
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """As they were named: paths, or a URL."""
+        ...
+
+    @property
+    def absolute(self) -> tuple[str, ...]:
+        """As the store keeps them with the run."""
+        ...
+
+    @property
+    def found(self) -> tuple[Item, ...]:
+        """All images that are there before the run begins: a folder may be its own reference."""
+        ...
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """Those of them that are to be inspected; their truth is read before the run begins."""
+        ...
+
+    def refuse(self, engine: Engine, *, references: bool, dry_run: bool) -> None:
+        """Refuse what can't be done with such a source.
+
+        Args:
+            engine: who would inspect.
+            references: whether known-good images are named.
+            dry_run: whether an estimate is asked for, instead of a run.
+
+        Raises:
+            UsageError: it can't be done.
+        """
+        ...
+
+    def feed(self, done: Done) -> Feed:
+        """What is to be inspected, without what was done before."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """Images of this machine, listed when the run is planned."""
+
+    paths: tuple[str, ...] = ()
+    found: tuple[Item, ...] = ()
+    limit: int | None = None
+    """Images to inspect at most, the first ones."""
+
+    @classmethod
+    def below(
+        cls,
+        paths: Sequence[AnyPath],
+        *,
+        exclude: Sequence[Path] = (),
+        categories: Sequence[str] = (),
+        categorised: bool = False,
+        limit: int | None = None,
+    ) -> Self:
+        """List images, folders, MVTec-style roots.
+
+        Args:
+            paths: where to look.
+            exclude: folders to pass over.
+            categories: to take; all by default.
+            categorised: take what belongs to a category alone.
+            limit: images to inspect at most.
+
+        Raises:
+            FileNotFoundError: a path does not exist.
+            ValueError: nothing is left to inspect, or a category is not there.
+        """
+        every = [i for i in discover(paths, exclude=exclude) if i.category or not categorised]
+        known = sorted({item.category for item in every if item.category})
+        for name in categories:
+            if name not in known:
+                raise ValueError(f"no category {name!r}; there are: {', '.join(known) or 'none'}")
+        found = tuple(item for item in every if not categories or item.category in categories)
+        if not found:
+            what = "MVTec-style categories" if categorised else "images"
+            raise ValueError(f"no {what} in {', '.join(map(str, paths))}")
+        return cls(tuple(map(str, paths)), found, limit)
+
+    @property
+    def absolute(self) -> tuple[str, ...]:
+        """See `Source`."""
+        return tuple(str(Path(path).absolute()) for path in self.paths)
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """See `Source`."""
+        return self.found[: self.limit]
+
+    def refuse(self, engine: Engine, *, references: bool, dry_run: bool) -> None:
+        """There is nothing that can't be done."""
+
+    def feed(self, done: Done) -> Feed:
+        """See `Source`."""
+        items = left(self.items, done)
+        return Feed(items, len(items))
+
+
+@dataclass(frozen=True, slots=True)
+class DropFolder:
+    """Folders that fill: their files as they arrive, until the run is told to stop."""
+
+    paths: tuple[str, ...]
+    exclude: tuple[Path, ...] = ()
+    """Folders below whose files are not to be inspected."""
+    limit: int | None = None
+    """Images to inspect at most."""
+
+    @property
+    def absolute(self) -> tuple[str, ...]:
+        """See `Source`."""
+        return tuple(str(Path(path).absolute()) for path in self.paths)
+
+    @property
+    def found(self) -> tuple[Item, ...]:
+        """Nothing: what lies there already arrives like the rest."""
+        return ()
+
+    items = found
+
+    def refuse(self, engine: Engine, *, references: bool, dry_run: bool) -> None:
+        """See `Source`."""
+        if not engine.follows:
+            raise UsageError("--engine ray: can't follow a folder that fills")
+        if dry_run:
+            raise UsageError("--dry-run: can't tell what will arrive; leave --watch out")
+        for path in self.paths:
+            if not Path(path).is_dir():
+                raise UsageError(
+                    f"{path}: is no folder; --watch takes folders that files arrive in"
+                )
+        if not references:
+            raise UsageError(
+                f"{self.paths[0]}: a folder that fills can't be its own reference; name known-good "
+                "images with --references"
+            )
+
+    def feed(self, done: Done) -> Feed:
+        """See `Source`."""
+        folders = [Path(path) for path in self.paths]
+        arrivals = Arrivals(folders, exclude=self.exclude, done=done, limit=self.limit)
+        return Feed(arrivals, None, arrivals.stop)
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A folder of object storage, by its URL; each image's path is its own URL.
+
+    It is listed when its images are first asked for.
+    """
+
+    paths: tuple[str, ...]
+    limit: int | None = None
+    """Images to inspect at most, the first ones."""
+
+    @property
+    def url(self) -> str:
+        """The one URL."""
+        return next(filter(is_url, self.paths))
+
+    @property
+    def absolute(self) -> tuple[str, ...]:
+        """See `Source`."""
+        return (self.url,)
+
+    @cached_property
+    def found(self) -> tuple[Item, ...]:
+        """See `Source`.
+
+        Raises:
+            StorageError: it can't be read.
+            ValueError: there is nothing to inspect.
+        """
+        found = tuple(Item(id=one.id, path=one.url) for one in pictures_below(self.url))
+        if not found:
+            raise ValueError(f"no images in {self.url}")
+        return found
+
+    @property
+    def items(self) -> tuple[Item, ...]:
+        """See `Source`."""
+        return self.found[: self.limit]
+
+    def refuse(self, engine: Engine, *, references: bool, dry_run: bool) -> None:
+        """See `Source`."""
+        for given, why in (
+            (not engine.fetches, "add --engine ray, which reads it; else copy or mount it here"),
+            (len(self.paths) > 1, "is inspected alone: one URL a run, and no paths beside it"),
+            (dry_run, "--dry-run reads folders of this machine; try some of it with --limit"),
+            (
+                not references,
+                "what lies in object storage can't be its own reference; name known-good images "
+                "with --references",
+            ),
+        ):
+            if given:
+                raise UsageError(f"{self.url}: {why}")
+
+    def feed(self, done: Done) -> Feed:
+        """See `Source`."""
+        items = left(self.items, done)
+        return Feed(items, len(items))
