@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from reinspect.graph.recipe import Recipe as Recipe
     from reinspect.graph.recipe import RecipeError as RecipeError
     from reinspect.graph.recipe import load_recipe as load_recipe
+    from reinspect.runs.inspector import FolderResult as FolderResult
+    from reinspect.runs.inspector import Inspector as Inspector
+    from reinspect.runs.plan import RunPlan as RunPlan
+    from reinspect.runs.session import RunResult as RunResult
+    from reinspect.runs.session import run as run
     from reinspect.store import Store as Store
     from reinspect.vocabulary import Trace as Trace
     from reinspect.vocabulary import Verdict as Verdict
@@ -26,6 +31,11 @@ _HOMES = {
     "load_recipe": "reinspect.graph.recipe",
     "Recipe": "reinspect.graph.recipe",
     "RecipeError": "reinspect.graph.recipe",
+    "FolderResult": "reinspect.runs.inspector",
+    "Inspector": "reinspect.runs.inspector",
+    "RunPlan": "reinspect.runs.plan",
+    "RunResult": "reinspect.runs.session",
+    "run": "reinspect.runs.session",
     "Store": "reinspect.store",
     "Trace": "reinspect.vocabulary",
     "Verdict": "reinspect.vocabulary",

@@ -9,15 +9,18 @@ the JSON lines, which hold every text as it is.
 import csv
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from reinspect.export.selection import Selection
 from reinspect.files import ExportError, whole_file
 from reinspect.store import Checked, Row, RowVerdict
 from reinspect.store.rows import flat
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ROW_GROUP = 2_000  # rows in memory at a time
@@ -72,6 +75,19 @@ def write_csv(chosen: Selection, out: Path) -> None:
         for found in chosen.inspections():
             lines.writerow({name: harmless(cell) for name, cell in _cells(found.row).items()})
         text.detach()  # writes what it held back, and leaves closing to whole_file
+
+
+def to_frame(rows: Iterable[Row]) -> "pd.DataFrame":
+    """A pandas table with a row an image and the columns of the CSV; texts as they are.
+
+    Raises:
+        ExportError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        raise ExportError("a table needs pandas: pip install 'reinspect[pandas]'") from error
+    return pd.DataFrame.from_records(list(map(_cells, rows)), columns=COLUMNS)
 
 
 def write_parquet(chosen: Selection, out: Path) -> None:
