@@ -8,9 +8,11 @@ from reinspect.vocabulary import (
     Box,
     Decision,
     Defect,
+    Disposition,
     Evidence,
     Label,
     Move,
+    Outcome,
     Region,
     Revision,
     Sample,
@@ -136,3 +138,20 @@ def test_a_failed_second_look_counts_as_a_round() -> None:
     trace = Trace(sample=SAMPLE, steps=(Step(node="revise", error="revise: boom"),))
     assert trace.rounds == 1
     assert trace.error == "revise: boom"
+
+
+def test_a_path_is_renamed_wherever_a_value_names_it() -> None:
+    view = View(path="/tmp/7.png", sha256=None)
+    steps = (
+        Step(node="detect", error="/tmp/7.png: is not an image"),
+        Step(
+            node="settle",
+            products=(Disposition(outcome=Outcome.REVIEW, reason="see /tmp/7.png"),),
+        ),
+    )
+    trace = Trace(sample=Sample(id="a", views=(view,)), steps=steps)
+    renamed = trace.renamed("/tmp/7.png", "s3://plant/7.png")
+    assert "/tmp/" not in renamed.model_dump_json()
+    assert renamed.model_dump_json().count("s3://plant/7.png") == 3
+    assert Trace.model_validate(renamed.model_dump()) == renamed
+    assert trace.renamed("elsewhere", "x") == trace

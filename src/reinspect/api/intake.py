@@ -212,9 +212,9 @@ class Intake:
     def _arriving(self) -> Iterator[Item | None]:
         """What there is to do, None for nothing at the moment."""
         yield None  # the workers start before there is work
-        for golden in self._warming:
+        for known_good in self._warming:
             self._inside += 1
-            yield golden
+            yield known_good
         while True:
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 return
@@ -239,7 +239,7 @@ def _warming(context: BuildContext, workers: int) -> list[Item]:
     """
     if models_of(context.recipe):
         return []
-    golden = context.references
-    sets = [(None, golden.default), *golden.by_category.items()]
+    known = context.references
+    sets = [(None, known.default), *known.by_category.items()]
     shown = [Item(_WARMING, own.files[0], name) for name, own in sets if own.files]
     return [item for item in shown for _ in range(workers)]

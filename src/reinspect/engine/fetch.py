@@ -1,8 +1,9 @@
 """Pictures of object storage on this machine, for as long as they are inspected."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 from reinspect.dataset import Item
@@ -12,48 +13,53 @@ from reinspect.vocabulary import Trace
 _AT_ONCE = 8  # downloads
 
 
+@dataclass(frozen=True, slots=True)
 class Fetched:
-    """The pictures of one block: those with a URL as files of a folder, all others as they are.
+    """Images to inspect, those of object storage as files of this machine.
 
     Nothing that inspects sees where a picture came from; its trace says so again in the end.
     """
 
-    def __init__(self, items: Sequence[Item], folder: Path) -> None:
-        self._urls = {item.id: item.path for item in items if is_url(item.path)}
-        self._files: dict[str, Path] = {}
-        self.items: list[Item] = []
-        """What is here, to be inspected."""
-        self.lost: list[tuple[Item, str]] = []
-        """What could not be had, and why."""
-        far = [item for item in items if item.id in self._urls]
-        self.items += [item for item in items if item.id not in self._urls]
-        if not far:
-            return
-        folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{number}{_suffix(item)}" for number, item in enumerate(far)]
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for item, file, why in zip(far, files, pool.map(_fetch, far, files), strict=True):
-                self._files[item.id] = file
-                if why is None:
-                    self.items.append(item._replace(path=str(file)))
-                else:
-                    self.lost.append((item, why))
+    items: tuple[Item, ...]
+    """What is here, to be inspected."""
+    lost: tuple[tuple[Item, str], ...]
+    """What could not be had, and why."""
+    copies: Mapping[str, tuple[str, Path]]
+    """Id → URL and file, of what was fetched."""
 
-    def named(self, trace: Trace) -> Trace:
-        """The trace with the URL in place of the file, wherever it says so; that is deleted."""
-        url = self._urls.get(trace.sample.id)
-        if url is None:
+    def release(self, trace: Trace) -> Trace:
+        """Delete an image's copy; the trace with the URL wherever it names that, in errors too."""
+        if trace.sample.id not in self.copies:
             return trace
-        file = self._files[trace.sample.id]
+        url, file = self.copies[trace.sample.id]
         file.unlink(missing_ok=True)
-        return trace.renamed(str(file), url)  # in errors, too
+        return trace.renamed(str(file), url)
+
+
+def fetch(items: Sequence[Item], folder: Path) -> Fetched:
+    """Copy the images that have a URL to a folder; all others stay where they are."""
+    far = [item for item in items if is_url(item.path)]
+    here = [item for item in items if not is_url(item.path)]
+    if not far:
+        return Fetched(tuple(here), (), {})
+    folder.mkdir(parents=True, exist_ok=True)
+    files = [folder / f"{number}{_suffix(item)}" for number, item in enumerate(far)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        faults = list(pool.map(_fetch_one, far, files))
+    arrived = list(zip(far, files, faults, strict=True))
+    here += [item._replace(path=str(file)) for item, file, why in arrived if why is None]
+    return Fetched(
+        items=tuple(here),
+        lost=tuple((item, why) for item, _, why in arrived if why is not None),
+        copies={item.id: (item.path, file) for item, file, _ in arrived},
+    )
 
 
 def _suffix(item: Item) -> str:
     return os.path.splitext(item.id)[1]  # noqa: PTH122 - of an id, not of a path
 
 
-def _fetch(item: Item, file: Path) -> str | None:
+def _fetch_one(item: Item, file: Path) -> str | None:
     """Why it could not be had, if so."""
     try:
         with file.open("wb") as target:

@@ -97,7 +97,7 @@ class _Worker:
 
 
 class Processes:
-    """Inspects in worker processes that build the crew anew, each on one thread of its own.
+    """Inspects in worker processes that build the graph anew, each on one thread of its own.
 
     A process that dies is replaced; its image is tried once more, as the next one's death tells a
     part that kills from a process that was killed. One that holds an image for longer than

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from reinspect.dataset import Item
-from reinspect.engine.fetch import Fetched
+from reinspect.engine.fetch import fetch
 from reinspect.engine.local import TICK, Local, start_executor
 from reinspect.engine.processes import Processes
 from reinspect.engine.roles import Executor
@@ -229,7 +229,7 @@ def _room(resources: dict[str, float], cluster: Ray, context: BuildContext) -> i
         raise ClusterError(f"an actor needs {need}, which Ray does not have: it has {resources}")
     spends = context.recipe.budgets.run
     if models_of(context.recipe) and spends != type(spends)():
-        return 1  # a run's budget is kept by one purse
+        return 1  # a run's budget is kept in one process
     return min(room, cluster.workers or room)
 
 
@@ -322,7 +322,7 @@ class InspectionActor:
     ) -> None:
         self._stack = contextlib.ExitStack()
         folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="reinspect-"))
-        self._pictures, self._fetched = Path(folder) / "pictures", Path(folder) / "fetched"
+        self._pictures, self._copies = Path(folder) / "pictures", Path(folder) / "fetched"
         if context.pictures is not None:
             # The run's folder may be out of reach from here: they travel with the traces.
             context = replace(context, pictures=Pictures(self._pictures))
@@ -341,13 +341,13 @@ class InspectionActor:
         """
         import pyarrow as pa
 
-        here = Fetched([Item(**row) for row in block.to_pylist()], self._fetched)
+        here = fetch([Item(**row) for row in block.to_pylist()], self._copies)
         queue = collections.deque(here.items)
         done = [failed(item, why) for item, why in here.lost]
         while len(done) < block.num_rows:
             while queue and self._executor.room:
                 self._executor.give(queue.popleft())
-            done.extend(map(here.named, self._executor.take(TICK)))
+            done.extend(map(here.release, self._executor.take(TICK)))
         traces = [trace.model_dump_json().encode() for trace in done]
         pictures = [list(self._taken())] + [[]] * (len(traces) - 1)
         kinds = pa.list_(pa.struct([("name", pa.string()), ("content", pa.binary())]))

@@ -33,9 +33,9 @@ class Threads:
     """
 
     def __init__(
-        self, count: int, inspect: Inspect, purse: RunBudget, *, timeout: float | None
+        self, count: int, inspect: Inspect, budget: RunBudget, *, timeout: float | None
     ) -> None:
-        self._count, self._inspect, self._purse = count, inspect, purse
+        self._count, self._inspect, self._budget = count, inspect, budget
         self._timeout = timeout
         self._inbox: queue.SimpleQueue[_ThreadTask | None] = queue.SimpleQueue()
         self._outbox: queue.SimpleQueue[tuple[_ThreadTask, Trace]] = queue.SimpleQueue()
@@ -75,7 +75,7 @@ class Threads:
     def close(self) -> None:
         """Stop the threads; what is in hand ends with the call that it is waiting for."""
         if self._flying:
-            self._purse.close()
+            self._budget.close()
         with suppress(queue.Empty):
             while True:
                 self._inbox.get_nowait()

@@ -56,7 +56,7 @@ def counters_of(store: Store, run_id: int) -> dict[str, Any]:
 def of_sessions(
     before: Mapping[str, float], *, inspected: int, seconds: float, peak: float
 ) -> dict[str, float]:
-    """What no row says, of this session and those that the run had before."""
+    """Sums that no row has, of this session and the earlier ones of the run."""
     return {
         "inspected": before.get("inspected", 0.0) + inspected,
         "wall_seconds": before.get("wall_seconds", 0.0) + seconds,
