@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset import Item, discover
-from reinspect.runs.resume import Done, hash_of
+from reinspect.runs.remaining import Done, hash_of
 
 SETTLED = 1.0
 """Seconds for which a file must have kept its size and time to be taken for whole."""

@@ -10,7 +10,7 @@ from reinspect.dataset import AnyPath, Item, discover
 from reinspect.engine.roles import Engine
 from reinspect.runs.defaults import UsageError
 from reinspect.runs.drop_folder import Arrivals
-from reinspect.runs.resume import Done, left
+from reinspect.runs.remaining import Done, left
 from reinspect.storage import is_url, pictures_below
 
 
