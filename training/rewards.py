@@ -95,7 +95,7 @@ def rewards(
         prompt: the words of the question, so that a copy of them earns nothing.
         alpha: weight of the number of boxes.
     """
-    answer = reading(text)
+    answer = read_answer(text)
     label = None if answer is None else label_of(answer)
     return Rewards(
         consistency=consistency(text, reflective=first is not None, prompt=prompt),
@@ -105,7 +105,7 @@ def rewards(
     )
 
 
-def reading(text: str) -> Answer | None:
+def read_answer(text: str) -> Answer | None:
     """The one answer of a text; none where there is none, or where a tag is opened twice."""
     opened = [found[1].lower().replace("refl", "rfl") for found in _OPENED.finditer(text)]
     if len(set(opened)) < len(opened):

@@ -14,7 +14,7 @@ from reinspect.training.rewards import (
     boxes_score,
     consistency,
     location,
-    reading,
+    read_answer,
     reflection,
     rejection_reward,
     rewards,
@@ -277,7 +277,7 @@ def test_two_answers_are_worth_nothing(
 @given(ANSWERS, TRUTHS, LABELS)
 def test_what_is_consistent_can_be_read(text: str, truth: Truth, first: Label) -> None:
     found = rewards(text, truth, first=first)
-    assert not found.consistency or reading(text) is not None
+    assert not found.consistency or read_answer(text) is not None
 
 
 @given(LABELS, LABELS, LABELS)

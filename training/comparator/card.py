@@ -18,7 +18,7 @@ from reinspect.pictures import heat_map_picture, side_by_side, write_image
 from reinspect.tools.embedded.features import Floats
 from reinspect.training.comparator.network import VERSION
 from reinspect.training.comparator.parts import Shard, render
-from reinspect.training.comparator.train import QueryBatch, TrainingState, judged, standardised
+from reinspect.training.comparator.train import QueryBatch, TrainingState, judged, standardise
 
 _UNSEEN = 10**6
 """Shards from here on are never trained on."""
@@ -37,7 +37,7 @@ class DrawnPart(NamedTuple):
     """That a pixel is defective: (rows, columns), two pixels a place."""
 
 
-def drawn_parts(training: TrainingState, *, shards: int = _SHARDS) -> list[DrawnPart]:
+def judge_drawn_parts(training: TrainingState, *, shards: int = _SHARDS) -> list[DrawnPart]:
     """Judge drawn parts that were never trained on."""
     found = []
     for index in range(shards):
@@ -98,7 +98,7 @@ def _process(training: TrainingState, shard: Shard, process: int) -> list[DrawnP
         torch.from_numpy(plane[None]).to(device)
         for plane in (sound, queries, shard.masks[process], others)
     ]
-    batch: QueryBatch = standardised(*planes)
+    batch: QueryBatch = standardise(*planes)
     with torch.no_grad():
         fine, _ = judged(training.average, batch)
     chances = torch.sigmoid(fine.float())[:, 0].cpu().numpy()

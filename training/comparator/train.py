@@ -162,7 +162,7 @@ class TrainingState:
         self.step += 1
         self._average_weights()
         self.seconds += time.monotonic() - started
-        return float(loss.detach()), *_measured(fine, score, batch.masks)
+        return float(loss.detach()), *_measure(fine, score, batch.masks)
 
     def save(self, file: Path) -> None:
         """Write everything that going on needs."""
@@ -231,14 +231,14 @@ class TrainingState:
         count = int(self.rng.integers(1, pieces))  # references a query
         order = self.rng.permutation(pieces)
         sound, queries = order[: count + 1], self.rng.permutation(pieces)[:_QUERIES]
-        looks = [_varied(shard, int(index), sound, queries, self.rng) for index in chosen]
+        looks = [_vary(shard, int(index), sound, queries, self.rng) for index in chosen]
         planes = [torch.from_numpy(np.stack(part)) for part in zip(*looks, strict=True)]
         others = np.stack([_others(sound, int(query), self.rng) for query in queries])
         references = torch.from_numpy(others)[None].expand(processes, -1, -1)
         device = self.plan.device
         first, second, masks = (plane.to(device) for plane in planes)
-        batch = standardised(first, second, masks, references.to(device))
-        return _shrunk(batch, self.rng) if small else batch
+        batch = standardise(first, second, masks, references.to(device))
+        return _shrink(batch, self.rng) if small else batch
 
     def _shard(self, index: int) -> Shard:
         shard = self._shards.pop(index, None)
@@ -290,7 +290,7 @@ def train(
     return training
 
 
-def _varied(
+def _vary(
     shard: Shard, index: int, sound: Any, queries: Any, rng: np.random.Generator
 ) -> tuple[Any, Any, Any]:
     """One process turned, mirrored, inverted and with its colours exchanged, all pieces alike."""
@@ -312,7 +312,7 @@ def _others(sound: Any, query: int, rng: np.random.Generator) -> Any:
     return np.delete(np.arange(len(sound)), left_out)
 
 
-def standardised(sound: Tensor, seen: Tensor, masks: Tensor, references: Tensor) -> QueryBatch:
+def standardise(sound: Tensor, seen: Tensor, masks: Tensor, references: Tensor) -> QueryBatch:
     """Pictures (P, S or Q, H, W, 3) of 0 to 255, by the spread of each process's sound ones."""
     first = sound.permute(0, 1, 4, 2, 3).float() / 255
     second = seen.permute(0, 1, 4, 2, 3).float() / 255
@@ -323,7 +323,7 @@ def standardised(sound: Tensor, seen: Tensor, masks: Tensor, references: Tensor)
     )
 
 
-def _shrunk(batch: QueryBatch, rng: np.random.Generator) -> QueryBatch:
+def _shrink(batch: QueryBatch, rng: np.random.Generator) -> QueryBatch:
     """Cut out, or reduced, to `SMALL` pixels a side."""
     if rng.random() < 0.5:
         top, left = (int(v) for v in rng.integers(0, SIDE - SMALL + 1, 2))
@@ -363,13 +363,13 @@ def judged(eye: ComparatorNet, batch: QueryBatch) -> tuple[Tensor, Tensor]:
             [None if d is None else chosen(d).mean(1) for d in each.far],
         )
     found: Distances = eye.judge.compare(
-        query.features, references, [_remembered(r.flatten(3), count) for r in references[2:]]
+        query.features, references, [_remember(r.flatten(3), count) for r in references[2:]]
     )
     fine, coarse = eye.judge.decide(query, found, usual)
     return fine, coarse
 
 
-def _remembered(places: Tensor, count: int) -> Tensor:
+def _remember(places: Tensor, count: int) -> Tensor:
     """As many places a reference as fit into a memory of about 1,000: (B, K, c, places)."""
     most = max(64, 1024 // count)
     if places.shape[3] <= most:
@@ -397,7 +397,7 @@ def _loss(fine: Tensor, coarse: Tensor, masks: Tensor) -> tuple[Tensor, Tensor]:
     return focal + 0.5 * dice + 0.5 * broad + 0.15 * image, score
 
 
-def _measured(fine: Tensor, score: Tensor, masks: Tensor) -> tuple[float, float]:
+def _measure(fine: Tensor, score: Tensor, masks: Tensor) -> tuple[float, float]:
     with torch.no_grad():
         damaged = masks.flatten(0, 1).sum((1, 2)) > 0
         bad, good = score[damaged], score[~damaged]

@@ -24,10 +24,10 @@ def write_curves(history: Sequence[Mapping[str, Any]], folder: Path) -> None:
     rows = [dict(row) for row in history]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "curves.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    (folder / "curves.svg").write_text(drawn(rows), encoding="utf-8")
+    (folder / "curves.svg").write_text(curves_svg(rows), encoding="utf-8")
 
 
-def drawn(history: Sequence[Mapping[str, Any]]) -> str:
+def curves_svg(history: Sequence[Mapping[str, Any]]) -> str:
     """The curves as SVG, a panel for what shares an axis; "" points are left out."""
     panels = list[str]()
     for title, names in _PANELS:

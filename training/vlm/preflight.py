@@ -101,10 +101,10 @@ def check(
     if shape is None:
         return None
     on_gpu = there.gpu is not None
-    need = needed(shape, tuning, stage, on_gpu=on_gpu)
+    need = estimate_memory(shape, tuning, stage, on_gpu=on_gpu)
     said = f"{model} has {shape.parameters / 1e9:.2g} billion parameters: {stage} needs"
     if not on_gpu and shape.parameters > ON_CPU:
-        gpu = needed(shape, tuning, stage, on_gpu=True)
+        gpu = estimate_memory(shape, tuning, stage, on_gpu=True)
         raise PreflightError(
             f"{said} a GPU with about {gpu} and {gpu.disk:.0f} GiB of disk; this machine has none"
         )
@@ -123,7 +123,7 @@ def check(
     return need
 
 
-def needed(
+def estimate_memory(
     shape: ModelShape, tuning: Tuning, stage: Literal["RAWS", "RCRL"], *, on_gpu: bool
 ) -> Requirement:
     """The estimate. Trained are all weights (Adam: 16 bytes each) or an adapter's."""

@@ -13,7 +13,7 @@ import torch
 from transformers import AutoProcessor, TrainerCallback
 from trl import GRPOConfig, GRPOTrainer
 
-from reinspect.training.rewards import Weights, label_of, reading, rewards
+from reinspect.training.rewards import Weights, label_of, read_answer, rewards
 from reinspect.training.vlm.dataset import DatasetError, EpisodeDataset
 from reinspect.training.vlm.guard import CollapseGuard, TrainingPoint
 from reinspect.training.vlm.trainer import (
@@ -26,7 +26,7 @@ from reinspect.training.vlm.trainer import (
     arguments,
     dataset_of,
     is_adapter,
-    loaded_adapter,
+    load_adapter,
     new_adapter,
     processes,
     run,
@@ -55,9 +55,9 @@ def rcrl(plan: TrainingPlan, progress: Progress | None = None) -> EpisodeDataset
     tuning, settings = plan.tuning, plan.tuning.rcrl
     dataset = dataset_of(plan, imitated=False)
     rows = dataset.train.with_format(None)
-    order = drawn(rows["mode"], rows["truth"], settings, tuning.seed, processes())
+    order = draw_order(rows["mode"], rows["truth"], settings, tuning.seed, processes())
     fine_tuned = is_adapter(plan.model)
-    model, base = loaded_adapter(plan) if fine_tuned else (plan.model, plan.model)
+    model, base = load_adapter(plan) if fine_tuned else (plan.model, plan.model)
     trainer = Reflector(
         uniform=settings.uniform,
         weights=settings.rewards,
@@ -101,12 +101,12 @@ def grpo_settings(plan: TrainingPlan) -> GRPOConfig:
         beta=settings.kl,
         reward_weights=[weight for _, weight, _ in _parts(settings.rewards)],
         mask_truncated_completions=False,  # an answer without end earns what it earns: nothing
-        shuffle_dataset=False,  # `drawn` has the order
+        shuffle_dataset=False,  # `draw_order` has the order
         model_init_kwargs=None if is_adapter(plan.model) else {"dtype": weights_dtype(plan)},
     )
 
 
-def drawn(
+def draw_order(
     modes: Sequence[str],
     truths: Sequence[bool],
     settings: Rcrl,
@@ -154,7 +154,7 @@ def _parts(weights: Weights) -> list[tuple[str, float, Reward]]:
         def reward(completions: Sequence[Any], **columns: Any) -> list[float]:
             answers = (message[-1]["content"] for message in completions)
             return [
-                getattr(worth(text, columns, i, weights.alpha), name)
+                getattr(rewards_at(text, columns, i, weights.alpha), name)
                 for i, text in enumerate(answers)
             ]
 
@@ -165,7 +165,7 @@ def _parts(weights: Weights) -> list[tuple[str, float, Reward]]:
     return [(name, getattr(weights, name), one(name)) for name in names if getattr(weights, name)]
 
 
-def worth(text: str, columns: Columns, index: int, alpha: float) -> Any:
+def rewards_at(text: str, columns: Columns, index: int, alpha: float) -> Any:
     """All rewards of one answer to the episode at `index` of the columns."""
     truth = Truth(
         label=Label.of(columns["truth"][index]),
@@ -269,7 +269,9 @@ class Reflector(GuardedTrainer, GRPOTrainer):  # type: ignore[misc]
         """For each local answer whether its group is uniform, and the share of such groups."""
         columns = self._columns(prompts)
         sums = [
-            worth(answer[-1]["content"], columns, i, self._rewarded.alpha).overall(self._rewarded)
+            rewards_at(answer[-1]["content"], columns, i, self._rewarded.alpha).overall(
+                self._rewarded
+            )
             for i, answer in enumerate(completions)
         ]
         device = self.accelerator.device
@@ -285,7 +287,7 @@ class Reflector(GuardedTrainer, GRPOTrainer):  # type: ignore[misc]
         counts = torch.zeros(3)
         for i, completion in enumerate(completions):
             first = first_of(columns, i)
-            answer = reading(completion[-1]["content"])
+            answer = read_answer(completion[-1]["content"])
             if first is None or answer is None:
                 continue
             wrong = first is not Label.of(columns["truth"][i])

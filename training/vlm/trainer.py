@@ -106,7 +106,7 @@ def is_adapter(model: str) -> bool:
     return (Path(model) / "adapter_config.json").is_file()
 
 
-def loaded_adapter(plan: TrainingPlan) -> tuple[Any, str]:
+def load_adapter(plan: TrainingPlan) -> tuple[Any, str]:
     """The model under an adapter that goes on being trained, and the name of its base.
 
     Raises:
@@ -157,7 +157,7 @@ def processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def last_whole(out: Path) -> Path | None:
+def last_whole_checkpoint(out: Path) -> Path | None:
     """The newest checkpoint that was written to its end; what was not is removed."""
     found = sorted(
         (out / CHECKPOINTS).glob("checkpoint-*"), key=lambda path: int(path.name.split("-")[1])
@@ -187,7 +187,7 @@ class GuardedTrainer:
 
     def _stopped(self, why: str) -> TrainingStopped:
         me: Any = self
-        last = last_whole(Path(me.args.output_dir).parent)
+        last = last_whole_checkpoint(Path(me.args.output_dir).parent)
         kept = f"{last} is kept; --resume goes on from it" if last else "no checkpoint was made yet"
         return TrainingStopped(
             f"stopped at step {me.state.global_step}: {why}; lower the learning rate; {kept}"
@@ -199,7 +199,7 @@ class GuardedTrainer:
             if not torch.isfinite(weights).all():
                 raise self._stopped(f"{name} is no number")
         out = Path(me.args.output_dir)
-        before = last_whole(out.parent)
+        before = last_whole_checkpoint(out.parent)
         try:
             super()._save_checkpoint(*given, **named)  # type: ignore[misc]
         except Exception as failure:
@@ -231,7 +231,7 @@ class FiniteGradients(TrainerCallback):
         """Called with all gradients of a step in place."""
         for name, weights in given["model"].named_parameters():
             if weights.grad is not None and not torch.isfinite(weights.grad).all():
-                last = last_whole(Path(args.output_dir).parent)
+                last = last_whole_checkpoint(Path(args.output_dir).parent)
                 kept = f"{last} is kept; --resume goes on from it" if last else "no checkpoint yet"
                 raise TrainingStopped(
                     f"stopped at step {state.global_step}: the gradient of {name} is no number; "
@@ -263,7 +263,7 @@ def run(trainer: Any, plan: TrainingPlan) -> None:
     plan.out.mkdir(parents=True, exist_ok=True)
     if is_first():
         (plan.out / "tuning.yaml").write_text(dump_tuning(plan.tuning), encoding="utf-8")
-    start = last_whole(plan.out)
+    start = last_whole_checkpoint(plan.out)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about each other
         trainer.train(resume_from_checkpoint=str(start) if plan.resume and start else None)

@@ -17,7 +17,7 @@ from reinspect.training.vlm.trainer import (
     arguments,
     dataset_of,
     is_adapter,
-    loaded_adapter,
+    load_adapter,
     new_adapter,
     run,
     weights_dtype,
@@ -45,7 +45,7 @@ def warm_start(plan: TrainingPlan, progress: Progress | None = None) -> EpisodeD
         dataset_kwargs={"skip_prepare_dataset": True},
         model_init_kwargs=None if is_adapter(plan.model) else {"dtype": weights_dtype(plan)},
     )
-    model, base = loaded_adapter(plan) if is_adapter(plan.model) else (plan.model, plan.model)
+    model, base = load_adapter(plan) if is_adapter(plan.model) else (plan.model, plan.model)
     trainer = WarmStarter(
         model=model,
         args=settings,

@@ -60,7 +60,7 @@ def eye(
 ) -> None:
     """Train the eye on parts drawn by the generator, and on nothing else; export it to ONNX."""
     try:
-        from reinspect.training.comparator.card import card, drawn_parts, write_pictures
+        from reinspect.training.comparator.card import card, judge_drawn_parts, write_pictures
         from reinspect.training.comparator.export import export
         from reinspect.training.comparator.train import ComparatorPlan
         from reinspect.training.comparator.train import train as train_eye
@@ -85,7 +85,7 @@ def eye(
         )
         with _Bar(console) as bar:
             training = train_eye(plan, bar)
-        parts = drawn_parts(training)
+        parts = judge_drawn_parts(training)
         pair = export(training.average, out)
         made = card(training, pair, parts)
         out.with_suffix(".json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")

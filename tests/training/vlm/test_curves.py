@@ -4,7 +4,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from reinspect.training.vlm.curves import drawn, write_curves
+from reinspect.training.vlm.curves import curves_svg, write_curves
 
 HISTORY = [
     {"step": step, "reward": 1 + step / 10, "kl": 0.01 * step, "uniform": 0.2, "loss": 2 / step}
@@ -33,4 +33,4 @@ def test_every_logged_figure_and_a_picture(tmp_path: Path) -> None:
     ],
 )
 def test_what_there_is_is_drawn(history: list[dict[str, float]]) -> None:
-    assert ET.fromstring(drawn(history)).tag.endswith("svg")
+    assert ET.fromstring(curves_svg(history)).tag.endswith("svg")

@@ -5,7 +5,13 @@ from typing import Any
 
 import pytest
 
-from reinspect.training.vlm.preflight import Machine, PreflightError, check, needed, shape_of
+from reinspect.training.vlm.preflight import (
+    Machine,
+    PreflightError,
+    check,
+    estimate_memory,
+    shape_of,
+)
 from reinspect.training.vlm.tuning import Tuning, load_tuning
 
 NO_GPU = Machine(gpu=None, memory=64.0)
@@ -74,8 +80,8 @@ def test_more_is_needed_for_all_weights_than_for_an_adapter(big: str) -> None:
     adapter, everything = Tuning(), Tuning.model_validate({"lora": None})
     shape = shape_of(big, adapter)
     assert shape is not None
-    less = needed(shape, adapter, "RCRL", on_gpu=True)
-    more = needed(shape, everything, "RCRL", on_gpu=True)
+    less = estimate_memory(shape, adapter, "RCRL", on_gpu=True)
+    more = estimate_memory(shape, everything, "RCRL", on_gpu=True)
     assert more.memory > 3 * less.memory
     assert more.disk > 10 * less.disk
 
