@@ -14,7 +14,7 @@ from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.episode import Episode, EpisodeError, EpisodeMode, Side
 from reinspect.training.episodes.folder import EpisodeCard, Episodes, read_episodes, write_episodes
-from reinspect.training.known import KnownInspection
+from reinspect.training.episodes.labelled import LabelledInspection
 from reinspect.vocabulary import Box, Defect, Label, Verdict
 from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
 from support.made_traces import unreadable
@@ -305,8 +305,8 @@ def test_what_a_teacher_wrote_before_an_interruption_stays(store: Store, tmp_pat
     put_parts(store, tmp_path / "parts", count=70)
     written = []
 
-    def write(facts: KnownInspection, mode: EpisodeMode) -> str:
-        written.append(facts.inspection_id)
+    def write(inspection: LabelledInspection, mode: EpisodeMode) -> str:
+        written.append(inspection.inspection_id)
         if len(written) > 100:
             raise KeyboardInterrupt
         return "It looks as a good part does."
