@@ -23,10 +23,10 @@ from typing import Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from reinspect.errors import ReinspectError
+from reinspect.files import SavedKind, read_json
 from reinspect.policies import rules
 from reinspect.policies.case import SECOND, Case, case_of
 from reinspect.policies.heads import logistic, logit
-from reinspect.policies.saved import SavedKind, load
 from reinspect.vocabulary import Estimate, Move, Probability, Trace, Value
 
 FORMAT = "reinspect critic"
@@ -236,8 +236,8 @@ def load_critic(path: str | Path) -> Critic:
     Raises:
         CriticFileError: the file can't be read, is no critic, or one of another version.
     """
-    kind = SavedKind("critic", FORMAT, VERSION, "reinspect train critic", "train", CriticFileError)
-    return load(path, Critic, kind)
+    kind = SavedKind("critic", "reinspect train critic", "train", CriticFileError, VERSION, FORMAT)
+    return read_json(path, Critic, kind)
 
 
 _EDGE = 1e-3

@@ -10,9 +10,9 @@ from typing import Annotated, Literal
 from pydantic import Field, FiniteFloat, model_validator
 
 from reinspect.errors import ReinspectError
+from reinspect.files import SavedKind, read_json
 from reinspect.policies.case import FIRST, Case, Occasion, case_of
 from reinspect.policies.heads import Head, Scored
-from reinspect.policies.saved import SavedKind, load
 from reinspect.vocabulary import (
     Disposition,
     Estimate,
@@ -283,8 +283,8 @@ def load_monitor(path: str | Path) -> FittedMonitor:
     Raises:
         MonitorError: the file can't be read, is no monitor, or one of another version.
     """
-    kind = SavedKind("monitor", FORMAT, VERSION, "reinspect monitor fit", "fit", MonitorError)
-    return load(path, FittedMonitor, kind)
+    kind = SavedKind("monitor", "reinspect monitor fit", "fit", MonitorError, VERSION, FORMAT)
+    return read_json(path, FittedMonitor, kind)
 
 
 def _label(probability: float) -> Label:

@@ -1,9 +1,7 @@
 """Pictures out: heat-maps, comparisons, the files of a run."""
 
-import hashlib
 import os
 import re
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reinspect.files import hash_of, write_file
 from reinspect.images import Pixels, one_line
 from reinspect.vocabulary import Picture
 
@@ -62,32 +61,20 @@ def side_by_side(*pictures: Pixels) -> Pixels:
     return np.concatenate(row[:-1], axis=1)
 
 
-def _write_whole(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Beside its goal, since a rename is atomic on one file system only; hidden, so not inspected.
-    unfinished = path.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
-    except BaseException:
-        unfinished.unlink(missing_ok=True)
-        raise
-
-
 def write_image(path: str | os.PathLike[str], image: npt.NDArray[Any], *, quality: int = 90) -> str:
     """Write a `.png` or `.jpg` file whole or not at all; its folder is made. Returns its SHA-256.
 
     Raises:
         ValueError: another suffix.
-        OSError: the disk is full or read-only.
+        WriteError: the disk is full or read-only.
     """
     path = Path(path)
     options = {".png": [], ".jpg": [cv2.IMWRITE_JPEG_QUALITY, quality]}.get(path.suffix.lower())
     if options is None:
         raise ValueError(f"{one_line(str(path))}: write .png or .jpg, not {path.suffix!r}")
     data = cv2.imencode(path.suffix.lower(), image, options)[1].tobytes()
-    _write_whole(path, data)
-    return hashlib.sha256(data).hexdigest()
+    write_file(path, data, durable=False)
+    return hash_of(data)
 
 
 class Pictures:
@@ -129,7 +116,7 @@ class Pictures:
         """
         if not re.fullmatch(r"[0-9a-f]{2}/[0-9a-f]{16}\.[a-z0-9][a-z0-9_.-]*", name):
             raise ValueError(f"picture {name!r} is not named as pictures of a run are")
-        _write_whole(self.folder / name, content)
+        write_file(self.folder / name, content, durable=False)
 
     def _written(self, image: npt.NDArray[Any], shows: str, key: str, suffix: str) -> Picture:
         if not re.fullmatch(r"[0-9a-f]{16,64}", key):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from reinspect.critics.registry import CriticCard, CriticError, CriticKind, Critics
+from reinspect.files import WriteError
 from support.made_critics import put_adapter, put_embedded, put_weights
 
 
@@ -103,8 +104,8 @@ def test_an_unknown_critic_is_refused_with_those_there_are(
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        pytest.param("{", "can't be read", id="no JSON"),
-        pytest.param(json.dumps({"format": 9}), "is of format 9, this version", id="newer"),
+        pytest.param("{", "no JSON", id="no JSON"),
+        pytest.param(json.dumps({"format": 9}), "of version 9, and this", id="newer"),
         pytest.param(json.dumps({"format": 1, "mood": 1}), "card.json: ", id="other keys"),
     ],
 )
@@ -119,6 +120,6 @@ def test_a_broken_card_is_refused(
 
 def test_nothing_half_is_left_where_it_can_not_be_written(critics: Critics, tmp_path: Path) -> None:
     (tmp_path / "critics").write_text("a file is in the way")
-    with pytest.raises(CriticError, match="can't be written"):
+    with pytest.raises(WriteError, match="can't be written"):
         critics.add(card(), put_embedded(tmp_path / "out"))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["critics", "out"]

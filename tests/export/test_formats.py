@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from reinspect.export import ExportError, Format, export, write_run_folder
-from reinspect.files import whole_file
+from reinspect.export import Format, export, write_run_folder
+from reinspect.files import WriteError, whole_file
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Outcome
 from support.made_traces import judged
@@ -69,7 +69,7 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
         for number in range(200):
             writer.write(judged(f"{number}.png", 0.9, Outcome.FAIL))
     out = tmp_path / "out" / "run"
-    refused = pytest.raises(ExportError, match="can't be written: File too large")
+    refused = pytest.raises(WriteError, match="can't be written: File too large")
     with refused as told, small_files():
         export(store, run, form, out)
     assert "\n" not in str(told.value)
@@ -78,5 +78,5 @@ def test_a_full_disk_is_one_line_and_leaves_nothing(
 
 def test_a_folder_that_is_a_file_is_said(store: Store, run: int, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(ExportError, match="can't be written"):
+    with pytest.raises(WriteError, match="can't be written"):
         export(store, run, Format.JSONL, tmp_path / "file" / "out.jsonl")

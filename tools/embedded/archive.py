@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+
+from reinspect.files import whole_file
 
 _VERSION = 2
 
@@ -19,17 +19,13 @@ Arrays = dict[str, NDArray[np.generic]]
 def write(
     path: str | os.PathLike[str], kind: str, arrays: Mapping[str, NDArray[np.generic]]
 ) -> None:
-    """Write named arrays to ``path``; a reader never sees half a file."""
-    target = Path(path)
-    with tempfile.NamedTemporaryFile(dir=target.parent, prefix=target.name, delete=False) as file:
-        try:
-            np.savez(file, allow_pickle=False, _kind=np.array(f"{kind} {_VERSION}"), **arrays)
-            file.close()
-            Path(file.name).replace(target)
-        except BaseException:
-            file.close()
-            Path(file.name).unlink()
-            raise
+    """Write named arrays to ``path``; a reader never sees half a file.
+
+    Raises:
+        WriteError: the disk is full or read-only.
+    """
+    with whole_file(path, durable=False) as file:
+        np.savez(file, allow_pickle=False, _kind=np.array(f"{kind} {_VERSION}"), **arrays)
 
 
 def read(path: str | os.PathLike[str], kind: str) -> Arrays:

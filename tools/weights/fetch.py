@@ -6,8 +6,6 @@ nobody has published are recorded at the first fetch, in `weights.lock.json` bes
 
 from __future__ import annotations
 
-import hashlib
-import json
 import shutil
 import urllib.error
 import urllib.request
@@ -19,6 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from reinspect.errors import ReinspectError
+from reinspect.files import hash_of_file, whole_file, write_json
 from reinspect.images import one_line
 from reinspect.tools.weights.known import Checkpoint
 from reinspect.vocabulary import Sha256
@@ -88,7 +87,7 @@ def faults(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
     """What is wrong with weights that are there; nothing if they are sound, as far as is known."""
     goal, recorded = checkpoint.place(folder), hashes(folder)
     if checkpoint.sha256 is not None:
-        found = sha256_of(goal)
+        found = hash_of_file(goal)
         return () if found == checkpoint.sha256 else (_differs(goal, found, checkpoint.sha256),)
     found_faults = []
     for name, expected in recorded.items():
@@ -97,7 +96,7 @@ def faults(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
             continue
         if not file.is_file():
             found_faults.append(f"{one_line(name)} is missing")
-        elif (found := sha256_of(file)) != expected:
+        elif (found := hash_of_file(file)) != expected:
             found_faults.append(_differs(file, found, expected))
     return tuple(found_faults)
 
@@ -123,12 +122,6 @@ def hashes(folder: Path) -> Mapping[str, str]:
         raise FetchError(
             f"{one_line(str(file))}: no record of hashes; delete it, and fetch the weights again"
         ) from failure
-
-
-def sha256_of(file: Path) -> str:
-    """Hex SHA-256 of a file of any size."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def download(
@@ -164,7 +157,7 @@ def download(
             f"{goal.name}: the connection to {url} was cut {ATTEMPTS} times ({failure}); run it "
             "again, it goes on from there"
         )
-    found = sha256_of(part)
+    found = hash_of_file(part)
     if sha256 is not None and found != sha256:
         part.unlink()
         raise FetchError(f"{_differs(goal, found, sha256)}; it was deleted, fetch it again")
@@ -234,13 +227,11 @@ def _copy(checkpoint: Checkpoint, source: Path, goal: Path) -> None:
     if given.is_dir():
         shutil.copytree(given, goal, dirs_exist_ok=True)
         return
-    part = goal.with_name(f"{goal.name}.part")
-    shutil.copyfile(given, part)
-    found = sha256_of(part)
+    found = hash_of_file(given)
     if checkpoint.sha256 is not None and found != checkpoint.sha256:
-        part.unlink()
         raise FetchError(f"{_differs(given, found, checkpoint.sha256)}; nothing was copied")
-    part.replace(goal)
+    with whole_file(goal) as file, given.open("rb") as source_file:
+        shutil.copyfileobj(source_file, file, _CHUNK)
 
 
 def _from_hub(checkpoint: Checkpoint, goal: Path) -> None:
@@ -273,7 +264,7 @@ def _from_hub(checkpoint: Checkpoint, goal: Path) -> None:
     for sibling in info.siblings or ():
         published = getattr(sibling.lfs, "sha256", None)
         file = goal / sibling.rfilename
-        if published and file.is_file() and (found := sha256_of(file)) != published:
+        if published and file.is_file() and (found := hash_of_file(file)) != published:
             file.unlink()
             raise FetchError(f"{_differs(file, found, published)}; it was deleted, fetch it again")
 
@@ -295,11 +286,9 @@ def _record(checkpoint: Checkpoint, folder: Path) -> None:
         return
     goal = checkpoint.place(folder)
     files = [goal] if goal.is_file() else sorted(_of_model(goal))
-    made: dict[str, Any] = {f.relative_to(folder).as_posix(): sha256_of(f) for f in files}
+    made: dict[str, Any] = {f.relative_to(folder).as_posix(): hash_of_file(f) for f in files}
     known = {**made, **hashes(folder)}
-    unfinished = folder / f"{LOCK}.part"
-    unfinished.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    unfinished.replace(folder / LOCK)
+    write_json(folder / LOCK, dict(sorted(known.items())))
 
 
 def _of_model(folder: Path) -> Iterator[Path]:

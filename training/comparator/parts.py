@@ -6,7 +6,6 @@ it, be stopped and go on.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reinspect.files import whole_file
 from reinspect.samples import Process
 from reinspect.samples.surfaces import Floats, Rng
 from reinspect.samples.variety import Variety
@@ -112,12 +112,10 @@ def write_shards(
         while ahead is not None and sum(own < index for own in _present(folder)) >= ahead:
             time.sleep(1)
         shard = render(seed, index)
-        draft = file.with_suffix(f".{os.getpid()}.tmp")
-        with draft.open("wb") as opened:
+        with whole_file(file, durable=False) as opened:  # whoever waits sees all of it or nothing
             np.savez(
                 opened, sound=shard.sound, seen=shard.seen, masks=np.packbits(shard.masks, axis=-1)
             )
-        draft.replace(file)  # whoever waits for it sees all of it or nothing
 
 
 def forget_before(folder: Path, index: int) -> None:

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from reinspect.files import whole_file
 from reinspect.training.comparator.network import (
     ComparatorNet,
     Distances,
@@ -177,9 +178,8 @@ class TrainingState:
             "seed": self.plan.seed,
             "sittings": self.sittings,
         }
-        draft = file.with_suffix(".tmp")
-        torch.save(state, draft)
-        draft.replace(file)
+        with whole_file(file) as whole:
+            torch.save(state, whole)
 
     def load(self, file: Path) -> None:
         """Go on from what `save` wrote.

@@ -8,27 +8,33 @@
 The folder appears whole or not at all.
 """
 
-import hashlib
 import importlib
-import json
 import os
-import shutil
-import uuid
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from reinspect.critics.registry import Data
-from reinspect.errors import explain_invalid
+from reinspect.files import (
+    SavedKind,
+    hash_of,
+    hash_of_file,
+    read_json,
+    whole_folder,
+    write_file,
+    write_json,
+)
 from reinspect.training.episodes.episode import FORMAT, Episode, EpisodeError, Side
 from reinspect.vocabulary import Value
 
 _CARD = "card.json"
+_KIND = SavedKind(
+    "card of episodes", "reinspect train episodes", "make", EpisodeError, version=FORMAT
+)
 _INSTALL = "a data set needs pyarrow: pip install 'reinspect[train]'"
 
 
@@ -85,20 +91,21 @@ def write_episodes(
     """Write the folder; the card is returned with the hashes of its files.
 
     Raises:
-        EpisodeError: the folder is used, can't be written, or pyarrow is not installed.
+        EpisodeError: the folder is used, or pyarrow is not installed.
+        WriteError: the folder can't be written.
     """
     refuse_used(folder)
-    with _whole_folder(folder) as unfinished:
+    with whole_folder(folder) as unfinished:
+        (unfinished / "data").mkdir()
         files = {}
         for part in Side:
             mine = [row for row in rows if row.split is part]
             name = f"data/{part.value}-00000-of-00001.parquet"
             _write_parquet(unfinished / name, mine)
-            files[name] = hashlib.sha256((unfinished / name).read_bytes()).hexdigest()
+            files[name] = hash_of_file(unfinished / name)
         card = card.model_copy(update={"files": files})
-        text = json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False)
-        (unfinished / _CARD).write_text(text + "\n", encoding="utf-8")
-        (unfinished / "README.md").write_text(readme, encoding="utf-8")
+        write_json(unfinished / _CARD, card)
+        write_file(unfinished / "README.md", readme)
     return card
 
 
@@ -109,23 +116,11 @@ def read_card(folder: Path) -> EpisodeCard:
         EpisodeError: there is none, or it is of another format.
     """
     path = folder / _CARD
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as failure:
+    if not path.is_file():
         raise EpisodeError(
             f"{folder}: holds no episodes; `reinspect train episodes RUN --out {folder}` makes some"
-        ) from failure
-    except (OSError, ValueError) as failure:
-        raise EpisodeError(f"{path}: can't be read: {failure}") from failure
-    made = content.get("format") if isinstance(content, dict) else None
-    if made != FORMAT:
-        raise EpisodeError(
-            f"{path}: is of format {made!r}, this version reads {FORMAT}; make the episodes again"
         )
-    try:
-        return EpisodeCard.model_validate(content)
-    except ValidationError as failure:
-        raise EpisodeError(f"{path}: {explain_invalid(failure, EpisodeCard)}") from failure
+    return read_json(path, EpisodeCard, _KIND)
 
 
 def read_episodes(folder: Path, *, root: Path | None = None) -> Episodes:
@@ -144,7 +139,7 @@ def read_episodes(folder: Path, *, root: Path | None = None) -> Episodes:
     for name, sha256 in card.files.items():
         path = folder / name
         try:
-            found = hashlib.sha256(path.read_bytes()).hexdigest()
+            found = hash_of_file(path)
         except OSError as failure:
             raise EpisodeError(f"{path}: can't be read: {failure.strerror}") from failure
         if found != sha256:
@@ -188,31 +183,11 @@ def counted(rows: Sequence[Episode]) -> dict[str, dict[str, int]]:
 
 def content_of(rows: Sequence[Episode]) -> str:
     """One hash of all pictures, whatever their order."""
-    return hashlib.sha256("\n".join(sorted({r.sha256 for r in rows})).encode()).hexdigest()
+    return hash_of("\n".join(sorted({r.sha256 for r in rows})))
 
 
 def _right(row: Episode) -> str:
     return "right" if row.initial is row.truth else "wrong"
-
-
-@contextmanager
-def _whole_folder(folder: Path) -> Iterator[Path]:
-    """A folder to write into; it takes its place when all went well, on Ctrl-C it is gone."""
-    unfinished = folder.absolute().with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        try:
-            (unfinished / "data").mkdir(parents=True)
-            yield unfinished
-            if folder.is_dir():
-                folder.rmdir()
-            unfinished.replace(folder)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    except OSError as failure:
-        words = failure.strerror or str(failure)
-        raise EpisodeError(
-            f"{folder}: can't be written: {words}; make room and give leave, or name another folder"
-        ) from failure
 
 
 def _write_parquet(path: Path, rows: Sequence[Episode]) -> None:

@@ -7,6 +7,7 @@ import streamlit as st
 
 from reinspect.export import ExportError, Format
 from reinspect.export import export as write
+from reinspect.files import WriteError
 from reinspect.store import Filter
 from reinspect.ui import filters
 from reinspect.ui.console import Console, empty
@@ -66,7 +67,7 @@ def _written(console: Console, run: int, form: Format, wanted: Filter) -> bytes 
         out = Path(folder) / "export"
         try:
             write(console.store, run, form, out, wanted)
-        except ExportError as error:
+        except (ExportError, WriteError) as error:
             st.error("The file can't be written.")
             st.text(str(error))
             return None

@@ -43,7 +43,6 @@ from reinspect.api.gate import HEADER, Gate, Keys, RequestLimits
 from reinspect.api.intake import Intake
 from reinspect.api.spool import Arrived, Entry, Ticket
 from reinspect.errors import explain_invalid
-from reinspect.files import ExportError
 from reinspect.images import UnreadableImage, size_of
 from reinspect.references import ReferenceMode, ReferenceSets
 from reinspect.store import StoreError
@@ -235,7 +234,7 @@ def _accepted(
         if isinstance(failure, UnreadableImage):
             said = f"{arrived[0].name or 'the file'}: {failure.what}; {failure.remedy}"
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, said) from failure
-        if isinstance(failure, OSError | ExportError):
+        if isinstance(failure, OSError):
             logger.error("a picture can't be kept: %s", failure)
             said = "the server's disk can't take it; tell whoever runs the server"
             raise Refused(HTTPStatus.INSUFFICIENT_STORAGE, said) from failure

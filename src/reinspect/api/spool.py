@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import AwareDatetime, Field
 
 from reinspect.dataset import Item
-from reinspect.files import whole_file
+from reinspect.files import write_file
 from reinspect.images import SUFFIXES
 from reinspect.vocabulary import Value
 
@@ -90,7 +90,7 @@ class Spool:
         """Accept uploads, all or none. A single picture's ticket has the picture's id.
 
         Raises:
-            ExportError, OSError: the disk is full or read-only; nothing was accepted.
+            OSError: the disk is full or read-only; nothing was accepted.
         """
         entries = tuple(self._moved(picture) for picture in arrived)
         ticket = Ticket(
@@ -100,8 +100,7 @@ class Spool:
             category=category,
             entries=entries,
         )
-        with whole_file(self._open / f"{ticket.id}.json") as file:
-            file.write(ticket.model_dump_json().encode())
+        write_file(self._open / f"{ticket.id}.json", ticket.model_dump_json())
         return ticket
 
     def finish(self, ticket: Ticket) -> None:

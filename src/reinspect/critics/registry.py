@@ -7,23 +7,20 @@
 A critic appears whole or not at all, and is never changed; what a bench said is added to its card.
 """
 
-import hashlib
-import json
 import os
 import re
 import shutil
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, Field, JsonValue
 
-from reinspect.errors import ReinspectError, explain_invalid
+from reinspect.errors import ReinspectError
+from reinspect.files import SavedKind, hash_of_file, read_json, whole_folder, write_json
 from reinspect.vocabulary import Sha256, Value
 
 FORMAT = 1
@@ -39,6 +36,9 @@ _LEFT_BEHIND = shutil.ignore_patterns("checkpoint-*", "*.tmp", ".*", "runs", "op
 
 class CriticError(ReinspectError, ValueError):
     """A critic that can't be registered or found; the message is one line."""
+
+
+_KIND = SavedKind("critic's card", "reinspect critics add", "register", CriticError, FORMAT)
 
 
 class CriticKind(StrEnum):
@@ -121,7 +121,8 @@ class Critics:
             The critic's folder.
 
         Raises:
-            CriticError: the name is taken, there are no such files, or the folder can't be written.
+            CriticError: the name is taken, or there are no such files.
+            WriteError: the folder can't be written.
         """
         goal = self.folder / card.name
         if goal.exists():
@@ -130,14 +131,14 @@ class Critics:
         if not (trained.is_file() if single else trained.is_dir()):
             what = "file" if single else "folder of weights"
             raise CriticError(f"{trained}: no such {what} to register as critic {card.name!r}")
-        with _whole_folder(goal) as unfinished:
+        with whole_folder(goal) as unfinished:
             if single:
                 _linked(trained, unfinished / _CRITIC)
             else:
                 shutil.copytree(
                     trained, unfinished / _WEIGHTS, ignore=_LEFT_BEHIND, copy_function=_linked
                 )
-            _write(unfinished, card.model_copy(update={"files": _hashes(unfinished)}))
+            write_json(unfinished / _CARD, card.model_copy(update={"files": _hashes(unfinished)}))
         return goal
 
     def names(self) -> tuple[str, ...]:
@@ -154,16 +155,7 @@ class Critics:
         if not _NAME.fullmatch(name) or not path.is_file():
             known = ", ".join(self.names()) or "none"
             raise CriticError(f"no critic {name!r} in {self.folder}; there are: {known}")
-        try:
-            content: Any = json.loads(path.read_text(encoding="utf-8"))
-            if isinstance(content, dict) and content.get("format") != FORMAT:
-                made = content.get("format")
-                raise CriticError(f"{path}: is of format {made!r}, this version reads {FORMAT}")
-            return CriticCard.model_validate(content)
-        except ValidationError as failure:
-            raise CriticError(f"{path}: {explain_invalid(failure, CriticCard)}") from failure
-        except (OSError, json.JSONDecodeError) as failure:
-            raise CriticError(f"{path}: can't be read: {failure}") from failure
+        return read_json(path, CriticCard, _KIND)
 
     def path(self, name: str) -> Path:
         """Of an embedded critic its file, of another the folder of its weights.
@@ -182,22 +174,13 @@ class Critics:
         """Add to a card what a bench said.
 
         Raises:
-            CriticError: as `card`, or it can't be written.
+            CriticError: as `card`.
+            WriteError: it can't be written.
         """
         card = self.card(name)
         card = card.model_copy(update={"bench": {**card.bench, **results}})
-        try:
-            _write(self.folder / name, card)
-        except OSError as failure:
-            raise CriticError(f"{self.folder / name}: can't be written: {failure}") from failure
+        write_json(self.folder / name / _CARD, card)
         return card
-
-
-def _write(folder: Path, card: CriticCard) -> None:
-    text = json.dumps(card.model_dump(mode="json"), indent=1, ensure_ascii=False)
-    unfinished = folder / f".{uuid.uuid4().hex}.part"
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    unfinished.replace(folder / _CARD)
 
 
 def _linked(source: str | Path, goal: str | Path) -> None:
@@ -209,24 +192,5 @@ def _linked(source: str | Path, goal: str | Path) -> None:
 
 
 def _hashes(folder: Path) -> dict[str, str]:
-    found = {}
-    for file in sorted(path for path in folder.rglob("*") if path.is_file()):
-        with file.open("rb") as opened:
-            sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        found[file.relative_to(folder).as_posix()] = sha256
-    return found
-
-
-@contextmanager
-def _whole_folder(goal: Path) -> Iterator[Path]:
-    unfinished = goal.with_name(f".{uuid.uuid4().hex}.part")
-    try:
-        try:
-            unfinished.mkdir(parents=True)
-            yield unfinished
-            unfinished.replace(goal)
-        finally:
-            shutil.rmtree(unfinished, ignore_errors=True)
-    except OSError as failure:
-        words = failure.strerror or str(failure)
-        raise CriticError(f"{goal}: can't be written: {words}") from failure
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {file.relative_to(folder).as_posix(): hash_of_file(file) for file in files}

@@ -131,7 +131,7 @@ class Ray:
         """Write all traces as Parquet, for whoever goes on with them on the cluster.
 
         Raises:
-            ExportError: the file can't be written.
+            WriteError: the file can't be written.
             StoreError: the store can't be read.
         """
         write_traces(store, run_id, folder / TRACES)

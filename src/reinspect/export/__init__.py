@@ -3,8 +3,8 @@
 from reinspect.export.failures import FAILURES, causes
 from reinspect.export.formats import Format, export, write_run_folder
 from reinspect.export.report import write_report
+from reinspect.export.tables import ExportError
 from reinspect.export.traces import TRACES, write_traces
-from reinspect.files import ExportError
 
 __all__ = [
     "FAILURES",

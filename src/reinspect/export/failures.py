@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from reinspect.export.tables import harmless
-from reinspect.files import ExportError, whole_file
+from reinspect.files import WriteError, whole_file
 from reinspect.images import one_line
 from reinspect.store import Filter, Inspected, Store
 
@@ -18,7 +18,7 @@ def write_failures(store: Store, run_id: int, out: Path) -> None:
     """Write image, path, cause and error of each image that failed; without any, there is no file.
 
     Raises:
-        ExportError: the file can't be written, or an old one can't be removed.
+        WriteError: the file can't be written, or an old one can't be removed.
         StoreError: the store can't be read.
     """
     failed = store.desk.inspections(Filter(runs=(run_id,), errors=True))
@@ -27,7 +27,7 @@ def write_failures(store: Store, run_id: int, out: Path) -> None:
         try:
             out.unlink(missing_ok=True)
         except OSError as error:
-            raise ExportError(f"{out}: can't be removed: {error.strerror}") from error
+            raise WriteError(f"{out}: can't be removed: {error.strerror}") from error
         return
     with whole_file(out) as file:
         text = io.TextIOWrapper(file, encoding="utf-8", newline="")

@@ -61,7 +61,8 @@ def export(
         wanted: which of the run's inspections; all by default.
 
     Raises:
-        ExportError: the file can't be written, or a package for it is not installed.
+        WriteError: the file can't be written.
+        ExportError: a package for it is not installed.
         StoreError: the store can't be read.
     """
     _WRITERS[Format(format)](Selection.of(store, run_id, wanted), out)
@@ -71,7 +72,7 @@ def write_run_folder(store: Store, run_id: int, folder: Path) -> None:
     """Write `results.jsonl`, `results.csv`, `failures.csv` and `report.html` into a run's folder.
 
     Raises:
-        ExportError: a file can't be written.
+        WriteError: a file can't be written.
         StoreError: the store can't be read.
     """
     every = Selection.of(store, run_id)

@@ -65,7 +65,7 @@ def write_report(
         listed: how many images get a row in the table.
 
     Raises:
-        ExportError: the file can't be written.
+        WriteError: the file can't be written.
         StoreError: the store can't be read.
     """
     run = store.run_of(run_id)

@@ -92,7 +92,7 @@ def write_page(store: Store, run_id: int, image: str, out: Path) -> None:
     """Write an image's story as one HTML file that needs nothing else, whole or not at all.
 
     Raises:
-        ExportError: the file can't be written.
+        WriteError: the file can't be written.
         StoreError: the store can't be read, or has no such image.
     """
     told = Told.of(store, store.newest(run_id, image))

@@ -14,13 +14,19 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from reinspect.errors import ReinspectError
 from reinspect.export.selection import Selection
-from reinspect.files import ExportError, whole_file
+from reinspect.files import whole_file
 from reinspect.store import Checked, Row, RowVerdict
 from reinspect.store.rows import flat
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+class ExportError(ReinspectError, RuntimeError):
+    """A format that can't be had here; the message is one line: what is missing, what to do."""
+
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ROW_GROUP = 2_000  # rows in memory at a time

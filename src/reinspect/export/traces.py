@@ -3,7 +3,8 @@
 import itertools
 from pathlib import Path
 
-from reinspect.files import ExportError, whole_file
+from reinspect.export.tables import ExportError
+from reinspect.files import whole_file
 from reinspect.store import Row, Store
 from reinspect.vocabulary import Trace
 
@@ -19,7 +20,8 @@ def write_traces(store: Store, run_id: int, out: Path) -> None:
     `disposition`, `error`), and `trace`, whole, as JSON: `Trace.model_validate_json` reads it.
 
     Raises:
-        ExportError: pyarrow is not installed, or the disk is full or read-only.
+        ExportError: pyarrow is not installed.
+        WriteError: the file can't be written.
     """
     try:
         import pyarrow as pa

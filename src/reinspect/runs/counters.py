@@ -19,7 +19,7 @@ def write_counters(store: Store, run_id: int, folder: Path) -> None:
     It is the last file of a run's folder: where it is, the others are of the same rows.
 
     Raises:
-        ExportError: the file can't be written.
+        WriteError: the file can't be written.
         StoreError: the store can't be read.
     """
     text = json.dumps(counters_of(store, run_id), indent=2)
