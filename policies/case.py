@@ -33,6 +33,9 @@ SECOND = "second."
 """Signals of the second look's evidence, as traces give them: second.<source>.<name>."""
 
 
+_PROBABILITY = ".probability"
+
+
 class CaseError(ReinspectError, ValueError):
     """A case that can't be used; the message names the place and shows the value."""
 
@@ -105,6 +108,18 @@ class Case(Value):
     def blend(self) -> float:
         """Mean of first and second look; the first where there is no second."""
         return self.first if self.second is None else (self.first + self.second) / 2
+
+    @property
+    def witnesses(self) -> dict[str, float]:
+        """Source → P(anomalous) of the second look's evidence; the look's own if none is named."""
+        if self.second is None:
+            return {}
+        named = {
+            name.removeprefix(SECOND).removesuffix(_PROBABILITY): value
+            for name, value in self.signals.items()
+            if name.startswith(SECOND) and name.endswith(_PROBABILITY) and 0 <= value <= 1
+        }
+        return named or {self.looks[-1].stage: self.second}
 
 
 def read_cases(path: str | Path) -> tuple[Case, ...]:
@@ -224,7 +239,7 @@ def _signals(stage: str, evidence: Evidence, *, first: bool) -> Iterator[tuple[s
     name = stage + evidence.source
     # What the first look rests on is the first look itself.
     if evidence.probability is not None and not first:
-        yield f"{name}.probability", evidence.probability
+        yield f"{name}{_PROBABILITY}", evidence.probability
     for key, value in evidence.measurements.items():
         yield f"{name}.{key}", value
 

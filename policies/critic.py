@@ -25,7 +25,7 @@ from pydantic import Field, FiniteFloat, model_validator
 from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, read_json
 from reinspect.policies import rules
-from reinspect.policies.case import SECOND, Case, case_of
+from reinspect.policies.case import Case, case_of
 from reinspect.policies.heads import logistic, logit
 from reinspect.vocabulary import Estimate, Move, Probability, Trace, Value
 
@@ -134,17 +134,22 @@ class Critic(Value):
         """Whether the label in force after the second look is another, REVIEW or not."""
         return self.margin(second_inputs(case)) > 0 and may_flip(case)
 
-    def estimate(self, case: Case) -> tuple[float, float]:
+    def estimate(self, case: Case) -> Estimate:
         """Probability that the part is anomalous, and reliability of the label in force."""
+        first, second = first_inputs(case), second_inputs(case)
         if case.second is None:
-            surest = min(abs(logit(case.first, _EDGE)), SUREST)
-            return case.first, self.sure_first(surest)
-        margin = self.margin(second_inputs(case))
-        if margin > 0 and not may_flip(case):
-            margin = -_BORDER
-        anomalous = case.first >= 0.5
-        probability = logistic(-margin if anomalous else margin)
-        return probability, self.sure_second(abs(margin))
+            probability, reliability = case.first, self.sure_first(first["sureness"])
+        else:
+            margin = self.margin(second)
+            if margin > 0 and not may_flip(case):
+                margin = -_BORDER
+            probability = logistic(-margin if case.first >= 0.5 else margin)
+            reliability = self.sure_second(abs(margin))
+        return Estimate(
+            probability=probability,
+            reliability=reliability,
+            signals={"critic's logit for a second look": self.revisit(first), **second},
+        )
 
 
 class CriticEstimator:
@@ -154,14 +159,7 @@ class CriticEstimator:
         self._critic = critic
 
     def __call__(self, trace: Trace) -> Estimate:
-        case = case_of(trace)
-        probability, reliability = self._critic.estimate(case)
-        inputs = first_inputs(case)
-        signals = {
-            "critic's logit for a second look": self._critic.revisit(inputs),
-            **second_inputs(case),
-        }
-        return Estimate(probability=probability, reliability=reliability, signals=signals)
+        return self._critic.estimate(case_of(trace))
 
 
 class CriticTrigger:
@@ -192,7 +190,7 @@ def first_inputs(case: Case) -> dict[str, float]:
 
 def second_inputs(case: Case) -> dict[str, float]:
     """What it knows after the second: each witness's log-odds against the first label."""
-    witnesses = witnesses_in(case)
+    witnesses = case.witnesses
     against = {
         input_of(name, witnesses): against_label(probability, case.first)
         for name, probability in witnesses.items()
@@ -213,21 +211,9 @@ def against_label(probability: float, first: float) -> float:
 
 def may_flip(case: Case) -> bool:
     """Whether new evidence stands against the first label, so that it may be corrected."""
-    witnesses = witnesses_in(case)
+    witnesses = case.witnesses
     other = 0.0 if case.first >= 0.5 else 1.0
     return rules.flip_allowed(case.first, other, witnesses)
-
-
-def witnesses_in(case: Case) -> dict[str, float]:
-    """Source → P(anomalous) of the second look's evidence; the look itself where none is named."""
-    if case.second is None:
-        return {}
-    named = {
-        name.removeprefix(SECOND).removesuffix(_PROBABILITY): value
-        for name, value in case.signals.items()
-        if name.startswith(SECOND) and name.endswith(_PROBABILITY) and 0 <= value <= 1
-    }
-    return named or {case.looks[-1].stage: case.second}
 
 
 def load_critic(path: str | Path) -> Critic:
@@ -242,7 +228,6 @@ def load_critic(path: str | Path) -> Critic:
 
 _EDGE = 1e-3
 _BORDER = 0.004  # log-odds of a label that is kept although the network would have flipped it
-_PROBABILITY = ".probability"
 
 
 def _dot(weights: Mapping[str, float], inputs: Mapping[str, float]) -> float:

@@ -184,6 +184,17 @@ class FittedMonitor(Value):
             flags=scored.flags,
         )
 
+    def estimate(self, case: Case) -> Estimate:
+        """Fused probability and reliability, with the signals that they rest on."""
+        result = self.score(case)
+        gain = {} if result.gain is None else {"gain of a second look": result.gain}
+        return Estimate(
+            probability=result.probability,
+            reliability=result.reliability,
+            signals={**case.signals, **gain},
+            notes=result.flags,
+        )
+
     def _counts(self, case: Case) -> bool:
         explored = case.occasion is Occasion.EXPLORED and self.again is not None
         return not explored or self.revisits(case)
@@ -203,15 +214,7 @@ class FittedEstimator:
         self._monitor = monitor
 
     def __call__(self, trace: Trace) -> Estimate:
-        case = case_of(trace)
-        result = self._monitor.score(case)
-        gain = {} if result.gain is None else {"gain of a second look": result.gain}
-        return Estimate(
-            probability=result.probability,
-            reliability=result.reliability,
-            signals={**case.signals, **gain},
-            notes=result.flags,
-        )
+        return self._monitor.estimate(case_of(trace))
 
 
 class WorthIt:

@@ -89,9 +89,9 @@ def decided_as(critic, trace: Trace) -> list[Move]:
     if second in (Move.KEEP, Move.CORRECT):
         assert trace.revised == (second is Move.CORRECT)
     assert trace.assessment is not None
-    probability, reliability = critic.estimate(both)
-    assert trace.verdict.probability == pytest.approx(probability)
-    assert trace.assessment.reliability == pytest.approx(reliability)
+    estimate = critic.estimate(both)
+    assert trace.verdict.probability == pytest.approx(estimate.probability)
+    assert trace.assessment.reliability == pytest.approx(estimate.reliability)
     return [first, second]
 
 

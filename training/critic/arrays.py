@@ -12,7 +12,6 @@ from reinspect.policies.critic import (
     input_of,
     may_flip,
     second_inputs,
-    witnesses_in,
 )
 from reinspect.policies.heads import Floats
 from reinspect.training.critic.explored import ExploredPart
@@ -86,7 +85,7 @@ def rules_weights(parts: Sequence[ExploredPart]) -> dict[str, float]:
     """Input → the hand-set rules' weight, of each witness by itself and among the others."""
     known: dict[str, float] = {}
     for part in parts:
-        witnesses = witnesses_in(part.case)
+        witnesses = part.case.witnesses
         for name, probability in witnesses.items():
             for beside in ({name: probability}, witnesses):
                 known[input_of(name, beside)] = rules.weight(name, beside)
