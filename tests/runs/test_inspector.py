@@ -7,8 +7,10 @@ import cv2
 import pytest
 
 from reinspect import Inspector, Recipe, ReinspectError
+from reinspect.testing import Reply, ScriptedServer
 from reinspect.vocabulary import Label, Outcome, Trace
 from support.command_line import put_greys
+from support.made_answers import said
 
 
 def test_one_image(greys: Path, quick: Path) -> None:
@@ -140,6 +142,20 @@ def test_what_can_not_be_done_is_refused_in_one_line(
         inspector.folder(**{"folder": "greys", **asked})
     assert says in str(refused.value)
     assert len(str(refused.value).splitlines()) == 1
+
+
+def test_leaving_many_early_leaves_the_models_to_others(greys: Path) -> None:
+    with ScriptedServer(Reply(said("no"), yes=0.1, seconds=0.05)) as server:
+        model = {"kind": "vlm", "model": "m", "base_url": server.url, "timeout": 5}
+        content = {"detector": model, "tools": [], "policies": {"trigger": "never"}}
+        with Inspector(Recipe.model_validate(content)) as inspector:
+            traces = inspector.many(sorted(greys.iterdir()))
+            next(traces)
+            traces.close()
+            after = inspector.one(greys / "part1.png")
+            found = inspector.folder(greys, limit=3)
+    assert after.error is None
+    assert [trace.error for trace in found] == [None] * 3
 
 
 def test_closing_gives_the_threads_back(greys: Path, quick: Path) -> None:

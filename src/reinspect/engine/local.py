@@ -100,7 +100,8 @@ def inspect_all(
         explore: take the second look at every image, for the record.
         timeout: seconds that an image may take; one that takes longer gets an error, and its
             worker is replaced. The first of a category includes learning its references.
-        inspect: for this process, made before of the same context; made anew without.
+        inspect: made before of the same recipe and references, for this process where it
+            inspects one image at a time; made anew without.
 
     Raises:
         ValueError: fewer than one worker, or no time.
@@ -193,8 +194,8 @@ def start_executor(
     executor: Executor
     if models_of(context.recipe):
         stack.enter_context(single_threaded())
-        made = inspect or build_inspect(context, explore=explore)
-        executor = Threads(context.recipe.budgets.in_flight, made, context.purse, timeout=timeout)
+        count, asking = context.recipe.budgets.in_flight, build_inspect(context, explore=explore)
+        executor = Threads(count, asking, context.purse, timeout=timeout)
     elif workers == 1 and timeout is None:
         stack.enter_context(single_threaded())
         executor = ThisProcess(inspect or build_inspect(context, explore=explore))

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -73,7 +73,8 @@ class Inspector:
 
     Traces stay in memory; for what is too much for that, or is to be resumed, see `reinspect.run`.
     While it is open, this process uses one BLAS and OpenCV thread: sums then come out as they do in
-    a run. Leaving its `with` block, or `close`, ends that.
+    a run. Leaving its `with` block, or `close`, ends that. What a recipe allows a run to spend on
+    models, `many` and `folder` may spend at each call, and `one` in all.
 
     Args:
         recipe: a file, or the recipe itself; the embedded one by default.
@@ -150,7 +151,9 @@ class Inspector:
         self._refuse_closed()
         return self._inspect(_item(path, category))
 
-    def many(self, paths: Iterable[AnyPath], *, category: str | None = None) -> Iterator[Trace]:
+    def many(
+        self, paths: Iterable[AnyPath], *, category: str | None = None
+    ) -> Generator[Trace, None, None]:
         """Inspect images: their traces, each as soon as it is there.
 
         One process keeps their order; several, or a recipe that asks models, give back what is
@@ -166,7 +169,9 @@ class Inspector:
         """
         self._refuse_closed()
         items = (_item(path, category) for path in paths)
-        return inspect_all(items, self._context, workers=self._workers, inspect=self._inspect)
+        # A context of its own, as its budget for models closes with the iterator.
+        context = replace(self._context)
+        return inspect_all(items, context, workers=self._workers, inspect=self._inspect)
 
     def folder(
         self, folder: AnyPath, *, categories: Sequence[str] = (), limit: int | None = None
@@ -188,7 +193,7 @@ class Inspector:
             raise UsageError(f"{os.fspath(folder)}: is no folder")
         if limit is not None and limit < 1:
             raise UsageError(f"limit: must be at least 1, not {limit!r}")
-        context, inspect = self._context, self._inspect
+        context, inspect = replace(self._context), self._inspect
         with usage_errors():
             source = Listed.below([folder], categories=categories, limit=limit)
             if not self._named:
