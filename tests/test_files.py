@@ -13,8 +13,8 @@ from reinspect.errors import ReinspectError
 from reinspect.files import (
     SavedKind,
     WriteError,
-    hash_of,
-    hash_of_file,
+    digest_of,
+    digest_of_file,
     read_json,
     whole_file,
     whole_folder,
@@ -148,7 +148,7 @@ def test_hashes(tmp_path: Path, content: bytes | str) -> None:
     write_file(tmp_path / "a", content)
     data = content.encode() if isinstance(content, str) else content
     expected = hashlib.sha256(data).hexdigest()
-    assert hash_of(content) == hash_of_file(tmp_path / "a") == expected
+    assert digest_of(content) == digest_of_file(tmp_path / "a") == expected
 
 
 @pytest.mark.parametrize(

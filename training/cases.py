@@ -1,10 +1,10 @@
 """Cases to learn from: of stored runs, or of a file, with the truth that is known of them."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
 
+from reinspect.files import digest_of, digest_of_file
 from reinspect.images import UnreadableImage
 from reinspect.policies.case import Case, CaseError, read_cases
 from reinspect.store import Run, Store
@@ -77,7 +77,7 @@ def from_file(path: Path) -> TrainingSet[Case]:
         CaseError: as `read_cases`.
     """
     cases = read_cases(path)
-    return TrainingSet(cases, {path.name: hashlib.sha256(path.read_bytes()).hexdigest()})
+    return TrainingSet(cases, {path.name: digest_of_file(path)})
 
 
 def from_run(store: Store, name: str, *, prefix: bool = False) -> TrainingSet[Case]:
@@ -119,4 +119,4 @@ def drop_signals(cases: TrainingSet[Case]) -> TrainingSet[Case]:
 def hash_of(name: str, cases: Sequence[Case]) -> str:
     """SHA-256 of a source's name and cases, whatever their order."""
     lines = [name, *sorted(case.model_dump_json() for case in cases)]
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+    return digest_of("\n".join(lines))

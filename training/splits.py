@@ -1,12 +1,12 @@
 """Splits that leak nothing: what belongs together stays on one side."""
 
-import hashlib
 from collections.abc import Hashable, Sequence
 from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
 
+from reinspect.files import digest_of
 from reinspect.policies.case import Case
 
 Indices = npt.NDArray[np.intp]
@@ -32,7 +32,7 @@ def ordered(cases: Sequence[Case]) -> list[Case]:
 def digest(case: Case) -> str:
     """A short name of the part, the same in every file: of its bytes, else of group and id."""
     name = case.sha256 or f"{case.group}\n{case.id}"
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
+    return digest_of(name)[:16]
 
 
 def units(cases: Sequence[Case], split: Split) -> Indices:

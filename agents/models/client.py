@@ -4,7 +4,6 @@ One `ask` is one request: pictures encoded once, retries by the openai client, e
 refused, and the call noted for the trace, whatever became of it.
 """
 
-import hashlib
 import os
 import re
 import threading
@@ -27,6 +26,7 @@ from reinspect.agents.models.encoding import data_uri
 from reinspect.agents.models.prompts import Prompt
 from reinspect.agents.models.settings import Form, ModelSettings, Price, without_password
 from reinspect.errors import ReinspectError
+from reinspect.files import digest_of
 from reinspect.images import Pixels
 from reinspect.vocabulary import Call
 
@@ -123,7 +123,7 @@ class Model:
             prompt=question.prompt.name,
             prompt_sha256=question.prompt.sha256,
             text=question.prompt.text,
-            text_sha256=hashlib.sha256(question.prompt.text.encode()).hexdigest(),
+            text_sha256=digest_of(question.prompt.text),
             server=self._server,
             choices=samples or self.settings.samples,
             pictures=len(pictures),

@@ -1,12 +1,12 @@
 """Prompts: Markdown files in this package, filled in, and known by the hash of their file."""
 
 import functools
-import hashlib
 from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
 from reinspect.agents.models.settings import Form
+from reinspect.files import digest_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def prompt(name: str, form: Form, *, package: str = __package__, **values: str) 
     file = f"{name}.{form.value}.md"
     source = _source(package, file)
     text = Template(source).substitute(values)
-    return Prompt(name=file, sha256=hashlib.sha256(source.encode()).hexdigest(), text=text)
+    return Prompt(name=file, sha256=digest_of(source), text=text)
 
 
 @functools.cache

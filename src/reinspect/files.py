@@ -88,13 +88,13 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
     write_file(path, text + "\n")
 
 
-def hash_of(content: bytes | str) -> str:
+def digest_of(content: bytes | str) -> str:
     """SHA-256 in hex, of text as UTF-8."""
     data = content.encode() if isinstance(content, str) else content
     return hashlib.sha256(data).hexdigest()
 
 
-def hash_of_file(path: str | os.PathLike[str]) -> str:
+def digest_of_file(path: str | os.PathLike[str]) -> str:
     """SHA-256 in hex of a file of any size.
 
     Raises:

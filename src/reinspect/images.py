@@ -6,7 +6,6 @@ Decoding goes through Pillow alone: it refuses truncated files, where OpenCV sil
 half-grey picture, it says nothing on stderr, and it gives the size before a pixel is decoded.
 """
 
-import hashlib
 import io
 import os
 import stat
@@ -25,6 +24,7 @@ from PIL import Image, UnidentifiedImageError
 from pycocotools import mask as coco
 
 from reinspect.errors import ReinspectError
+from reinspect.files import digest_of
 from reinspect.vocabulary import Box, Rle, View
 
 Pixels = npt.NDArray[np.uint8]
@@ -119,7 +119,7 @@ def load(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> Loade
             `max_pixels` pixels according to its header, which is read before anything is decoded.
     """
     data = _read(path, max_pixels)
-    sha256 = hashlib.sha256(data).hexdigest()
+    sha256 = digest_of(data)
     try:
         loaded = Loaded(sha256, _decode(data, path, max_pixels))
     except UnreadableImage as failure:
@@ -145,7 +145,7 @@ def glance(path: str | os.PathLike[str], side: int, *, max_pixels: int = MAX_PIX
         UnreadableImage: as `load`.
     """
     data = _read(path, max_pixels)
-    return Loaded(hashlib.sha256(data).hexdigest(), _decode(data, path, max_pixels, side))
+    return Loaded(digest_of(data), _decode(data, path, max_pixels, side))
 
 
 def read_view(view: View) -> Pixels:
@@ -197,7 +197,7 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     Raises:
         UnreadableImage: the file can't be read, is empty or too large for an image.
     """
-    return hashlib.sha256(_read(path, MAX_PIXELS)).hexdigest()
+    return digest_of(_read(path, MAX_PIXELS))
 
 
 def _read(path: str | os.PathLike[str], max_pixels: int) -> bytes:

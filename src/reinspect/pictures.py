@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from reinspect.files import hash_of, write_file
+from reinspect.files import digest_of, write_file
 from reinspect.images import Pixels, one_line
 from reinspect.vocabulary import Picture
 
@@ -74,7 +74,7 @@ def write_image(path: str | os.PathLike[str], image: npt.NDArray[Any], *, qualit
         raise ValueError(f"{one_line(str(path))}: write .png or .jpg, not {path.suffix!r}")
     data = cv2.imencode(path.suffix.lower(), image, options)[1].tobytes()
     write_file(path, data, durable=False)
-    return hash_of(data)
+    return digest_of(data)
 
 
 class Pictures:

@@ -1,9 +1,10 @@
 """References: the known-good images that a part is compared with."""
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from reinspect.files import digest_of
 
 
 class ReferenceMode(StrEnum):
@@ -28,7 +29,7 @@ class ReferenceSet:
     @property
     def key(self) -> str:
         """Content hash of the whole set, whatever its order and its names."""
-        return hashlib.sha256("\n".join((self.mode, *sorted(self.hashes))).encode()).hexdigest()
+        return digest_of("\n".join((self.mode, *sorted(self.hashes))))
 
     def index(self, sha256: str | None) -> int | None:
         """The place of a picture in the set, if it is one of them."""

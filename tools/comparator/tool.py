@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
+from reinspect.files import digest_of
 from reinspect.pictures import Pictures
 from reinspect.tools.comparator.network import WEIGHTS, EyeError, open_eye
 from reinspect.tools.expert import Experts
@@ -64,6 +64,6 @@ class Comparator:
         if self._pictures is None:
             return said
         # A name of its own, beside the first look's map of the same picture.
-        key = hashlib.sha256(f"{sample.visual.sha256} {SOURCE}".encode()).hexdigest()
+        key = digest_of(f"{sample.visual.sha256} {SOURCE}")
         kept = self._pictures.save_map(witness.heat_map, key=key)
         return said.model_copy(update={"pictures": (kept,)})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from reinspect.files import digest_of
 from reinspect.tools.embedded.features import Floats
 
 _PLACES = 4
@@ -28,4 +28,4 @@ def file_key(model: str, *files: Path) -> str:
     It names cached fits: weights that were copied anew cost a fit, weights that were replaced must.
     """
     stats = [(file.name, file.stat().st_size, file.stat().st_mtime_ns) for file in files]
-    return hashlib.sha256(repr((model, stats)).encode()).hexdigest()[:16]
+    return digest_of(repr((model, stats)))[:16]

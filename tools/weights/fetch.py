@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from reinspect.errors import ReinspectError
-from reinspect.files import hash_of_file, whole_file, write_json
+from reinspect.files import digest_of_file, whole_file, write_json
 from reinspect.images import one_line
 from reinspect.tools.weights.known import Checkpoint
 from reinspect.vocabulary import Sha256
@@ -87,7 +87,7 @@ def faults(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
     """What is wrong with weights that are there; nothing if they are sound, as far as is known."""
     goal, recorded = checkpoint.place(folder), hashes(folder)
     if checkpoint.sha256 is not None:
-        found = hash_of_file(goal)
+        found = digest_of_file(goal)
         return () if found == checkpoint.sha256 else (_differs(goal, found, checkpoint.sha256),)
     found_faults = []
     for name, expected in recorded.items():
@@ -96,7 +96,7 @@ def faults(checkpoint: Checkpoint, folder: Path) -> tuple[str, ...]:
             continue
         if not file.is_file():
             found_faults.append(f"{one_line(name)} is missing")
-        elif (found := hash_of_file(file)) != expected:
+        elif (found := digest_of_file(file)) != expected:
             found_faults.append(_differs(file, found, expected))
     return tuple(found_faults)
 
@@ -157,7 +157,7 @@ def download(
             f"{goal.name}: the connection to {url} was cut {ATTEMPTS} times ({failure}); run it "
             "again, it goes on from there"
         )
-    found = hash_of_file(part)
+    found = digest_of_file(part)
     if sha256 is not None and found != sha256:
         part.unlink()
         raise FetchError(f"{_differs(goal, found, sha256)}; it was deleted, fetch it again")
@@ -227,7 +227,7 @@ def _copy(checkpoint: Checkpoint, source: Path, goal: Path) -> None:
     if given.is_dir():
         shutil.copytree(given, goal, dirs_exist_ok=True)
         return
-    found = hash_of_file(given)
+    found = digest_of_file(given)
     if checkpoint.sha256 is not None and found != checkpoint.sha256:
         raise FetchError(f"{_differs(given, found, checkpoint.sha256)}; nothing was copied")
     with whole_file(goal) as file, given.open("rb") as source_file:
@@ -264,7 +264,7 @@ def _from_hub(checkpoint: Checkpoint, goal: Path) -> None:
     for sibling in info.siblings or ():
         published = getattr(sibling.lfs, "sha256", None)
         file = goal / sibling.rfilename
-        if published and file.is_file() and (found := hash_of_file(file)) != published:
+        if published and file.is_file() and (found := digest_of_file(file)) != published:
             file.unlink()
             raise FetchError(f"{_differs(file, found, published)}; it was deleted, fetch it again")
 
@@ -286,7 +286,7 @@ def _record(checkpoint: Checkpoint, folder: Path) -> None:
         return
     goal = checkpoint.place(folder)
     files = [goal] if goal.is_file() else sorted(_of_model(goal))
-    made: dict[str, Any] = {f.relative_to(folder).as_posix(): hash_of_file(f) for f in files}
+    made: dict[str, Any] = {f.relative_to(folder).as_posix(): digest_of_file(f) for f in files}
     known = {**made, **hashes(folder)}
     write_json(folder / LOCK, dict(sorted(known.items())))
 

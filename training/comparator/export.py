@@ -6,7 +6,6 @@ What references show is the same for every query, so it is computed once, apart.
 from __future__ import annotations
 
 import copy
-import hashlib
 import logging
 import warnings
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.export import Dim
 
+from reinspect.files import digest_of
 from reinspect.training.comparator.network import (
     FEATURES,
     VERSION,
@@ -166,7 +166,7 @@ def _sign(*files: Path) -> str:
     for graph in graphs:
         _forget_where_it_was_made(graph)
     weights = b"".join(graph.graph.SerializeToString(deterministic=True) for graph in graphs)
-    pair = hashlib.sha256(weights).hexdigest()[:16]
+    pair = digest_of(weights)[:16]
     for graph, file in zip(graphs, files, strict=True):
         graph.producer_name = "reinspect"
         onnx.helper.set_model_props(graph, {"eye": str(VERSION), "pair": pair})

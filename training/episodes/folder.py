@@ -21,8 +21,8 @@ from pydantic import Field
 from reinspect.critics.registry import Data
 from reinspect.files import (
     SavedKind,
-    hash_of,
-    hash_of_file,
+    digest_of,
+    digest_of_file,
     read_json,
     whole_folder,
     write_file,
@@ -102,7 +102,7 @@ def write_episodes(
             mine = [row for row in rows if row.split is part]
             name = f"data/{part.value}-00000-of-00001.parquet"
             _write_parquet(unfinished / name, mine)
-            files[name] = hash_of_file(unfinished / name)
+            files[name] = digest_of_file(unfinished / name)
         card = card.model_copy(update={"files": files})
         write_json(unfinished / _CARD, card)
         write_file(unfinished / "README.md", readme)
@@ -139,7 +139,7 @@ def read_episodes(folder: Path, *, root: Path | None = None) -> Episodes:
     for name, sha256 in card.files.items():
         path = folder / name
         try:
-            found = hash_of_file(path)
+            found = digest_of_file(path)
         except OSError as failure:
             raise EpisodeError(f"{path}: can't be read: {failure.strerror}") from failure
         if found != sha256:
@@ -183,7 +183,7 @@ def counted(rows: Sequence[Episode]) -> dict[str, dict[str, int]]:
 
 def content_of(rows: Sequence[Episode]) -> str:
     """One hash of all pictures, whatever their order."""
-    return hash_of("\n".join(sorted({r.sha256 for r in rows})))
+    return digest_of("\n".join(sorted({r.sha256 for r in rows})))
 
 
 def _right(row: Episode) -> str:

@@ -1,12 +1,12 @@
 """Inspections of known truth whose pictures are still there: the raw material of episodes."""
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from reinspect.dataset import item_at, truth_of
+from reinspect.files import digest_of
 from reinspect.images import UnreadableImage, sha256_of
 from reinspect.store import Run, Store
 from reinspect.store.browse import Desk
@@ -58,7 +58,7 @@ def labelled_inspections(store: Store, name: str) -> Iterator[LabelledInspection
 
 def recipe_hash(run: Run) -> str:
     """SHA-256 of the run's recipe as used."""
-    return hashlib.sha256(run.recipe.encode()).hexdigest()
+    return digest_of(run.recipe)
 
 
 def _labelled(desk: Desk, known: KnownInspection, truth: Truth) -> LabelledInspection | LeftOut:

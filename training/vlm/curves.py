@@ -1,11 +1,12 @@
 """Curves of a training: the figures as JSON, and one picture of them."""
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
+
+from reinspect.files import write_file, write_json
 
 _PANELS = (
     ("loss", ("loss",)),
@@ -22,9 +23,8 @@ _WIDE, _HIGH, _EDGE = 640, 160, 48
 def write_curves(history: Sequence[Mapping[str, Any]], folder: Path) -> None:
     """Write `curves.json` (all logged figures, one object a step) and `curves.svg`."""
     rows = [dict(row) for row in history]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "curves.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    (folder / "curves.svg").write_text(curves_svg(rows), encoding="utf-8")
+    write_json(folder / "curves.json", rows)
+    write_file(folder / "curves.svg", curves_svg(rows))
 
 
 def curves_svg(history: Sequence[Mapping[str, Any]]) -> str:

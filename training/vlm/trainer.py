@@ -3,7 +3,6 @@
 Needs the extra `train`.
 """
 
-import json
 import os
 import shutil
 import warnings
@@ -16,6 +15,7 @@ import torch
 from transformers import PreTrainedModel, TrainerCallback
 
 from reinspect.errors import ReinspectError
+from reinspect.files import write_file, write_json
 from reinspect.training.vlm.curves import write_curves
 from reinspect.training.vlm.dataset import EpisodeDataset, read_dataset
 from reinspect.training.vlm.tuning import Schedule, Tuning, dump_tuning
@@ -262,7 +262,7 @@ def run(trainer: Any, plan: TrainingPlan) -> None:
     """
     plan.out.mkdir(parents=True, exist_ok=True)
     if is_first():
-        (plan.out / "tuning.yaml").write_text(dump_tuning(plan.tuning), encoding="utf-8")
+        write_file(plan.out / "tuning.yaml", dump_tuning(plan.tuning))
     start = last_whole_checkpoint(plan.out)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about each other
@@ -283,5 +283,4 @@ def write_card(plan: TrainingPlan, stage: str, facts: Mapping[str, Any]) -> None
         "tuning": plan.tuning.model_dump(mode="json"),
         **facts,
     }
-    text = json.dumps(card, indent=1, ensure_ascii=False)
-    (plan.out / "training.json").write_text(text + "\n", encoding="utf-8")
+    write_json(plan.out / "training.json", card)

@@ -163,15 +163,13 @@ def _carry_out(
 def _write(found: "SideBySide", json: Path | None, html: Path | None) -> None:
     """The figures of one alone as they are; of several, all of them and their differences."""
     from reinspect.bench.page import page
-    from reinspect.files import whole_file
+    from reinspect.files import write_file
 
     content = found if len(found.contestants) > 1 else found.contestants[0]
     if json:
-        with whole_file(json) as file:
-            file.write(content.model_dump_json(indent=2, by_alias=True).encode() + b"\n")
+        write_file(json, content.model_dump_json(indent=2, by_alias=True) + "\n")
     if html:
-        with whole_file(html) as file:
-            file.write(page(found).encode())
+        write_file(html, page(found))
 
 
 def _count(references: str) -> int | None:

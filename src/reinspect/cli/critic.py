@@ -57,7 +57,7 @@ def critic(
     critics: Registry = HERE,
 ) -> None:
     """Train the second-look policy on runs that looked twice at every part (--explore)."""
-    from reinspect.files import whole_file
+    from reinspect.files import write_json
     from reinspect.policies.fitted import load_monitor
     from reinspect.training.critic.left_out import judge_left_out_groups
     from reinspect.training.critic.objective import CriticObjective
@@ -72,8 +72,7 @@ def critic(
         objective = CriticObjective(look=look, review=review, kl=kl, trust=trust)
         frozen = None if reference is None else load_monitor(reference)
         trained = train_critic(explored, seed=seed, objective=objective, reference=frozen)
-        with whole_file(out) as file:
-            file.write((trained.model_dump_json(indent=1) + "\n").encode())
+        write_json(out, trained)
         training = trained.lesson
         typer.echo(
             f"trained on {training.items} parts, {training.anomalous} of them anomalous; "

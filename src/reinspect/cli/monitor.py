@@ -71,7 +71,7 @@ def fit(
     store: Store = None,
 ) -> None:
     """Fit a monitor on judgements whose truth is known."""
-    from reinspect.files import whole_file
+    from reinspect.files import write_json
     from reinspect.training.monitor.fit import fit_monitor
     from reinspect.training.monitor.targets import Goals
 
@@ -90,8 +90,7 @@ def fit(
         sources=training_set.sources,
         notes=training_set.notes,
     )
-    with whole_file(out) as file:
-        file.write((monitor.model_dump_json(indent=1) + "\n").encode())
+    write_json(out, monitor)
     _told(monitor)
     typer.echo(out)
 
@@ -105,15 +104,14 @@ def score(
     json_out: Annotated[Path, typer.Option("--json", help="File for the results.")],
 ) -> None:
     """Say how each judgement looks to a monitor: probability, reliability, move."""
-    from reinspect.files import whole_file
+    from reinspect.files import write_file
     from reinspect.policies.case import read_cases
     from reinspect.policies.fitted import load_monitor
 
     loaded = load_monitor(monitor)
     results = [loaded.score(judgement) for judgement in read_cases(judgements)]
     content = [result.model_dump(mode="json") for result in results]
-    with whole_file(json_out) as file:
-        file.write((json.dumps(content, indent=1) + "\n").encode())
+    write_file(json_out, json.dumps(content, indent=1) + "\n")
     flagged = sum(bool(result.flags) for result in results)
     typer.echo(f"{len(results)} judgements, {flagged} flagged: {json_out}")
 
@@ -140,7 +138,7 @@ def report(
     store: Store = None,
 ) -> None:
     """Compare the first look, the blend of both looks, and the fitted monitor."""
-    from reinspect.files import whole_file
+    from reinspect.files import write_file
     from reinspect.policies.fitted import load_monitor
     from reinspect.training.monitor import report as made
     from reinspect.training.monitor.page import page, tables
@@ -168,11 +166,9 @@ def report(
         known, results, how=how, apart=(*apart, *training_set.notes), seed=seed, warnings=warnings
     )
     if json_out is not None:
-        with whole_file(json_out) as file:
-            file.write(made.dumped(figures).encode())
+        write_file(json_out, made.dumped(figures))
     if html is not None:
-        with whole_file(html) as file:
-            file.write(page(figures).encode())
+        write_file(html, page(figures))
     console = Console()
     for table in tables(figures):
         console.print(table)

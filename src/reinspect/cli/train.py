@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from reinspect.cli import critic, episodes, tuning
+from reinspect.files import write_file
 from reinspect.runs.defaults import usage_errors
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def eye(
         parts = judge_drawn_parts(training)
         pair = export(training.average, out)
         made = card(training, pair, parts)
-        out.with_suffix(".json").write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
+        write_file(out.with_suffix(".json"), json.dumps(made, indent=2) + "\n")
         pictures = out.with_name(f"{out.stem}-samples.png")
         write_pictures(parts, pictures)
     console.print(f"Eye      {out}\nCard     {out.with_suffix('.json')}\nPictures {pictures}")

@@ -1,12 +1,12 @@
 """Critics that a recipe, or a bench, calls by a name in the registry, or by a file."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reinspect.critics.registry import CriticCard, CriticError, CriticKind, Critics
+from reinspect.files import digest_of
 from reinspect.policies import critic as critics
 from reinspect.policies import fitted as reliability
 
@@ -31,7 +31,7 @@ class Learned(NamedTuple):
         """Whether a picture of these bytes is among them."""
         if sha256 is None:
             return False
-        digest = hashlib.sha256(sha256.encode()).hexdigest()[:16]
+        digest = digest_of(sha256)[:16]
         return sha256[:16] in self.pictures or digest in self.digests
 
 

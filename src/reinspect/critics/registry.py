@@ -20,7 +20,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, JsonValue
 
 from reinspect.errors import ReinspectError
-from reinspect.files import SavedKind, hash_of_file, read_json, whole_folder, write_json
+from reinspect.files import SavedKind, digest_of_file, read_json, whole_folder, write_json
 from reinspect.vocabulary import Sha256, Value
 
 FORMAT = 1
@@ -193,4 +193,4 @@ def _linked(source: str | Path, goal: str | Path) -> None:
 
 def _hashes(folder: Path) -> dict[str, str]:
     files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {file.relative_to(folder).as_posix(): hash_of_file(file) for file in files}
+    return {file.relative_to(folder).as_posix(): digest_of_file(file) for file in files}

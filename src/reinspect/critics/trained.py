@@ -1,6 +1,5 @@
 """What a training leaves in the registry: a card of its data, its recipe and its result."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from reinspect.critics.registry import CriticCard, CriticKind, Critics, Data
+from reinspect.files import digest_of
 
 
 def register(
@@ -150,7 +150,7 @@ def _weights(tuning: Mapping[str, Any]) -> dict[str, float]:
 
 def _data_of_runs(sources: Mapping[str, str], pictures: Sequence[str]) -> Data:
     """What a card says of runs: their names and hashes, and the pictures that they were of."""
-    content = hashlib.sha256("\n".join(sorted(pictures)).encode()).hexdigest()
+    content = digest_of("\n".join(sorted(pictures)))
     return Data(
         name=", ".join(sources) or "runs",
         content=content,

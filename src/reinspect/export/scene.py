@@ -6,7 +6,6 @@ than when it was inspected, is said to be so.
 """
 
 import base64
-import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ import cv2
 import numpy as np
 
 from reinspect.export.thumbnails import COOL, HOT, Thumbnail, jpeg
+from reinspect.files import digest_of
 from reinspect.images import Pixels, UnreadableImage, decode_mask, glance
 from reinspect.pictures import HEAT_MAP, heat_map_picture, read_map
 from reinspect.store import Run
@@ -173,4 +173,4 @@ def _layer(name: str, bgra: Pixels, *, on: bool) -> dict[str, Any]:
 
 def digest(scene: dict[str, Any]) -> str:
     """Of what a scene shows: the viewer keeps zoom and drawing as long as it is the same."""
-    return hashlib.sha256(repr(scene).encode()).hexdigest()[:16]
+    return digest_of(repr(scene))[:16]

@@ -18,7 +18,7 @@ from jinja2 import Environment
 
 from reinspect.export.scene import Places, digest, evidence_picture, scene
 from reinspect.export.templates import templates
-from reinspect.files import whole_file
+from reinspect.files import write_file
 from reinspect.store import Inspected, Review, Run, Store
 from reinspect.vocabulary import Defect, Picture, Trace, Truth
 
@@ -117,8 +117,7 @@ def write_page(store: Store, run_id: int, image: str, out: Path) -> None:
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     )
-    with whole_file(out) as file:
-        file.write(page.encode("utf-8", "backslashreplace"))
+    write_file(out, page.encode("utf-8", "backslashreplace"))
 
 
 @cache

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from reinspect.export import causes
-from reinspect.files import whole_file
+from reinspect.files import write_file
 from reinspect.store import Run, Store
 from reinspect.vocabulary import Outcome
 
@@ -23,8 +23,7 @@ def write_counters(store: Store, run_id: int, folder: Path) -> None:
         StoreError: the store can't be read.
     """
     text = json.dumps(counters_of(store, run_id), indent=2)
-    with whole_file(folder / COUNTERS) as file:
-        file.write(text.encode() + b"\n")
+    write_file(folder / COUNTERS, text + "\n")
 
 
 def counters_of(store: Store, run_id: int) -> dict[str, Any]:

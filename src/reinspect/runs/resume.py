@@ -1,6 +1,5 @@
 """Whether a run may go on, and what its verdicts depend on."""
 
-import hashlib
 import importlib.metadata
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Any
 
 import yaml
 
+from reinspect.files import digest_of, digest_of_file
 from reinspect.graph.recipe import dump_recipe
 from reinspect.runs.plan import RunPlan
 from reinspect.runs.remaining import Done
@@ -21,9 +21,9 @@ def fingerprint(plan: RunPlan) -> dict[str, str]:
     monitor = plan.recipe.monitor.options.get("file")
     return {
         "version": importlib.metadata.version("reinspect"),
-        "recipe": hashlib.sha256(dump_recipe(plan.recipe.placeless).encode()).hexdigest(),
-        "references": hashlib.sha256(keys.encode()).hexdigest(),
-        "monitor file": hashlib.sha256(Path(monitor).read_bytes()).hexdigest() if monitor else "",
+        "recipe": digest_of(dump_recipe(plan.recipe.placeless)),
+        "references": digest_of(keys),
+        "monitor file": digest_of_file(Path(monitor)) if monitor else "",
         "explore": str(plan.explore).lower(),
     }
 

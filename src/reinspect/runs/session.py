@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 
 from reinspect.dataset import Item, truth_of
 from reinspect.export import write_run_folder
-from reinspect.files import whole_file
+from reinspect.files import write_file
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import dump_recipe
 from reinspect.images import UnreadableImage
@@ -302,8 +302,7 @@ def _make_folder(out: Path) -> None:
 def _freeze_recipe(plan: RunPlan, info: RunInfo) -> None:
     packages = "".join(f"#   {name} {version}\n" for name, version in info.versions.items())
     text = f"# The recipe of run {info.name}, every default written out; made with\n{packages}"
-    with whole_file(plan.out / "recipe.yaml") as file:
-        file.write((text + info.recipe).encode())
+    write_file(plan.out / "recipe.yaml", text + info.recipe)
 
 
 def _truths(items: Sequence[Item]) -> Truths:

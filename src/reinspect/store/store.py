@@ -1,6 +1,5 @@
 """The store: runs, what was found in them, and what is true."""
 
-import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from reinspect.errors import explain_invalid
+from reinspect.files import digest_of
 from reinspect.store import tables
 from reinspect.store.browse import Desk
 from reinspect.store.database import (
@@ -109,7 +109,7 @@ class Store:
                 **info.model_dump(),
                 status=Status.RUNNING,
                 finished=None,
-                recipe_sha256=hashlib.sha256(info.recipe.encode()).hexdigest(),
+                recipe_sha256=digest_of(info.recipe),
                 counters={},
             )
             session.add(run)
