@@ -30,7 +30,7 @@ from reinspect.vocabulary import Evidence, Trace, Truth
 CATEGORY = "{category}"
 
 
-class ContestError(ReinspectError, ValueError):
+class ComparisonError(ReinspectError, ValueError):
     """Contestants that can't be told apart, or can't be made."""
 
 
@@ -46,7 +46,7 @@ class Contender:
     learned: dict[str | None, Learned]
 
 
-def contenders(
+def load_contenders(
     recipes: Sequence[Path], called: Sequence[str], registry: Path, categories: Sequence[str]
 ) -> list[Contender]:
     """All who are benched, the first being what the others are held against.
@@ -58,11 +58,13 @@ def contenders(
         categories: that will be inspected.
 
     Raises:
-        ContestError: several recipes and critics together, or two of one name.
+        ComparisonError: several recipes and critics together, or two of one name.
         RecipeError, CriticError: a recipe or a critic can't be used.
     """
     if len(recipes) > 1 and called:
-        raise ContestError("--critic: takes one --recipe; several recipes name their own critics")
+        raise ComparisonError(
+            "--critic: takes one --recipe; several recipes name their own critics"
+        )
     loaded = [load_recipe(file, critics=registry) for file in recipes] or [Recipe()]
     files: Sequence[Path | None] = recipes or (None,)
     beside = [file.absolute().parent / "critics" for file in recipes[:1]]
@@ -81,11 +83,11 @@ def contenders(
     names = [one.name for one in found]
     for name in names:
         if names.count(name) > 1:
-            raise ContestError(f"two contestants are called {name!r}; name their files apart")
+            raise ComparisonError(f"two contestants are called {name!r}; name their files apart")
     return found
 
 
-def replayed(contender: Contender, plan: RunPlan, runs: Sequence[str]) -> Benched:
+def replay_contender(contender: Contender, plan: RunPlan, runs: Sequence[str]) -> Benched:
     """What a contender makes of the looks of explored runs; nothing is looked at again, or stored.
 
     Raises:
@@ -114,7 +116,7 @@ def replayed(contender: Contender, plan: RunPlan, runs: Sequence[str]) -> Benche
     return Benched(contender.name, contender.monitor, judged, score(judged, counts), warnings)
 
 
-def benched(
+def run_contender(
     contender: Contender,
     plan: RunPlan,
     run: Callable[[RunPlan, Sequence[Sink]], RunResult],

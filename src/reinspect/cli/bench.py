@@ -88,7 +88,7 @@ def bench(
 
     With several recipes or critics: all of them on the same images, and their differences.
     """
-    from reinspect.bench.comparison import contenders, replayed
+    from reinspect.bench.comparison import load_contenders, replay_contender
     from reinspect.bench.scenarios import read_scenarios
     from reinspect.bench.side_by_side import compare
     from reinspect.bench.table import compared, table
@@ -103,7 +103,7 @@ def bench(
         source = Listed.below([root], categories=category or (), categorised=True)
         kinds = read_scenarios(scenarios) if scenarios else {}
     found_in = sorted({item.category for item in source.items if item.category})
-    every = contenders(recipe or [], critic or [], registry, found_in)
+    every = load_contenders(recipe or [], critic or [], registry, found_in)
     plans = [
         RunPlan.of(
             source,
@@ -118,7 +118,7 @@ def bench(
     ]
     console, ends = Console(quiet=quiet), list["RunResult"]()
     if looks:
-        results = [replayed(*pair, looks) for pair in zip(every, plans, strict=True)]
+        results = [replay_contender(*pair, looks) for pair in zip(every, plans, strict=True)]
     else:
         results, ends = _carry_out(every, plans, console)
     found = compare(results, scenarios=kinds, seed=seed)
@@ -140,7 +140,7 @@ def _carry_out(
     every: "Sequence[Contender]", plans: "Sequence[RunPlan]", console: Console
 ) -> "tuple[list[Benched], list[RunResult]]":
     """Run each contender, one after the other."""
-    from reinspect.bench.comparison import benched
+    from reinspect.bench.comparison import run_contender
 
     def run(plan: "RunPlan", sinks: "Sequence[Sink]") -> "RunResult":
         return run_with_progress(plan, console, sinks)
@@ -150,7 +150,7 @@ def _carry_out(
 
     results, ends = [], []
     for contender, plan in zip(every, plans, strict=True):
-        result, finished = benched(contender, plan, run, say_line, alone=len(every) == 1)
+        result, finished = run_contender(contender, plan, run, say_line, alone=len(every) == 1)
         ends += finished
         if result is None:
             said = f"Interrupted; what was inspected is in {plan.out}*; run it again for figures"

@@ -114,7 +114,7 @@ def episodes(
     else:
         folder = default_out(Path(given[0]).absolute().name)
         url = store or default_store(folder)
-        runs = [str(_inspected(given, folder, url, recipe, references, category, workers))]
+        runs = [str(_inspect(given, folder, url, recipe, references, category, workers))]
     with TraceStore.open(url, create=False) as opened:
         captions = Captions(opened)
         if asked is not None and chosen is not None:
@@ -124,7 +124,7 @@ def episodes(
             card = make_episodes(opened, runs, out, options, captions, known_references)
         finally:
             if asked is not None:
-                _billed(console, asked.spent)
+                _print_cost(console, asked.spent)
     modes = ", ".join(f"{count} {mode}" for mode, count in card.counts["mode"].items())
     sides = ", ".join(f"{count} {side}" for side, count in card.counts["split"].items())
     say(console, f"Episodes {modes} ({sides})")
@@ -137,7 +137,7 @@ def episodes(
     say(console, f"Card     {out / 'README.md'}")
 
 
-def _billed(console: Console, spent: "Spent") -> None:
+def _print_cost(console: Console, spent: "Spent") -> None:
     usd = "cost unknown" if spent.unpriced else f"{spent.usd:.4f} USD"
     say(console, f"Teacher  {spent.calls} calls, {spent.tokens:,} tokens, {usd}")
 
@@ -148,7 +148,7 @@ def _is_run(given: list[str]) -> bool:
     return not folder.is_dir() or (folder / "recipe.yaml").exists()
 
 
-def _inspected(
+def _inspect(
     given: list[str],
     folder: Path,
     store: str,

@@ -80,7 +80,7 @@ class Ray:
         Raises:
             ClusterError: Ray isn't there, or has no room for an actor.
         """
-        return connected(self, context)
+        return connect(self, context)
 
     def at_once(self, recipe: Recipe, images: int | None, /) -> int:
         """As on this machine: nobody knows the cluster before it is reached."""
@@ -109,7 +109,7 @@ class Ray:
         todo = {item.id: item for item in items if item}
         if not todo:
             return
-        with connected(self, context) as actors:
+        with connect(self, context) as actors:
             block = max(1, min(_block_of(context), -(-len(todo) // (4 * actors))))
             # What never came back is done again with care, to find the image that killed an actor.
             for careful in (False, True):
@@ -119,7 +119,7 @@ class Ray:
                 with contextlib.closing(stream):
                     for table in stream:
                         yield None
-                        for trace in _received(table, context.pictures):
+                        for trace in _receive(table, context.pictures):
                             if todo.pop(trace.sample.id, None) is not None:
                                 yield trace
                 if not todo:
@@ -155,7 +155,7 @@ def _blocks(items: Sequence[Item], size: int) -> list["pa.Table"]:
 
 
 @contextlib.contextmanager
-def connected(cluster: Ray, context: BuildContext) -> Iterator[int]:
+def connect(cluster: Ray, context: BuildContext) -> Iterator[int]:
     """Ray, for as long as it takes, and how many actors there may be.
 
     Where it is reached already, it is left to whoever did.
@@ -303,7 +303,7 @@ def _refuse(what: str, failure: Exception, remedy: str = "") -> NoReturn:
     raise ClusterError(f"{what}: {said}{remedy}") from failure
 
 
-def _received(table: "pa.Table | None", pictures: Pictures | None) -> Iterator[Trace]:
+def _receive(table: "pa.Table | None", pictures: Pictures | None) -> Iterator[Trace]:
     """The traces of a block, the pictures of each written before it is handed on."""
     if table is None:
         return
@@ -349,12 +349,12 @@ class InspectionActor:
                 self._executor.give(queue.popleft())
             done.extend(map(here.release, self._executor.take(TICK)))
         traces = [trace.model_dump_json().encode() for trace in done]
-        pictures = [list(self._taken())] + [[]] * (len(traces) - 1)
+        pictures = [list(self._take_pictures())] + [[]] * (len(traces) - 1)
         kinds = pa.list_(pa.struct([("name", pa.string()), ("content", pa.binary())]))
         columns = [pa.array(traces, pa.binary()), pa.array(pictures, kinds)]
         return pa.table(columns, names=["trace", "pictures"])
 
-    def _taken(self) -> Iterator[dict[str, Any]]:
+    def _take_pictures(self) -> Iterator[dict[str, Any]]:
         """The pictures of the block, which leave this machine with it."""
         for path in sorted(self._pictures.rglob("*.*")):
             if path.is_file():
