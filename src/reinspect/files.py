@@ -1,4 +1,7 @@
-"""Files and folders that appear whole or not at all, hashes, and JSON that is read back later."""
+"""Files that appear whole or not at all.
+
+Folders likewise; the hashes by which they are known; JSON that is read back later.
+"""
 
 import contextlib
 import hashlib
