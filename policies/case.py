@@ -1,7 +1,8 @@
-"""Judgements: what any detector said of a part, look by look, with the truth where it is known.
+"""Cases: what any detector said of a part, look by look, with the truth where it is known.
 
-One record a line in a JSON-lines file, whoever made it; a run's traces give the same records, so
-that one monitor can be fitted from both. `reinspect monitor schema` prints the schema of a record.
+In users' files they are called judgements: one JSON record a line, whoever made it; a run's traces
+give the same records, so that one monitor can be fitted from both. `reinspect monitor schema`
+prints the schema of a record.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The estimator for inspections that a model takes part in: hand-set, several opinions."""
+"""The hand-set estimator for first looks by a model, or with a second opinion beside them."""
 
 import math
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 from reinspect.bench.scenarios import Scenario
 from reinspect.dataset import item_at
 from reinspect.store import Store
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.card import licences_of, readme, warnings_of
-from reinspect.training.episodes.episode import Episode, EpisodeError, EpisodeMode
+from reinspect.training.episodes.episode import Episode, EpisodeError, EpisodeMode, Side
 from reinspect.training.episodes.exclusions import Exclusion, assign_sides
 from reinspect.training.episodes.folder import (
     EpisodeCard,
@@ -82,29 +83,16 @@ def make_episodes(
     sides, how = assign_sides(
         inspections, options.grouping, share=options.validation, seed=options.seed
     )
-    shown = [
-        choose(references.of(one), one.sha256, options.shown, seed=options.seed)
-        for one in inspections
+    chosen = [
+        _Chosen(
+            one,
+            side,
+            choose(references.of(one), one.sha256, options.shown, seed=options.seed),
+        )
+        for one, side in zip(inspections, sides, strict=True)
     ]
-    root = _common([one.path for one in inspections] + [file for files in shown for file in files])
-    rows: list[Episode] = []
-    for one, side, files in zip(inspections, sides, shown, strict=True):
-        for mode in EpisodeMode:
-            caption = captions.of(one, mode, unreviewed=options.unreviewed)
-            if isinstance(caption, str):
-                left_out[caption].append(f"{one.image} ({mode.value})")
-                continue
-            row = make_episode(
-                one,
-                mode,
-                caption,
-                root=root,
-                references=files,
-                group=options.grouping(one),
-                split=side,
-                scenarios=options.scenarios,
-            )
-            rows.append(row)
+    root = _common([file for one in chosen for file in (one.inspection.path, *one.references)])
+    rows = list(_rows(chosen, captions, options, root, left_out))
     if not rows:
         raise EpisodeError(captions.nothing_reviewed(store.name))
     card = EpisodeCard(
@@ -123,6 +111,40 @@ def make_episodes(
         warnings=warnings_of(rows),
     )
     return write_episodes(out, card, rows, readme(out.name, card))
+
+
+class _Chosen(NamedTuple):
+    """An inspection, the side it is on, and the known-good pictures shown before it."""
+
+    inspection: LabelledInspection
+    side: Side
+    references: tuple[Path, ...]
+
+
+def _rows(
+    chosen: Sequence[_Chosen],
+    captions: Captions,
+    options: EpisodeOptions,
+    root: Path,
+    left_out: dict[str, list[str]],
+) -> Iterator[Episode]:
+    """Both modes of each inspection, where there is a caption that may be used."""
+    for one, side, references in chosen:
+        for mode in EpisodeMode:
+            caption = captions.of(one, mode, unreviewed=options.unreviewed)
+            if isinstance(caption, str):
+                left_out[caption].append(f"{one.image} ({mode.value})")
+                continue
+            yield make_episode(
+                one,
+                mode,
+                caption,
+                root=root,
+                references=references,
+                group=options.grouping(one),
+                split=side,
+                scenarios=options.scenarios,
+            )
 
 
 def _inspections(

@@ -30,7 +30,7 @@ _FEWEST_GROUPS = 3
 
 
 class FitError(ReinspectError, ValueError):
-    """Judgements that no monitor can be fitted on."""
+    """Cases that no monitor can be fitted on."""
 
 
 def fit_monitor(
