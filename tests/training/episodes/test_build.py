@@ -251,7 +251,7 @@ def test_pictures_that_moved_with_the_folder_are_found(store: Store, tmp_path: P
         ),
         pytest.param(
             lambda ft: (ft / "card.json").write_text(json.dumps({"format": 0})),
-            "is of format 0, this version reads 1",
+            "is a card of episodes of version 0, and this reinspect reads version 1",
             id="older format",
         ),
         pytest.param(
