@@ -193,6 +193,7 @@ def test_the_composed_graph_archives_what_goes_to_review(fabric: Path, tmp_path:
     assert "archived" not in result
 
 
+@pytest.mark.process
 def test_the_composed_graph_runs_as_a_script(fabric: Path, tmp_path: Path) -> None:
     part, golden = first_in(fabric / "test" / "good"), fabric / "train" / "good"
     done = subprocess.run(

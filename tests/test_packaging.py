@@ -14,6 +14,8 @@ from langgraph.graph.state import CompiledStateGraph
 
 from support.places import REPOSITORY
 
+pytestmark = pytest.mark.process
+
 FOLDERS = ("agents", "graph", "policies", "tools", "training", "ui")
 HEAVY = ("cv2", "langgraph", "pandas", "scipy", "sqlmodel", "streamlit", "torch", "transformers")
 UNSHIPPED = {"build", "demo", "dist", "runs", "tests"}

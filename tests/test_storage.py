@@ -10,6 +10,7 @@ import pytest
 from reinspect.storage import StorageError, is_url, name_of, pictures_below, read, sha256_at
 from support import gcs_server, s3_server
 
+SERVED = (pytest.mark.process, pytest.mark.server)
 FILES = ["tray 2/b.png", "tray 10/ä#?%20.PNG", "a.jpg", "notes.txt", ".hidden/c.png", "x/.d.png"]
 
 
@@ -22,7 +23,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-@pytest.fixture(scope="module", params=["file", "s3", "gs"])
+@pytest.fixture(
+    scope="module",
+    params=["file", *(pytest.param(kind, marks=SERVED) for kind in ("s3", "gs"))],
+)
 def url(request: pytest.FixtureRequest, folder: Path) -> Iterator[str]:
     """The folder's URL: on this machine, on a server of S3, and on one of Google's storage."""
     if request.param == "file":

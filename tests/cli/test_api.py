@@ -7,6 +7,8 @@ import pytest
 
 from support.command_line import invoke, said
 
+pytestmark = pytest.mark.server
+
 KEY = "0123456789abcdef"
 
 

@@ -20,6 +20,7 @@ from PIL import Image
 from reinspect.images import read_image
 from support.command_line import Answer, invoke, judged, put_greys, put_recipe, rows, said
 from support.requirements import unavailable
+from support.starting import marking
 
 # Pictures
 
@@ -282,6 +283,7 @@ def test_a_name_that_the_store_has_already(greys: Path, quick: Path, tmp_path: P
 
 
 @pytest.fixture
+@marking(pytest.mark.process)
 def small_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of half a megabyte."""
     disk = tmp_path / "disk"

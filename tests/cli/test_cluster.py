@@ -4,7 +4,6 @@ Runs and actors are killed a few times, or as often as REINSPECT_KILLS says (25 
 """
 
 import contextlib
-import importlib.util
 import json
 import os
 import random
@@ -27,18 +26,13 @@ from support.command_line import invoke, judged, put_greys, put_recipe, rows, sa
 from support.killing import PACE, Killed, assert_whole, put_many
 from support.processes import PATIENCE, family, running, wait_for_rows
 from support.ray_cluster import standing
-from support.requirements import unavailable
+
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.needs("ray")]
 
 IMAGES = 60
 KILLS = int(os.environ.get("REINSPECT_KILLS", "4"))
 
 OnRay = Callable[..., contextlib.AbstractContextManager["subprocess.Popen[str]"]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def ray() -> None:
-    if importlib.util.find_spec("ray") is None:
-        unavailable("ray", "Ray is not installed: pip install 'reinspect[ray]'")
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ time.sleep(2)
 """
 
 
+@pytest.mark.process
 def test_a_store_that_another_process_has_locked(greys: Path, tmp_path: Path) -> None:
     recipe = put_recipe(tmp_path / "slow.yaml", seconds=0.1)
     put_greys(greys / "more", 40)
@@ -43,6 +44,7 @@ def test_a_store_that_another_process_has_locked(greys: Path, tmp_path: Path) ->
     assert len(names(tmp_path / "out")) == len(set(names(tmp_path / "out"))) == 52
 
 
+@pytest.mark.process
 def test_one_image_in_fifty_is_broken(quick: Path, tmp_path: Path) -> None:
     """Two hundred of them, with names of two hundred characters."""
     (source,) = put_greys(tmp_path / "source", 1).iterdir()
@@ -63,6 +65,7 @@ def test_one_image_in_fifty_is_broken(quick: Path, tmp_path: Path) -> None:
     assert sum(counters["failures"].values()) == counters["failed"] == 4
 
 
+@pytest.mark.process
 def test_files_that_change_come_and_go_while_a_run_is_on(mood: Path, tmp_path: Path) -> None:
     parts = put_greys(tmp_path / "parts", 40)
     fresh = put_greys(tmp_path / "fresh", 2, start=230)
@@ -145,6 +148,7 @@ def outage(seconds: float) -> Iterator[ScriptedServer]:
         thread.join()
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("retries", "lost"),
     [pytest.param(8, False, id="ridden-out"), pytest.param(0, True, id="tried-again-later")],

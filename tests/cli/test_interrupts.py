@@ -14,6 +14,8 @@ from support.command_line import invoke, judged, names, put_greys, put_recipe, r
 from support.places import REPOSITORY
 from support.processes import PATIENCE, family, running, wait_for_rows
 
+pytestmark = pytest.mark.process
+
 IMAGES = 24
 
 

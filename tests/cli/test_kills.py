@@ -13,6 +13,8 @@ from support.postgres import Server
 from support.postgres import running as serving
 from support.processes import PATIENCE, family, running, wait_for_rows
 
+pytestmark = pytest.mark.process
+
 IMAGES = 2000
 ANYWHERE, AT_WORK, AT_THE_END = 10, 10, 5
 STOPS = 8  # of the server

@@ -35,6 +35,7 @@ def recipe(folder: Path, url: str, *, budgets: str = "{}") -> Path:
     return path
 
 
+@pytest.mark.server
 def test_a_run_says_what_its_models_did(
     tmp_path: Path, parts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -59,6 +60,7 @@ def test_a_run_says_what_its_models_did(
     assert run.counters["model_usd"] > 0
 
 
+@pytest.mark.server
 def test_what_a_budget_left_over_is_finished_by_a_retry(
     tmp_path: Path, parts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -79,6 +81,7 @@ def test_what_a_budget_left_over_is_finished_by_a_retry(
     assert run.counters["model_calls"] == 4
 
 
+@pytest.mark.server
 @pytest.mark.slow
 def test_doctor_tries_a_model_end_to_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

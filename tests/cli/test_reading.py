@@ -1,7 +1,6 @@
 """`show`, `runs`, `export`, `sample`, `graph`."""
 
 import csv
-import importlib.util
 import json
 import shutil
 from collections.abc import Callable
@@ -11,7 +10,6 @@ import pytest
 
 from reinspect.dataset import categories
 from support.command_line import invoke, names, put_recipe, rows, said
-from support.requirements import unavailable
 
 
 @pytest.fixture(params=["folder", "name"])
@@ -74,9 +72,8 @@ def test_export(
     assert count((tmp_path / f"first{suffix}").read_text(encoding="utf-8")) == 12
 
 
+@pytest.mark.needs("pyarrow")
 def test_export_to_parquet(finished: Path, tmp_path: Path) -> None:
-    if importlib.util.find_spec("pyarrow") is None:
-        unavailable("parquet", "pyarrow is not installed")
     from pyarrow import parquet
 
     out = tmp_path / "rows.parquet"

@@ -386,6 +386,7 @@ def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.server
 def test_a_dry_run_says_what_models_would_cost(greys: Path, tmp_path: Path) -> None:
     put_greys(greys / "more", 128, step=1)
     with ScriptedServer(Reply(said_by_model("no"), yes=0.02)) as server:

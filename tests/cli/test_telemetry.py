@@ -17,6 +17,8 @@ from support.local_server import free_port
 from support.places import REPOSITORY
 from support.processes import running
 
+pytestmark = pytest.mark.server
+
 ADDRESS = "OTEL_EXPORTER_OTLP_ENDPOINT"
 NOWHERE = "http://user:s3cr3t@127.0.0.1:1"  # refuses connections at once
 
@@ -53,7 +55,7 @@ EACH = [
 ]
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.process)])
 def test_every_inspection_arrives(run: Run, pictures: Path, tmp_path: Path, workers: int) -> None:
     out, recipe = tmp_path / "monday", put_recipe(tmp_path / "r.yaml")
     options = ("--recipe", recipe, "--out", out, "--workers", workers)
@@ -167,6 +169,7 @@ def test_another_protocol_is_refused(run: Run, pictures: Path, tmp_path: Path) -
     assert line.startswith("reinspect: no spans are sent: OTEL_EXPORTER_OTLP_PROTOCOL=grpc")
 
 
+@pytest.mark.process
 def test_without_the_extra_it_says_how_to_get_it(pictures: Path, tmp_path: Path) -> None:
     script = "import sys; sys.modules['opentelemetry.sdk'] = None\n"
     options = ["run", pictures, "--recipe", put_recipe(tmp_path / "r.yaml"), "--otel"]
@@ -183,6 +186,7 @@ def test_without_the_extra_it_says_how_to_get_it(pictures: Path, tmp_path: Path)
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.process
 def test_the_server_sends_spans_too(
     pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from reinspect.images import read_image
 from reinspect.tools.comparator.network import open_eye
-from support.requirements import unavailable
+
+pytestmark = pytest.mark.process
 
 
 def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
@@ -22,13 +23,10 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.model
+@pytest.mark.needs("torch", "onnx", "onnxscript")
 @pytest.mark.slow
 def test_one_command_trains_exports_and_draws_and_goes_on(tmp_path: Path) -> None:
-    try:
-        import onnxruntime  # noqa: F401
-        import torch  # noqa: F401
-    except ImportError as missing:
-        unavailable("train", f"{missing} (extras 'train' and 'eye')")
     out = tmp_path / "eye.onnx"
     command = [sys.executable, "-m", "reinspect", "train", "eye", "--out", str(out), "--seed", "3"]
     first = subprocess.run(

@@ -1,4 +1,3 @@
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +8,6 @@ from reinspect.cli import main
 from reinspect.cli.ui import FLAGS, flags
 from reinspect.store import RunInfo, Store
 from support.made_traces import corrected
-from support.requirements import unavailable
 
 
 def test_streamlit_stays_at_home_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -23,6 +21,7 @@ def test_streamlit_stays_at_home_unless_told_otherwise(monkeypatch: pytest.Monke
     assert len(flags([])) == len(FLAGS) - 1
 
 
+@pytest.mark.process
 def test_without_streamlit_one_line_says_what_to_install() -> None:
     script = "import sys; sys.modules['streamlit'] = None\n"
     script += "from reinspect.cli import main; main(['ui', '--store', 'none.db'])"
@@ -33,17 +32,18 @@ def test_without_streamlit_one_line_says_what_to_install() -> None:
     ]
 
 
+@pytest.mark.needs("streamlit")
 def test_a_missing_store_is_said_before_a_browser_opens(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    if importlib.util.find_spec("streamlit") is None:
-        unavailable("ui", "Streamlit is not installed: pip install 'reinspect[ui]'")
     with pytest.raises(SystemExit) as ended:
         main(["ui", "--store", str(tmp_path / "none.db")])
     assert ended.value.code == 2
     assert "there is none" in capsys.readouterr().err
 
 
+@pytest.mark.process
+@pytest.mark.needs("streamlit")
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -56,8 +56,6 @@ def test_a_missing_store_is_said_before_a_browser_opens(
 def test_what_is_no_option_is_refused_in_one_line(
     tmp_path: Path, words: list[str], said: str
 ) -> None:
-    if importlib.util.find_spec("streamlit") is None:
-        unavailable("ui", "Streamlit is not installed: pip install 'reinspect[ui]'")
     url = tmp_path / "reinspect.db"
     Store.open(url).close()
     command = [sys.executable, "-m", "reinspect", "ui", "--store", str(url), *words]

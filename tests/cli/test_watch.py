@@ -47,6 +47,7 @@ def put_slowly(target: Path, content: bytes, *, pieces: int = 6) -> None:
             time.sleep(0.3)
 
 
+@pytest.mark.process
 @pytest.mark.slow
 @pytest.mark.parametrize("workers", [1, 2])
 def test_files_are_inspected_as_they_arrive_until_ctrl_c(
@@ -76,6 +77,7 @@ def test_files_are_inspected_as_they_arrive_until_ctrl_c(
     assert json.loads((tmp_path / "out" / "counters.json").read_text())["status"] == "done"
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_killed_watch_goes_on_without_missing_or_doubling(
     command: tuple[object, ...], drop: Path, tmp_path: Path

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from reinspect.tools.weights.known import CHECKPOINTS, known
 from support.command_line import invoke, said
 from support.file_server import FileServer
@@ -17,6 +19,7 @@ def test_the_list_names_all_with_size_and_licence(tmp_path: Path) -> None:
     assert str(tmp_path) in answer.out
 
 
+@pytest.mark.server
 def test_a_file_that_is_not_what_was_published_is_refused(tmp_path: Path) -> None:
     with FileServer({"/sam_vit_b_01ec64.pth": b"something else"}) as server:
         paths = ("--folder", tmp_path, "--mirror", server.url)

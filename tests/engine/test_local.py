@@ -20,6 +20,8 @@ from reinspect.graph.references import reference_sets
 from reinspect.vocabulary import Outcome, Trace
 from support.command_line import put_greys
 
+ONE_OR_TWO = [1, pytest.param(2, marks=pytest.mark.process)]
+
 
 def context(detector: str) -> BuildContext:
     return BuildContext(recipe=Recipe.model_validate({"detector": detector, "tools": []}))
@@ -50,6 +52,7 @@ def in_order(traces: Iterator[Trace]) -> list[Trace]:
     return sorted(traces, key=lambda trace: trace.sample.id)
 
 
+@pytest.mark.process
 def test_two_workers_find_what_one_process_finds(sample_parts: Path, fits: Path) -> None:
     listed = list(discover([sample_parts / "flange"]))
     made = BuildContext(references=reference_sets(listed, Recipe()), cache=fits)
@@ -61,12 +64,14 @@ def test_two_workers_find_what_one_process_finds(sample_parts: Path, fits: Path)
     assert not any(trace.error for trace in here)
 
 
+@pytest.mark.process
 def test_every_work_has_one_trace(tmp_path: Path) -> None:
     todo = greys(tmp_path, 255, 5, 250, 0, 200, 3, 2, 1)
     traces = inspect_all(todo, context("support.own_parts:Slower"), workers=2)
     assert sorted(trace.sample.id for trace in traces) == sorted(work.id for work in todo)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "levels",
     [
@@ -88,6 +93,7 @@ def test_a_dying_worker_costs_only_its_own_image(tmp_path: Path, levels: tuple[i
             assert trace.disposition.outcome is Outcome.REVIEW
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("workers", [1, 2])
 def test_an_image_that_hangs_costs_only_itself(tmp_path: Path, workers: int) -> None:
     levels = (9, 0, 9, 9, 9, 0, 9, 9)
@@ -125,7 +131,7 @@ def test_a_thread_that_hangs_is_replaced() -> None:
     hung.set()
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", ONE_OR_TWO)
 def test_a_source_may_have_nothing_for_now(tmp_path: Path, workers: int) -> None:
     todo = greys(tmp_path, 9, 8)
     said = [None, todo[0], None, None, todo[1], None]
@@ -134,6 +140,7 @@ def test_a_source_may_have_nothing_for_now(tmp_path: Path, workers: int) -> None
     assert None in traces
 
 
+@pytest.mark.process
 def test_workers_that_can_not_start_are_said(tmp_path: Path) -> None:
     todo = greys(tmp_path, 9, 8)
     with pytest.raises(WorkersFailed, match="end before they begin"):
@@ -146,7 +153,7 @@ def test_no_time_is_refused() -> None:
         inspect_all([], context("support.own_parts:Brightness"), timeout=0)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", ONE_OR_TWO)
 def test_works_are_drawn_only_as_they_are_needed(tmp_path: Path, workers: int) -> None:
     (work,) = greys(tmp_path, 9)
     drawn = itertools.count()
@@ -162,6 +169,7 @@ def test_works_are_drawn_only_as_they_are_needed(tmp_path: Path, workers: int) -
     assert next(drawn) <= 4 + workers * MOST
 
 
+@pytest.mark.process
 def test_closing_early_stops_the_workers(tmp_path: Path) -> None:
     todo = greys(tmp_path, *[9] * 12)
     traces = inspect_all(todo, context("support.own_parts:Brightness"), workers=2)
@@ -180,7 +188,7 @@ def test_fewer_than_one_worker_is_refused() -> None:
         inspect_all([], context("support.own_parts:Brightness"), workers=0)
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", ONE_OR_TWO)
 def test_an_answer_that_is_none_goes_to_review(tmp_path: Path, workers: int) -> None:
     todo = greys(tmp_path, 9, 10)
     for trace in inspect_all(todo, context("support.own_parts:babbling"), workers=workers):

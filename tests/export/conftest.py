@@ -22,7 +22,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, blank: bytes) -> Iterator[Store]:
+    (tmp_path / "reinspect.db").write_bytes(blank)
     with Store.open(tmp_path / "reinspect.db") as opened:
         yield opened
 

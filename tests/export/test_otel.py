@@ -25,6 +25,7 @@ from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.vocabulary import Call, Sample, Step, Trace, Verdict
 from support.made_answers import said
 from support.made_traces import corrected, unreadable
+from support.starting import marking
 
 
 class Seen(NamedTuple):
@@ -106,6 +107,7 @@ def answers(asked: ReceivedRequest) -> Reply | str:
 
 
 @pytest.fixture
+@marking(pytest.mark.server)
 def asked(part: str) -> Trace:
     """A trace of the graph itself, every member of which asks a model, with two tools."""
     trace = inspected(part, answers, ["zoom", {"kind": "hi_res", "note": "more"}])
@@ -205,6 +207,7 @@ def test_steps_without_a_start_follow_one_another() -> None:
     assert (detect.start_time or 0) >= earliest
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("content", [False, True])
 @pytest.mark.parametrize("status", [200, 400])
 def test_pictures_are_never_in_it(part: str, content: bool, status: int) -> None:
@@ -238,6 +241,7 @@ def test_what_was_said_is_kept_out_unless_it_is_asked_for(asked: Trace) -> None:
     assert any("SECRET doubt" in str(e.log_record.attributes) for e in full.events)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [

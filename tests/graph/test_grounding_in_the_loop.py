@@ -1,7 +1,6 @@
 """The whole graph with GroundingDINO in the loop, on sample parts, with tiny random weights."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -14,22 +13,21 @@ from reinspect.tools.grounding.tool import Grounding
 from reinspect.tools.vision.prompts import Found, Prompt
 from reinspect.vocabulary import Evidence, Trace
 from support import tiny_grounding, tiny_sam
-from support.requirements import unavailable
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino")
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.needs("torch", "torchvision", "transformers", "segment_anything", "groundingdino"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino"),
+]
 
 Options = Callable[[int], str]
 """Seed of the weights → the recipe's options for a backend."""
 
-PACKAGES = ("torch", "torchvision", "transformers", "segment_anything", "groundingdino")
 ANYTHING = "box_threshold: 0.0, margin: 0.01, device: cpu"
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for name in PACKAGES:
-        if find_spec(name) is None:
-            unavailable("vision", f"{name} is not installed")
     folder = tmp_path_factory.mktemp("weights")
     tiny_sam.save(folder / "tiny.pth")
     for seed in (0, 1):

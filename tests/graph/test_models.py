@@ -23,6 +23,8 @@ from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.vocabulary import Explanation, Label, Outcome, Trace
 from support.made_answers import said
 
+pytestmark = pytest.mark.server
+
 ALWAYS = {"trigger": "always"}
 
 

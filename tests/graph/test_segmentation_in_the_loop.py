@@ -1,6 +1,5 @@
 """The whole graph with Segment Anything in the loop, on sample parts, with tiny random weights."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,14 +9,15 @@ from reinspect.graph.recipe import parse_recipe
 from reinspect.images import decode_mask, to_pixels
 from reinspect.vocabulary import Trace
 from support import tiny_sam
-from support.requirements import unavailable
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.needs("torch", "torchvision", "transformers", "segment_anything"),
+]
 
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    for name in ("torch", "torchvision", "transformers", "segment_anything"):
-        if find_spec(name) is None:
-            unavailable("vision", f"{name} is not installed")
     folder = tmp_path_factory.mktemp("weights")
     tiny_sam.save(folder / "tiny.pth")
     tiny_sam.save_port(folder / "sam2", "sam2")

@@ -232,6 +232,7 @@ def test_a_negative_weight_of_a_look_or_falling_ranks_are_refused() -> None:
         LookWeights(weight=1, standing=0, values=(0.5, 0.1), ranks=(0.0, 0.5))
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("policy", ["fitted", "critic"])
 def test_serving_needs_no_training_library(policy: str) -> None:
     code = (

@@ -29,7 +29,7 @@ from support.circle_parts import write_parts
 from support.local_server import free_port
 from support.requirements import unavailable
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.model, pytest.mark.slow]
 
 START = 400.0  # seconds: 30 to 60 on an idle machine
 HERE = Path(__file__).parents[1]

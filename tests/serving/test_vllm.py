@@ -29,7 +29,7 @@ from reinspect.vocabulary import Call, Outcome, Trace
 from support.local_server import free_port
 from support.requirements import unavailable
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.model, pytest.mark.slow]
 
 MAKE = """
 from reinspect.testing.tiny_vlm import write_tiny_adapter, write_tiny_vlm

@@ -6,8 +6,10 @@ import pytest
 from reinspect.store import RunInfo, Store
 from support.postgres import Server
 
+ON_POSTGRES = (pytest.mark.database, pytest.mark.needs("psycopg"))
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRES)])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where a new store may be made, on either kind of database."""
     if request.param == "sqlite":
@@ -17,14 +19,17 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def store(url: str, blank: bytes) -> Iterator[Store]:
+    if "://" not in url:
+        Path(url).write_bytes(blank)
     with Store.open(url) as opened:
         yield opened
 
 
 @pytest.fixture
-def on_sqlite(tmp_path: Path) -> Iterator[Store]:
+def on_sqlite(tmp_path: Path, blank: bytes) -> Iterator[Store]:
     """A store whose file a test does something to."""
+    (tmp_path / "reinspect.db").write_bytes(blank)
     with Store.open(tmp_path / "reinspect.db") as opened:
         yield opened
 

@@ -149,6 +149,7 @@ copy(sys.argv[1], sys.argv[2], progress=say)
 """
 
 
+@pytest.mark.process
 def test_killed_on_the_way_it_leaves_nothing(ways: tuple[str, str]) -> None:
     source, target = ways
     full(source)

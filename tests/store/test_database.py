@@ -126,6 +126,7 @@ def test_a_url_that_leads_nowhere_is_one_line_without_the_password(url: str) -> 
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.process
 def test_without_its_driver_one_line_says_what_to_install() -> None:
     script = "import sys; sys.modules['psycopg'] = None\n"
     script += "from reinspect.cli import main; main(['runs', '--store', 'postgresql://host/db'])"
@@ -138,6 +139,7 @@ def test_without_its_driver_one_line_says_what_to_install() -> None:
 _OPEN = "import sys; from reinspect.store import Store; Store.open(sys.argv[1]).close()"
 
 
+@pytest.mark.process
 def test_several_may_make_the_store_at_once(url: str) -> None:
     arguments = [sys.executable, "-c", _OPEN, url]
     racing = [subprocess.Popen(arguments) for _ in range(3)]

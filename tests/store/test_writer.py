@@ -152,6 +152,7 @@ with Store.open(sys.argv[1], create=False) as store:
 """
 
 
+@pytest.mark.process
 def test_a_killed_writer_leaves_a_readable_store(store: Store, run: int, url: str) -> None:
     arguments = [sys.executable, "-c", _KILLED, url, str(Path(__file__).parents[1])]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) as process:
@@ -201,6 +202,7 @@ with Store.open(sys.argv[1]) as store:
 """
 
 
+@pytest.mark.process
 def test_a_full_disk_is_said_and_what_was_written_stays(on_sqlite: Store, tmp_path: Path) -> None:
     where, run = str(tmp_path / "reinspect.db"), on_sqlite.begin_run(RunInfo(name="monday"))
     arguments = [sys.executable, "-c", _FULL, where, str(Path(__file__).parents[1])]

@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
+from importlib import import_module
 from importlib.util import find_spec
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import pytest
 
@@ -49,3 +50,13 @@ def need(*packages: str) -> None:
             part = BROUGHT_BY[package]
             install = INSTALL.get(part, f"pip install 'reinspect[{part}]'")
             unavailable(part, f"{package} is not installed: {install}")
+
+
+class Late:
+    """A package that a test module names at its head, and that is imported when a test uses it."""
+
+    def __init__(self, package: str) -> None:
+        self._package = package
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(import_module(self._package), name)

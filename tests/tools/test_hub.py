@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,8 @@ import pytest
 from reinspect.tools.weights.fetch import LOCK
 from support.file_server import FileServer
 from support.places import REPOSITORY
-from support.requirements import unavailable
+
+pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.needs("huggingface_hub")]
 
 MODEL, COMMIT = "google-bert/bert-base-uncased", "0123456789abcdef" * 2 + "01234567"
 WEIGHTS = bytes(range(256)) * 4000
@@ -59,8 +59,6 @@ def hub(
 
 def fetched(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own: the hub's client reads its address when it is imported."""
-    if find_spec("huggingface_hub") is None:
-        unavailable("vision", "huggingface_hub is not installed")
     own = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     own |= {
         "HF_ENDPOINT": url,

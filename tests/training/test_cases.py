@@ -13,7 +13,8 @@ from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoi
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, blank: bytes) -> Iterator[Store]:
+    (tmp_path / "reinspect.db").write_bytes(blank)
     with Store.open(tmp_path / "reinspect.db") as opened:
         yield opened
 

@@ -1,4 +1,3 @@
-import importlib.util
 import os
 import subprocess
 import sys
@@ -17,13 +16,13 @@ from support.browser import Site, browsing, console, need_browser, reinspect
 from support.local_server import free_port
 from support.made_oddities import LONG, ODD
 from support.made_traces import corrected, judged, unreadable
-from support.requirements import unavailable
+from support.starting import marking
 
 
 @pytest.fixture(scope="session", autouse=True)
+@marking(pytest.mark.needs("streamlit"))
 def _streamlit() -> None:
-    if importlib.util.find_spec("streamlit") is None:
-        unavailable("ui", "Streamlit is not installed: pip install 'reinspect[ui]'")
+    """What all tests of the console need."""
 
 
 @pytest.fixture(autouse=True)
@@ -43,7 +42,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path, folder: Path) -> Iterator[Store]:
+def store(tmp_path: Path, folder: Path, blank: bytes) -> Iterator[Store]:
+    (tmp_path / "reinspect.db").write_bytes(blank)
     with Store.open(tmp_path / "reinspect.db") as opened:
         yield opened
 
@@ -129,6 +129,7 @@ def show(tmp_path: Path) -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
+@marking(pytest.mark.browser)
 def site(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Two runs on the sample parts, with and without second looks, and the console on them.
 
@@ -150,6 +151,7 @@ def site(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 @pytest.fixture
+@marking(pytest.mark.browser)
 def page(site: Site) -> Iterator[Any]:
     """A page of a browser that may ask for the console alone."""
     with browsing(site.address) as opened:

@@ -16,6 +16,8 @@ from reinspect.testing import Reply, ScriptedServer
 from reinspect.vocabulary import Call
 from support.made_answers import said
 
+pytestmark = pytest.mark.server
+
 AskAt = Callable[..., Model]
 
 PICTURE = np.full((40, 60, 3), 90, np.uint8)

@@ -152,6 +152,7 @@ def test_foreign_weights_are_refused(
         open_eye(weights)
 
 
+@pytest.mark.process
 def test_without_onnxruntime_it_says_so() -> None:
     code = (
         "import sys; sys.modules['onnxruntime'] = None\n"

@@ -12,21 +12,14 @@ from reinspect.tools.vision.bert import (
     invert_attention_mask,
     mend_bert,
 )
-from support.requirements import unavailable
+from support.requirements import Late
 
-try:
-    import torch
-    import transformers
-except ImportError:
-    torch = transformers = None
+pytestmark = [pytest.mark.model, pytest.mark.needs("torch", "transformers")]
+
+torch, transformers = Late("torch"), Late("transformers")
 
 
-@pytest.fixture(autouse=True)
-def with_transformers() -> None:
-    if transformers is None:
-        unavailable("vision", "torch and transformers are not installed")
-
-
+@pytest.mark.process
 def test_it_is_needed_with_transformers_5_and_a_no_op_before() -> None:
     """In a process of its own: mending is for good."""
     code = "from reinspect.tools.vision.bert import mend_bert as m; print(len(m()), len(m()))"

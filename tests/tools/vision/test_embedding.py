@@ -1,6 +1,5 @@
 """What pictures look like to the encoders of models that segment."""
 
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +13,11 @@ from reinspect.tools.vision.embedding import file_key
 from reinspect.tools.vision.sam import Sam
 from reinspect.tools.vision.sam_ports import SamPort
 from support import tiny_sam
-from support.requirements import unavailable
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.needs("torch", "torchvision", "transformers", "segment_anything"),
+]
 
 
 def picture(seed: int, height: int = 120, width: int = 160) -> np.ndarray:
@@ -24,9 +27,6 @@ def picture(seed: int, height: int = 120, width: int = 160) -> np.ndarray:
 
 @pytest.fixture(params=["package", "sam", "sam2", "sam3"])
 def model(request: pytest.FixtureRequest, tmp_path: Path) -> Embedder:
-    for name in ("torch", "torchvision", "transformers", "segment_anything"):
-        if find_spec(name) is None:
-            unavailable("vision", f"{name} is not installed")
     if request.param == "package":
         return Sam("support.tiny_sam:build", tiny_sam.save(tmp_path / "tiny.pth"), device="cpu")
     return SamPort(tiny_sam.save_port(tmp_path / "port", request.param), device="cpu")
@@ -61,9 +61,6 @@ def test_other_weights_have_another_key(tmp_path: Path) -> None:
 
 
 def test_a_recipe_says_whether_to_use_it(tmp_path: Path) -> None:
-    for name in ("torch", "segment_anything"):
-        if find_spec(name) is None:
-            unavailable("vision", f"{name} is not installed")
     weights = tiny_sam.save(tmp_path / "tiny.pth")
     sam = (
         "{kind: segmentation, backend: segment-anything, device: cpu, "

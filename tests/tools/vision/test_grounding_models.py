@@ -13,6 +13,7 @@ from reinspect.tools.grounding.tool import Grounding
 from reinspect.tools.vision.prompts import Finder, Prompt
 from reinspect.tools.vision.runtime import VisionError
 from reinspect.vocabulary import Sample, Trace, View
+from support.starting import marking
 from support.tiny_grounding import TinyGroundingDino, draw_weights, write_vocabulary
 
 pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino")
@@ -44,6 +45,7 @@ def opens_port(tiny_port: Path) -> Opens:
 
 
 @pytest.fixture(params=["package", "port"])
+@marking(pytest.mark.model, pytest.mark.needs("torch", "transformers", "groundingdino"))
 def opens(request: pytest.FixtureRequest) -> Opens:
     return request.getfixturevalue(f"opens_{request.param}")
 

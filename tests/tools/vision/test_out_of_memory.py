@@ -1,7 +1,6 @@
 """A GPU whose memory is full, under each kind of model: it goes on on the CPU, with one warning."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,12 @@ from reinspect.tools.vision.runtime import CPU, ComputeDevice, Resident
 from reinspect.tools.vision.sam import Sam
 from reinspect.tools.vision.sam_ports import SamPort
 from support import tiny_sam
-from support.requirements import unavailable
 
-pytestmark = pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino")
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.needs("torch", "torchvision", "transformers", "segment_anything", "groundingdino"),
+    pytest.mark.filterwarnings("ignore::FutureWarning:groundingdino"),
+]
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (60, 80, 3), np.uint8)
 GPU = ComputeDevice("cuda:0")
@@ -67,9 +69,6 @@ def test_it_finds_the_same_on_the_cpu(
     tmp_path: Path,
     request: pytest.FixtureRequest,
 ) -> None:
-    for name in ("torch", "torchvision", "transformers", "segment_anything", "groundingdino"):
-        if find_spec(name) is None:
-            unavailable("vision", f"{name} is not installed")
     import torch
 
     model = opens(tmp_path, request)

@@ -20,20 +20,12 @@ from reinspect.tools.vision.runtime import (
     resident,
     weights_file,
 )
-from support.requirements import unavailable
+from support.requirements import Late
 
-try:
-    import torch
-except ImportError:
-    torch = None
+pytestmark = [pytest.mark.model, pytest.mark.needs("torch")]
 
+torch = Late("torch")
 GPU = ComputeDevice("cuda:0")
-
-
-@pytest.fixture(autouse=True)
-def with_torch() -> None:
-    if torch is None:
-        unavailable("vision", "torch is not installed")
 
 
 class Loaded:
@@ -177,6 +169,7 @@ def test_a_device_that_is_not_there_is_refused(device: str, words: str) -> None:
         places(device)
 
 
+@pytest.mark.process
 def test_without_torch_the_error_names_the_extra() -> None:
     code = (
         "import sys; sys.modules['torch'] = None\n"

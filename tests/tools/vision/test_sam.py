@@ -1,7 +1,6 @@
 """Segment Anything through its own loader and predictor, and through transformers' ports."""
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -12,17 +11,14 @@ from reinspect.tools.vision.prompts import Segmenter, SegmentPrompt
 from reinspect.tools.vision.runtime import VisionError
 from reinspect.tools.weights.known import MissingWeights
 from support import tiny_sam
-from support.requirements import unavailable
+
+pytestmark = [
+    pytest.mark.model,
+    pytest.mark.needs("torch", "torchvision", "transformers", "segment_anything"),
+]
 
 EVERYTHING = {"points": 4, "quality": -10, "stability": -1}
 PORTS = ("sam", "sam2", "sam3")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def with_models() -> None:
-    for name in ("torch", "torchvision", "transformers", "segment_anything"):
-        if find_spec(name) is None:
-            unavailable("vision", f"{name} is not installed")
 
 
 @pytest.fixture(scope="module")

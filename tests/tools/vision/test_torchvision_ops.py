@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 
 from reinspect.tools.vision.torchvision_ops import mend_torchvision, nms
-from support.requirements import unavailable
+from support.requirements import Late
 
-try:
-    import torch
-except ImportError:
-    torch = None
+pytestmark = [pytest.mark.model, pytest.mark.needs("torch", "torchvision")]
 
-
-@pytest.fixture(autouse=True)
-def with_torch() -> None:
-    if torch is None:
-        unavailable("vision", "torch is not installed")
+torch = Late("torch")
 
 
 def reference(boxes: np.ndarray, scores: np.ndarray, threshold: float) -> list[int]:
@@ -69,6 +62,7 @@ def test_torchvisions_own_functions_work() -> None:
     assert torchvision.ops.batched_nms(boxes, scores, groups, 0.5).tolist() == [1, 0, 2]
 
 
+@pytest.mark.process
 def test_it_steps_in_exactly_where_torchvision_alone_fails() -> None:
     alone = subprocess.run(
         [sys.executable, "-c", "import torchvision"], capture_output=True, text=True, timeout=300

@@ -27,6 +27,7 @@ def checkpoint(url: str, sha256: str | None = SHA256) -> Checkpoint:
     )
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     ("cuts", "ranges", "spans"),
     [
@@ -49,6 +50,7 @@ def test_a_cut_fetch_goes_on_where_it_was(
     assert [file.name for file in place.parent.iterdir()] == ["tiny.pth"]
 
 
+@pytest.mark.server
 def test_a_fetch_that_is_cut_for_good_is_taken_up_by_the_next(tmp_path: Path) -> None:
     with FileServer({"/tiny.pth": CONTENT}, cuts=(10, 10, 10)) as server:
         tiny = checkpoint(f"{server.url}/tiny.pth")
@@ -60,6 +62,7 @@ def test_a_fetch_that_is_cut_for_good_is_taken_up_by_the_next(tmp_path: Path) ->
     assert tiny.place(tmp_path).read_bytes() == CONTENT
 
 
+@pytest.mark.server
 @pytest.mark.parametrize(
     "left", [pytest.param(CONTENT, id="whole"), pytest.param(CONTENT + b"x", id="too-much")]
 )
@@ -70,6 +73,7 @@ def test_a_part_that_needs_nothing_more(left: bytes, tmp_path: Path) -> None:
     assert place.read_bytes() == CONTENT
 
 
+@pytest.mark.server
 def test_what_is_there_and_sound_is_not_fetched_again(tmp_path: Path) -> None:
     (tmp_path / "tiny.pth").write_bytes(CONTENT)
     with FileServer({}) as server:
@@ -77,6 +81,7 @@ def test_what_is_there_and_sound_is_not_fetched_again(tmp_path: Path) -> None:
         assert server.asked == []
 
 
+@pytest.mark.server
 def test_a_wrong_hash_leaves_nothing_behind(tmp_path: Path) -> None:
     with FileServer({"/tiny.pth": b"another"}) as server:
         tiny = checkpoint(f"{server.url}/tiny.pth")
@@ -85,6 +90,7 @@ def test_a_wrong_hash_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.server
 def test_a_damaged_file_is_fetched_again(tmp_path: Path) -> None:
     (tmp_path / "tiny.pth").write_bytes(CONTENT[:-1])
     with FileServer({"/tiny.pth": CONTENT}) as server:
@@ -92,6 +98,7 @@ def test_a_damaged_file_is_fetched_again(tmp_path: Path) -> None:
     assert place.read_bytes() == CONTENT
 
 
+@pytest.mark.server
 def test_without_a_published_hash_the_first_fetch_counts(tmp_path: Path) -> None:
     with FileServer({"/tiny.pth": CONTENT}) as server:
         tiny = checkpoint(f"{server.url}/tiny.pth", None)
@@ -116,6 +123,7 @@ def test_a_record_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
         hashes(tmp_path)
 
 
+@pytest.mark.server
 def test_no_network_is_said_in_one_line(tmp_path: Path) -> None:
     with FileServer({}) as server:
         gone = f"{server.url}/tiny.pth"
@@ -124,6 +132,7 @@ def test_no_network_is_said_in_one_line(tmp_path: Path) -> None:
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.server
 def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
     with (
         FileServer({}) as server,
@@ -132,6 +141,7 @@ def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
         fetch(checkpoint(f"{server.url}/tiny.pth"), tmp_path)
 
 
+@pytest.mark.server
 def test_a_mirror_serves_files_by_their_names(tmp_path: Path) -> None:
     with FileServer({"/models/tiny.pth": CONTENT}) as server:
         tiny = checkpoint("https://weights.invalid/deep/tiny.pth")

@@ -14,7 +14,7 @@ from reinspect.training.comparator.parts import (
     write_shards,
 )
 from reinspect.training.comparator.renderers import Renderers
-from support.requirements import unavailable
+from support.starting import marking
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +25,10 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+@marking(pytest.mark.model, pytest.mark.needs("torch"))
 def torch() -> None:
-    try:
-        import torch
-    except ImportError:
-        unavailable("train", "torch is not installed (extra 'train')")
+    import torch
+
     torch.set_num_threads(1)
 
 
@@ -64,6 +63,7 @@ def test_shards_of_another_time_do_not_stop_rendering(tmp_path: Path) -> None:
     assert read_shard(tmp_path, 5, patience=0).seen.shape[0] == PROCESSES
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_renderer_that_dies_is_replaced(tmp_path: Path) -> None:
     others = set(multiprocessing.active_children())
@@ -76,6 +76,7 @@ def test_a_renderer_that_dies_is_replaced(tmp_path: Path) -> None:
     assert not set(multiprocessing.active_children()) - others
 
 
+@pytest.mark.process
 @pytest.mark.slow
 def test_a_renderer_that_keeps_dying_is_told_at_once(tmp_path: Path) -> None:
     folder = tmp_path / "work"
@@ -149,8 +150,8 @@ class TestTraining:
         with pytest.raises(ValueError, match="seed is 7, not 8"):
             other.load(shards / "state.pt")
 
+    @pytest.mark.needs("onnx", "onnxscript")
     def test_both_graphs_agree_with_torch(self, tmp_path: Path) -> None:
-        pytest.importorskip("onnxruntime")
         import torch
 
         from reinspect.tools.comparator.network import open_eye

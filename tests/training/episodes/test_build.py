@@ -18,13 +18,13 @@ from reinspect.training.episodes.labelled import LabelledInspection
 from reinspect.vocabulary import Box, Defect, Label, Verdict
 from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
 from support.made_traces import unreadable
-from support.requirements import unavailable
 
 ALL = EpisodeOptions(unreviewed=True, validation=0)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, blank: bytes) -> Iterator[Store]:
+    (tmp_path / "reinspect.db").write_bytes(blank)
     with Store.open(tmp_path / "reinspect.db") as opened:
         yield opened
 
@@ -62,11 +62,10 @@ def test_an_inspection_gives_a_question_and_its_true_answer_in_both_modes(
     assert good.files(found.root) == (tmp_path / "parts" / "000.png",)
 
 
+@pytest.mark.needs("datasets")
 def test_datasets_loads_the_folder(store: Store, tmp_path: Path) -> None:
-    try:
-        import datasets
-    except ImportError as failure:
-        unavailable("train", str(failure))
+    import datasets
+
     put_parts(store, tmp_path / "parts", count=20)
     made(store, tmp_path / "ft", options=EpisodeOptions(unreviewed=True))
     loaded = datasets.load_dataset(str(tmp_path / "ft"), cache_dir=str(tmp_path / "cache"))

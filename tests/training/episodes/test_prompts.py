@@ -32,6 +32,7 @@ def answer(asked: ReceivedRequest) -> Reply:
     return Reply(text, yes=0.2)
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("shown", [pytest.param(0, id="alone"), pytest.param(1, id="beside one")])
 def test_a_trained_critic_is_asked_as_its_episodes_ask(shown: int, tmp_path: Path) -> None:
     parts = [put_picture(tmp_path / "parts" / f"{n}.png", n) for n in range(2)]

@@ -20,11 +20,14 @@ from reinspect.training.episodes.teacher import Teacher
 from reinspect.training.references import KnownReferences
 from support.made_facts import put_parts
 
+pytestmark = pytest.mark.server
+
 ALL = EpisodeOptions(unreviewed=True, validation=0)
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
+def store(tmp_path: Path, blank: bytes) -> Iterator[Store]:
+    (tmp_path / "reinspect.db").write_bytes(blank)
     with Store.open(tmp_path / "reinspect.db") as opened:
         yield opened
 

@@ -1,4 +1,3 @@
-import importlib.util
 import re
 from pathlib import Path
 from typing import Any
@@ -6,18 +5,11 @@ from typing import Any
 import pytest
 
 from support.episodes_made import row, written
-from support.requirements import unavailable
 
 PIXELS = 64 * 64
 
 
-pytestmark = pytest.mark.usefixtures("datasets")
-
-
-@pytest.fixture(scope="module")
-def datasets() -> None:
-    if importlib.util.find_spec("datasets") is None:
-        unavailable("train", "the extra train is not installed")
+pytestmark = pytest.mark.needs("datasets")
 
 
 def lessons(folder: Path, *, imitated: bool = True) -> Any:

@@ -1,6 +1,5 @@
 """RAWS and RCRL end to end by the command line, on a tiny model: a few steps, plumbing alone."""
 
-import importlib.util
 import json
 import os
 import resource
@@ -16,9 +15,8 @@ import pytest
 import yaml
 
 from support.episodes_made import bright_and_dark, row, written
-from support.requirements import unavailable
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.process, pytest.mark.model, pytest.mark.needs("trl"), pytest.mark.slow]
 
 MAKE = """
 import importlib.util
@@ -52,8 +50,6 @@ Trained = Callable[..., subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a tiny model, episodes and a training recipe."""
-    if importlib.util.find_spec("trl") is None:
-        unavailable("train", "the extra train is not installed")
     folder = tmp_path_factory.mktemp("rcrl")
     environment = {**os.environ, **ENVIRONMENT}
     subprocess.run(
