@@ -225,7 +225,7 @@ def case_of(
         truth_source=truth.source if truth else None,
         looks=tuple(looks),
         signals=signals,
-        sha256=trace.sample.views[0].sha256,
+        sha256=trace.sample.sha256,
         occasion=Occasion.EXPLORED if explored else Occasion.ASKED,
         seconds=sum(s.seconds for s in steps) if witnesses else None,
     )

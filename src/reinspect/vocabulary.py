@@ -133,6 +133,16 @@ class Sample(Value):
     views: tuple[View, ...] = Field(min_length=1)
 
     @property
+    def path(self) -> str:
+        """Where the part's picture is read: that of its first view."""
+        return self.views[0].path
+
+    @property
+    def sha256(self) -> str | None:
+        """The content by which the part is known again: that of its first view's file."""
+        return self.views[0].sha256
+
+    @property
     def visual(self) -> View:
         """The first visual view.
 

@@ -34,6 +34,7 @@ from reinspect import metrics
 from reinspect.agents.calls import Spent, spent_on
 from reinspect.images import Mask, decode_mask, read_mask
 from reinspect.metrics import Ledger
+from reinspect.readings import Readings
 from reinspect.vocabulary import (
     Defect,
     Label,
@@ -112,9 +113,9 @@ class JudgedImage(Value):
         """
         if trace.sample.category is None:
             raise ValueError(f"sample {trace.sample.id!r} has no category to be counted in")
-        disposition, assessment = trace.disposition, trace.assessment
+        read = Readings.of(trace)
         return cls(
-            image=trace.sample.id,
+            image=read.image,
             category=trace.sample.category,
             truth=truth.label,
             types=truth.types,
@@ -123,15 +124,15 @@ class JudgedImage(Value):
             size=size,
             first=trace.first,
             final=trace.verdict,
-            outcome=disposition.outcome if disposition else Outcome.REVIEW,
-            reliability=assessment.reliability if assessment else None,
-            rounds=trace.rounds,
-            seconds=trace.seconds,
+            outcome=read.disposition,
+            reliability=read.reliability,
+            rounds=read.rounds,
+            seconds=read.seconds,
             spent=spent_on(trace),
-            sha256=trace.sample.visual.sha256,
+            sha256=read.sha256,
             first_map=first_map,
             final_map=final_map,
-            error=trace.error,
+            error=read.error,
         )
 
 

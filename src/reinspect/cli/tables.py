@@ -10,7 +10,8 @@ from rich.text import Text
 
 from reinspect.cli.progress import COLOURS
 from reinspect.images import one_line
-from reinspect.store import Row, RowVerdict, Tally
+from reinspect.readings import BriefVerdict
+from reinspect.store import Row, Tally
 from reinspect.vocabulary import (
     Assessment,
     Call,
@@ -104,7 +105,7 @@ def _why(row: Row) -> str:
     return row.error or (row.reason if row.disposition is Outcome.REVIEW else "")
 
 
-def _look(look: RowVerdict | None) -> str:
+def _look(look: BriefVerdict | None) -> str:
     return "" if look is None else f"{look.label.value} {look.probability:.2f}"
 
 

@@ -16,7 +16,8 @@ from urllib.parse import quote
 
 from reinspect.export.selection import Selection
 from reinspect.files import whole_file
-from reinspect.store import Checked, Inspected, RowVerdict, Run
+from reinspect.readings import BriefVerdict
+from reinspect.store import Checked, Inspected, Run
 from reinspect.store.rows import rounded
 from reinspect.vocabulary import Defect
 
@@ -64,7 +65,7 @@ def _annotation(review: Checked) -> dict[str, Any]:
     return {"result": result, "created_at": review.at.isoformat(), "was_cancelled": False}
 
 
-def _result(verdict: RowVerdict | Checked) -> list[dict[str, Any]]:
+def _result(verdict: BriefVerdict | Checked) -> list[dict[str, Any]]:
     choice = {
         "id": "verdict",
         "from_name": "verdict",

@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from reinspect.images import legible
+from reinspect.readings import Readings
 from reinspect.vocabulary import Assessment, Call, Decision, Revision, Step, Trace, Verdict
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ AGENTS = {"detect": "detector", "assess": "monitor", "revise": "reflection"}
 
 PROVIDER = "reinspect"
 """Who answers where no model is asked; models are asked in OpenAI's way, whoever serves them."""
+
+_READ = ("image", "category", "label", "probability", "disposition", "rounds", "revised")
+"""Readings that the span of an inspection has."""
 
 _PICTURE = re.compile(r"data:[\w.+-]+/[\w.+-]+;base64,[\w+/=-]*")
 _RAISED = re.compile(r"[a-z_]+: ([A-Z]\w*): ")  # as the graph writes a member's failure
@@ -165,18 +169,12 @@ def _times(steps: Sequence[Step]) -> list[tuple[datetime, datetime]]:
 
 
 def _of_inspection(trace: Trace, run: str) -> dict[str, Attribute | None]:
-    verdict, disposition = trace.verdict, trace.disposition
+    read = Readings.of(trace).columns
     return {
         "gen_ai.operation.name": "invoke_workflow",
         "gen_ai.workflow.name": "inspection",
         "reinspect.run": run,
-        "reinspect.image": trace.sample.id,
-        "reinspect.category": trace.sample.category,
-        "reinspect.label": verdict.label.value if verdict else None,
-        "reinspect.probability": verdict.probability if verdict else None,
-        "reinspect.disposition": disposition.outcome.value if disposition else None,
-        "reinspect.rounds": trace.rounds,
-        "reinspect.revised": trace.revised,
+        **{f"reinspect.{name}": read[name] for name in _READ},
     }
 
 

@@ -50,8 +50,7 @@ def scene(
     trace: Trace, places: Places, *, reviewed: Iterable[Defect] | None = None
 ) -> dict[str, Any]:
     """What the viewer shows: the part's picture, and its layers from first look to review."""
-    view = trace.sample.views[0]
-    photo, why = _photo(view.path, view.sha256)
+    photo, why = _photo(trace.sample.path, trace.sample.sha256)
     size = (SIDE, SIDE * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
     first = trace.first.defects if trace.first else ()
     final = trace.verdict.defects if trace.verdict else ()

@@ -8,7 +8,6 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Iterable
 from functools import cache, partial
 from importlib.resources import files
 from pathlib import Path
@@ -19,8 +18,9 @@ from jinja2 import Environment
 from reinspect.export.scene import Places, digest, evidence_picture, scene
 from reinspect.export.templates import templates
 from reinspect.files import write_file
+from reinspect.readings import types_of
 from reinspect.store import Inspected, Review, Run, Store
-from reinspect.vocabulary import Defect, Picture, Trace, Truth
+from reinspect.vocabulary import Picture, Trace, Truth
 
 MOVES = {
     "accept": "rely on it",
@@ -151,7 +151,7 @@ def _environment() -> Environment:
         signed=partial(_number, sign="+"),
         figure=_figure,
         seconds=_seconds,
-        types=_types,
+        types=types_of,
         word=lambda text: re.sub("[^a-z]", "", text.lower()),
     )
 
@@ -166,10 +166,6 @@ def _figure(value: float) -> str:
 
 def _seconds(value: float) -> str:
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.2f} s"
-
-
-def _types(defects: Iterable[Defect]) -> list[str]:
-    return sorted({defect.type for defect in defects if defect.type})
 
 
 def _inside_script(value: dict[str, Any]) -> str:

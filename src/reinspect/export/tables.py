@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any
 from reinspect.errors import ReinspectError
 from reinspect.export.selection import Selection
 from reinspect.files import whole_file
-from reinspect.store import Checked, Row, RowVerdict
-from reinspect.store.rows import flat
+from reinspect.store import Row
+from reinspect.store.rows import flat, rounded
+from reinspect.vocabulary import Defect
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,20 +168,14 @@ def _schema(arrow: ModuleType) -> Any:
 
 
 def _cells(row: Row) -> dict[str, Any]:
-    written = row.model_dump(mode="json", exclude={"verdict", "first", "review"})
-    return {**written, **_look(row.verdict, ""), **_look(row.first, "first_"), **_review(row)}
-
-
-def _look(look: RowVerdict | None, prefix: str) -> dict[str, Any]:
-    if look is None:
-        return {}
-    return {
-        f"{prefix}label": look.label.value,
-        f"{prefix}probability": look.model_dump(mode="json")["probability"],
-        f"{prefix}types": "; ".join(look.types),
-        f"{prefix}defects": _boxes(look),
-        f"{prefix}rationale": look.rationale,
-    }
+    cells = {**row.columns, **_review(row)}
+    for name in ("types", "first_types"):
+        cells[name] = "; ".join(cells[name])
+    for name in ("defects", "first_defects"):
+        cells[name] = None if cells[name] is None else _boxes(cells[name])
+    for name, value in cells.items():
+        cells[name] = rounded(value) if isinstance(value, float) else value
+    return cells
 
 
 def _review(row: Row) -> dict[str, Any]:
@@ -190,15 +185,15 @@ def _review(row: Row) -> dict[str, Any]:
     return {
         "reviewed_label": review.label.value,
         "reviewed_types": "; ".join(review.types),
-        "reviewed_defects": _boxes(review),
+        "reviewed_defects": _boxes(review.defects),
         "reviewer": review.reviewer,
         "reviewed_at": review.at.isoformat(),
         "review_reason": review.why,
     }
 
 
-def _boxes(look: RowVerdict | Checked) -> str:
-    boxes = [flat(defect.model_copy(update={"mask": None})) for defect in look.defects]
+def _boxes(defects: Iterable[Defect]) -> str:
+    boxes = [flat(defect.model_copy(update={"mask": None})) for defect in defects]
     return json.dumps(boxes, ensure_ascii=False)
 
 

@@ -5,12 +5,25 @@ from pathlib import Path
 
 from reinspect.export.tables import ExportError
 from reinspect.files import whole_file
-from reinspect.store import Row, Store
+from reinspect.readings import Readings
+from reinspect.store import Store
 from reinspect.vocabulary import Trace
 
 TRACES = "traces.parquet"
 
 _ROW_GROUP = 1_000  # traces in memory at a time
+
+_FILTERS = (
+    "image",
+    "sha256",
+    "category",
+    "label",
+    "probability",
+    "reliability",
+    "disposition",
+    "error",
+)
+"""Columns beside the trace."""
 
 
 def write_traces(store: Store, run_id: int, out: Path) -> None:
@@ -28,20 +41,8 @@ def write_traces(store: Store, run_id: int, out: Path) -> None:
         from pyarrow import parquet
     except ModuleNotFoundError as error:
         raise ExportError("Parquet needs pyarrow: pip install 'reinspect[parquet]'") from error
-    words, number = pa.string(), pa.float64()
-    schema = pa.schema(
-        {
-            "image": words,
-            "sha256": words,
-            "category": words,
-            "label": words,
-            "probability": number,
-            "reliability": number,
-            "disposition": words,
-            "error": words,
-            "trace": words,
-        }
-    )
+    words, numbers = pa.string(), dict.fromkeys(("probability", "reliability"), pa.float64())
+    schema = pa.schema({name: numbers.get(name, words) for name in (*_FILTERS, "trace")})
     traces = store.traces(run_id)
     with whole_file(out) as file, parquet.ParquetWriter(file, schema, compression="zstd") as writer:
         while rows := [_row(trace) for trace in itertools.islice(traces, _ROW_GROUP)]:
@@ -49,15 +50,5 @@ def write_traces(store: Store, run_id: int, out: Path) -> None:
 
 
 def _row(trace: Trace) -> dict[str, object]:
-    row = Row.of(trace)
-    return {
-        "image": row.image,
-        "sha256": row.sha256,
-        "category": row.category,
-        "label": row.verdict.label.value if row.verdict else None,
-        "probability": row.verdict.probability if row.verdict else None,
-        "reliability": row.reliability,
-        "disposition": row.disposition.value,
-        "error": row.error,
-        "trace": trace.model_dump_json(),
-    }
+    read = Readings.of(trace).columns
+    return {**{name: read[name] for name in _FILTERS}, "trace": trace.model_dump_json()}

@@ -4,7 +4,7 @@ from reinspect.store.browse import Choices, Desk, Page
 from reinspect.store.database import StoreError
 from reinspect.store.inspected import Inspected
 from reinspect.store.reviews import Caption, NewCaption, Review, ReviewOpinion
-from reinspect.store.rows import Checked, Row, RowVerdict
+from reinspect.store.rows import Checked, Row
 from reinspect.store.runs import Run, RunInfo, Status, differences
 from reinspect.store.search import Filter, Order, Reviewed, Span
 from reinspect.store.store import Store, Tally
@@ -24,7 +24,6 @@ __all__ = [
     "ReviewOpinion",
     "Reviewed",
     "Row",
-    "RowVerdict",
     "Run",
     "RunInfo",
     "Span",

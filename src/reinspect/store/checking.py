@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DatabaseError
 
+from reinspect.readings import Readings
 from reinspect.store import columns, tables
 from reinspect.store.database import (
     VERSION_TABLE,
@@ -36,7 +37,6 @@ from reinspect.store.database import (
     told,
 )
 from reinspect.store.plain import NUMBERED, PLAIN, in_order, snapshot, stream
-from reinspect.store.rows import Row
 from reinspect.store.runs import Status
 from reinspect.vocabulary import Call, Step, Trace, Value
 
@@ -271,7 +271,7 @@ def _fault_of(rows: Sequence[Mapping[str, Any]], prompts: AbstractSet[str]) -> s
         ]
         flags = [row["explored"] for row in rows]
         trace = Trace.of(_read(part, first["sample"]), zip(steps, flags, strict=True))
-        read = Row.of(trace)
+        read = Readings.of(trace)
     except ValueError:
         return "with a trace that cannot be read"
     label = read.verdict.label.value if read.verdict else None

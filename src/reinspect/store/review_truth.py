@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select
 from sqlmodel import col
 
+from reinspect.readings import types_of
 from reinspect.store.columns import storable
 from reinspect.store.tables import InspectionTable, ReviewTable, TruthTable
 from reinspect.vocabulary import Label, Verdict
@@ -57,7 +58,7 @@ def _row(run: int, image: str, after: Verdict) -> dict[str, Any]:
         "image": image,
         "source": "review",
         "label": after.label.value,
-        "types": tuple(sorted({defect.type for defect in found if defect.type})),
+        "types": types_of(found),
         "boxes": tuple(defect.box for defect in found),
         "mask": None,
     }

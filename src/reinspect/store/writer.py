@@ -9,11 +9,11 @@ from typing import Any, Self
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 from sqlmodel import col
 
+from reinspect.readings import Readings
 from reinspect.store.columns import storable
 from reinspect.store.database import persisting, writing
 from reinspect.store.prompts import put_texts, without_texts
 from reinspect.store.review_truth import adopt
-from reinspect.store.rows import Row
 from reinspect.store.runs import lock_runs
 from reinspect.store.tables import EvidenceTable, InspectionTable, StepTable
 from reinspect.vocabulary import Evidence as Finding
@@ -59,7 +59,7 @@ class Writer:
     def flush(self) -> None:
         """Put all that waits on disk, in one transaction."""
         # Of one image twice in a batch, the later one counts.
-        newest = {(trace.sample.id, trace.sample.views[0].sha256): trace for trace in self._waiting}
+        newest = {(trace.sample.id, trace.sample.sha256): trace for trace in self._waiting}
         if newest:
             traces = list(newest.values())
             persisting(self._engine, lambda connection: _put(connection, self._run_id, traces))
@@ -134,32 +134,13 @@ def _replaceable(
 
 
 def _inspection(run_id: int, at: datetime, trace: Trace) -> dict[str, Any]:
-    row = Row.of(trace)
-    first, final = row.first, row.verdict
+    read = Readings.of(trace).columns
     return {
+        **{name: value for name, value in read.items() if name in InspectionTable.model_fields},
         "run_id": run_id,
-        "image": row.image,
-        "sha256": row.sha256 or "",
-        "category": row.category,
+        "sha256": read["sha256"] or "",
+        "types": _fitting(read["types"]),
         "at": at,
-        "label": final.label.value if final else None,
-        "probability": final.probability if final else None,
-        "defects": final.defects if final else None,
-        "types": _fitting(final.types) if final else (),
-        "rationale": final.rationale if final else None,
-        "first_label": first.label.value if first else None,
-        "first_probability": first.probability if first else None,
-        "first_defects": first.defects if first else None,
-        "first_rationale": first.rationale if first else None,
-        "confidence": row.confidence,
-        "reliability": row.reliability,
-        "divergence": row.divergence,
-        "disposition": row.disposition.value,
-        "reason": row.reason,
-        "rounds": row.rounds,
-        "revised": row.revised,
-        "seconds": row.seconds,
-        "error": row.error,
         "sample": trace.sample,
     }
 
