@@ -10,7 +10,7 @@ from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from reinspect.training.episodes.folder import data_of
 from support.made_critics import put_adapter, put_embedded
-from support.made_facts import put_parts
+from support.made_runs import put_parts
 
 
 def episodes(tmp_path: Path) -> Path:

@@ -9,7 +9,7 @@ import pytest
 from reinspect.store import Store
 from reinspect.store.database import TraceError
 from reinspect.training.cases import drop_signals, from_run, join
-from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
+from support.made_runs import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
 
 
 @pytest.fixture

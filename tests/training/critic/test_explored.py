@@ -13,7 +13,7 @@ from reinspect.training.critic.explored import NotExplored, from_episodes, from_
 from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
 from support.command_line import invoke
-from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
+from support.made_runs import BENT, GOOD, put_parts, put_picture, put_run, spoil, traced
 
 
 def put(tmp_path: Path, *, explored: bool) -> Store:

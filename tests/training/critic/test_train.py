@@ -10,12 +10,10 @@ from reinspect.cli.train import app
 from reinspect.policies.case import Case, Occasion
 from reinspect.policies.critic import CriticFileError, load_critic, may_flip
 from reinspect.training.cases import TrainingSet
-from reinspect.training.critic import policy
-from reinspect.training.critic.arrays import ExploredArrays
 from reinspect.training.critic.explored import ExploredPart, NotExplored, from_cases
 from reinspect.training.critic.left_out import roll_out
 from reinspect.training.critic.objective import CriticObjective
-from reinspect.training.critic.policy import CriticTrainingError, reference_policy
+from reinspect.training.critic.policy import CriticTrainingError
 from reinspect.training.critic.train import train_critic
 from support.made_judgements import judgements, written
 
@@ -43,19 +41,6 @@ def test_the_order_of_parts_does_not_matter_and_the_seed_is_kept() -> None:
     one, other = (train_critic(explored(order), seed=3) for order in (made, made[::-1]))
     assert one == other
     assert one.lesson.seed == 3
-
-
-def test_the_gradient_is_that_of_the_objective() -> None:
-    parts, objective = explored(judgements(40)).items, CriticObjective()
-    arrays = ExploredArrays.of(parts, objective)
-    stage = policy._second_stage(arrays, reference_policy(parts, 0, None))
-    theta = np.random.default_rng(0).normal(0, 0.3, sum(net.size for net in stage.nets))
-    _, gradient = stage.objective(theta, objective.kl)
-    for i in range(0, len(theta), 3):
-        step = np.zeros_like(theta)
-        step[i] = 1e-5
-        up, down = (stage.objective(theta + d, objective.kl)[0] for d in (step, -step))
-        assert gradient[i] == pytest.approx((up - down) / 2e-5, abs=1e-6)
 
 
 def test_training_raises_the_reward_and_a_strong_pull_stays_at_the_start() -> None:

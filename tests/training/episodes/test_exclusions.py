@@ -16,8 +16,8 @@ from reinspect.training.episodes.folder import EpisodeCard, Episodes, read_episo
 from reinspect.training.monitor.fit import fit_monitor
 from reinspect.training.references import ReferencesError
 from reinspect.training.splits import digest
-from support.made_facts import BENT, GOOD, put_parts, put_picture, put_run, traced
 from support.made_judgements import judgements
+from support.made_runs import BENT, GOOD, put_parts, put_picture, put_run, traced
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from reinspect.training.episodes.episode import Episode, EpisodeError, EpisodeMo
 from reinspect.training.episodes.folder import read_episodes
 from reinspect.training.episodes.prompts import Grouping
 from reinspect.vocabulary import Label, Truth
-from support.made_facts import BENT, GOOD, put_parts, put_picture
+from support.made_runs import BENT, GOOD, put_parts, put_picture
 
 
 def answer(asked: ReceivedRequest) -> Reply:

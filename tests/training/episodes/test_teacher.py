@@ -18,7 +18,7 @@ from reinspect.training.episodes.folder import read_episodes
 from reinspect.training.episodes.labelled import LabelledInspection, labelled_inspections
 from reinspect.training.episodes.teacher import Teacher
 from reinspect.training.references import KnownReferences
-from support.made_facts import put_parts
+from support.made_runs import put_parts
 
 pytestmark = pytest.mark.server
 

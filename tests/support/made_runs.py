@@ -1,4 +1,4 @@
-"""Made-up facts: a stored run of pictures that exist, with truth, and what was reviewed."""
+"""Made-up runs in a store: of pictures that exist, with truth, and what was reviewed."""
 
 import sqlite3
 from collections.abc import Mapping, Sequence
