@@ -1,18 +1,19 @@
-"""Calls of models: how they get into the trace, what they have cost, and when it is enough.
+"""Calls of models: how they get into the trace, and when it is enough.
 
 Roles return verdicts and the like, not calls. A member's client notes each call where it is made;
 the graph records what was noted while the member worked, whether it then succeeded or failed.
 """
 
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from reinspect.cost import ModelCost
 from reinspect.errors import ReinspectError
-from reinspect.vocabulary import Call, Step, Trace
+from reinspect.vocabulary import Call
 
 _open: ContextVar[list[Call] | None] = ContextVar("calls", default=None)
 
@@ -35,39 +36,6 @@ def note(call: Call) -> None:
         calls.append(call)
 
 
-class Spent(BaseModel):
-    """What calls have cost. Unknown tokens and prices count as nothing and are counted."""
-
-    model_config = ConfigDict(frozen=True)
-
-    calls: int = 0
-    tokens: int = 0
-    seconds: float = 0.0
-    usd: float = 0.0
-    unpriced: int = Field(default=0, description="Calls whose price is not known.")
-
-    @classmethod
-    def on(cls, calls: Iterable[Call]) -> "Spent":
-        """The sum of calls."""
-        every = tuple(calls)
-        return cls(
-            calls=len(every),
-            tokens=sum((c.tokens_in or 0) + (c.tokens_out or 0) for c in every),
-            seconds=sum(c.seconds for c in every),
-            usd=sum(c.usd or 0.0 for c in every),
-            unpriced=sum(c.usd is None for c in every),
-        )
-
-    def __add__(self, other: "Spent") -> "Spent":
-        return Spent(
-            calls=self.calls + other.calls,
-            tokens=self.tokens + other.tokens,
-            seconds=self.seconds + other.seconds,
-            usd=self.usd + other.usd,
-            unpriced=self.unpriced + other.unpriced,
-        )
-
-
 class ModelLimits(BaseModel):
     """What may be spent on models; null is no limit."""
 
@@ -80,7 +48,7 @@ class ModelLimits(BaseModel):
     )
     usd: float | None = Field(default=None, ge=0, allow_inf_nan=False)
 
-    def exceeded(self, spent: Spent) -> str | None:
+    def exceeded(self, spent: ModelCost) -> str | None:
         """The limit that is reached, in words; none while there is something left."""
         for name, least in (
             ("calls", self.calls),
@@ -94,17 +62,6 @@ class ModelLimits(BaseModel):
         return None
 
 
-def calls_of(steps: Iterable[Step]) -> Iterator[Call]:
-    """All calls of some steps."""
-    for step in steps:
-        yield from (product for product in step.products if isinstance(product, Call))
-
-
-def spent_on(trace: Trace) -> Spent:
-    """What a trace has cost so far, an explored second look included: it was paid for, too."""
-    return Spent.on(calls_of(trace.all_steps))
-
-
 class BudgetSpent(ReinspectError, RuntimeError):  # noqa: N818 - it names what happened, not a fault
     """There is nothing left to ask a model with."""
 
@@ -113,7 +70,7 @@ class RunBudget:
     """What a whole run may spend, shared by all threads that inspect."""
 
     def __init__(self, limits: ModelLimits | None = None) -> None:
-        self._limits, self._spent = limits or ModelLimits(), Spent()
+        self._limits, self._spent = limits or ModelLimits(), ModelCost()
         self._lock = threading.Lock()
         self._closed = False
 
@@ -136,10 +93,10 @@ class RunBudget:
             reached = self._limits.exceeded(self._spent)
             if reached:
                 raise BudgetSpent(f"budget: the run has spent {reached}")
-            self._spent = self._spent + Spent(calls=1)
+            self._spent = self._spent + ModelCost(calls=1)
 
     def pay(self, call: Call) -> None:
         """Count what a call that was counted before has cost."""
-        cost = Spent.on([call]).model_copy(update={"calls": 0})
+        cost = ModelCost.of([call]).model_copy(update={"calls": 0})
         with self._lock:
             self._spent = self._spent + cost

@@ -17,7 +17,8 @@ from typing import Any, Literal, Required, TypedDict
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
-from reinspect.agents.calls import recorded, spent_on
+from reinspect.agents.calls import recorded
+from reinspect.cost import ModelCost
 from reinspect.graph.build import Pipeline
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
@@ -187,7 +188,7 @@ def _decide(crew: Pipeline, trace: Trace) -> Decision:
             policy="budget",
             reason=f"still in doubt after {trace.rounds} of {crew.rounds} second looks",
         )
-    spent = crew.limits.exceeded(spent_on(trace)) if move is Move.REVISIT else None
+    spent = crew.limits.exceeded(ModelCost.of_trace(trace)) if move is Move.REVISIT else None
     if spent:
         return Decision(move=Move.ACCEPT, policy="budget", reason=f"still in doubt after {spent}")
     return Decision(move=move, policy=crew.trigger_name)

@@ -7,7 +7,7 @@ revises, or never, changes less than one that brings something new.
 from collections.abc import Mapping
 from typing import Any
 
-from reinspect.agents.calls import BudgetSpent, ModelLimits, spent_on
+from reinspect.agents.calls import BudgetSpent, ModelLimits
 from reinspect.agents.models.answers import UnreadableAnswer
 from reinspect.agents.models.asking import Doubts, doubts_schema, explanation_schema, read_doubts
 from reinspect.agents.models.asking import read_explanation as read_words
@@ -26,6 +26,7 @@ from reinspect.agents.models.showing import (
     verdict_in_words,
 )
 from reinspect.agents.monitor import RAMonitor
+from reinspect.cost import ModelCost
 from reinspect.roles import Estimator
 from reinspect.vocabulary import (
     Assessment,
@@ -82,7 +83,7 @@ class VlmMonitor(RAMonitor):
         own = super().__call__(trace)
         if own.reliability >= self._consult or self._model.form is Form.TAGS:
             return own
-        spent = self._limits.exceeded(spent_on(trace))
+        spent = self._limits.exceeded(ModelCost.of_trace(trace))
         if spent:
             reasons = (*own.reasons, f"the model is not asked: budget spent ({spent})")
             return own.model_copy(update={"reasons": reasons})
@@ -111,7 +112,7 @@ class VlmMonitor(RAMonitor):
         (tags) is heard all the same.
         """
         before = trace.verdict
-        spent = self._limits.exceeded(spent_on(trace))
+        spent = self._limits.exceeded(ModelCost.of_trace(trace))
         if before is None or spent:
             return super().revise(trace)
         if self._model.form is Form.TAGS:
@@ -151,7 +152,7 @@ class VlmMonitor(RAMonitor):
         An explanation decides nothing: where the model fails, the plain words stand.
         """
         plain = super().explain(trace)
-        spent = self._limits.exceeded(spent_on(trace))
+        spent = self._limits.exceeded(ModelCost.of_trace(trace))
         if not trace.rounds or self._model.form is Form.TAGS or spent or trace.first is None:
             return plain
         shown = close_look(trace.sample, places_of(trace), self._reference)

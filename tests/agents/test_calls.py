@@ -9,11 +9,10 @@ from reinspect.agents.calls import (
     BudgetSpent,
     ModelLimits,
     RunBudget,
-    Spent,
     note,
     recorded,
-    spent_on,
 )
+from reinspect.cost import ModelCost
 from reinspect.store import RunInfo, Store
 from reinspect.vocabulary import Call, Step, Trace
 from support.made_traces import corrected
@@ -44,11 +43,6 @@ def test_calls_are_recorded_where_they_are_made() -> None:
     assert (outer, inner) == ([CALL, CALL], [UNPRICED])
 
 
-def test_what_a_trace_has_cost() -> None:
-    trace = corrected("a.png").then(Step(node="explain", products=(CALL, UNPRICED)))
-    assert spent_on(trace) == Spent(calls=2, tokens=140, seconds=3.0, usd=0.002, unpriced=1)
-
-
 @pytest.mark.parametrize(
     ("limits", "words"),
     [
@@ -61,7 +55,7 @@ def test_what_a_trace_has_cost() -> None:
     ],
 )
 def test_a_limit_that_is_reached_is_named(limits: ModelLimits, words: str | None) -> None:
-    assert limits.exceeded(Spent.on([CALL, UNPRICED])) == words
+    assert limits.exceeded(ModelCost.of([CALL, UNPRICED])) == words
 
 
 def test_a_purse_lets_no_call_through_that_was_not_allowed() -> None:
@@ -96,5 +90,5 @@ def test_a_call_comes_back_from_the_store(tmp_path: Path) -> None:
         with store.writer(run) as writer:
             writer.write(trace)
         found = store.trace(run, "a.png")
-    assert spent_on(found).calls == 1
+    assert ModelCost.of_trace(found).calls == 1
     assert found.steps[:-1] == trace.steps[:-1]

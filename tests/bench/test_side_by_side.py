@@ -5,12 +5,12 @@ import io
 import pytest
 from rich.console import Console
 
-from reinspect.agents.calls import Spent
 from reinspect.bench.page import page
 from reinspect.bench.protocol import JudgedImage, score
 from reinspect.bench.scenarios import Scenario
 from reinspect.bench.side_by_side import Benched, SideBySideError, compare
 from reinspect.bench.table import compared
+from reinspect.cost import ModelCost
 from reinspect.vocabulary import Label, Outcome, Verdict
 
 
@@ -72,8 +72,8 @@ def test_by_category_scenario_and_overall() -> None:
 
 
 def test_what_it_took() -> None:
-    paid = contestant("paid", 0.5, spent=Spent(calls=2, tokens=100, seconds=1, usd=0.25))
-    unknown = contestant("unknown", 0.5, spent=Spent(calls=1, tokens=10, unpriced=1))
+    paid = contestant("paid", 0.5, spent=ModelCost(calls=2, tokens_in=100, seconds=1, usd=0.25))
+    unknown = contestant("unknown", 0.5, spent=ModelCost(calls=1, tokens_in=10, unpriced=1))
     one, other = (own.cost for own in compare([paid, unknown], rounds=10).contestants)
     assert (one.second_looks, one.calls, one.tokens, one.usd) == (8, 48, 2400, 6.0)
     assert one.seconds == 8 * 2.0 + 16 * 0.5

@@ -7,7 +7,7 @@ import pytest
 from markupsafe import escape
 
 from reinspect.export.scene import Places, digest
-from reinspect.export.story import Told, TraceCost, asset, timeline, write_page
+from reinspect.export.story import Told, asset, timeline, write_page
 from reinspect.store import Filter, RunInfo, Store, StoreError
 from reinspect.vocabulary import (
     Call,
@@ -15,7 +15,6 @@ from reinspect.vocabulary import (
     Outcome,
     Picture,
     Step,
-    Trace,
     Verdict,
 )
 from support.made_oddities import LONG, ODD
@@ -73,17 +72,6 @@ def test_all_text_is_text(store: Store, odd_run: int, tmp_path: Path) -> None:
     assert str(escape(ODD)) in page
     assert "1,234 tokens, 0.00100 USD" in page
     assert "This step failed" in page
-
-
-def test_a_price_that_is_not_known_is_not_nothing() -> None:
-    def spent(*prices: float | None) -> TraceCost:
-        calls = tuple(CALL.model_copy(update={"usd": usd}) for usd in prices)
-        step = Step(node="detect", products=calls)
-        return TraceCost.of(Trace(sample=corrected("a.png").sample, steps=(step,)))
-
-    assert spent(0.5, 0.25) == (2, 2468, 0.75)
-    assert spent(0.5, None).usd is None
-    assert spent() == (0, 0, 0)
 
 
 def test_what_is_missing_is_said(store: Store, run: int, folder: Path) -> None:

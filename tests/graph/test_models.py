@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import yaml
 
-from reinspect.agents.calls import calls_of, spent_on
+from reinspect.cost import ModelCost, calls_of
 from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext, build_pipeline
@@ -412,7 +412,7 @@ def test_an_unknown_price_is_an_unknown_cost(part: str) -> None:
         trace = inspected(part, recipe_for(server))
         with pytest.raises(RecipeError, match="price of 'm'"):
             inspected(part, recipe_for(server, budgets={"run": {"usd": 1}}))
-    spent = spent_on(trace)
+    spent = ModelCost.of_trace(trace)
     assert (spent.usd, spent.unpriced) == (0.0, 1)
     assert [call.usd for call in calls_of(trace.steps)] == [None]
 

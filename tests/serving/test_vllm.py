@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import yaml
 
-from reinspect.agents.calls import calls_of
 from reinspect.agents.models.serving import (
     ServingError,
     VllmServer,
@@ -21,6 +20,7 @@ from reinspect.agents.models.serving import (
     installed_vllm,
     load_adapter,
 )
+from reinspect.cost import calls_of
 from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from reinspect.agents.calls import Spent, recorded
+from reinspect.agents.calls import recorded
 from reinspect.agents.models.answers import UnreadableAnswer, json_object
 from reinspect.agents.models.client import Model, Question
 from reinspect.agents.models.prompts import Product, prompt
 from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.agents.models.showing import beside, corners, evidence_in_words, verdict_in_words
+from reinspect.cost import ModelCost
 from reinspect.graph.build import BuildContext
 from reinspect.graph.models import model_of, models_of
 from reinspect.graph.recipe import Recipe, parse_recipe
@@ -54,7 +55,7 @@ class Teacher:
     def __init__(self, model: Model, references: KnownReferences, *, shown: int, seed: int) -> None:
         self._model, self._references = model, references
         self._shown, self._seed = shown, seed
-        self._spent, self._lock = Spent(), threading.Lock()
+        self._spent, self._lock = ModelCost(), threading.Lock()
 
     @classmethod
     def of(cls, recipe: Recipe, references: KnownReferences, *, shown: int, seed: int) -> "Teacher":
@@ -83,7 +84,7 @@ class Teacher:
         return self._model.settings.model
 
     @property
-    def spent(self) -> Spent:
+    def spent(self) -> ModelCost:
         """What its captions have cost so far."""
         return self._spent
 
@@ -105,7 +106,7 @@ class Teacher:
                 )
             finally:
                 with self._lock:
-                    self._spent = self._spent + Spent.on(calls)
+                    self._spent = self._spent + ModelCost.of(calls)
         return heard.answers[0]
 
 

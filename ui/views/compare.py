@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from reinspect.cost import ModelCost
 from reinspect.store import Run
 from reinspect.store.statistics import Different, JudgedPair
-from reinspect.ui import spending, words
+from reinspect.ui import words
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.runs import model_of
 
@@ -68,14 +69,15 @@ def _headline(pairs: list[JudgedPair], a: Run, b: Run) -> None:
         ("B", b, sum(p.seconds_b for p in pairs), right_b),
     ):
         of = sum(pair.images for pair in known)
+        cost = ModelCost.of_counters(run.counters)
         rows.append(
             {
                 "run": f"{name}: {run.name}",
                 "model": model_of(run),
                 "labels right": words.percent(right / of if of else None),
                 "seconds an image": seconds / total,
-                "tokens": spending.tokens(run),
-                "USD": spending.usd(run),
+                "tokens": cost.tokens if cost else None,
+                "USD": cost.known_usd if cost else None,
             }
         )
     st.dataframe(

@@ -9,10 +9,11 @@ import pandas as pd
 import streamlit as st
 import yaml
 
+from reinspect.cost import ModelCost
 from reinspect.metrics import Ledger, aurc, ece, reliability_diagram, right, wilson
 from reinspect.policies import rules
 from reinspect.store import Run
-from reinspect.ui import charts, spending
+from reinspect.ui import charts
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.runs import model_of
 from reinspect.ui.words import percent
@@ -81,8 +82,8 @@ def _figure(metric: Callable[..., float | None], known: pd.DataFrame) -> str:
 
 
 def _parse_failures(runs: list[Run]) -> str:
-    counted = [n for run in runs if (n := spending.unread(run)) is not None]
-    return f"{sum(counted):,.0f}" if counted else "–"
+    counted = [cost.unread for run in runs if (cost := ModelCost.of_counters(run.counters))]
+    return f"{sum(counted):,}" if counted else "–"
 
 
 def _curves(every: pd.DataFrame, runs: list[Run]) -> None:

@@ -7,9 +7,10 @@ import pandas as pd
 import streamlit as st
 import yaml
 
+from reinspect.cost import ModelCost
 from reinspect.store import Run, Tally
 from reinspect.store.runs import Status
-from reinspect.ui import spending, words
+from reinspect.ui import words
 from reinspect.ui.console import At, Console, StorePlace, cached, empty, opened
 
 _number = st.column_config.NumberColumn
@@ -99,6 +100,7 @@ def _fits(run: Run, search: str) -> bool:
 
 def _row(console: Console, run: Run) -> dict[str, Any]:
     tally, fixed, broken = _sums(_moment(console.at, run), run.id)
+    cost = ModelCost.of_counters(run.counters)
     return {
         "run": run.name,
         "status": "writing …" if run.status is Status.RUNNING else run.status.value,
@@ -112,10 +114,10 @@ def _row(console: Console, run: Run) -> dict[str, Any]:
         "fixed": fixed,
         "broken": broken,
         "errors": tally.errors,
-        "not read": spending.unread(run),
+        "not read": cost.unread if cost else None,
         "seconds": tally.seconds,
-        "tokens": spending.tokens(run),
-        "USD": spending.usd(run),
+        "tokens": cost.tokens if cost else None,
+        "USD": cost.known_usd if cost else None,
         "recipe": run.fingerprint.get("recipe", "")[:8],
     }
 

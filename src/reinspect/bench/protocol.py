@@ -31,7 +31,7 @@ import numpy.typing as npt
 from pydantic import ConfigDict, Field, model_validator
 
 from reinspect import metrics
-from reinspect.agents.calls import Spent, spent_on
+from reinspect.cost import ModelCost
 from reinspect.images import Mask, decode_mask, read_mask
 from reinspect.metrics import Ledger
 from reinspect.readings import Readings
@@ -74,7 +74,7 @@ class JudgedImage(Value):
     reliability: Probability | None = Field(default=None, description="Of the final verdict.")
     rounds: int = Field(default=0, ge=0, description="Second looks taken.")
     seconds: Seconds = 0.0
-    spent: Spent = Field(default=Spent(), description="On models.")
+    spent: ModelCost = Field(default=ModelCost(), description="On models.")
     sha256: Sha256 | None = Field(default=None, description="Of the picture's bytes.")
     first_map: str | None = Field(
         default=None,
@@ -128,7 +128,7 @@ class JudgedImage(Value):
             reliability=read.reliability,
             rounds=read.rounds,
             seconds=read.seconds,
-            spent=spent_on(trace),
+            spent=ModelCost.of_trace(trace),
             sha256=read.sha256,
             first_map=first_map,
             final_map=final_map,

@@ -5,11 +5,11 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from reinspect.agents.calls import Spent
 from reinspect.bench import paired
 from reinspect.bench.paired import Changes
 from reinspect.bench.protocol import BenchReport, CategoryReport, JudgedImage, mean_of
 from reinspect.bench.scenarios import Scenario, scenario_of
+from reinspect.cost import ModelCost
 from reinspect.errors import ReinspectError
 from reinspect.vocabulary import Seconds, Value
 
@@ -124,7 +124,7 @@ def _contestant(one: Benched, kinds: Mapping[str, str], gains: Changes) -> Conte
     of_kind: dict[str, list[CategoryReport]] = {}
     for name, report in one.report.categories.items():
         of_kind.setdefault(kinds[name], []).append(report)
-    spent = sum((item.spent for item in one.judged), start=Spent())
+    spent = sum((item.spent for item in one.judged), start=ModelCost())
     return Contestant(
         categories=one.report.categories,
         overall=one.report.overall,
@@ -137,7 +137,7 @@ def _contestant(one: Benched, kinds: Mapping[str, str], gains: Changes) -> Conte
             seconds=sum(item.seconds for item in one.judged),
             calls=spent.calls,
             tokens=spent.tokens,
-            usd=None if spent.unpriced else spent.usd,
+            usd=spent.known_usd,
         ),
         warnings=one.warnings,
     )

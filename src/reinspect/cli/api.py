@@ -141,7 +141,7 @@ def _serve(
     from reinspect.api.intake import Intake
     from reinspect.api.punctual import PunctualProtocol
     from reinspect.api.spool import Spool
-    from reinspect.runs.cost import Bill
+    from reinspect.cost import Bill
     from reinspect.runs.session import Session
     from reinspect.store import Status
 
@@ -177,7 +177,7 @@ def _serve(
             uvicorn.Server(config).run(sockets=[listening])
         finally:
             status = Status.INTERRUPTED if intake.left else Status.DONE
-            tally = session.finish(status, bill.with_those_of(session.run.counters))
+            tally = session.finish(status, bill.add_to(session.run.counters))
             left = f"; {intake.left} wait for the next start" if intake.left else ""
             typer.echo(f"Stopped; {tally.images} pictures inspected{left}")
 

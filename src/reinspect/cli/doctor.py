@@ -99,7 +99,7 @@ def packages(version_of: Callable[[str], str | None] = _version) -> Iterator[Fin
 
 def _parts(recipe: Path | None) -> Iterator[Finding]:
     """Inspect a part that is made on the spot, through every node of the recipe's graph."""
-    from reinspect.agents.calls import calls_of
+    from reinspect.cost import calls_of
     from reinspect.graph import inspect_image, load_recipe
     from reinspect.graph.recipe import Recipe, RecipeError
     from reinspect.samples import write_sample_set

@@ -18,7 +18,7 @@ from reinspect.runs.defaults import (
 )
 
 if TYPE_CHECKING:
-    from reinspect.agents.calls import Spent
+    from reinspect.cost import ModelCost
 
 _SHOWN = 5  # of a teacher's failures
 
@@ -137,7 +137,7 @@ def episodes(
     say(console, f"Card     {out / 'README.md'}")
 
 
-def _print_cost(console: Console, spent: "Spent") -> None:
+def _print_cost(console: Console, spent: "ModelCost") -> None:
     usd = "cost unknown" if spent.unpriced else f"{spent.usd:.4f} USD"
     say(console, f"Teacher  {spent.calls} calls, {spent.tokens:,} tokens, {usd}")
 

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from jinja2 import Environment
 
+from reinspect.cost import ModelCost
 from reinspect.export.scene import Places, digest, evidence_picture, scene
 from reinspect.export.templates import templates
 from reinspect.files import write_file
@@ -64,22 +65,6 @@ class Told(NamedTuple):
         """For the viewer."""
         review = self.found.row.review
         return scene(self.trace, self.places, reviewed=review.defects if review else None)
-
-
-class TraceCost(NamedTuple):
-    """What the model calls of a trace took; `usd` is None where one's price isn't known."""
-
-    calls: int
-    tokens: int
-    usd: float | None
-
-    @classmethod
-    def of(cls, trace: Trace) -> "TraceCost":
-        """Summed over all steps, failed ones included."""
-        calls: list[Any] = [p for s in trace.all_steps for p in s.products if p.kind == "call"]
-        tokens = sum((call.tokens_in or 0) + (call.tokens_out or 0) for call in calls)
-        prices = [call.usd for call in calls]
-        return cls(len(calls), tokens, None if None in prices else sum(prices))
 
 
 def timeline(told: Told) -> str:
@@ -137,7 +122,7 @@ def _context(told: Told) -> dict[str, Any]:
         "first": told.trace.first,
         "reviews": told.reviews,
         "truth": told.truth,
-        "spent": TraceCost.of(told.trace),
+        "spent": ModelCost.of_trace(told.trace),
         "moves": MOVES,
         "pictures": shown,
     }

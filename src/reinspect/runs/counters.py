@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reinspect.cost import ModelCost
 from reinspect.export import causes
 from reinspect.files import write_file
 from reinspect.store import Run, Store
@@ -32,6 +33,7 @@ def counters_of(store: Store, run_id: int) -> dict[str, Any]:
     outcomes = {Outcome.PASS: tally.passed, Outcome.FAIL: tally.failed}
     seconds = run.counters.get("wall_seconds", 0.0)
     inspected = run.counters.get("inspected", 0.0)
+    cost = ModelCost.of_counters(run.counters) or ModelCost()
     return {
         "run": run.name,
         "status": run.status.value,
@@ -44,10 +46,10 @@ def counters_of(store: Store, run_id: int) -> dict[str, Any]:
         "failures": causes(store, run_id),
         "seconds": round(seconds, 3),
         "images_per_second": round(inspected / seconds, 3) if seconds else 0.0,
-        "calls": round(run.counters.get("model_calls", 0)),
-        "tokens": round(sum(run.counters.get(f"model_tokens_{way}", 0) for way in ("in", "out"))),
-        "usd": round(run.counters.get("model_usd", 0.0), 6),
-        "unpriced_calls": round(run.counters.get("model_unpriced", 0)),
+        "calls": cost.calls,
+        "tokens": cost.tokens,
+        "usd": round(cost.usd, 6),
+        "unpriced_calls": cost.unpriced,
         "peak_memory_mb": round(run.counters.get("peak_memory_mb", 0.0), 1),
     }
 

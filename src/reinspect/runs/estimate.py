@@ -6,10 +6,10 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from reinspect.cost import Bill
 from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
 from reinspect.graph.models import models_of
-from reinspect.runs.cost import Bill
 from reinspect.runs.plan import RunPlan
 from reinspect.runs.session import validate
 
@@ -73,15 +73,14 @@ def _timed(plan: RunPlan, seconds: list[float]) -> Iterator[str]:
 
 
 def _priced(plan: RunPlan, bill: Bill, tried: int) -> Iterator[str]:
-    for name, account in sorted(bill.accounts.items()):
+    for name, spent in sorted(bill.models.items()):
         share = len(plan.source.items) / tried
-        tokens = account.tokens_in + account.tokens_out
-        cost = f"about {account.usd * share:.2f} USD"
-        if account.unpriced:
+        cost = f"about {spent.usd * share:.2f} USD"
+        if spent.unpriced:
             cost = "at a cost that is unknown (no price in the recipe)"
         yield (
-            f"Model {name}: about {account.calls * share:.0f} calls and {tokens * share:.0f} "
-            f"tokens for all, {cost}; this trial made {account.calls} calls"
+            f"Model {name}: about {spent.calls * share:.0f} calls and {spent.tokens * share:.0f} "
+            f"tokens for all, {cost}; this trial made {spent.calls} calls"
         )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+from reinspect.cost import Bill
 from reinspect.dataset import Item, truth_of
 from reinspect.export import write_run_folder
 from reinspect.files import write_file
@@ -15,7 +16,6 @@ from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import dump_recipe
 from reinspect.images import UnreadableImage
 from reinspect.roles import Sink
-from reinspect.runs.cost import Bill
 from reinspect.runs.counters import COUNTERS, is_whole, of_sessions, write_counters
 from reinspect.runs.defaults import UsageError, usage_errors
 from reinspect.runs.limits import Ending, RunLimits, interruptible
@@ -93,7 +93,7 @@ def run(
                 session.run.counters, inspected=seen, seconds=seconds, peak=memory.peak
             )
             status = Status.DONE if ending is Ending.DONE else Status.INTERRUPTED
-            session.finish(status, {**bill.with_those_of(session.run.counters), **own})
+            session.finish(status, {**bill.add_to(session.run.counters), **own})
             session.write_folder()
         tally = session.store.tally(session.run.id)
     listed = len(plan.source.items)
