@@ -195,6 +195,14 @@ class FittedMonitor(Value):
             notes=result.flags,
         )
 
+    def first_move(self, case: Case) -> Move:
+        """Accept or revisit, by the first look alone."""
+        return Move.REVISIT if self.revisits(case) else Move.ACCEPT
+
+    def second_move(self, case: Case) -> Move:
+        """Keep or correct, by both looks."""
+        return Move.KEEP if self.score(case).label is _label(case.first) else Move.CORRECT
+
     def _counts(self, case: Case) -> bool:
         explored = case.occasion is Occasion.EXPLORED and self.again is not None
         return not explored or self.revisits(case)
@@ -203,8 +211,7 @@ class FittedMonitor(Value):
         if stage == "second":
             same = _label(scored.probability) is _label(case.first)
             return Move.KEEP if same else Move.CORRECT
-        wanted = case.second is None and self.revisits(case)
-        return Move.REVISIT if wanted else Move.ACCEPT
+        return self.first_move(case) if case.second is None else Move.ACCEPT
 
 
 class FittedEstimator:
@@ -237,7 +244,7 @@ class WorthIt:
             return Move.ESCALATE
         if trace.rounds:
             return Move.ACCEPT
-        return Move.REVISIT if self._monitor.revisits(case_of(trace)) else Move.ACCEPT
+        return self._monitor.first_move(case_of(trace))
 
 
 class Targets:
