@@ -11,7 +11,10 @@ def _cache_home() -> Path:
 
 
 class Settings(BaseSettings):
-    """Read from `REINSPECT_*` variables; everything below the edge takes arguments instead."""
+    """Read from `REINSPECT_*` variables by commands, `studio`, `RunPlan.of` and `Inspector`.
+
+    Everything below these takes arguments instead.
+    """
 
     model_config = SettingsConfigDict(env_prefix="REINSPECT_", frozen=True, extra="ignore")
 

@@ -53,13 +53,15 @@ def test_a_folder_in_its_order(greys: Path, quick: Path, workers: int) -> None:
     assert tally.passed + tally.failed + tally.review == 11
 
 
+@pytest.mark.needs("pandas")
 def test_a_folder_as_a_table(greys: Path, quick: Path) -> None:
-    pandas = pytest.importorskip("pandas")
+    import pandas as pd
+
     with Inspector(quick) as inspector:
         found = inspector.folder(greys)
         none = inspector.folder(put_greys(greys.parent / "one", 1))
     table = found.to_pandas()
-    assert isinstance(table, pandas.DataFrame)
+    assert isinstance(table, pd.DataFrame)
     assert list(table["image"]) == [row.image for row in found.rows]
     assert table["probability"].between(0, 1).all()
     assert list(none.to_pandas().columns) == list(table.columns)
