@@ -16,13 +16,15 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from reinspect.images import read_image
+from reinspect.dataset import sample_at
+from reinspect.images import read_image, sha256_of
 from reinspect.metrics import auroc
 from reinspect.policies import rules
+from reinspect.references import ReferenceMode, ReferenceSet
 from reinspect.tools.comparator.fit import EYE, EyeFit
 from reinspect.tools.comparator.network import WEIGHTS, Sight, open_eye
 from reinspect.tools.embedded.fit import Fit
-from reinspect.tools.embedded.second_look import SecondFit, look_again
+from reinspect.tools.expert import Expert
 
 Looks = dict[str, dict[str, float]]
 """File below test/ → what a witness says of it."""
@@ -40,14 +42,12 @@ def references_of(category: Path, draw: int) -> list[Path]:
 
 
 def by_the_filters(category: Path, draw: int) -> Looks:
-    fit = Fit.from_references([read_image(file) for file in references_of(category, draw)])
-    second = SecondFit.from_fit(fit)
+    expert = expert_of(category, draw)
     found: Looks = {}
     for name, file in tested(category).items():
-        image = read_image(file)
-        first = fit.look(image)
-        again = look_again(image, first, fit, second)
-        witnesses = {own.name: own.probability for own in again.witnesses}
+        sample = sample_at(file, id=name)
+        first, again = expert.look(sample), (expert.fine(sample), expert.aligned(sample))
+        witnesses = {own.name: own.probability for own in again if own is not None}
         found[name] = {"z": first.z, "p": first.probability, **witnesses}
     return found
 
@@ -63,6 +63,12 @@ def by_the_eye(category: Path, draw: int, sight: Sight) -> Looks:
         seconds = time.process_time() - started
         found[name] = {"z": seen.z, "p": seen.probability, "seconds": seconds}
     return found
+
+
+def expert_of(category: Path, draw: int) -> Expert:
+    files = references_of(category, draw)
+    hashes = tuple(map(sha256_of, files))
+    return Expert(ReferenceSet(ReferenceMode.GOLDEN, tuple(map(str, files)), hashes), cache=None)
 
 
 def tested(category: Path) -> dict[str, Path]:

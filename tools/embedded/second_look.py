@@ -11,7 +11,7 @@ Two witnesses, each calibrated like the first look by leaving out one reference 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import cv2
@@ -27,7 +27,7 @@ from reinspect.tools.embedded.alignment import (
     shared_structure,
 )
 from reinspect.tools.embedded.boxes import spot_strength, tighten
-from reinspect.tools.embedded.features import CELL, Bank, Floats, Pixels, check_image, resize
+from reinspect.tools.embedded.features import CELL, Bank, Floats, Pixels, resize
 from reinspect.tools.embedded.fit import Fit, Look
 from reinspect.tools.embedded.positional import (
     Positional,
@@ -86,21 +86,6 @@ class Witness:
     def boxes(self) -> tuple[Box, ...]:
         """Where it is hot: x1, y1, x2, y2 in [0, 1], and score; strongest first."""
         return find_boxes(self.heat_map, self.box_threshold)
-
-
-@dataclass(frozen=True, slots=True)
-class SecondLook:
-    """What a second look at one image gave."""
-
-    witnesses: tuple[Witness, ...]
-    nearest: tuple[int, ...]
-    """The references laid over the image, the best fitting first: pages of the fit's album."""
-    aligned: Pixels | None
-    """The best fitting of them, BGR uint8 at the image's working size, to show beside it."""
-    boxes: tuple[Box, ...]
-    """x1, y1, x2, y2 in [0, 1], half-open, and score; tightened, strongest first."""
-    signals: Mapping[str, float]
-    """Finite numbers that help to judge how far the verdict can be relied on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,43 +269,6 @@ class SecondFit:
         abreast = Abreast.from_arrays(arrays, fit.bank.appearance)
         numbers = archive.part(arrays, "numbers")
         return cls(hi_res, abreast, float(np.asarray(numbers["usual_spot"], np.float64)))
-
-
-def look_again(
-    image: Pixels, first: Look, fit: Fit, second: SecondFit, *, excluding: int | None = None
-) -> SecondLook:
-    """Hear every witness on an image, and tighten the boxes with what they saw.
-
-    Args:
-        image: BGR uint8 (H, W, 3), of any size.
-        first: what the first look gave.
-        fit: the first look's fit, which ``second`` was made from.
-        second: what both witnesses need.
-        excluding: as for ``Fit.look``.
-
-    Raises:
-        ValueError: if the image is not a BGR uint8 image, or ``excluding`` leaves nothing.
-    """
-    check_image(image)
-    if by_template(first):  # compared to the pixel already: looking closer adds nothing
-        return SecondLook((), (), None, first.boxes, {})
-    page = None if excluding is None else fit.album.position(excluding)
-    witnesses = [second.hi_res.look(image, excluding=page)]
-    abreast = second.abreast
-    others = abreast.lay_over(image, own=first.appearance, excluding=page)
-    if abreast.comparable:
-        witnesses.append(abreast.look(image, others, excluding=page))
-    return SecondLook(
-        witnesses=tuple(witnesses),
-        nearest=tuple(other.index for other in others),
-        aligned=others[0].image if others else None,
-        boxes=locate(image, first, second, witnesses),
-        signals={
-            "structure": abreast.structure,
-            "fit": others[0].correlation if others else 0.0,
-            **{f"{witness.name}_margin": witness.z - witness.threshold for witness in witnesses},
-        },
-    )
 
 
 def locate(

@@ -1,21 +1,25 @@
+"""Both witnesses of the second look, by the expert that the tools ask."""
+
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 import pytest
 
+from reinspect.dataset import sample_at
+from reinspect.images import Pixels, sha256_of
+from reinspect.pictures import write_image
+from reinspect.references import ReferenceMode, ReferenceSet
 from reinspect.tools.embedded.fit import Fit
-from reinspect.tools.embedded.second_look import (
-    ALIGNED,
-    HI_RES,
-    SecondFit,
-    SecondLook,
-    locate,
-    look_again,
-)
+from reinspect.tools.embedded.scoring import Box
+from reinspect.tools.embedded.second_look import ALIGNED, HI_RES, SecondFit, Witness, locate
+from reinspect.tools.expert import Expert
+from reinspect.vocabulary import Sample
 
 
-def part(seed: int, *, size: tuple[int, int] = (128, 176)) -> np.ndarray:
+def part(seed: int, *, size: tuple[int, int] = (128, 176)) -> Pixels:
     """A rigid part, never quite at the same place nor under the same light."""
     rng = np.random.default_rng(seed)
     height, width = size
@@ -31,36 +35,66 @@ def part(seed: int, *, size: tuple[int, int] = (128, 176)) -> np.ndarray:
     return np.dstack([np.clip(image, 0, 255).astype(np.uint8)] * 3)
 
 
-def texture(seed: int) -> np.ndarray:
+def texture(seed: int) -> Pixels:
     """A surface without places: no two pictures can be laid over each other."""
     rng = np.random.default_rng(seed)
     grain = cv2.GaussianBlur(rng.normal(0, 100, (120, 120)).astype(np.float32), (0, 0), 2)
     return np.dstack([np.clip(120 + grain, 0, 255).astype(np.uint8)] * 3)
 
 
-def damaged(image: np.ndarray) -> np.ndarray:
+def damaged(image: Pixels) -> Pixels:
     copy = image.copy()
     cv2.ellipse(copy, (104, 47), (10, 5), 30, 0, 360, (20, 20, 20), -1)
     return copy
 
 
+class Seen(NamedTuple):
+    """All that the expert says of one image."""
+
+    witnesses: dict[str, Witness]
+    nearest: tuple[int, ...]
+    boxes: tuple[Box, ...]
+
+    @property
+    def probabilities(self) -> dict[str, float]:
+        return {name: witness.probability for name, witness in self.witnesses.items()}
+
+
+def sample(image: Pixels, folder: Path) -> Sample:
+    file = folder / "part.png"
+    write_image(file, image)
+    return sample_at(file, id="part")
+
+
+def ask(expert: Expert, about: Sample) -> Seen:
+    heard = (expert.fine(about), expert.aligned(about))
+    return Seen(
+        {witness.name: witness for witness in heard if witness is not None},
+        tuple(laid.index for laid in expert.abreast(about)),
+        expert.located(about),
+    )
+
+
+def expert_on(images: list[Pixels], folder: Path, cache: Path | None = None) -> Expert:
+    files = [folder / f"{number}.png" for number in range(len(images))]
+    for file, image in zip(files, images, strict=True):
+        write_image(file, image)
+    hashes = tuple(map(sha256_of, files))
+    return Expert(ReferenceSet(ReferenceMode.GOLDEN, tuple(map(str, files)), hashes), cache)
+
+
 @pytest.fixture(scope="module")
-def fits() -> tuple[Fit, SecondFit]:
-    fit = Fit.from_references([part(seed) for seed in range(5)])
-    return fit, SecondFit.from_fit(fit)
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("good")
 
 
-def look(fits: tuple[Fit, SecondFit], image: np.ndarray) -> SecondLook:
-    fit, second = fits
-    return look_again(image, fit.look(image), fit, second)
+@pytest.fixture(scope="module")
+def expert(good: Path) -> Expert:
+    return expert_on([part(seed) for seed in range(5)], good)
 
 
-def probabilities(seen: SecondLook) -> dict[str, float]:
-    return {witness.name: witness.probability for witness in seen.witnesses}
-
-
-def test_both_witnesses_agree_on_a_planted_defect(fits: tuple[Fit, SecondFit]) -> None:
-    heard = probabilities(look(fits, damaged(part(20))))
+def test_both_witnesses_agree_on_a_planted_defect(expert: Expert, tmp_path: Path) -> None:
+    heard = ask(expert, sample(damaged(part(20)), tmp_path)).probabilities
     assert heard.keys() == {HI_RES, ALIGNED}
     assert min(heard.values()) > 0.6
 
@@ -74,80 +108,68 @@ def test_both_witnesses_agree_on_a_planted_defect(fits: tuple[Fit, SecondFit]) -
     ],
 )
 def test_the_aligned_witness_finds_nothing_wrong_with_a_good_part(
-    fits: tuple[Fit, SecondFit], change
+    expert: Expert, tmp_path: Path, change: Callable[[Pixels], Pixels]
 ) -> None:
-    assert probabilities(look(fits, change(part(21))))[ALIGNED] < 0.5
+    assert ask(expert, sample(change(part(21)), tmp_path)).probabilities[ALIGNED] < 0.5
 
 
-def test_the_defect_is_boxed_and_shown_beside_a_good_part(fits: tuple[Fit, SecondFit]) -> None:
-    image = damaged(part(22))
-    seen = look(fits, image)
-    (box,) = seen.boxes
+def test_the_defect_is_boxed_and_shown_beside_a_good_part(expert: Expert, tmp_path: Path) -> None:
+    about = sample(damaged(part(22)), tmp_path)
+    (box,) = ask(expert, about).boxes
     assert box[0] < 104 / 176 < box[2]
     assert box[1] < 47 / 128 < box[3]
     assert (box[2] - box[0]) * (box[3] - box[1]) < 0.1
-    assert seen.aligned is not None
-    assert seen.aligned.dtype == np.uint8
-    assert len(seen.nearest) == 4
+    laid = expert.abreast(about)
+    assert len(laid) == 4
+    assert laid[0].image.dtype == np.uint8
 
 
-def test_references_are_laid_over_by_what_the_first_look_saw_of_the_part(
-    fits: tuple[Fit, SecondFit],
-) -> None:
-    fit, second = fits
+def test_references_are_laid_over_by_what_the_first_look_saw_of_the_part() -> None:
+    fit = Fit.from_references([part(seed) for seed in range(5)])
+    abreast = SecondFit.from_fit(fit).abreast
     image = damaged(part(23))
     own = fit.look(image).appearance
     np.testing.assert_array_equal(own, fit.bank.appearance(image))
-    given, found = second.abreast.lay_over(image, own=own), second.abreast.lay_over(image)
+    given, found = abreast.lay_over(image, own=own), abreast.lay_over(image)
     assert [other.index for other in given] == [other.index for other in found]
 
 
-def test_textures_are_not_judged_by_laying_one_over_another() -> None:
-    fit = Fit.from_references([texture(seed) for seed in range(5)])
-    second = SecondFit.from_fit(fit)
-    image = texture(9)
-    seen = look_again(image, fit.look(image), fit, second)
-    assert not second.abreast.comparable
-    assert [witness.name for witness in seen.witnesses] == [HI_RES]
-    assert seen.aligned is not None
+def test_textures_are_not_judged_by_laying_one_over_another(tmp_path: Path) -> None:
+    textures = expert_on([texture(seed) for seed in range(5)], tmp_path / "good")
+    seen = ask(textures, sample(texture(9), tmp_path))
+    assert seen.witnesses.keys() == {HI_RES}
+    assert len(seen.nearest) == 1
 
 
-def test_a_reference_is_not_compared_with_itself(fits: tuple[Fit, SecondFit]) -> None:
-    fit, second = fits
-    image = part(2)
-    first = fit.look(image, excluding=2)
-    seen = look_again(image, first, fit, second, excluding=2)
-    itself = look_again(image, first, fit, second)
-    assert 2 not in seen.nearest
-    assert 2 in itself.nearest
-    assert probabilities(itself)[ALIGNED] < probabilities(seen)[ALIGNED]
+def test_a_reference_is_not_compared_with_itself(
+    expert: Expert, good: Path, tmp_path: Path
+) -> None:
+    itself = ask(expert, sample_at(good / "2.png", id="part"))
+    stranger = part(2)
+    stranger[0, 0] += 1  # one grey level of one pixel: another picture, by its hash
+    other = ask(expert, sample(stranger, tmp_path))
+    assert len(itself.nearest) == len(other.nearest) == 4
+    assert len({*other.nearest} - {*itself.nearest}) == 1
+    assert other.probabilities[ALIGNED] < itself.probabilities[ALIGNED]
 
 
-def test_a_saved_fit_sees_the_same(fits: tuple[Fit, SecondFit], tmp_path: Path) -> None:
-    fit, second = fits
-    second.save(tmp_path / "second.npz")
-    again = SecondFit.load(tmp_path / "second.npz", fit)
-    image = damaged(part(23))
-    first = fit.look(image)
-    one, two = (look_again(image, first, fit, either) for either in (second, again))
-    assert probabilities(one) == pytest.approx(probabilities(two))
-    assert one.boxes == two.boxes
+def test_a_saved_fit_sees_the_same_as_one_made_anew(expert: Expert, tmp_path: Path) -> None:
+    about = sample(damaged(part(23)), tmp_path)
+    images = [part(seed) for seed in range(5)]
+    made = ask(expert_on(images, tmp_path / "good", tmp_path), about)
+    assert sorted(file.suffix for file in (tmp_path / "fits").iterdir()).count(".npz") == 2
+    saved = ask(expert_on(images, tmp_path / "good", tmp_path), about)
+    anew = ask(expert, about)
+    assert saved.probabilities == pytest.approx(made.probabilities)
+    assert saved.boxes == made.boxes == anew.boxes
+    assert made.probabilities == anew.probabilities
 
 
-def test_the_same_seed_gives_the_same_fit(fits: tuple[Fit, SecondFit]) -> None:
-    fit, second = fits
-    image = part(24)
-    first = fit.look(image)
-    again = SecondFit.from_fit(fit)
-    assert probabilities(look_again(image, first, fit, again)) == probabilities(
-        look_again(image, first, fit, second)
-    )
-
-
-def test_a_file_of_another_kind_is_refused(fits: tuple[Fit, SecondFit], tmp_path: Path) -> None:
-    fits[0].save(tmp_path / "first.npz")
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    fit = Fit.from_references([part(seed) for seed in range(2)])
+    fit.save(tmp_path / "first.npz")
     with pytest.raises(ValueError, match="second look"):
-        SecondFit.load(tmp_path / "first.npz", fits[0])
+        SecondFit.load(tmp_path / "first.npz", fit)
 
 
 @pytest.mark.parametrize(
@@ -160,23 +182,22 @@ def test_a_file_of_another_kind_is_refused(fits: tuple[Fit, SecondFit], tmp_path
     ],
 )
 def test_odd_images_are_judged_by_finite_numbers(
-    fits: tuple[Fit, SecondFit], image: np.ndarray
+    expert: Expert, image: Pixels, tmp_path: Path
 ) -> None:
-    seen = look(fits, image)
-    assert all(0 <= probability <= 1 for probability in probabilities(seen).values())
-    assert all(np.isfinite(value) for value in seen.signals.values())
-    assert all(np.isfinite(witness.heat_map).all() for witness in seen.witnesses)
+    seen = ask(expert, sample(image, tmp_path))
+    assert seen.witnesses
+    assert all(0 <= probability <= 1 for probability in seen.probabilities.values())
+    assert all(np.isfinite(witness.z) for witness in seen.witnesses.values())
+    assert all(np.isfinite(witness.heat_map).all() for witness in seen.witnesses.values())
 
 
-def test_one_reference_is_enough_for_cautious_witnesses() -> None:
-    fit = Fit.from_references([part(0)])
-    second = SecondFit.from_fit(fit)
-    image = part(5)
-    seen = look_again(image, fit.look(image), fit, second)
-    assert all(0.1 < probability < 0.9 for probability in probabilities(seen).values())
+def test_one_reference_is_enough_for_cautious_witnesses(tmp_path: Path) -> None:
+    seen = ask(expert_on([part(0)], tmp_path / "good"), sample(part(5), tmp_path))
+    assert seen.witnesses
+    assert all(0.1 < probability < 0.9 for probability in seen.probabilities.values())
 
 
-def test_what_was_compared_with_a_template_is_left_alone(fits: tuple[Fit, SecondFit]) -> None:
+def test_what_was_compared_with_a_template_is_left_alone(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     boards = []
     for _ in range(3):
@@ -186,23 +207,16 @@ def test_what_was_compared_with_a_template_is_left_alone(fits: tuple[Fit, Second
                 board, (int(left), int(top)), (int(left) + 30, int(top) + 9), (255,) * 3, -1
             )
         boards.append(board)
-    fit = Fit.from_references(boards)
     image = boards[1].copy()
     cv2.circle(image, (128, 128), 12, (255, 255, 255), -1)
-    first = fit.look(image)
+    by_template, about = expert_on(boards, tmp_path / "good"), sample(image, tmp_path)
+    first = by_template.look(about)
     assert first.signals["template"] > 0
-    seen = look_again(image, first, fit, SecondFit.from_fit(fit))
-    assert seen.witnesses == ()
-    assert seen.boxes == first.boxes
+    assert ask(by_template, about) == ({}, (), first.boxes)
 
 
-def test_without_a_closer_look_the_first_boxes_stay(fits: tuple[Fit, SecondFit]) -> None:
+def test_without_a_closer_look_the_first_boxes_stay() -> None:
+    fit = Fit.from_references([part(seed) for seed in range(2)])
     image = damaged(part(25))
-    first = fits[0].look(image)
-    assert locate(image, first, fits[1], []) == first.boxes
-
-
-def test_what_is_no_image_is_refused(fits: tuple[Fit, SecondFit]) -> None:
-    first = fits[0].look(part(1))
-    with pytest.raises(ValueError, match="uint8"):
-        look_again(np.zeros((20, 20, 3), np.float32), first, *fits)
+    first = fit.look(image)
+    assert locate(image, first, SecondFit.from_fit(fit), []) == first.boxes
