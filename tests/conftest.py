@@ -15,7 +15,7 @@ import pytest
 
 from support.places import PARTS
 from support.requirements import need, unavailable
-from support.starting import mark_by_fixtures, marking
+from support.starting import Watch, mark_by_fixtures, marking
 
 if TYPE_CHECKING:
     from reinspect.tools.comparator.network import Sight
@@ -26,6 +26,7 @@ hypothesis.settings.register_profile("whole", hypothesis.settings.default, deadl
 hypothesis.settings.register_profile("quick", max_examples=10, deadline=None)
 hypothesis.settings.load_profile("whole")
 
+_watch = Watch()
 _SKIPPED = "reinspect/skipped"
 
 
@@ -38,6 +39,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     mark_by_fixtures(items)
+    # Files with slow tests first: where workers share the files, none of them is begun last.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     if config.getoption("last_skipped"):
         skipped = set(config.cache.get(_SKIPPED, []))
         config.hook.pytest_deselected(items=[i for i in items if i.nodeid not in skipped])
@@ -48,6 +52,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         need(*mark.args)
+    _watch.begin()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    yield
+    if unsaid := _watch.unsaid({mark.name for mark in item.iter_markers()}):
+        pytest.fail(f"starts what its marks don't say: {', '.join(unsaid)}", pytrace=False)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

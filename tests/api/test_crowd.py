@@ -19,6 +19,8 @@ from reinspect.store import Status, Store
 from support.api_server import Serving, grey, wait_until
 from support.places import REPOSITORY
 
+pytestmark = [pytest.mark.process, pytest.mark.server]
+
 CLIENTS = 200
 
 

@@ -11,7 +11,7 @@ def settled(fits: Path) -> Iterator[None]:
     """One cache of fits, and tables that are wide enough to be searched for words."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("REINSPECT_CACHE_DIR", str(fits))
-        environment.setenv("COLUMNS", "240")
+        environment.setenv("COLUMNS", "400")
         yield
 
 

@@ -110,7 +110,7 @@ def mixed(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Mixed
     (folder / "round").symlink_to(folder, target_is_directory=True)
     out = folder.parent / "out"
     known = sample_parts / "fabric" / "train" / "good"
-    return Mixed(out, invoke("run", folder, "--references", known, "--out", out))
+    return Mixed(out, invoke("run", folder, "--references", known, "--out", out, "--workers", 1))
 
 
 def test_a_batch_with_bad_files_is_done_with_failed_items(mixed: Mixed) -> None:

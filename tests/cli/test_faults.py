@@ -111,6 +111,7 @@ def test_a_clock_that_was_set_back(greys: Path, quick: Path, tmp_path: Path) -> 
     assert invoke("runs", "--store", tmp_path / "reinspect.db").code == 0
 
 
+@pytest.mark.process
 def test_twenty_thousand_files_in_one_folder(quick: Path, tmp_path: Path) -> None:
     sources = sorted(put_greys(tmp_path / "source", 40).iterdir())
     parts = tmp_path / "parts"

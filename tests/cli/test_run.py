@@ -336,6 +336,7 @@ def test_failures_on_the_last_image_stop_nothing(greys: Path, quick: Path, tmp_p
     assert invoke("run", *paths).code == 1
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_run_stops_when_its_time_is_over(greys: Path, tmp_path: Path, workers: int) -> None:
     """Even if the image in hand hangs."""
@@ -355,6 +356,7 @@ def test_a_run_stops_when_its_time_is_over(greys: Path, tmp_path: Path, workers:
     assert len(names(out)) == len(set(names(out))) == 12
 
 
+@pytest.mark.process
 def test_an_image_that_hangs_is_for_review(greys: Path, tmp_path: Path) -> None:
     put_greys(greys, 1, start=0)
     recipe, out = (

@@ -97,6 +97,7 @@ def test_a_killed_watch_goes_on_without_missing_or_doubling(
     assert len(set(found)) == 20
 
 
+@pytest.mark.process
 def test_a_watch_ends_with_its_time(
     command: tuple[object, ...], drop: Path, tmp_path: Path
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_watch_ends_with_its_time(
     assert rows(tmp_path / "out") == []
 
 
+@pytest.mark.process
 def test_a_store_that_is_busy_misses_nothing(
     command: tuple[object, ...], drop: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ from reinspect.vocabulary import Label, Outcome, Trace
 from support.command_line import put_greys
 from support.made_answers import said
 
+ONE_OR_TWO = [1, pytest.param(2, marks=pytest.mark.process)]
+
 
 def test_one_image(greys: Path, quick: Path) -> None:
     with Inspector(quick) as inspector:
@@ -20,7 +22,7 @@ def test_one_image(greys: Path, quick: Path) -> None:
     assert trace.sample.id == str(greys / "part3.png")
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", ONE_OR_TWO)
 def test_many_images(greys: Path, quick: Path, workers: int) -> None:
     paths = sorted(greys.iterdir())
     with Inspector(quick, workers=workers) as inspector:
@@ -43,7 +45,7 @@ def test_many_are_drawn_as_they_are_needed(greys: Path, quick: Path) -> None:
     assert len(drawn) <= 3
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", ONE_OR_TWO)
 def test_a_folder_in_its_order(greys: Path, quick: Path, workers: int) -> None:
     with Inspector(quick, workers=workers) as inspector:
         found = inspector.folder(greys, limit=11)
@@ -146,6 +148,7 @@ def test_what_can_not_be_done_is_refused_in_one_line(
     assert len(str(refused.value).splitlines()) == 1
 
 
+@pytest.mark.server
 def test_leaving_many_early_leaves_the_models_to_others(greys: Path) -> None:
     with ScriptedServer(Reply(said("no"), yes=0.1, seconds=0.05)) as server:
         model = {"kind": "vlm", "model": "m", "base_url": server.url, "timeout": 5}

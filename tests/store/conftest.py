@@ -4,9 +4,7 @@ from pathlib import Path
 import pytest
 
 from reinspect.store import RunInfo, Store
-from support.postgres import Server
-
-ON_POSTGRES = (pytest.mark.database, pytest.mark.needs("psycopg"))
+from support.postgres import ON_POSTGRES, Server
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=ON_POSTGRES)])

@@ -19,11 +19,17 @@ from reinspect.store.tables import StoreTable
 from support.full_store import IMAGES, change, full
 from support.made_store import made_store
 from support.made_traces import corrected
-from support.postgres import Server
+from support.postgres import ON_POSTGRES, Server
 from support.processes import PATIENCE
 
 
-@pytest.fixture(params=["sqlite-postgresql", "postgresql-sqlite", "sqlite-sqlite"])
+@pytest.fixture(
+    params=[
+        pytest.param("sqlite-postgresql", marks=ON_POSTGRES),
+        pytest.param("postgresql-sqlite", marks=ON_POSTGRES),
+        "sqlite-sqlite",
+    ]
+)
 def ways(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, str]:
     """From where to where."""
     kinds: list[str] = request.param.split("-")

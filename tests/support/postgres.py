@@ -9,9 +9,13 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import pytest
 from natsort import natsorted
 
 from support.local_server import free_port
+
+ON_POSTGRES = (pytest.mark.database, pytest.mark.needs("psycopg"))
+"""Marks of a parameter that asks for the server only when its turn comes."""
 
 _INSTALLED = Path("/usr/lib/postgresql")
 _SETTINGS = {

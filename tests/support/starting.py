@@ -19,6 +19,9 @@ _ALSO = {"database": {"process", "server"}, "browser": {"process", "server"}}
 
 _PROCESS = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.system")
 _BIND = "socket.bind"
+_PROBED = ("::1", 0)
+"""Where urllib3 tries, when it is imported, whether there is IPv6; it doesn't listen there."""
+
 _MARKS = "_marks_of_those_who_ask"
 
 
@@ -75,6 +78,8 @@ class Watch:
         if event in _PROCESS:
             self._seen.setdefault("process", f"{event} {arguments[0]!r}")
         elif event == _BIND and arguments[0].family in (socket.AF_INET, socket.AF_INET6):
+            if arguments[1] == _PROBED:
+                return
             self._seen.setdefault("server", f"a port at {arguments[1]!r}")
 
 
