@@ -8,6 +8,7 @@ import multiprocessing
 import socket
 import sys
 from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -21,6 +22,9 @@ _PROCESS = ("subprocess.Popen", "os.posix_spawn", "os.fork", "os.system")
 _BIND = "socket.bind"
 _PROBED = ("::1", 0)
 """Where urllib3 tries, when it is imported, whether there is IPv6; it doesn't listen there."""
+
+_ASKED = ("uname", "lsb_release", "ldconfig", "gcc", "ld")
+"""What Python's own `platform` and `ctypes` run, once a process, to know the machine."""
 
 _MARKS = "_marks_of_those_who_ask"
 
@@ -64,11 +68,12 @@ class Watch:
         self._alive, self._ended = _alive(), _ended()
         self._torch = "torch" in sys.modules
         self._seen.clear()
+        self._asked = False
 
     def unsaid(self, marks: Collection[str]) -> list[str]:
         """What was started since, and is in none of the marks: one line each."""
         said = set(marks).union(*(_ALSO[mark] for mark in marks if mark in _ALSO))
-        if _alive() - self._alive or _ended() != self._ended:
+        if _alive() - self._alive or (_ended() != self._ended and not self._asked):
             self._seen.setdefault("process", "a child process")
         if "torch" in sys.modules and not self._torch:
             self._seen.setdefault("model", "torch")
@@ -76,6 +81,9 @@ class Watch:
 
     def _note(self, event: str, arguments: tuple[Any, ...]) -> None:
         if event in _PROCESS:
+            if Path(str(arguments[0])).name in _ASKED:
+                self._asked = True
+                return
             self._seen.setdefault("process", f"{event} {arguments[0]!r}")
         elif event == _BIND and arguments[0].family in (socket.AF_INET, socket.AF_INET6):
             if arguments[1] == _PROBED:
