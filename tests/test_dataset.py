@@ -15,7 +15,6 @@ from reinspect.dataset import (
     golden,
     references_in,
     sample_at,
-    sample_of,
     truth_of,
 )
 from reinspect.images import UnreadableImage, read_image, sha256_of
@@ -77,7 +76,7 @@ def test_a_folder_in_natural_order(tmp_path: Path) -> None:
 def test_items_lead_to_samples(tmp_path: Path) -> None:
     put(tmp_path / "a" / "b c\n.png")
     (item,) = discover([tmp_path])
-    sample = sample_of(item)
+    sample = sample_at(item.path, id=item.id)
     assert sample.id == "a/b c\n.png"
     assert sample.category is None
     assert sample.visual.sha256 == sha256_of(sample.visual.path)
@@ -159,7 +158,7 @@ def test_links(tmp_path: Path) -> None:
     assert set(found) == {"a/1.png", "elsewhere.png"} | broken
     for name in broken:
         with pytest.raises(UnreadableImage, match=r"broken link to gone|symbolic links"):
-            sample_of(found[name])
+            sample_at(found[name].path, id=name)
 
 
 def test_a_broken_link_may_be_named(tmp_path: Path) -> None:
@@ -174,14 +173,14 @@ def test_an_unreadable_folder_is_one_item(powerless: Path) -> None:
     closed, other = discover([powerless])
     assert (closed.id, other.id) == ("a", "b/2.png")
     with pytest.raises(UnreadableImage, match=r"can't be listed \(permission denied\); change its"):
-        sample_of(closed)
+        sample_at(closed.path, id=closed.id)
 
 
 def test_an_unreadable_file_is_an_item(powerless: Path) -> None:
     put(powerless / "1.png").chmod(0)
     (item,) = discover([powerless])
     with pytest.raises(UnreadableImage, match="no permission to read it"):
-        sample_of(item)
+        sample_at(item.path, id=item.id)
 
 
 def test_names_that_are_no_text(tmp_path: Path) -> None:
@@ -193,7 +192,7 @@ def test_names_that_are_no_text(tmp_path: Path) -> None:
     (item,) = discover([tmp_path])
     assert item.id == r"bad\xff.png"
     with pytest.raises(UnreadableImage, match="not valid UTF-8; rename the file"):
-        sample_of(item)
+        sample_at(item.path, id=item.id)
 
 
 def test_a_category(tmp_path: Path) -> None:

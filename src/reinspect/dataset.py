@@ -116,15 +116,6 @@ def sample_at(path: AnyPath, *, id: str, category: str | None = None) -> Sample:
     return Sample(id=id, category=category, views=(View(path=text, sha256=sha256),))
 
 
-def sample_of(item: Item) -> Sample:
-    """The sample of an item, hashed but not decoded.
-
-    Raises:
-        UnreadableImage: as `sample_at`.
-    """
-    return sample_at(item.path, id=item.id, category=item.category)
-
-
 def item_at(path: AnyPath) -> Item | None:
     """The item of a file below some category's `test/`; none if it lies in no category."""
     file = Path(os.path.abspath(path))  # noqa: PTH100 - keeps links as named

@@ -100,11 +100,6 @@ def story(console: Console, trace: Trace) -> None:
     console.print(table)
 
 
-def _why(row: Row) -> str:
-    """Nothing for PASS and FAIL, whose numbers stand beside it."""
-    return row.error or (row.reason if row.disposition is Outcome.REVIEW else "")
-
-
 def _look(look: BriefVerdict | None) -> str:
     return "" if look is None else f"{look.label.value} {look.probability:.2f}"
 
