@@ -14,7 +14,7 @@ from support.command_line import Answer, invoke, rows, said
 
 SCRIPTED = """\
 detector: {kind: 'reinspect.testing:ScriptedDetector', default: 0.45}
-tools: [{kind: 'support.contest_parts:Truthful', source: hi_res}]
+tools: [{kind: 'support.made_witnesses:Truthful', source: hi_res}]
 """
 
 

@@ -17,8 +17,8 @@ from reinspect.vocabulary import (
     Step,
     Verdict,
 )
-from support.made_oddities import LONG, ODD
 from support.made_traces import corrected, judged
+from support.odd_texts import LONG, ODD
 
 CALL = Call(
     model="m<b>",

@@ -37,7 +37,7 @@ def explored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = {
         "detector": {"kind": "reinspect.testing:ScriptedDetector", "probabilities": first},
         "tools": [
-            {"kind": "support.contest_parts:Told", "probabilities": second, "source": "hi_res"}
+            {"kind": "support.made_witnesses:Told", "probabilities": second, "source": "hi_res"}
         ],
     }
     (folder / "recipe.yaml").write_text(json.dumps(recipe))

@@ -14,8 +14,8 @@ from reinspect.store import RunInfo, Status, Store
 from reinspect.vocabulary import Box, Defect, Label, Outcome, Step, Trace, Truth, Verdict
 from support.browser import Site, browsing, console, need_browser, reinspect
 from support.local_server import free_port
-from support.made_oddities import LONG, ODD
 from support.made_traces import corrected, judged, unreadable
+from support.odd_texts import LONG, ODD
 from support.starting import marking
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from reinspect.store import Filter, NewCaption, RunInfo, Store
 from reinspect.vocabulary import Outcome, Verdict
-from support.made_oddities import LONG, ODD
+from support.odd_texts import LONG, ODD
 
 PAGES = (
     "runs", "inspections", "trace", "review", "reliability", "compare", "export", "captions",

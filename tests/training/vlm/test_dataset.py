@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.episodes_made import row, written
+from support.made_episodes import row, written
 
 PIXELS = 64 * 64
 

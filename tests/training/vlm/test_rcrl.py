@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import yaml
 
-from support.episodes_made import bright_and_dark, row, written
+from support.made_episodes import bright_and_dark, row, written
 
 pytestmark = [pytest.mark.process, pytest.mark.model, pytest.mark.needs("trl"), pytest.mark.slow]
 
