@@ -14,23 +14,23 @@ from reinspect.vocabulary import Evidence, Sample, Verdict
 
 
 class BrightnessDetector:
-    """Compares mean and spread of the brightness with those of the golden set.
+    """Compares mean and spread of the brightness with those of the references.
 
     Args:
-        workshop: given by the crew; here, where the golden sets come from.
+        workshop: filled in when the pipeline is built; here, where the references come from.
         tolerance: deviation, in standard deviations of the references, that is called a defect.
     """
 
     def __init__(self, workshop: BuildContext, tolerance: float = 4.0) -> None:
-        self._golden_sets = workshop.references
+        self._references = workshop.references
         self._tolerance = tolerance
         self._known: dict[str, Normal] = {}
 
     def __call__(self, sample: Sample) -> Verdict | Evidence:
-        golden = self._golden_sets.of(sample.category)
-        if len(golden.files) < 2:
+        references = self._references.of(sample.category)
+        if len(references.files) < 2:
             return Evidence(source="brightness", summary="needs two known-good images or more")
-        normal = self._known.setdefault(golden.key, Normal(golden.files))
+        normal = self._known.setdefault(references.key, Normal(references.files))
         deviation = normal.deviation(read_view(sample.visual))
         evidence = Evidence(
             source="brightness",

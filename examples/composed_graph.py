@@ -1,6 +1,6 @@
 """A graph with a node of one's own after the inspection: parts for REVIEW are copied aside.
 
-python examples/composed_graph.py IMAGE GOLDEN_FOLDER ARCHIVE_FOLDER
+python examples/composed_graph.py IMAGE REFERENCES_FOLDER ARCHIVE_FOLDER
 """
 
 import shutil
@@ -48,7 +48,7 @@ def with_archive(inspection: Any, folder: Path) -> CompiledStateGraph[State]:
 
 
 if __name__ == "__main__":
-    image, golden, archive_folder = sys.argv[1:]
-    graph = with_archive(build_graph(references=golden), Path(archive_folder))
+    image, references, archive_folder = sys.argv[1:]
+    graph = with_archive(build_graph(references=references), Path(archive_folder))
     result = graph.invoke({"image": image})
     print(result["trace"].disposition, result.get("archived", ""))

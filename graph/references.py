@@ -1,11 +1,11 @@
-"""Which golden set judges what: named by the caller, by the recipe, by the data set, or none."""
+"""Which references judge what: named by the caller, by the recipe, by the data set, or none."""
 
 import contextlib
 import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from reinspect.dataset import Item, golden, references_in
+from reinspect.dataset import Item, known_good, references_in
 from reinspect.graph.recipe import Recipe
 from reinspect.images import UnreadableImage, load, sha256_of
 from reinspect.references import ALONE, ReferenceMode, ReferenceSet, ReferenceSets
@@ -21,7 +21,7 @@ def reference_sets(
     given: Path | None = None,
     first: int | None = None,
 ) -> ReferenceSets:
-    """The golden sets of a run, every reference read once to make sure that it can be.
+    """The references of a run, each read once to make sure that it can be.
 
     In this order: the folder `given` by the caller, the recipe's `references`, `train/good` of an
     MVTec-style category (its `first` so many by name). What has none of these is its own
@@ -40,7 +40,7 @@ def reference_sets(
     default = ALONE
     for category, group in itertools.groupby(listed, key=lambda item: item.category or ""):
         members = list(group)
-        files = golden(members[0].root)[:first] if members[0].root else []
+        files = known_good(members[0].root)[:first] if members[0].root else []
         own = _read(ReferenceMode.GOLDEN, files) if files else _sampled(members)
         if category:
             by_category[category] = own

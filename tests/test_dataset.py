@@ -12,7 +12,7 @@ from PIL import Image
 from reinspect.dataset import (
     categories,
     discover,
-    golden,
+    known_good,
     references_in,
     sample_at,
     truth_of,
@@ -199,7 +199,7 @@ def test_a_category(tmp_path: Path) -> None:
     root = put_category(tmp_path / "bolt")
     assert ids(root) == ["test/crack/3.png", "test/good/1.png"]
     assert {item.category for item in discover([root])} == {"bolt"}
-    assert [path.name for path in golden(root)] == ["10.png", "2.png"]  # by name, not by number
+    assert [path.name for path in known_good(root)] == ["10.png", "2.png"]  # by name, not by number
     assert categories(root) == {"bolt": root}
 
 
@@ -352,10 +352,10 @@ def test_references_that_are_none(tmp_path: Path) -> None:
         references_in(tmp_path)
 
 
-def test_a_category_without_golden_set(tmp_path: Path) -> None:
+def test_a_category_without_known_good_images(tmp_path: Path) -> None:
     put_category(tmp_path / "bolt")
     shutil.rmtree(tmp_path / "bolt" / "train")
-    assert golden(tmp_path / "bolt") == []
+    assert known_good(tmp_path / "bolt") == []
     with pytest.raises(ValueError, match="no images in it"):
         references_in(tmp_path)
 

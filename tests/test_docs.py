@@ -1,7 +1,7 @@
 """The documentation does what it says: its commands and Python run, its links lead somewhere.
 
 Blocks of one page run in order, in a folder that holds sample parts (`parts`), pictures (`photos`
-and `part.jpg`), known-good ones (`golden`), judgements (`judged.jsonl`, `other.jsonl`) and the
+and `part.jpg`), known-good ones (`good`), judgements (`judged.jsonl`, `other.jsonl`) and the
 project's `examples`; names made by one Python block are known to the next. Of `bash` blocks the
 lines that call `reinspect` run, of `yaml` blocks all are read as recipes.
 `<!-- not run: why -->` right above a block leaves it out.
@@ -68,7 +68,7 @@ def folder(tmp_path: Path, sample_parts: Path, fits: Path, monkeypatch: pytest.M
     """Where a reader would try the commands."""
     flange = sample_parts / "flange"
     shutil.copytree(sample_parts, tmp_path / "parts")
-    shutil.copytree(flange / "train" / "good", tmp_path / "golden")
+    shutil.copytree(flange / "train" / "good", tmp_path / "good")
     (tmp_path / "photos").mkdir()
     for number, part in enumerate(sorted(flange.glob("test/*/*"))):
         shutil.copy(part, tmp_path / "photos" / f"{number}.jpg")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from reinspect.dataset import golden, item_at, references_in
+from reinspect.dataset import item_at, known_good, references_in
 from reinspect.errors import ReinspectError
 from reinspect.graph.recipe import RecipeError, parse_recipe
 from reinspect.images import sha256_of
@@ -57,7 +57,7 @@ class KnownReferences:
     def _found(self, run: Run, category: str, root: Path | None) -> tuple[Path, ...]:
         named = self._given or _named(run, category)
         if named is None:
-            return tuple(file.absolute() for file in golden(root)) if root else ()
+            return tuple(file.absolute() for file in known_good(root)) if root else ()
         try:
             found = references_in(named)
         except (ValueError, OSError) as failure:

@@ -2,7 +2,7 @@
 
 A *category* is a folder laid out as MVTec AD lays out its own:
 
-    <category>/train/good/*            known-good images: the golden set
+    <category>/train/good/*            known-good images: the references
     <category>/test/good/*             good images to inspect
     <category>/test/<defect>/*         defective images to inspect
     <category>/ground_truth/<defect>/<stem>_mask.png
@@ -144,7 +144,7 @@ def categories(root: AnyPath) -> dict[str, Path]:
     return {name: folder for name, folder in found.items() if name is not None}
 
 
-def golden(category_root: AnyPath) -> list[Path]:
+def known_good(category_root: AnyPath) -> list[Path]:
     """The images under `train/good` of a category, sorted by name; none where it has none."""
     return _images_in(Path(category_root) / "train" / "good")
 
@@ -152,7 +152,7 @@ def golden(category_root: AnyPath) -> list[Path]:
 def references_in(folder: AnyPath) -> ReferenceFiles:
     """The known-good images that a folder gives.
 
-    Of a category its golden set, for everything; of a folder that holds categories the golden set
+    Of a category its known-good images, for everything; of a folder that holds categories the ones
     of each, and what images lie beside them for everything else; of any other folder all images in
     it, at any depth. Sorted by name.
 
@@ -164,7 +164,7 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
     if not folder.is_dir():
         raise FileNotFoundError(f"no folder of references at {one_line(str(folder))}")
     if _is_category(str(folder)):
-        references = ReferenceFiles(golden(folder), {})
+        references = ReferenceFiles(known_good(folder), {})
     else:
         default: list[Path] = []
         roots: dict[str, str] = {}
@@ -173,7 +173,7 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
                 roots[item.category] = item.root
             else:
                 default.append(Path(item.path))
-        own = {name: golden(root) for name, root in roots.items()}
+        own = {name: known_good(root) for name, root in roots.items()}
         references = ReferenceFiles(
             sorted(default), {k: files for k, files in own.items() if files}
         )

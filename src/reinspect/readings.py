@@ -1,4 +1,4 @@
-"""What a trace says in sum, read off it once: for the store, exports, the bench and the console.
+"""What a trace says in sum, read off it once: for store, exports, bench, console.
 
 Readings have two forms: nested, with the first and the final verdict as values, and flat, one value
 a column, as tables have them. Both are made here, and only here.

@@ -41,13 +41,13 @@ ALONE = ReferenceSet(ReferenceMode.ALONE)
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSets:
-    """Category → golden set; `default` serves the categories that have none of their own."""
+    """Category → reference set; `default` serves the categories that have none of their own."""
 
     default: ReferenceSet = ALONE
     by_category: Mapping[str, ReferenceSet] = field(default_factory=dict)
 
     def of(self, category: str | None) -> ReferenceSet:
-        """The golden set that a category is judged by."""
+        """The references that a category is judged by."""
         return self.by_category.get(category, self.default) if category else self.default
 
     @property

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from reinspect.dataset import categories, discover, golden, truth_of
+from reinspect.dataset import categories, discover, known_good, truth_of
 from reinspect.images import read_image, read_mask
 from reinspect.samples import CATEGORIES, write_sample_set
 from reinspect.vocabulary import Label
@@ -20,7 +20,7 @@ def test_a_set_is_mvtec_style_and_knows_its_truth(tmp_path: Path) -> None:
     roots = categories(tmp_path / "set")
     assert set(roots) == set(CATEGORIES)
     for root in roots.values():
-        assert [path.name for path in golden(root)] == ["000.jpg", "001.jpg"]
+        assert [path.name for path in known_good(root)] == ["000.jpg", "001.jpg"]
     items = list(discover([tmp_path / "set"]))
     assert len(items) == len(CATEGORIES) * 6
     for item in items:

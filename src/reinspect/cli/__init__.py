@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that it can't write is no reason to stop
             stream.reconfigure(errors="backslashreplace")
-    sys.path.append(str(Path.cwd()))  # where a user's own parts lie
+    sys.path.append(str(Path.cwd()))  # where a user's own components lie
     try:
         from reinspect.cli.commands import app
 

@@ -53,7 +53,7 @@ def replay(context: BuildContext) -> Callable[[Item, Trace], Trace]:
     """The graph of a recipe, its detector and tools saying what is on record of each part.
 
     Raises:
-        RecipeError: a part of the recipe can't be made.
+        RecipeError: a component of the recipe can't be made.
     """
     from reinspect.graph.inspection import build
 
