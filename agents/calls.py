@@ -36,6 +36,19 @@ def note(call: Call) -> None:
         calls.append(call)
 
 
+class Price(BaseModel):
+    """USD for a million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: float = Field(ge=0, allow_inf_nan=False)
+    output: float = Field(ge=0, allow_inf_nan=False)
+
+    def of(self, tokens_in: int, tokens_out: int) -> float:
+        """USD for so many tokens."""
+        return (tokens_in * self.input + tokens_out * self.output) / 1e6
+
+
 class ModelLimits(BaseModel):
     """What may be spent on models; null is no limit."""
 

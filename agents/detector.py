@@ -1,15 +1,42 @@
 """The first look: an agent that turns what it sees into a verdict."""
 
 from collections.abc import Callable, Mapping
+from typing import Self
 
+from reinspect.agents.context import AgentContext
+from reinspect.components import About, ComponentOptions
+from reinspect.policies.rules import fuse
+from reinspect.tools.anomaly_map import AnomalyMap
+from reinspect.tools.comparison import Comparator
 from reinspect.vocabulary import Defect, Evidence, Label, Sample, Verdict
 
 
 class EmbeddedDetector:
     """Judges by one look of the embedded expert. No weights, no network."""
 
+    about = About("embedded")
+
+    class Options(ComponentOptions):
+        """Those of a recipe."""
+
+        eye: bool = False
+
     def __init__(self, look: Callable[[Sample], Evidence]) -> None:
         self._look = look
+
+    @classmethod
+    def from_recipe(cls, options: Options, context: AgentContext) -> Self:
+        """The detector of a recipe.
+
+        Raises:
+            ValueError: the eye is to be part of this look, and a tool of the next.
+        """
+        look = AnomalyMap(context.experts, context.pictures)
+        if not options.eye:
+            return cls(look)
+        if Comparator.about.name in context.kinds:
+            raise ValueError("the eye is among the tools already: it can't be part of both looks")
+        return cls(Beside(look, Comparator(context.experts, context.pictures).see, fuse))
 
     def __call__(self, sample: Sample) -> Verdict | Evidence:
         evidence = self._look(sample)

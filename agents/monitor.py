@@ -5,7 +5,13 @@ The numbers come from an estimator (hand-set, fitted or a critic); the words are
 """
 
 from collections.abc import Sequence
+from typing import Any, Self
 
+from reinspect.agents.context import AgentContext
+from reinspect.components import About, ComponentOptions, RecipePath
+from reinspect.policies.critic import CriticEstimator
+from reinspect.policies.fitted import FittedEstimator
+from reinspect.policies.opinions import Opinions
 from reinspect.roles import Estimator
 from reinspect.vocabulary import (
     Assessment,
@@ -22,10 +28,18 @@ from reinspect.vocabulary import (
 
 
 class RAMonitor:
-    """Monitor, reviser and explainer over one estimator."""
+    """Monitor, reviser and explainer over one estimator; in a recipe, that of hand-set rules."""
+
+    about = About("embedded")
+    Options: type[ComponentOptions] = ComponentOptions
 
     def __init__(self, estimate: Estimator) -> None:
         self._estimate = estimate
+
+    @classmethod
+    def from_recipe(cls, options: Any, context: AgentContext) -> Self:
+        """The monitor of a recipe."""
+        return cls(Opinions())
 
     def __call__(self, trace: Trace) -> Assessment:
         """Confidence against reliability of the verdict in force."""
@@ -72,6 +86,41 @@ class RAMonitor:
         views = "; ".join(_said(first, _newest_look(trace))) or "nothing new was found"
         did = f"corrected to {final.label.value}" if trace.revised else "kept"
         return Explanation(first=said, final=f"{_finding(final, trace.sample)}; {views}; {did}")
+
+
+class FittedRAMonitor(RAMonitor):
+    """RA-Monitor with numbers fitted from parts of known truth.
+
+    The policies that it brings read the same file, so the context reads it for all of them.
+    """
+
+    about = About("fitted")
+
+    class Options(ComponentOptions):
+        """Those of a recipe."""
+
+        file: RecipePath | None = None
+
+    @classmethod
+    def from_recipe(cls, options: Any, context: AgentContext) -> Self:
+        """The monitor of a recipe."""
+        return cls(FittedEstimator(context.fitted))
+
+
+class CriticRAMonitor(RAMonitor):
+    """RA-Monitor with a policy network trained on explored runs; its trigger reads it, too."""
+
+    about = About("critic")
+
+    class Options(ComponentOptions):
+        """Those of a recipe."""
+
+        file: RecipePath | None = None
+
+    @classmethod
+    def from_recipe(cls, options: Any, context: AgentContext) -> Self:
+        """The monitor of a recipe."""
+        return cls(CriticEstimator(context.critic))
 
 
 def _in_force(trace: Trace) -> Verdict:

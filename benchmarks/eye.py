@@ -21,8 +21,8 @@ from reinspect.images import read_image, sha256_of
 from reinspect.metrics import auroc
 from reinspect.policies import rules
 from reinspect.references import ReferenceMode, ReferenceSet
-from reinspect.tools.comparator.fit import EYE, EyeFit
-from reinspect.tools.comparator.network import WEIGHTS, Sight, open_eye
+from reinspect.tools.comparator.fit import EYE, ComparatorFit
+from reinspect.tools.comparator.network import WEIGHTS, ComparatorNetwork, open_comparator
 from reinspect.tools.embedded.fit import Fit
 from reinspect.tools.expert import Expert
 
@@ -52,9 +52,9 @@ def by_the_filters(category: Path, draw: int) -> Looks:
     return found
 
 
-def by_the_eye(category: Path, draw: int, sight: Sight) -> Looks:
+def by_the_eye(category: Path, draw: int, sight: ComparatorNetwork) -> Looks:
     fit = Fit.from_references([read_image(file) for file in references_of(category, draw)])
-    eye = EyeFit.from_fit(fit, sight)
+    eye = ComparatorFit.from_fit(fit, sight)
     found: Looks = {}
     for name, file in tested(category).items():
         image = read_image(file)
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--category", nargs="+", default=CATEGORIES)
     parser.add_argument("--draws", type=int, default=3)
     given = parser.parse_args()
-    sight = open_eye(given.weights)
+    sight = open_comparator(given.weights)
     draws: list[dict[str, tuple[Looks, Looks]]] = []
     for draw in range(given.draws):
         draws.append({})

@@ -17,12 +17,12 @@ class BrightnessDetector:
     """Compares mean and spread of the brightness with those of the references.
 
     Args:
-        workshop: filled in when the pipeline is built; here, where the references come from.
+        context: filled in when the pipeline is built; here, where the references come from.
         tolerance: deviation, in standard deviations of the references, that is called a defect.
     """
 
-    def __init__(self, workshop: BuildContext, tolerance: float = 4.0) -> None:
-        self._references = workshop.references
+    def __init__(self, context: BuildContext, tolerance: float = 4.0) -> None:
+        self._references = context.references
         self._tolerance = tolerance
         self._known: dict[str, Normal] = {}
 

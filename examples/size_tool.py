@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reinspect.components import About
 from reinspect.vocabulary import Evidence, Region, Trace
 
 
@@ -22,6 +23,8 @@ class Size:
         mm_per_pixel: from the calibration of the camera.
     """
 
+    about = About("size", note="the suspicious place in millimetres")
+
     def __init__(self, mm_per_pixel: Annotated[float, Field(gt=0)]) -> None:
         self._scale = mm_per_pixel
 
@@ -29,11 +32,11 @@ class Size:
         located = [evidence.regions for evidence in trace.evidence if evidence.regions]
         size = trace.sample.visual.size
         if not located or size is None:
-            return Evidence(source="size", summary="no region to measure")
+            return Evidence(source=self.about.name, summary="no region to measure")
         strongest = max(located[-1], key=lambda region: region.score)
         width, height = self._measured(strongest, size)
         return Evidence(
-            source="size",
+            source=self.about.name,
             summary=f"{width:.2f} × {height:.2f} mm",
             measurements={"width_mm": width, "height_mm": height},
         )

@@ -39,21 +39,21 @@ def build_graph(
     """A compiled LangGraph: `.invoke({"image": path})["trace"]` is the finished trace.
 
     Args:
-        recipe: the parts; the embedded ones by default.
+        recipe: the components; the embedded ones by default.
         references: folder of known-good images; the recipe's own by default. Without any, an image
             gets a heat-map and goes to REVIEW.
         pictures: folder for heat-maps and crops; without, none are kept.
         cache: folder for fits; without, each graph fits anew.
-        weights: folder in which parts look for weights that the recipe names by a short name.
+        weights: folder in which components look for weights that the recipe names by a short name.
 
     Raises:
-        RecipeError: a part can't be made.
+        RecipeError: a component can't be made.
         FileNotFoundError, ValueError: there are no such references, or one can't be read.
     """
     from reinspect.graph.inspection import build
 
-    workshop = _workshop(recipe, references, pictures, cache, weights)
-    return build(build_pipeline(workshop))
+    context = _context(recipe, references, pictures, cache, weights)
+    return build(build_pipeline(context))
 
 
 def inspect_image(
@@ -89,11 +89,11 @@ def tools_of(
 
     `reinspect.tools.as_langchain` makes LangChain tools of them.
     """
-    shop = _workshop(recipe, references, pictures, cache, weights)
-    return build_pipeline(shop).looks
+    context = _context(recipe, references, pictures, cache, weights)
+    return {placed.name: placed.tool for placed in build_pipeline(context).tools}
 
 
-def _workshop(
+def _context(
     recipe: Recipe | None,
     references: AnyPath | None,
     pictures: AnyPath | None,

@@ -4,8 +4,8 @@
                       ↑      └─ revisit → locate → examine → revise ─┐
                       └──────────────── at most N rounds ────────────┘
 
-A node is one function of the crew and the trace so far. It never raises for what happens to one
-part: a failure becomes a step with its error, and the part goes to REVIEW.
+A node is one function of the pipeline and of the trace so far. It never raises for what happens to
+one part: a failure becomes a step with its error, and the part goes to REVIEW.
 """
 
 import functools
@@ -18,8 +18,9 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from reinspect.agents.calls import recorded
+from reinspect.components import Stage
 from reinspect.cost import ModelCost
-from reinspect.graph.build import Pipeline
+from reinspect.graph.pipeline import Pipeline, Placed
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
 from reinspect.roles import Tool
@@ -66,24 +67,24 @@ class GraphOutput(TypedDict):
 Node = Callable[[Pipeline, GraphState], dict[str, Any]]
 
 
-def detect(crew: Pipeline, state: GraphState) -> dict[str, Any]:
+def detect(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Read the part and take the first look."""
     sample, fault = _opened(state)
     if fault:
         unread = Step(node="detect", error=fault, started=datetime.now(UTC))
         return {"trace": Trace(sample=sample, steps=(unread,))}
-    looked = _attempt("detect", lambda: [crew.detector(sample)])
+    looked = _attempt("detect", lambda: [pipeline.detector(sample)])
     return {"trace": Trace(sample=sample, steps=(looked,))}
 
 
-def assess(crew: Pipeline, state: GraphState) -> dict[str, Any]:
+def assess(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Ask whether the verdict in force can be relied on, and decide what next."""
     trace = state["trace"]
 
     def work() -> Iterator[Product]:
-        assessment = crew.monitor(trace)
+        assessment = pipeline.monitor(trace)
         yield assessment
-        yield _decide(crew, trace.then(Step(node="assess", products=(assessment,))))
+        yield _decide(pipeline, trace.then(Step(node="assess", products=(assessment,))))
 
     after = _record(trace, _attempt("assess", work))
     decided = after.decision is not None and after.decision.move is not Move.REVISIT
@@ -92,29 +93,29 @@ def assess(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     return {"trace": after}
 
 
-def locate(crew: Pipeline, state: GraphState) -> dict[str, Any]:
+def locate(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Find where to look again."""
-    return _use("locate", crew, _granted(crew, state, crew.locators), state)
+    return _use("locate", _granted(pipeline, state, Stage.LOCATE), state)
 
 
-def examine(crew: Pipeline, state: GraphState) -> dict[str, Any]:
+def examine(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Look again, there and with other means."""
-    return _use("examine", crew, _granted(crew, state, crew.examiners), state)
+    return _use("examine", _granted(pipeline, state, Stage.EXAMINE), state)
 
 
-def revise(crew: Pipeline, state: GraphState) -> dict[str, Any]:
+def revise(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Reflect on the new evidence; keep or correct the verdict."""
     trace = state["trace"]
 
     def work() -> Iterator[Product]:
-        proposal = crew.reviser(trace)
-        move = crew.revision(trace.then(Step(node="revise", products=(proposal,))))
+        proposal = pipeline.reviser(trace)
+        move = pipeline.revision(trace.then(Step(node="revise", products=(proposal,))))
         yield proposal if move is Move.CORRECT else held(trace, proposal)
 
     return {"trace": _record(trace, _attempt("revise", work))}
 
 
-def conclude(crew: Pipeline, state: GraphState) -> dict[str, Any]:
+def conclude(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Make a verdict final that was accepted at the first look: where exactly, and how probable.
 
     Whoever repairs a part needs the place as much as one whose part was looked at twice. The label
@@ -125,7 +126,7 @@ def conclude(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     if verdict is None or trace.rounds:
         return {"trace": trace}
     flagged = verdict.label is Label.ANOMALOUS
-    steps = _used("conclude", crew, crew.locators, trace) if flagged else []
+    steps = _used("conclude", pipeline.at(Stage.LOCATE), trace) if flagged else []
     regions = Trace(sample=trace.sample, steps=tuple(steps)).regions
     final = restated(verdict.at(regions), trace.assessment)
     if final != verdict:
@@ -135,16 +136,16 @@ def conclude(crew: Pipeline, state: GraphState) -> dict[str, Any]:
     return {"trace": trace.then(*steps)}
 
 
-def explain(crew: Pipeline, state: GraphState) -> dict[str, Any]:
+def explain(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Put the first and the final verdict into words."""
     trace = state["trace"]
-    return {"trace": trace.then(_attempt("explain", lambda: [crew.explainer(trace)]))}
+    return {"trace": trace.then(_attempt("explain", lambda: [pipeline.explainer(trace)]))}
 
 
-def settle(crew: Pipeline, state: GraphState) -> dict[str, Any]:
+def settle(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Decide what happens to the part, and close the trace."""
     trace = state["trace"]
-    return {"trace": trace.then(_attempt("settle", lambda: [crew.settler(trace)]))}
+    return {"trace": trace.then(_attempt("settle", lambda: [pipeline.settler(trace)]))}
 
 
 def after_detect(state: GraphState) -> Literal["assess", "settle"]:
@@ -163,11 +164,11 @@ def after_assess(state: GraphState) -> Literal["locate", "conclude"]:
     return "locate" if revisit else "conclude"
 
 
-def build(crew: Pipeline) -> CompiledStateGraph[GraphState, None, GraphInput, GraphOutput]:
-    """The compiled graph, its nodes bound to a crew."""
+def build(pipeline: Pipeline) -> CompiledStateGraph[GraphState, None, GraphInput, GraphOutput]:
+    """The compiled graph, its nodes bound to a pipeline."""
     graph = StateGraph(GraphState, input_schema=GraphInput, output_schema=GraphOutput)
     for node in (detect, assess, locate, examine, revise, conclude, explain, settle):
-        graph.add_node(node.__name__, functools.partial(node, crew))
+        graph.add_node(node.__name__, functools.partial(node, pipeline))
     graph.add_edge(START, "detect")
     graph.add_conditional_edges("detect", after_detect)
     graph.add_conditional_edges("assess", after_assess)
@@ -180,18 +181,18 @@ def build(crew: Pipeline) -> CompiledStateGraph[GraphState, None, GraphInput, Gr
     return graph.compile(name="inspection")
 
 
-def _decide(crew: Pipeline, trace: Trace) -> Decision:
-    move = crew.trigger(trace)
-    if move is Move.REVISIT and trace.rounds >= crew.rounds:
+def _decide(pipeline: Pipeline, trace: Trace) -> Decision:
+    move = pipeline.trigger(trace)
+    if move is Move.REVISIT and trace.rounds >= pipeline.rounds:
         return Decision(
             move=Move.ACCEPT,
             policy="budget",
-            reason=f"still in doubt after {trace.rounds} of {crew.rounds} second looks",
+            reason=f"still in doubt after {trace.rounds} of {pipeline.rounds} second looks",
         )
-    spent = crew.limits.exceeded(ModelCost.of_trace(trace)) if move is Move.REVISIT else None
+    spent = pipeline.limits.exceeded(ModelCost.of_trace(trace)) if move is Move.REVISIT else None
     if spent:
         return Decision(move=Move.ACCEPT, policy="budget", reason=f"still in doubt after {spent}")
-    return Decision(move=move, policy=crew.trigger_name)
+    return Decision(move=move, policy=pipeline.trigger_name)
 
 
 def _opened(state: GraphState) -> tuple[Sample, str | None]:
@@ -210,25 +211,24 @@ def _opened(state: GraphState) -> tuple[Sample, str | None]:
     return Sample(id=name, category=state.get("category"), views=(view,)), fault
 
 
-def _granted(crew: Pipeline, state: GraphState, tools: tuple[Tool, ...]) -> tuple[Tool, ...]:
+def _granted(pipeline: Pipeline, state: GraphState, stage: Stage) -> tuple[Placed, ...]:
     """The one look that the monitor asks for, if it is one of these; all where it asks for none."""
-    assessment = state["trace"].assessment
+    assessment, tools = state["trace"].assessment, pipeline.at(stage)
     wish = assessment.wish if assessment else None
-    if wish is None or wish.look not in crew.looks:
+    if wish is None or wish.look not in {placed.name for placed in pipeline.tools}:
         return tools
-    return tuple(tool for tool in tools if tool is crew.looks[wish.look])
+    return tuple(placed for placed in tools if placed.name == wish.look)
 
 
-def _use(node: str, crew: Pipeline, tools: Iterable[Tool], state: GraphState) -> dict[str, Any]:
+def _use(node: str, tools: Iterable[Placed], state: GraphState) -> dict[str, Any]:
     trace = state["trace"]
-    return {"trace": _record(trace, *_used(node, crew, tools, trace))}
+    return {"trace": _record(trace, *_used(node, tools, trace))}
 
 
-def _used(node: str, crew: Pipeline, tools: Iterable[Tool], trace: Trace) -> list[Step]:
+def _used(node: str, tools: Iterable[Placed], trace: Trace) -> list[Step]:
     """Each tool in turn; a later one sees what the earlier ones found."""
     steps = []
-    for tool in tools:
-        name = next((name for name, look in crew.looks.items() if look is tool), None)
+    for name, _, tool in tools:
         attempt = _attempt(node, functools.partial(_asked, tool, trace))
         step = attempt.model_copy(update={"tool": name})
         steps.append(step)

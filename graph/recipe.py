@@ -1,15 +1,18 @@
-"""The recipe: one small YAML file that names the parts of an inspection."""
+"""The recipe: one small YAML file that names the components of an inspection."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from reinspect.agents.calls import ModelLimits
-from reinspect.agents.models.settings import Price, without_password
+from reinspect.agents.calls import ModelLimits, Price
+from reinspect.agents.models.settings import without_password
+from reinspect.agents.product import ProductKnowledge
 from reinspect.errors import ReinspectError, explain_invalid
+from reinspect.graph.components import ComponentSpec, about, paths
+from reinspect.vocabulary import current_source
 
 
 class RecipeError(ReinspectError, ValueError):
@@ -18,24 +21,6 @@ class RecipeError(ReinspectError, ValueError):
 
 class _RecipeSection(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class ComponentSpec(BaseModel):
-    """A part by its short name or as `package.module:Object`, with that part's own options."""
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    kind: str = Field(min_length=1)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_form(cls, value: Any) -> Any:
-        return {"kind": value} if isinstance(value, str) else value
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """Every key but `kind`."""
-        return dict(self.model_extra or {})
 
 
 class Policies(_RecipeSection):
@@ -71,14 +56,6 @@ class Budgets(_RecipeSection):
     )
 
 
-class ProductKnowledge(_RecipeSection):
-    """What is known of the product: for words, and for models that can read."""
-
-    normal: str = ""
-    tolerated: tuple[str, ...] = ()
-    defects: tuple[str, ...] = ()
-
-
 def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
     """All embedded ones; an eye that has a say in the first look isn't asked again."""
     detector = known.get("detector")
@@ -89,7 +66,7 @@ def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
 
 
 class Recipe(_RecipeSection):
-    """All parts of an inspection. Every key has a default; see `docs/recipes.md`."""
+    """All components of an inspection. Every key has a default; see `docs/recipes.md`."""
 
     detector: ComponentSpec = ComponentSpec(kind="embedded")
     monitor: ComponentSpec = ComponentSpec(kind="embedded")
@@ -101,6 +78,37 @@ class Recipe(_RecipeSection):
     )
     product: ProductKnowledge = ProductKnowledge()
 
+    @field_validator("tools")
+    @classmethod
+    def _current_names(cls, tools: tuple[ComponentSpec, ...]) -> tuple[ComponentSpec, ...]:
+        return tuple(tool.model_copy(update={"kind": current_source(tool.kind)}) for tool in tools)
+
+    @property
+    def components(self) -> Iterator[tuple[str, ComponentSpec]]:
+        """Every component that it names, with its role."""
+        yield "detector", self.detector
+        yield "monitor", self.monitor
+        yield from (("tools", tool) for tool in self.tools)
+        for role in Policies.model_fields:
+            spec = getattr(self.policies, role)
+            if spec is not None:
+                yield f"policies.{role}", spec
+
+    @property
+    def asking(self) -> tuple[ComponentSpec, ...]:
+        """The components that ask a model's server."""
+        return tuple(spec for role, spec in self.components if about(role, spec).asks_model)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What its components are read from: their options that are paths, and never names."""
+        return tuple(
+            Path(spec.options[name])
+            for role, spec in self.components
+            for name, mark in paths(role, spec).items()
+            if not mark.or_name
+        )
+
     def found_in(self, folder: Path) -> "Recipe":
         """The recipe with its paths made absolute: they are relative to the folder it lies in."""
         references = self.references
@@ -108,34 +116,44 @@ class Recipe(_RecipeSection):
             references = str(folder / references)
         elif references is not None:
             references = {name: str(folder / path) for name, path in references.items()}
-        monitor, file = self.monitor, self.monitor.options.get("file")
-        if isinstance(file, str):
-            monitor = monitor.model_copy(update={"file": str(folder / file)})
-        tools = tuple(_with_weights_in(tool, folder) for tool in self.tools)
-        return self.model_copy(
-            update={"references": references, "monitor": monitor, "tools": tools}
-        )
+
+        def found(role: str, spec: ComponentSpec) -> ComponentSpec:
+            files = {
+                name: str(folder / spec.options[name])
+                for name, mark in paths(role, spec).items()
+                if not mark.or_name or (folder / spec.options[name]).exists()
+            }
+            return spec.model_copy(update=files) if files else spec
+
+        return self._each(found).model_copy(update={"references": references})
 
     @property
     def placeless(self) -> "Recipe":
         """The recipe without its paths, whose contents count and not their places."""
-        options = {key: value for key, value in self.monitor.options.items() if key != "file"}
-        monitor = ComponentSpec(kind=self.monitor.kind, **options)
-        return self.model_copy(update={"references": None, "monitor": monitor})
+
+        def bare(role: str, spec: ComponentSpec) -> ComponentSpec:
+            places = {name for name, mark in paths(role, spec).items() if not mark.or_name}
+            rest = {name: value for name, value in spec.options.items() if name not in places}
+            return ComponentSpec(kind=spec.kind, **rest) if places else spec
+
+        return self._each(bare).model_copy(update={"references": None})
+
+    def _each(self, change: Callable[[str, ComponentSpec], ComponentSpec]) -> "Recipe":
+        """The recipe with each of its components changed."""
+        chosen = {role: getattr(self.policies, role) for role in Policies.model_fields}
+        policies = {role: change(f"policies.{role}", spec) for role, spec in chosen.items() if spec}
+        return self.model_copy(
+            update={
+                "detector": change("detector", self.detector),
+                "monitor": change("monitor", self.monitor),
+                "tools": tuple(change("tools", tool) for tool in self.tools),
+                "policies": self.policies.model_copy(update=policies),
+            }
+        )
 
 
 REGISTRY = Path("runs", "critics")
 """Where critics are unless told otherwise: beside the store."""
-
-
-def _with_weights_in(tool: ComponentSpec, folder: Path) -> ComponentSpec:
-    """Weights and the like may have a name instead of a path: a path is what is there."""
-    found = {
-        name: str(folder / value)
-        for name in ("weights", "model", "config", "text_encoder")
-        if isinstance(value := tool.options.get(name), str) and (folder / value).exists()
-    }
-    return tool.model_copy(update=found) if found else tool
 
 
 def load_recipe(path: str | Path, *, critics: Path = REGISTRY) -> Recipe:
@@ -156,9 +174,30 @@ def load_recipe(path: str | Path, *, critics: Path = REGISTRY) -> Recipe:
     recipe = parse_recipe(text, name=str(path)).found_in(Path(path).absolute().parent)
     if "name" not in recipe.monitor.options:
         return recipe
-    from reinspect.graph.critics import with_critic  # reads the registry
-
     return with_critic(recipe, (Path(path).absolute().parent / "critics", critics))
+
+
+def with_critic(recipe: Recipe, registries: Sequence[Path]) -> Recipe:
+    """The recipe with `monitor: {kind: critic, name: …}` spelt out, any other as it is.
+
+    Args:
+        recipe: any.
+        registries: folders of critics, the first that has the name counts.
+
+    Raises:
+        RecipeError: no registry has the name, or the recipe names a file as well.
+    """
+    from reinspect.critics.named import CRITIC, monitor_named  # reads the registry
+    from reinspect.critics.registry import CriticError
+
+    monitor = recipe.monitor
+    if monitor.kind != CRITIC or "name" not in monitor.options:
+        return recipe
+    try:
+        named = monitor_named(monitor.options, registries)
+    except CriticError as failure:
+        raise RecipeError(f"monitor.name: {failure}") from failure
+    return recipe.model_copy(update={"monitor": ComponentSpec(kind=named.kind, **named.options)})
 
 
 def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:

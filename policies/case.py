@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
@@ -25,6 +25,7 @@ from reinspect.vocabulary import (
     Truth,
     TruthSource,
     Value,
+    current_source,
 )
 
 FIRST = "first."
@@ -54,7 +55,7 @@ class CaseLook(Value):
 
     model_config = ConfigDict(strict=True)
 
-    stage: str
+    stage: Annotated[str, AfterValidator(current_source)]
     probability: Probability = Field(description="P(anomalous), [0, 1].")
 
 
@@ -63,6 +64,22 @@ def _whole_names(signals: Mapping[str, float]) -> Mapping[str, float]:
         if not name.strip():
             raise ValueError(f"a signal is named {name!r}")
     return signals
+
+
+S = TypeVar("S")
+
+
+def with_current_names(signals: Mapping[str, S]) -> Mapping[str, S]:
+    """Signals with the names that their sources have today."""
+    return {_current(name): value for name, value in signals.items()}
+
+
+def _current(name: str) -> str:
+    stage, dot, rest = name.partition(".")
+    if f"{stage}{dot}" not in (FIRST, SECOND):
+        return name
+    source, *key = rest.split(".", 1)
+    return ".".join((stage, current_source(source), *key))
 
 
 class Case(Value):
@@ -81,7 +98,9 @@ class Case(Value):
     truth: bool | None = Field(default=None, description="True = anomalous; null: not known.")
     truth_source: TruthSource | None = None
     looks: tuple[CaseLook, ...] = Field(min_length=1)
-    signals: Annotated[Mapping[str, FiniteFloat], AfterValidator(_whole_names)] = Field(
+    signals: Annotated[
+        Mapping[str, FiniteFloat], AfterValidator(_whole_names), AfterValidator(with_current_names)
+    ] = Field(
         default_factory=dict,
         description=f"Named numbers. Those named {FIRST}… are known after the first look, all "
         "others after the second. Names may differ between sources.",

@@ -18,16 +18,17 @@ a label is corrected only where a witness stands against it, so no flip without 
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
+from reinspect.components import About, ComponentOptions
 from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, read_json
 from reinspect.policies import rules
 from reinspect.policies.case import Case, case_of
 from reinspect.policies.heads import logistic, logit
-from reinspect.vocabulary import Estimate, Move, Probability, Trace, Value
+from reinspect.vocabulary import Estimate, Move, Probability, Trace, Value, current_source
 
 FORMAT = "reinspect critic"
 VERSION = 1
@@ -43,12 +44,19 @@ class CriticFileError(ReinspectError, ValueError):
     """A saved critic that can't be used."""
 
 
+def _current(weights: Mapping[str, float]) -> Mapping[str, float]:
+    return {current_source(name): weight for name, weight in weights.items()}
+
+
+_Weights = Annotated[Mapping[str, FiniteFloat], AfterValidator(_current)]
+
+
 class Network(Value):
     """One logit of named inputs: bias + linear · x + out · tanh(hidden · x + shift)."""
 
     bias: FiniteFloat = 0.0
-    linear: Mapping[str, FiniteFloat] = Field(default_factory=dict, description="Input → weight.")
-    hidden: tuple[Mapping[str, FiniteFloat], ...] = ()
+    linear: _Weights = Field(default_factory=dict, description="Input → weight.")
+    hidden: tuple[_Weights, ...] = ()
     shift: tuple[FiniteFloat, ...] = ()
     out: tuple[FiniteFloat, ...] = ()
 
@@ -162,11 +170,31 @@ class CriticEstimator:
         return self._critic.estimate(case_of(trace))
 
 
+class CriticContext(Protocol):
+    """What the policies of a critic are made from."""
+
+    @property
+    def critic(self) -> Critic:
+        """The recipe's.
+
+        Raises:
+            ValueError: it has none.
+        """
+
+
 class CriticTrigger:
     """Accept, revisit or escalate, as the critic's policy says."""
 
+    about = About("critic")
+    Options = ComponentOptions
+
     def __init__(self, critic: Critic) -> None:
         self._critic = critic
+
+    @classmethod
+    def from_recipe(cls, options: ComponentOptions, context: CriticContext) -> Self:
+        """The policy of a recipe's monitor."""
+        return cls(context.critic)
 
     def __call__(self, trace: Trace) -> Move:
         if trace.first is None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from reinspect.components import About
 from reinspect.policies import rules
 from reinspect.vocabulary import Disposition, Evidence, Move, Outcome, Trace
 
@@ -16,6 +17,8 @@ class Thresholds:
     Args:
         reliability: least reliability of a verdict that nobody needs to review.
     """
+
+    about = About("thresholds")
 
     def __init__(self, reliability: Share = rules.LEAST_RELIABILITY) -> None:
         self._least = reliability

@@ -5,10 +5,11 @@ All of it is arithmetic on a few saved numbers: numpy alone, no training library
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import Field, FiniteFloat, model_validator
 
+from reinspect.components import About, ComponentOptions
 from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, read_json
 from reinspect.policies.case import FIRST, Case, Occasion, case_of
@@ -224,12 +225,23 @@ class FittedEstimator:
         return self._monitor.estimate(case_of(trace))
 
 
+class FittedContext(Protocol):
+    """What the policies of a fitted monitor are made from."""
+
+    @property
+    def fitted(self) -> FittedMonitor:
+        """The recipe's monitor, else the one that ships."""
+
+
 class WorthIt:
     """Look again where the expected gain is worth the cost; a rule fixed when it was fitted.
 
     Raises:
         MonitorError: the monitor has learned nothing of second looks.
     """
+
+    about = About("worth_it")
+    Options = ComponentOptions
 
     def __init__(self, monitor: FittedMonitor) -> None:
         if monitor.again is None:
@@ -238,6 +250,11 @@ class WorthIt:
                 "all looked at twice (`run --explore`)"
             )
         self._monitor = monitor
+
+    @classmethod
+    def from_recipe(cls, options: ComponentOptions, context: FittedContext) -> Self:
+        """The policy of a recipe's monitor."""
+        return cls(context.fitted)
 
     def __call__(self, trace: Trace) -> Move:
         if trace.first is None:
@@ -257,12 +274,20 @@ class Targets:
         MonitorError: the monitor was fitted without targets.
     """
 
+    about = About("targets")
+    Options = ComponentOptions
+
     def __init__(self, monitor: FittedMonitor) -> None:
         if monitor.dispositions is None:
             raise MonitorError(
                 "this monitor has no thresholds: fit it with --max-escape or --max-overkill"
             )
         self._monitor, self._settle = monitor, monitor.dispositions
+
+    @classmethod
+    def from_recipe(cls, options: ComponentOptions, context: FittedContext) -> Self:
+        """The policy of a recipe's monitor."""
+        return cls(context.fitted)
 
     def __call__(self, trace: Trace) -> Disposition:
         if trace.error is not None:

@@ -15,11 +15,13 @@ spread, held inside the range that the fit saw and within ± 3.
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import AfterValidator, Field, FiniteFloat, model_validator
 
+from reinspect.policies.case import with_current_names
 from reinspect.vocabulary import Probability, Value
 
 Floats = npt.NDArray[np.float64]
@@ -97,7 +99,9 @@ class Head(Value):
 
     intercept: FiniteFloat
     looks: tuple[LookWeights, ...] = Field(min_length=1, max_length=2)
-    signals: Mapping[str, SignalWeights] = Field(default_factory=dict)
+    signals: Annotated[Mapping[str, SignalWeights], AfterValidator(with_current_names)] = Field(
+        default_factory=dict
+    )
     trust: Trust = Trust()
 
     def score(self, looks: Sequence[float], signals: Mapping[str, float]) -> Scored:

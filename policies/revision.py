@@ -1,5 +1,6 @@
 """When a second look may change the verdict."""
 
+from reinspect.components import About
 from reinspect.policies import rules
 from reinspect.policies.hand_set import witnesses_of
 from reinspect.vocabulary import Assessment, Label, Move, Revision, Trace, Verdict
@@ -10,6 +11,8 @@ _JUST_NORMAL = 0.499
 class Agreement:
     """A flip needs new evidence that agrees with it; without, the label is kept."""
 
+    about = About("agreement")
+
     def __call__(self, trace: Trace) -> Move:
         proposal, first = trace.last(Revision), trace.first
         if proposal is None or first is None or proposal.after.label is first.label:
@@ -18,6 +21,15 @@ class Agreement:
             first.probability, proposal.after.probability, witnesses_of(trace)
         )
         return Move.CORRECT if allowed else Move.KEEP
+
+
+class Keep:
+    """No flip; the probability may still change."""
+
+    about = About("keep")
+
+    def __call__(self, trace: Trace) -> Move:
+        return Move.KEEP
 
 
 def restated(verdict: Verdict, assessment: Assessment | None) -> Verdict:

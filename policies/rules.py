@@ -28,14 +28,14 @@ LEAST_RELIABILITY = 2 / 3
 That is a tenth of images.
 """
 
-_WEIGHTS = {"aligned": 0.7}
+_WEIGHTS = {"reference": 0.7}
 """How much a witness's log-odds count, 1 where not named, against 1 for the first look.
 
 For aligned references, weights fitted on two kinds of rigid part (0.4 to 1.8) were no better on
 the third than 1; on drawn parts, whose pose varies more, 1 broke more labels than 0.7.
 """
 
-_BESIDE = {"hi_res": ("aligned", 0.4)}
+_BESIDE = {"hi_res": ("reference", 0.4)}
 """A witness that counts this much only, and has no veto on a flip, beside a better one.
 
 The hi-res look shares its features with the first look, so it repeats some of that look's

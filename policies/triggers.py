@@ -2,7 +2,11 @@
 
 import math
 from collections.abc import Sequence
+from typing import Annotated
 
+from pydantic import Field
+
+from reinspect.components import About
 from reinspect.policies import rules
 from reinspect.vocabulary import Move, Trace
 
@@ -12,6 +16,8 @@ class Doubt:
 
     The rule is fixed beforehand, so a verdict never depends on the other images of a batch.
     """
+
+    about = About("doubt")
 
     def __call__(self, trace: Trace) -> Move:
         verdict, assessment = trace.verdict, trace.assessment
@@ -28,13 +34,33 @@ class Below:
         reliability: the border; `calibrated` gives the one for a wanted share of revisits.
     """
 
-    def __init__(self, reliability: float) -> None:
+    about = About("below")
+
+    def __init__(self, reliability: Annotated[float, Field(ge=0, le=1)]) -> None:
         self._border = reliability
 
     def __call__(self, trace: Trace) -> Move:
         if trace.verdict is None or trace.assessment is None:
             return Move.ESCALATE
         return Move.REVISIT if trace.assessment.reliability < self._border else Move.ACCEPT
+
+
+class Always:
+    """Look again at every picture."""
+
+    about = About("always")
+
+    def __call__(self, trace: Trace) -> Move:
+        return Move.REVISIT
+
+
+class Never:
+    """Accept every first verdict."""
+
+    about = About("never")
+
+    def __call__(self, trace: Trace) -> Move:
+        return Move.ACCEPT
 
 
 def calibrated(reliabilities: Sequence[float], *, share: float) -> float:

@@ -18,7 +18,7 @@ from support.requirements import need, unavailable
 from support.starting import Watch, mark_by_fixtures, marking
 
 if TYPE_CHECKING:
-    from reinspect.tools.comparator.network import Sight
+    from reinspect.tools.comparator.network import ComparatorNetwork
     from support.postgres import Server
 
 # No deadline: how long an example takes is the machine's business. CI has a profile of its own.
@@ -97,13 +97,13 @@ def sample_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sight() -> "Sight":
+def sight() -> "ComparatorNetwork":
     """The eye that ships."""
-    from reinspect.tools.comparator.network import EyeError, open_eye
+    from reinspect.tools.comparator.network import ComparatorError, open_comparator
 
     try:
-        return open_eye()
-    except EyeError as failure:
+        return open_comparator()
+    except ComparatorError as failure:
         unavailable("eye", str(failure))
 
 

@@ -7,7 +7,6 @@ lines that call `reinspect` run, of `yaml` blocks all are read as recipes.
 `<!-- not run: why -->` right above a block leaves it out.
 """
 
-import inspect
 import os
 import re
 import shlex
@@ -20,7 +19,8 @@ import pytest
 
 from reinspect import build_graph
 from reinspect.cli import main
-from reinspect.graph.build import KINDS
+from reinspect.components import ToolOptions, options_of
+from reinspect.graph.components import TABLE, load
 from reinspect.graph.recipe import Recipe, parse_recipe
 from support.made_judgements import judgements, written
 from support.places import REPOSITORY
@@ -149,17 +149,25 @@ def test_the_drawing_is_the_programs_own() -> None:
     assert drawn == [build_graph().get_graph().draw_mermaid()]
 
 
-@pytest.mark.parametrize("role", KINDS)
-def test_every_kind_of_part_and_its_options_are_in_a_table(role: str) -> None:
+@pytest.mark.parametrize("role", TABLE)
+def test_every_component_its_stage_and_its_options_are_in_a_table(role: str) -> None:
     rows = [row for page in PAGES for row in table_rows(page)]
-    for kind, factory in KINDS[role].items():
-        options = inspect.signature(factory).parameters.values()
-        named = [option.name for option in options if option.kind is not option.VAR_KEYWORD]
-        expected = [f"`{name}`" for name in named if name != "workshop"]
+    shared = {name for page in PAGES for name in first_cells(page)}  # with a row of their own
+    for kind in TABLE[role]:
+        component = load(role, kind)
+        names = [n for n in options_of(component).names() if n not in ToolOptions.model_fields]
+        expected = [f"`{name}`" for name in names if name not in shared]
+        expected += [f"| {component.about.stage} |"] if role == "tools" else []
         documented = any(
-            name == kind and all(option in row for option in expected) for name, row in rows
+            name == kind and all(word in f"| {row}" for word in expected) for name, row in rows
         )
-        assert documented, f"no row in docs/ for {role}: {kind}, options {expected}"
+        assert documented, f"no row in docs/ for {role}: {kind}, with {expected}"
+
+
+def first_cells(page: Path) -> set[str]:
+    """Every name in the first cell of a row that has only names there."""
+    cells = re.findall(r"^\| (`[^|]+`) \|", page.read_text(encoding="utf-8"), re.M)
+    return {name for cell in cells for name in re.findall(r"`(\w+)`", cell)}
 
 
 def test_every_key_of_a_recipe_is_in_the_recipe_page() -> None:

@@ -19,7 +19,7 @@ class AnomalyMap:
     def __call__(self, sample: Sample) -> Evidence:
         expert = self._experts.of(sample)
         look = expert.look(sample)
-        alone = expert.golden.mode is ReferenceMode.ALONE
+        alone = expert.references.mode is ReferenceMode.ALONE
         return Evidence(
             source=SOURCE,
             summary=_alone_in_words(look) if alone else _in_words(look),

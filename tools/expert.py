@@ -11,8 +11,8 @@ from typing import Any, Protocol, TypeVar, cast, overload
 
 from reinspect.images import Pixels, read_image, read_view
 from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
-from reinspect.tools.comparator.fit import EyeFit
-from reinspect.tools.comparator.network import Sight
+from reinspect.tools.comparator.fit import ComparatorFit
+from reinspect.tools.comparator.network import ComparatorNetwork
 from reinspect.tools.embedded import second_look
 from reinspect.tools.embedded.alignment import Aligned
 from reinspect.tools.embedded.features import Floats
@@ -52,13 +52,13 @@ class Expert:
     What was seen in the newest sample of each thread is remembered: several tools ask for it.
     """
 
-    def __init__(self, golden: ReferenceSet, cache: Path | None) -> None:
-        self.golden = golden
+    def __init__(self, references: ReferenceSet, cache: Path | None) -> None:
+        self.references = references
         self._cache = cache
         self._making = threading.RLock()
         self._fit: Fit | FolderFit | None = None
         self._second: SecondFit | None = None
-        self._eye: tuple[Sight, EyeFit] | None = None
+        self._compared: tuple[ComparatorNetwork, ComparatorFit] | None = None
         self._embedded: dict[str, Abreast] = {}
         self._newest = threading.local()
 
@@ -112,15 +112,15 @@ class Expert:
             lambda: references.look(read_view(sample.visual), others, excluding=self._page(sample)),
         )
 
-    def eyed(self, sample: Sample, sight: Sight) -> Witness | None:
-        """The eye's witness; none where there is nothing to compare with."""
-        fit = self._eye_for(sample, sight)
+    def compared(self, sample: Sample, network: ComparatorNetwork) -> Witness | None:
+        """The comparator's witness; none where there is nothing to compare with."""
+        fit = self._comparison_for(sample, network)
         if fit is None:
             return None
         return self._remembered(
             sample,
-            "eyed",
-            lambda: fit.look(read_view(sample.visual), sight, excluding=self._page(sample)),
+            "compared",
+            lambda: fit.look(read_view(sample.visual), network, excluding=self._page(sample)),
         )
 
     def located(self, sample: Sample) -> tuple[Box, ...]:
@@ -136,7 +136,7 @@ class Expert:
         """What the first look compares with."""
         with self._making:
             if self._fit is None:
-                kind = FolderFit if self.golden.mode is ReferenceMode.FOLDER else Fit
+                kind = FolderFit if self.references.mode is ReferenceMode.FOLDER else Fit
                 self._fit = self._made(
                     "first", kind.load, lambda: kind.from_references(self._images())
                 )
@@ -144,14 +144,14 @@ class Expert:
 
     def _look(self, sample: Sample) -> Look:
         image = read_view(sample.visual)
-        if self.golden.mode is ReferenceMode.ALONE or set(self.golden.hashes) == {
+        if self.references.mode is ReferenceMode.ALONE or set(self.references.hashes) == {
             sample.visual.sha256
         }:
             return look_alone(image)
-        return self.fit.look(image, excluding=self.golden.index(sample.visual.sha256))
+        return self.fit.look(image, excluding=self.references.index(sample.visual.sha256))
 
     def _second_for(self, sample: Sample) -> SecondFit | None:
-        """None without a golden set, and where a template was compared to the pixel already."""
+        """None without references, and where a template was compared to the pixel already."""
         if not self._compares(sample):
             return None
         with self._making:
@@ -179,7 +179,7 @@ class Expert:
                 )
             return self._embedded[alike.key]
 
-    def _eye_for(self, sample: Sample, sight: Sight) -> EyeFit | None:
+    def _comparison_for(self, sample: Sample, network: ComparatorNetwork) -> ComparatorFit | None:
         """None where the second look has nothing to compare with either."""
         if not self._compares(sample):
             return None
@@ -187,26 +187,28 @@ class Expert:
             fit = self.fit
             if not isinstance(fit, Fit):
                 return None
-            if self._eye is None or self._eye[0] is not sight:
+            if self._compared is None or self._compared[0] is not network:
                 made = self._made(
-                    f"eye-{sight.pair}", EyeFit.load, lambda: EyeFit.from_fit(fit, sight)
+                    f"eye-{network.pair}",
+                    ComparatorFit.load,
+                    lambda: ComparatorFit.from_fit(fit, network),
                 )
-                self._eye = sight, made
-            return self._eye[1]
+                self._compared = network, made
+            return self._compared[1]
 
     def _compares(self, sample: Sample) -> bool:
-        """Whether there is a golden set that no template stands for, compared to the pixel."""
-        return self.golden.mode is ReferenceMode.GOLDEN and not second_look.by_template(
+        """Whether there are references that no template stands for, compared to the pixel."""
+        return self.references.mode is ReferenceMode.GOLDEN and not second_look.by_template(
             self.look(sample)
         )
 
     def _page(self, sample: Sample) -> int | None:
         """The page of the album that holds this very image, which must not vouch for itself."""
-        index, fit = self.golden.index(sample.visual.sha256), self.fit
+        index, fit = self.references.index(sample.visual.sha256), self.fit
         return fit.album.position(index) if index is not None and isinstance(fit, Fit) else None
 
     def _images(self) -> Sequence[Pixels]:
-        return _Files(self.golden.files)
+        return _Files(self.references.files)
 
     def _remembered(self, sample: Sample, what: str, see: Callable[[], T]) -> T:
         sha256 = sample.visual.sha256
@@ -221,7 +223,7 @@ class Expert:
         """From the cache where it is there and sound, else made, and cached where that can be."""
         if self._cache is None:
             return make()
-        file = self._cache / "fits" / f"{self.golden.key[:24]}.{what}.npz"
+        file = self._cache / "fits" / f"{self.references.key[:24]}.{what}.npz"
         with _one_process_at_a_time(file):
             with contextlib.suppress(OSError, ValueError):  # absent, or of another version
                 return load(file)
@@ -283,10 +285,15 @@ class Experts:
 
     def of(self, sample: Sample) -> Expert:
         """The expert that judges a sample."""
-        golden = self._references.of(sample.category)
+        references = self._references.of(sample.category)
         with self._lock:
-            expert = self._kept.pop(golden.key, None) or Expert(golden, self._cache)
-            self._kept[golden.key] = expert
+            expert = self._kept.pop(references.key, None) or Expert(references, self._cache)
+            self._kept[references.key] = expert
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
             return expert
+
+    def good_part(self, sample: Sample) -> Pixels | None:
+        """The reference that fits best, laid over the sample; none where there is none."""
+        others = self.of(sample).abreast(sample)
+        return others[0].image if others else None

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from reinspect.components import About
 from reinspect.images import load
 from reinspect.roles import Tool
 from reinspect.vocabulary import (
@@ -27,19 +28,6 @@ if TYPE_CHECKING:
 
 ASKED = "agent"
 """Source of the regions that an agent points at."""
-
-PURPOSE = {
-    "segmentation": "Outline the suspicious places, those of `boxes` if there are any, and measure "
-    "them: area, contour, elongation, contrast, distance to the border.",
-    "grounding": "Search the picture for each of `phrases`, names of a defect. What an absent "
-    "thing gets as easily is left out.",
-    "hi_res": "Compare the part with good ones in finer detail: helps with small or faint defects.",
-    "eye": "Compare the part with good ones by a trained network.",
-    "reference": "Lay the good parts that look most like this one over it: helps with missing, "
-    "added or shifted elements.",
-    "zoom": "Enlarge and measure the first of `boxes`.",
-}
-"""Tool → what an agent is told of it."""
 
 
 def _one_line(phrase: str) -> str:
@@ -83,7 +71,7 @@ def as_langchain(tools: Mapping[str, Tool]) -> list[StructuredTool]:
         StructuredTool.from_function(
             func=_answering(name, tool),
             name=name.rpartition(":")[2],
-            description=PURPOSE.get(name, (tool.__doc__ or name).strip()),
+            description=_purpose(name, tool),
             args_schema=ToolArguments,
             response_format="content_and_artifact",
             handle_tool_error=True,
@@ -91,6 +79,12 @@ def as_langchain(tools: Mapping[str, Tool]) -> list[StructuredTool]:
         )
         for name, tool in tools.items()
     ]
+
+
+def _purpose(name: str, tool: Tool) -> str:
+    about = getattr(tool, "about", None)
+    said = about.purpose if isinstance(about, About) else ""
+    return said or (tool.__doc__ or name).strip()
 
 
 def _answering(name: str, tool: Tool) -> Callable[..., tuple[str, list[Evidence]]]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from reinspect.components import About
+from reinspect.files import digest_of
 from reinspect.tools.embedded import scoring
 from reinspect.tools.embedded.second_look import Witness
-from reinspect.vocabulary import Box, Evidence, Region
+from reinspect.vocabulary import Box, Evidence, Region, Sample
 
 
 def heard(witness: Witness, source: str, **more: float) -> Evidence:
@@ -22,3 +24,9 @@ def heard(witness: Witness, source: str, **more: float) -> Evidence:
 def regions_of(boxes: Iterable[scoring.Box]) -> tuple[Region, ...]:
     """Boxes (x1, y1, x2, y2 in [0, 1], and score) as regions, in their order."""
     return tuple(Region(box=Box(*box[:4]), score=box[4]) for box in boxes)
+
+
+def picture_key(sample: Sample, name: str, about: About) -> str:
+    """What a tool's pictures of a sample are filed under: two of one kind keep theirs apart."""
+    own = sample.visual.sha256 or ""
+    return own if name == about.name else digest_of(f"{own} {name}")

@@ -2,17 +2,21 @@
 
 import math
 from collections.abc import Iterator
+from typing import Annotated, Self
 
 import cv2
 import numpy as np
+from pydantic import Field
 
+from reinspect.components import About, ToolOptions
 from reinspect.images import Pixels, crop, from_pixels, read_view, to_pixels
 from reinspect.pictures import Pictures, side_by_side
+from reinspect.tools.context import ToolContext
 from reinspect.tools.embedded.boxes import measure
 from reinspect.tools.expert import Expert, Experts
+from reinspect.tools.witness import picture_key
 from reinspect.vocabulary import Box, Evidence, Picture, Region, Trace
 
-SOURCE = "zoom"
 LEAST = 96
 """Side of the smallest crop, pixels: context to see a defect by."""
 TILE = 1024
@@ -31,7 +35,20 @@ class Zoom:
         pictures: where crops are kept; without, the region is only measured.
         margin: context around the region, in multiples of its size.
         tile: side in pixels above which a crop is cut into tiles.
+        name: in the recipe.
     """
+
+    about = About(
+        "zoom",
+        note="an enlarged, measured crop of `box`: helps to tell dirt or reflections from damage",
+        purpose="Enlarge and measure the first of `boxes`.",
+    )
+
+    class Options(ToolOptions):
+        """Those of a recipe."""
+
+        margin: Annotated[float, Field(ge=0, le=4)] = 0.5
+        tile: Annotated[int, Field(ge=64)] = TILE
 
     def __init__(
         self,
@@ -40,18 +57,30 @@ class Zoom:
         *,
         margin: float = 0.5,
         tile: int = TILE,
+        name: str = about.name,
     ) -> None:
-        self._experts, self._pictures = experts, pictures
+        self._experts, self._pictures, self._name = experts, pictures, name
         self._margin, self._tile = margin, tile
 
+    @classmethod
+    def from_recipe(cls, options: Options, context: ToolContext) -> Self:
+        """The tool of a recipe."""
+        return cls(
+            context.experts,
+            context.pictures,
+            margin=options.margin,
+            tile=options.tile,
+            name=options.name,
+        )
+
     def __call__(self, trace: Trace) -> Evidence:
-        region = _wanted(trace)
+        region = self._wanted(trace)
         if region is None:
-            return Evidence(source=SOURCE, summary="no region to zoom in on")
+            return Evidence(source=self._name, summary="no region to zoom in on")
         image = read_view(trace.sample.visual)
         numbers = measure(image, (*region.box, region.score))
         return Evidence(
-            source=SOURCE,
+            source=self._name,
             summary=(
                 f"{numbers['width']:.0f}×{numbers['height']:.0f} px, contrast "
                 f"{numbers['contrast']:.1f} to its surroundings"
@@ -60,10 +89,17 @@ class Zoom:
             pictures=tuple(self._kept(image, region, trace)),
         )
 
+    def _wanted(self, trace: Trace) -> Region | None:
+        wish = trace.assessment.wish if trace.assessment else None
+        if wish is not None and wish.look == self._name and wish.box is not None:
+            return Region(box=wish.box)
+        return max(trace.regions, key=lambda found: found.score, default=None)
+
     def _kept(self, image: Pixels, region: Region, trace: Trace) -> Iterator[Picture]:
         if self._pictures is None:
             return
-        expert, key = self._experts.of(trace.sample), trace.sample.visual.sha256 or ""
+        expert = self._experts.of(trace.sample)
+        key = picture_key(trace.sample, self._name, self.about)
         whole = crop(image, region.box, margin=self._margin, least=LEAST)
         height, width = whole.pixels.shape[:2]
         if max(height, width) > self._tile:
@@ -119,10 +155,3 @@ def _starts(length: int, side: int) -> list[int]:
     step = max(1.0, side * (1 - _OVERLAP))
     count = math.ceil((length - side) / step) + 1
     return [round(n * (length - side) / (count - 1)) for n in range(count)]
-
-
-def _wanted(trace: Trace) -> Region | None:
-    wish = trace.assessment.wish if trace.assessment else None
-    if wish is not None and wish.look == SOURCE and wish.box is not None:
-        return Region(box=wish.box)
-    return max(trace.regions, key=lambda found: found.score, default=None)

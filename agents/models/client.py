@@ -10,10 +10,11 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
-from reinspect.agents.calls import RunBudget, note
+from reinspect.agents.calls import Price, RunBudget, note
+from reinspect.agents.context import ModelContext
 from reinspect.agents.models.answers import UnreadableAnswer
 from reinspect.agents.models.confidence import (
     AnswerProbability,
@@ -24,7 +25,7 @@ from reinspect.agents.models.confidence import (
 )
 from reinspect.agents.models.encoding import data_uri
 from reinspect.agents.models.prompts import Prompt
-from reinspect.agents.models.settings import Form, ModelSettings, Price, without_password
+from reinspect.agents.models.settings import Form, ModelSettings, without_password
 from reinspect.errors import ReinspectError
 from reinspect.files import digest_of
 from reinspect.images import Pixels
@@ -80,7 +81,7 @@ class Model:
     Args:
         settings: which model, where, and how.
         price: USD a million tokens; none means that the cost is not known.
-        purse: what the run may spend.
+        budget: what the run may spend.
         environment: where the key is looked up.
 
     Raises:
@@ -91,15 +92,25 @@ class Model:
         self,
         settings: ModelSettings,
         price: Price | None = None,
-        purse: RunBudget | None = None,
+        budget: RunBudget | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
-        self.settings, self.price, self._purse = settings, price, purse or RunBudget()
+        self.settings, self.price, self._budget = settings, price, budget or RunBudget()
         self._key = _key(settings, environment)
         self._server = _server(settings, environment)
         self._logprobs = settings.logprobs
         self._chat: BaseChatModel | None = None
         self._making = threading.Lock()
+
+    @classmethod
+    def from_recipe(cls, settings: ModelSettings, context: ModelContext) -> Self:
+        """The model of a component, with its price and the run's budget.
+
+        Raises:
+            ModelError: as for the class.
+            ValueError: a limit in USD needs its price.
+        """
+        return cls(settings, context.price(settings.model), context.run_budget)
 
     @property
     def form(self) -> Form:
@@ -116,7 +127,7 @@ class Model:
             UnreadableAnswer: not even half of the answers can be read.
             BudgetSpent: the run may not ask any more.
         """
-        self._purse.open()
+        self._budget.open()
         start = time.perf_counter()
         call = Call(
             model=self.settings.model,
@@ -148,7 +159,7 @@ class Model:
             raise ModelError(call.error) from None
         finally:
             call = call.model_copy(update={"seconds": time.perf_counter() - start})
-            self._purse.pay(call)
+            self._budget.pay(call)
             note(call)
         return heard
 

@@ -1,14 +1,19 @@
 """The first look by a vision-language model."""
 
 from collections.abc import Callable, Sequence
+from typing import Self
 
+from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import Answer, read_json, schema
 from reinspect.agents.models.client import Heard, Model, Question
 from reinspect.agents.models.confidence import AnswerProbability
-from reinspect.agents.models.prompts import Product, prompt
-from reinspect.agents.models.settings import Form
+from reinspect.agents.models.prompts import prompt
+from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.agents.models.showing import Reference, candidates, first_look, trained_look
 from reinspect.agents.models.tags import read_tags
+from reinspect.agents.product import ProductKnowledge
+from reinspect.components import About
+from reinspect.tools.anomaly_map import AnomalyMap
 from reinspect.vocabulary import Evidence, Region, Sample, Verdict
 
 SOURCE = "model"
@@ -26,15 +31,38 @@ class VlmDetector:
         reference: a good part to compare with; none to show the part alone.
     """
 
+    about = About("vlm", asks_model=True)
+
+    class Options(ModelSettings):
+        """Those of a recipe: the model's, and what it is shown."""
+
+        expert: bool = False
+        reference: bool = False
+
     def __init__(
         self,
         model: Model,
-        product: Product,
+        product: ProductKnowledge,
         look: Callable[[Sample], Evidence] | None = None,
         reference: Reference | None = None,
     ) -> None:
         self._model, self._product = model, product
         self._look, self._reference = look, reference
+
+    @classmethod
+    def from_recipe(cls, options: Options, context: AgentContext) -> Self:
+        """The detector of a recipe.
+
+        Raises:
+            ModelError: there is no key.
+            ValueError: a price is missing.
+        """
+        return cls(
+            Model.from_recipe(options, context),
+            context.product,
+            AnomalyMap(context.experts, context.pictures) if options.expert else None,
+            context.experts.good_part if options.reference else None,
+        )
 
     def __call__(self, sample: Sample) -> Verdict:
         """The model's verdict; the expert's opinion beside it.

@@ -5,17 +5,20 @@ revises, or never, changes less than one that brings something new.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, Self
+
+from pydantic import Field
 
 from reinspect.agents.calls import BudgetSpent, ModelLimits
+from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import UnreadableAnswer
 from reinspect.agents.models.asking import Doubts, doubts_schema, explanation_schema, read_doubts
 from reinspect.agents.models.asking import read_explanation as read_words
 from reinspect.agents.models.client import Heard, Model, ModelError, Question
 from reinspect.agents.models.confidence import AnswerProbability
 from reinspect.agents.models.detector import ask_for_defects, evidence_of, opinion_of, spokesman
-from reinspect.agents.models.prompts import Product, prompt
-from reinspect.agents.models.settings import Form
+from reinspect.agents.models.prompts import prompt
+from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.agents.models.showing import (
     Reference,
     close_look,
@@ -26,7 +29,11 @@ from reinspect.agents.models.showing import (
     verdict_in_words,
 )
 from reinspect.agents.monitor import RAMonitor
+from reinspect.agents.product import ProductKnowledge
+from reinspect.components import About, RecipePath
 from reinspect.cost import ModelCost
+from reinspect.policies.fitted import FittedEstimator, load_monitor
+from reinspect.policies.opinions import Opinions
 from reinspect.roles import Estimator
 from reinspect.vocabulary import (
     Assessment,
@@ -61,11 +68,20 @@ class VlmMonitor(RAMonitor):
         consult: estimated reliability below which the model is asked for its assessment.
     """
 
+    about = About("vlm", asks_model=True)
+
+    class Options(ModelSettings):
+        """Those of a recipe: the model's, when it is asked, what it is shown, who weighs it."""
+
+        reference: bool = True
+        consult: Annotated[float, Field(ge=0, le=1)] | None = None
+        file: RecipePath | None = None
+
     def __init__(
         self,
         model: Model,
         estimate: Estimator,
-        product: Product,
+        product: ProductKnowledge,
         *,
         limits: ModelLimits | None = None,
         reference: Reference | None = None,
@@ -77,6 +93,24 @@ class VlmMonitor(RAMonitor):
         self._model, self._product, self._reference = model, product, reference
         self._limits, self._consult = limits or ModelLimits(), consult
         self._looks = dict(looks or {})
+
+    @classmethod
+    def from_recipe(cls, options: Options, context: AgentContext) -> Self:
+        """The monitor of a recipe.
+
+        Raises:
+            ModelError: there is no key.
+            ValueError: a price is missing, or the fitted monitor can't be read.
+        """
+        return cls(
+            Model.from_recipe(options, context),
+            FittedEstimator(load_monitor(options.file)) if options.file else Opinions(),
+            context.product,
+            limits=context.limits,
+            reference=context.experts.good_part if options.reference else None,
+            looks=context.looks,
+            consult=CONSULT if options.consult is None else options.consult,
+        )
 
     def __call__(self, trace: Trace) -> Assessment:
         """The estimator's assessment; where it is in doubt, the model's doubts and wishes, too."""

@@ -5,8 +5,11 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
+from reinspect.components import ComponentOptions
+
+_SECRET = ("key", "token", "password", "secret")
 _PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]*(?=@)")
 
 
@@ -21,23 +24,8 @@ class Form(StrEnum):
     TAGS = "tags"
 
 
-class Price(BaseModel):
-    """USD for a million tokens."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    input: float = Field(ge=0, allow_inf_nan=False)
-    output: float = Field(ge=0, allow_inf_nan=False)
-
-    def of(self, tokens_in: int, tokens_out: int) -> float:
-        """USD for so many tokens."""
-        return (tokens_in * self.input + tokens_out * self.output) / 1e6
-
-
-class ModelSettings(BaseModel):
+class ModelSettings(ComponentOptions):
     """A model behind an OpenAI-compatible server. Keys are named here, never written."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str = Field(min_length=1, description="As the server names it; an adapter's name, too.")
     base_url: str | None = Field(
@@ -69,6 +57,13 @@ class ModelSettings(BaseModel):
     extra: Mapping[str, Any] = Field(
         default_factory=dict, description="Further keys of the request, e.g. vLLM's top_k."
     )
+
+    @classmethod
+    def refusal(cls, name: str, value: object) -> str:
+        """Why an unknown option is refused; what may be a key is not shown."""
+        if any(secret in name.lower() for secret in _SECRET):
+            return "keys are read from the environment; name the variable by key_env"
+        return super().refusal(name, value)
 
     @property
     def heat(self) -> float:

@@ -213,11 +213,27 @@ class Picture(Value):
     shows: str
 
 
+_FORMER_SOURCES = {"aligned": "reference"}
+"""Former name of a source of evidence → its name today."""
+
+
+def current_source(name: str) -> str:
+    """What a source of evidence is called today: what was saved may have a former name."""
+    return _FORMER_SOURCES.get(name, name)
+
+
+def source_names(name: str) -> tuple[str, ...]:
+    """A source's name and its former ones: where saved things are searched."""
+    return (name, *(old for old, new in _FORMER_SOURCES.items() if new == name))
+
+
 class Evidence(Value):
     """What one tool found. `probability` is what this evidence alone says of P(anomalous)."""
 
     kind: Literal["evidence"] = "evidence"
-    source: str
+    source: Annotated[str, AfterValidator(current_source)] = Field(
+        description="The tool's name in the recipe; what a first look rests on has its own."
+    )
     summary: str
     probability: Probability | None = None
     regions: tuple[Region, ...] = ()

@@ -28,7 +28,7 @@ def trace(first: Verdict, *evidence: Evidence, sample: Sample = SIZED) -> Trace:
     return Trace(sample=sample, steps=steps)
 
 
-def says(probability: float, source: str = "aligned") -> Evidence:
+def says(probability: float, source: str = "reference") -> Evidence:
     return Evidence(source=source, summary="", probability=probability)
 
 
@@ -87,7 +87,7 @@ def test_an_explanation_says_where_and_what_was_kept() -> None:
     seen = seen.then(Step(node="revise", products=(revision,)))
     explained = RAMonitor(ScriptedEstimator()).explain(seen)
     assert explained.first == "flagged for a spot of 14×9 px at (212, 96) and 1 more (p = 0.80)"
-    assert explained.final == (f"{explained.first}; aligned says anomalous (p = 0.90); kept")
+    assert explained.final == (f"{explained.first}; reference says anomalous (p = 0.90); kept")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reinspect.images import read_image
-from reinspect.tools.comparator.network import open_eye
+from reinspect.tools.comparator.network import open_comparator
 
 pytestmark = pytest.mark.process
 
@@ -37,7 +37,7 @@ def test_one_command_trains_exports_and_draws_and_goes_on(tmp_path: Path) -> Non
     assert not first.stderr
     made = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
     assert (made["seed"], made["steps"], made["real_images"]) == (3, 2, 0)
-    assert open_eye(out).pair == made["pair"]
+    assert open_comparator(out).pair == made["pair"]
     assert read_image(tmp_path / "eye-samples.png").shape[1] > 5 * 150
     assert not [
         file for file in tmp_path.glob("*.onnx") if str(tmp_path).encode() in file.read_bytes()

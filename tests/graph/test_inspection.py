@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from reinspect.agents.monitor import RAMonitor
-from reinspect.graph.build import BuildContext, Pipeline, build_pipeline
+from reinspect.components import Stage
+from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
+from reinspect.graph.pipeline import Pipeline, Placed
 from reinspect.policies.disposition import Thresholds
 from reinspect.policies.revision import Agreement
 from reinspect.testing import (
@@ -40,6 +42,9 @@ def part(tmp_path: Path) -> str:
     return str(path)
 
 
+LOCATOR = Placed("locator", Stage.LOCATE, ScriptedTool(0.9, source="locator"))
+
+
 def crew(**parts: object) -> Pipeline:
     monitor = RAMonitor(ScriptedEstimator(0.9))
     usual = Pipeline(
@@ -47,8 +52,7 @@ def crew(**parts: object) -> Pipeline:
         monitor=monitor,
         reviser=monitor.revise,
         explainer=monitor.explain,
-        locators=(ScriptedTool(0.9, source="locator"),),
-        examiners=(ScriptedTool(0.9),),
+        tools=(LOCATOR, Placed("examiner", Stage.EXAMINE, ScriptedTool(0.9))),
         trigger=ScriptedPolicy(Move.ACCEPT),
         trigger_name="scripted",
         revision=Agreement(),
@@ -108,8 +112,12 @@ def test_a_defect_that_was_located_is_not_located_again(part: str) -> None:
 
 
 def test_evidence_that_disagrees_with_itself_corrects_nothing(part: str) -> None:
-    tools = (ScriptedTool(0.99, source="one"), ScriptedTool(0.3, source="other"))
-    trace = inspect(part, crew(examiners=tools, trigger=ScriptedPolicy("revisit")))
+    tools = tuple(
+        Placed(name, Stage.EXAMINE, ScriptedTool(probability, source=name))
+        for name, probability in (("one", 0.99), ("other", 0.3))
+    )
+    members = crew(tools=(LOCATOR, *tools), trigger=ScriptedPolicy("revisit"))
+    trace = inspect(part, members)
     assert trace.rounds == 1
     assert not trace.revised
     assert trace.verdict is not None
@@ -156,8 +164,8 @@ def test_exploring_adds_nothing_where_a_second_look_was_taken(part: str) -> None
         pytest.param("detector", "detect", id="detector"),
         pytest.param("monitor", "assess", id="monitor"),
         pytest.param("trigger", "assess", id="trigger"),
-        pytest.param("locators", "locate", id="locating tool"),
-        pytest.param("examiners", "examine", id="examining tool"),
+        pytest.param(Stage.LOCATE, "locate", id="locating tool"),
+        pytest.param(Stage.EXAMINE, "examine", id="examining tool"),
         pytest.param("reviser", "revise", id="reviser"),
         pytest.param("revision", "revise", id="revision policy"),
         pytest.param("explainer", "explain", id="explainer"),
@@ -168,8 +176,10 @@ def test_a_failing_member_is_a_step_and_the_part_goes_to_review(
 ) -> None:
     failing = Failing("boom")
     parts: dict[str, object] = {"trigger": ScriptedPolicy("revisit"), role: failing}
-    if role in ("locators", "examiners"):
-        parts[role] = (failing, ScriptedTool(0.9))
+    if isinstance(role, Stage):
+        tools = {"failing": failing, "other": ScriptedTool(0.9)}
+        del parts[role]
+        parts["tools"] = tuple(Placed(name, role, tool) for name, tool in tools.items())
     trace = inspect(part, crew(**parts))
     assert trace.error == f"{node}: RuntimeError: boom"
     assert trace.disposition is not None

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 import yaml
 
+from reinspect.components import Stage
 from reinspect.cost import ModelCost, calls_of
 from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
-from reinspect.graph.models import looks_of
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, parse_recipe
 from reinspect.policies.triggers import calibrated
 from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
@@ -336,11 +336,11 @@ def test_a_tool_of_ones_own_with_a_note_may_be_asked_for() -> None:
         "tools: [zoom, {kind: 'reinspect.testing:Failing', note: x-rays the part},\n"
         "  {kind: hi_res, note: slow}]"
     )
-    looks = looks_of(parse_recipe(text))
+    context = BuildContext(recipe=parse_recipe(text))
+    looks = context.looks
     assert list(looks) == ["zoom", "reinspect.testing:Failing", "hi_res"]
     assert (looks["reinspect.testing:Failing"], looks["hi_res"]) == ("x-rays the part", "slow")
-    crew = build_pipeline(BuildContext(recipe=parse_recipe(text)))
-    assert len(crew.examiners) == 3
+    assert len(build_pipeline(context).at(Stage.EXAMINE)) == 3
 
 
 def test_without_a_wish_the_order_of_the_recipe_applies(part: str) -> None:

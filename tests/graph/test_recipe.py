@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from reinspect.components import Stage
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, load_recipe, parse_recipe
 
@@ -64,20 +65,20 @@ def test_a_missing_recipe_file_is_refused(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_part_that_cannot_be_made_is_refused_in_one_line(text: str, message: str) -> None:
+def test_a_component_that_cannot_be_made_is_refused_in_one_line(text: str, message: str) -> None:
     with pytest.raises(RecipeError, match=message) as refused:
         build_pipeline(BuildContext(recipe=parse_recipe(text)))
     assert "\n" not in str(refused.value)
 
 
-def test_parts_of_ones_own_are_made_with_their_options() -> None:
+def test_components_of_ones_own_are_made_with_their_options() -> None:
     recipe = parse_recipe(
         "detector: {kind: 'reinspect.testing:ScriptedDetector', default: 0.75}\n"
         "tools: [{kind: 'reinspect.testing:Failing', stage: locate}]\n"
     )
-    crew = build_pipeline(BuildContext(recipe=recipe))
-    assert crew.detector.__class__.__name__ == "ScriptedDetector"
-    assert (len(crew.locators), len(crew.examiners)) == (1, 0)
+    pipeline = build_pipeline(BuildContext(recipe=recipe))
+    assert pipeline.detector.__class__.__name__ == "ScriptedDetector"
+    assert [placed.stage for placed in pipeline.tools] == [Stage.LOCATE]
 
 
 def test_paths_in_a_recipe_are_relative_to_it(tmp_path: Path) -> None:
@@ -102,8 +103,8 @@ def test_a_fitted_monitor_that_cannot_be_had_is_refused(monitor: str, message: s
 
 
 def test_the_monitor_that_ships_brings_its_own_trigger() -> None:
-    crew = build_pipeline(BuildContext(recipe=parse_recipe("monitor: fitted")))
-    assert crew.trigger_name == "worth_it"
+    pipeline = build_pipeline(BuildContext(recipe=parse_recipe("monitor: fitted")))
+    assert pipeline.trigger_name == "worth_it"
 
 
 def test_a_named_trigger_outranks_the_monitors() -> None:

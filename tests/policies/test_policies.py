@@ -137,15 +137,15 @@ def test_the_eye_and_the_learned_filters_are_one_first_look(
     looked_first: Evidence, counts_half: bool
 ) -> None:
     first = Verdict.of(0.9, evidence=(looked_first,))
-    heard = HandSet()(trace(first, says(0.2, "eye"), says(0.3, "aligned")))
-    witnesses = {"eye": 0.2, "aligned": 0.3}
+    heard = HandSet()(trace(first, says(0.2, "eye"), says(0.3, "reference")))
+    witnesses = {"eye": 0.2, "reference": 0.3}
     assert heard.probability == rules.fuse(0.9, witnesses, seconded=counts_half)
 
 
 def test_what_the_eye_changed_is_on_record() -> None:
     first = Verdict.of(0.55, evidence=(says(0.55, FILTERS),))
-    others = trace(first, says(0.6, "aligned"))
-    heard = HandSet()(trace(first, says(0.05, "eye"), says(0.6, "aligned")))
+    others = trace(first, says(0.6, "reference"))
+    heard = HandSet()(trace(first, says(0.05, "eye"), says(0.6, "reference")))
     assert heard.probability < 0.5 < heard.signals[WITHOUT]
     assert heard.signals[WITHOUT] == HandSet()(others).probability
     assert heard.notes == (f"without the eye: anomalous (p = {heard.signals[WITHOUT]:.2f})",)

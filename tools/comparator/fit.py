@@ -15,7 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reinspect.tools.comparator.network import SCALES, ComparedQuery, ImageFeatures, Sight
+from reinspect.tools.comparator.network import (
+    SCALES,
+    ComparatorNetwork,
+    ComparedQuery,
+    ImageFeatures,
+)
 from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.fit import Fit
@@ -55,7 +60,7 @@ _KIND = "reinspect eye by place"
 
 
 @dataclass(frozen=True, slots=True)
-class EyeFit:
+class ComparatorFit:
     """What the eye remembers of the references. Immutable; safe to share between threads."""
 
     size: tuple[int, int]
@@ -73,7 +78,7 @@ class EyeFit:
     calibration: Calibration
 
     @classmethod
-    def from_fit(cls, fit: Fit, sight: Sight, *, seed: int = 0) -> EyeFit:
+    def from_fit(cls, fit: Fit, network: ComparatorNetwork, *, seed: int = 0) -> ComparatorFit:
         """Look at the references that the first look was fitted on.
 
         A single reference is joined by stand-ins for the others (see ``variation``).
@@ -89,18 +94,18 @@ class EyeFit:
         small = [_resized(image, size) for image in images]
         values = np.stack(small).astype(np.float32) / 255
         level = (float(values.mean()), max(_LEAST_DEVIATION, float(values.std())))
-        seen = [sight.see(_standardised(image, level)) for image in small]
+        seen = [network.see(_standardised(image, level)) for image in small]
         features = tuple(
             _as_kept(np.concatenate(planes))
             for planes in zip(*(one.features for one in seen), strict=True)
         )
         everyone = range(len(seen))
         found = [
-            sight.judge(one, *_without(features, index), None).distances
+            network.judge(one, *_without(features, index), None).distances
             for index, one in enumerate(seen)
         ]
         usual = tuple(_as_kept(np.stack(planes)) for planes in zip(*found, strict=True))
-        judged = [_judged(sight, seen[i], features, usual, i) for i in everyone]
+        judged = [_judged(network, seen[i], features, usual, i) for i in everyone]
         maps = _as_kept(np.stack([_maps(one) for one in judged])).astype(np.float32)
         own = [_standing_out(maps[i], np.delete(maps, i, axis=0)) for i in everyone]
         learned = Calibration.learn(list(maps), doubt=DOUBT_OF_ONE if alone else DOUBT)
@@ -108,18 +113,20 @@ class EyeFit:
         kept = pages + (_ALL_KEPT,) * (len(images) - len(pages))
         return cls(size, level, kept, features, usual, maps, calibration)
 
-    def look(self, image: Pixels, sight: Sight, *, excluding: int | None = None) -> Witness:
+    def look(
+        self, image: Pixels, network: ComparatorNetwork, *, excluding: int | None = None
+    ) -> Witness:
         """Look at an image, BGR uint8 (H, W, 3), of any size.
 
         Args:
             image: the image to judge.
-            sight: the weights that the fit was made with.
+            network: the weights that the fit was made with.
             excluding: page of the album to leave out because it is this very image.
         """
         index = self.pages.index(excluding) if excluding in self.pages else None
         small = _resized(check_image(image), self.size)
-        seen = sight.see(_standardised(small, self.level))
-        maps = _maps(_judged(sight, seen, self.features, self.usual, index))
+        seen = network.see(_standardised(small, self.level))
+        maps = _maps(_judged(network, seen, self.features, self.usual, index))
         left, scores = self.maps, self.calibration.scores
         if index is not None:
             left, scores = np.delete(left, index, axis=0), np.delete(scores, index, axis=0)
@@ -146,7 +153,7 @@ class EyeFit:
         archive.write(path, _KIND, arrays)
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> EyeFit:
+    def load(cls, path: str | os.PathLike[str]) -> ComparatorFit:
         """Read a fit that ``save`` wrote.
 
         Raises:
@@ -212,14 +219,14 @@ def _all_but(index: int | None, plane: Halves) -> Floats:
 
 
 def _judged(
-    sight: Sight,
+    network: ComparatorNetwork,
     seen: ImageFeatures,
     features: Sequence[Halves],
     usual: Sequence[Halves],
     index: int | None,
 ) -> ComparedQuery:
     left = [_all_but(index, plane) for plane in usual]
-    return sight.judge(seen, *_without(features, index), [plane.mean(axis=0) for plane in left])
+    return network.judge(seen, *_without(features, index), [plane.mean(axis=0) for plane in left])
 
 
 def _maps(judged: ComparedQuery) -> Floats:

@@ -32,7 +32,7 @@ _USUAL = ("u2", "u4", "u8", "u16", "v8", "v16")
 _DISTANCES = ("n2", "n4", "n8", "n16", "d8", "d16")
 
 
-class EyeError(ReinspectError, RuntimeError):
+class ComparatorError(ReinspectError, RuntimeError):
     """The eye can't be used: no onnxruntime, no weights, or weights of another version."""
 
 
@@ -60,7 +60,7 @@ class ComparedQuery:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ComparatorNetwork:
     """Both graphs. Safe to share between threads."""
 
     sees: InferenceSession
@@ -103,16 +103,16 @@ class Sight:
 
 
 @functools.lru_cache(maxsize=2)
-def open_eye(weights: Path = WEIGHTS) -> Sight:
+def open_comparator(weights: Path = WEIGHTS) -> ComparatorNetwork:
     """Load the graphs once in a process.
 
     Raises:
-        EyeError: onnxruntime or a file is missing, or the files don't belong together.
+        ComparatorError: onnxruntime or a file is missing, or the files don't belong together.
     """
     try:
         import onnxruntime
     except ImportError as failure:
-        raise EyeError(f"onnxruntime is not installed ({failure})") from failure
+        raise ComparatorError(f"onnxruntime is not installed ({failure})") from failure
     files = (weights.with_name(f"{weights.stem}-sees.onnx"), weights)
     options = onnxruntime.SessionOptions()
     # The callers' own processes and threads share the cores among themselves.
@@ -124,16 +124,16 @@ def open_eye(weights: Path = WEIGHTS) -> Sight:
     sessions = []
     for file in files:
         if not file.is_file():
-            raise EyeError(f"the weights {file} are missing")
+            raise ComparatorError(f"the weights {file} are missing")
         try:
             sessions.append(onnxruntime.InferenceSession(str(file), options, providers))
         except Exception as failure:  # its errors have no common base
-            raise EyeError(f"{file} is no readable ONNX graph") from failure
+            raise ComparatorError(f"{file} is no readable ONNX graph") from failure
     marks = [session.get_modelmeta().custom_metadata_map for session in sessions]
     for file, mark in zip(files, marks, strict=True):
         if mark.get("eye") != VERSION:
             found = mark.get("eye", "none")
-            raise EyeError(f"{file} is of version {found}, not {VERSION}")
+            raise ComparatorError(f"{file} is of version {found}, not {VERSION}")
     if marks[0].get("pair") != marks[1].get("pair"):
-        raise EyeError(f"{files[0]} and {files[1].name} are not of one training")
-    return Sight(sees=sessions[0], judges=sessions[1], pair=marks[0].get("pair", ""))
+        raise ComparatorError(f"{files[0]} and {files[1].name} are not of one training")
+    return ComparatorNetwork(sees=sessions[0], judges=sessions[1], pair=marks[0].get("pair", ""))

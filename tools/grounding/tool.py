@@ -11,31 +11,38 @@ flip. It says where to look, and its margin is a signal that a fitted monitor ma
 import math
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from reinspect.components import About, Stage
 from reinspect.images import Pixels, from_pixels, read_view
+from reinspect.tools.context import ToolContext
 from reinspect.tools.expert import Experts
+from reinspect.tools.grounding.backends import CONTROLS, GroundingOptions, finder
 from reinspect.tools.vision.prompts import Finder, Found, Prompt, cleaned
 from reinspect.tools.witness import regions_of
 from reinspect.vocabulary import Box, Evidence, Region, Trace
 
-SOURCE = "grounding"
-
 PHRASES = ("defect", "scratch", "dent", "crack", "hole", "stain", "dirt")
 """Asked for where neither the recipe nor the verdict names a defect."""
-
-CONTROLS = ("zebra", "palm tree", "sailing boat")
-"""What no picture of a part shows."""
 
 _SAME = 0.5  # intersection over union from which two boxes are of one place
 _MOST = 0.9  # share of the picture from which a box says nothing of where
 _NARROWEST = 4  # times as long as wide
 _GREY = 128
 _AT_MOST = 20  # boxes that are kept: a trace stays small
+
+
+ABOUT = About(
+    "grounding",
+    stage=Stage.LOCATE,
+    note="searches the image for `phrase`: helps to find a named kind of defect",
+    purpose="Search the picture for each of `phrases`, names of a defect. What an absent thing "
+    "gets as easily is left out.",
+)
 
 
 class _Padded(NamedTuple):
@@ -63,14 +70,15 @@ class Kept(NamedTuple):
 class MapRegions:
     """The regions of the anomaly map: the backend that needs no weights, and reads no phrases."""
 
-    def __init__(self, experts: Experts) -> None:
-        self._experts = experts
+    def __init__(self, experts: Experts, *, name: str = ABOUT.name) -> None:
+        self.about = ABOUT
+        self._experts, self._name = experts, name
 
     def __call__(self, trace: Trace) -> Evidence:
         boxes = self._experts.of(trace.sample).look(trace.sample).boxes
         regions = regions_of(boxes)
         summary = f"the anomaly map stands out at {_places(len(regions))}"
-        return Evidence(source=SOURCE, summary=summary, regions=regions)
+        return Evidence(source=self._name, summary=summary, regions=regions)
 
 
 class Grounding:
@@ -85,10 +93,14 @@ class Grounding:
         controls: what is surely absent.
         box_threshold: score above which a box counts, [0, 1].
         margin: least score above the controls, [0, 1].
+        name: in the recipe.
 
     Raises:
         ValueError: a phrase is empty, there is no control, or one of them is in the vocabulary.
     """
+
+    about = ABOUT
+    Options = GroundingOptions
 
     def __init__(
         self,
@@ -98,7 +110,9 @@ class Grounding:
         *,
         box_threshold: float = 0.35,
         margin: float = 0.05,
+        name: str = ABOUT.name,
     ) -> None:
+        self._name = name
         self._find, self._box_threshold, self._margin = find, box_threshold, margin
         self._vocabulary = _named("phrases", vocabulary) or PHRASES
         self._controls = _named("controls", controls)
@@ -107,6 +121,27 @@ class Grounding:
         both = set(self._vocabulary) & set(self._controls)
         if both:
             raise ValueError(f"controls: {min(both)!r} is asked for as a defect, too")
+
+    @classmethod
+    def from_recipe(cls, options: GroundingOptions, context: ToolContext) -> Self | MapRegions:
+        """The tool of a recipe, its weights found but not loaded.
+
+        Raises:
+            ValueError: an option that the backend has no use for, an unknown model, an empty
+                phrase.
+            MissingWeights, VisionError: weights or packages are missing.
+        """
+        find = finder(options, context.weights)
+        if find is None:
+            return MapRegions(context.experts, name=options.name)
+        return cls(
+            find,
+            (*options.phrases, *context.product.defects),
+            options.controls,
+            box_threshold=options.box_threshold,
+            margin=options.margin,
+            name=options.name,
+        )
 
     def __call__(self, trace: Trace) -> Evidence:
         image = _squarer(read_view(trace.sample.visual))
@@ -118,7 +153,7 @@ class Grounding:
         kept = _apart([one for one in ahead if one.margin > 0 and one.margin >= self._margin])
         best = max((one.margin for one in kept), default=0.0)
         return Evidence(
-            source=SOURCE,
+            source=self._name,
             summary=_in_words(kept, len(found)),
             regions=tuple(Region(box=one.box, score=one.margin) for one in kept),
             measurements={
@@ -132,7 +167,7 @@ class Grounding:
 
     def _suspected(self, trace: Trace) -> tuple[str, ...]:
         wish = trace.assessment.wish if trace.assessment else None
-        asked = (wish.phrase,) if wish and wish.look == SOURCE else ()
+        asked = (wish.phrase,) if wish and wish.look == self._name else ()
         types = (found.type for found in (trace.verdict.defects if trace.verdict else ()))
         every = cleaned((*asked, *(kind for kind in types if kind), *self._vocabulary))
         return tuple(phrase for phrase in every if phrase not in self._controls)

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pydantic import ValidationError
-
-from reinspect.errors import explain_invalid
+from reinspect.errors import shorten
 from reinspect.tools.weights.known import located
 
 if TYPE_CHECKING:
+    from reinspect.tools.vision.automatic import Automatic
     from reinspect.tools.vision.sam import Sam
     from reinspect.tools.vision.sam_ports import SamPort
 
@@ -30,7 +28,7 @@ def segmenter(
     weights: str | None = None,
     device: str = "auto",
     folder: Path | None = None,
-    automatic: Mapping[str, float] | None = None,
+    automatic: Automatic | None = None,
 ) -> Sam | SamPort | None:
     """The backend, its weights found but not loaded; none for `embedded`.
 
@@ -42,7 +40,7 @@ def segmenter(
         weights: file or folder, or a name of `tools.checkpoints`; by default those of the model.
         device: see `tools.vision.runtime.places`.
         folder: where weights with a name lie.
-        automatic: fields of `tools.vision.automatic.Automatic`.
+        automatic: how everything is segmented.
 
     Raises:
         ValueError: an option that this backend has no use for, or an unknown model.
@@ -51,21 +49,17 @@ def segmenter(
     if backend == "embedded":
         for name, value in (("model", model), ("weights", weights), ("automatic", automatic)):
             if value is not None:
-                raise ValueError(f"{name}: the embedded backend takes none (value {value!r})")
+                raise ValueError(
+                    f"{name}: the embedded backend takes none (value {shorten(value)})"
+                )
         return None
-    from reinspect.tools.vision.automatic import Automatic
-
-    try:
-        chosen = Automatic.model_validate(automatic or {})
-    except ValidationError as failure:
-        raise ValueError(explain_invalid(failure, Automatic, name="automatic")) from failure
     if backend == "segment-anything":
         from reinspect.tools.vision.sam import Sam
 
         model = model or "vit_b"
         name = weights or f"sam-{model.replace('_', '-')}"
-        return Sam(model, located(name, folder), device=device, automatic=chosen)
+        return Sam(model, located(name, folder), device=device, automatic=automatic)
     from reinspect.tools.vision.sam_ports import SamPort
 
     name = weights or HUB.get(model or "sam", model or "sam")
-    return SamPort(located(name, folder), device=device, automatic=chosen)
+    return SamPort(located(name, folder), device=device, automatic=automatic)

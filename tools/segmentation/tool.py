@@ -7,21 +7,28 @@ Anything in `tools.vision`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
 import cv2
 import numpy as np
 
+from reinspect.components import About, PathOrName, Stage, ToolOptions
 from reinspect.images import Mask, Pixels, encode_mask, from_pixels, read_view, to_pixels
+from reinspect.tools.context import ToolContext
 from reinspect.tools.embedded.masks import measure_mask as measure
 from reinspect.tools.embedded.masks import outline
 from reinspect.tools.embedded.scoring import MAX_BOXES
 from reinspect.tools.expert import Expert, Experts
+from reinspect.tools.segmentation.backends import segmenter
+from reinspect.tools.vision.automatic import Automatic
 from reinspect.tools.vision.prompts import Corners, Segmenter, SegmentPrompt
 from reinspect.tools.witness import regions_of
 from reinspect.vocabulary import Box, Evidence, Region, Trace
 
-SOURCE = "segmentation"
+if TYPE_CHECKING:
+    from reinspect.tools.vision.sam import Sam
+    from reinspect.tools.vision.sam_ports import SamPort
 
 _SHARE = 0.5  # of the hottest mask's heat: what else is kept of everything
 
@@ -46,7 +53,26 @@ class Segmentation:
         segmenter: the backend; the embedded one by default.
         prompt: `everything` takes what the backend finds by itself, and keeps what the anomaly map
             shows to be hot.
+        name: in the recipe.
     """
+
+    about = About(
+        "segmentation",
+        stage=Stage.LOCATE,
+        note="tight outlines of the suspicious regions: helps where a place is only vague",
+        purpose="Outline the suspicious places, those of `boxes` if there are any, and measure "
+        "them: area, contour, elongation, contrast, distance to the border.",
+    )
+
+    class Options(ToolOptions):
+        """Those of a recipe."""
+
+        backend: Literal["embedded", "segment-anything", "transformers"] = "embedded"
+        model: PathOrName | None = None
+        weights: PathOrName | None = None
+        prompt: Literal["box", "point", "everything"] = "box"
+        automatic: Automatic | None = None
+        device: str = "auto"
 
     def __init__(
         self,
@@ -54,18 +80,47 @@ class Segmentation:
         segmenter: Segmenter | None = None,
         *,
         prompt: Prompting = Prompting.BOX,
+        name: str = about.name,
     ) -> None:
         self._experts, self._segmenter, self._prompt = experts, segmenter, prompt
+        self._name = name
+
+    @classmethod
+    def from_recipe(cls, options: Options, context: ToolContext) -> Self:
+        """The tool of a recipe, its weights found but not loaded.
+
+        Raises:
+            ValueError: an option that the backend has no use for, or an unknown model.
+            MissingWeights, VisionError: weights or packages are missing.
+        """
+        chosen, prompt = cls.backend(options, context.weights), Prompting(options.prompt)
+        if chosen is None and prompt is not Prompting.BOX:
+            raise ValueError(
+                f"prompt: {options.prompt!r} needs a backend with weights, not {options.backend!r}"
+            )
+        return cls(context.experts, chosen, prompt=prompt, name=options.name)
+
+    @staticmethod
+    def backend(options: Options, folder: Path | None) -> "Sam | SamPort | None":
+        """What draws the masks of a recipe, none for the embedded one; see `segmenter`."""
+        return segmenter(
+            options.backend,
+            model=options.model,
+            weights=options.weights,
+            automatic=options.automatic,
+            device=options.device,
+            folder=folder,
+        )
 
     def __call__(self, trace: Trace) -> Evidence:
         image, expert = read_view(trace.sample.visual), self._experts.of(trace.sample)
-        given = _asked_for(trace) or _of_other_tools(trace)
+        given = _asked_for(trace, self._name) or _of_other_tools(trace, self._name)
         if self._prompt is Prompting.EVERYTHING and self._segmenter and not given:
             found = _hot(self._segmenter.everything(image), expert, trace)
         else:
             boxes = given or regions_of(expert.located(trace.sample))
             found = self._masked(image, boxes, expert, trace)
-        return _evidence(image, found)
+        return _evidence(image, found, self._name)
 
     def _masked(
         self, image: Pixels, regions: Sequence[Region], expert: Expert, trace: Trace
@@ -117,16 +172,16 @@ def _embedded(
         yield marks if told and marks is not None else outline(image, box)
 
 
-def _asked_for(trace: Trace) -> list[Region]:
+def _asked_for(trace: Trace, name: str) -> list[Region]:
     wish = trace.assessment.wish if trace.assessment else None
-    if wish is None or wish.look != SOURCE or wish.box is None:
+    if wish is None or wish.look != name or wish.box is None:
         return []
     return [Region(box=wish.box)]
 
 
-def _of_other_tools(trace: Trace) -> list[Region]:
+def _of_other_tools(trace: Trace, name: str) -> list[Region]:
     """What the newest tool before this one points at."""
-    evidence = [e for e in trace.products(Evidence) if e.source != SOURCE and e.regions]
+    evidence = [e for e in trace.products(Evidence) if e.source != name and e.regions]
     return list(evidence[-1].regions) if evidence else []
 
 
@@ -164,7 +219,7 @@ def _hot(masks: Sequence[Mask], expert: Expert, trace: Trace) -> list[_Found]:
     return [_Found(_around(Region(box=whole, score=score), mask), mask) for score, mask in best]
 
 
-def _evidence(image: Pixels, found: Sequence[_Found]) -> Evidence:
+def _evidence(image: Pixels, found: Sequence[_Found], name: str) -> Evidence:
     regions = tuple(
         region.model_copy(update={"mask": encode_mask(mask) if mask.any() else None})
         for region, mask in found
@@ -173,12 +228,12 @@ def _evidence(image: Pixels, found: Sequence[_Found]) -> Evidence:
     numbers: dict[str, float] = {"regions": float(len(regions))}
     drawn = [part for part in found if part.mask.any()]
     if not drawn:
-        return Evidence(source=SOURCE, summary=count, regions=regions, measurements=numbers)
+        return Evidence(source=name, summary=count, regions=regions, measurements=numbers)
     strongest = max(drawn, key=lambda part: part.region.score)
     union = np.logical_or.reduce([part.mask for part in drawn])
     numbers = {**measure(image, strongest.mask), **numbers, "masked": float(union.mean())}
     return Evidence(
-        source=SOURCE,
+        source=name,
         summary=f"{count}; the strongest {_in_words(numbers)}",
         regions=regions,
         measurements=numbers,

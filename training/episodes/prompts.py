@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reinspect.agents.models.prompts import Product, Prompt, prompt
+from reinspect.agents.models.prompts import Prompt, prompt
 from reinspect.agents.models.settings import Form
 from reinspect.agents.models.showing import (
     beside,
@@ -62,7 +62,7 @@ class Grouping:
 
 def prompt_of(inspection: LabelledInspection, mode: EpisodeMode, references: int) -> Prompt:
     """The prompt that a trained critic gets in the graph, for so many references shown."""
-    product = Product(**parse_recipe(inspection.run.recipe).product.model_dump())
+    product = parse_recipe(inspection.run.recipe).product
     pictures = beside(references)
     if mode is EpisodeMode.THINKING:
         return prompt(

@@ -9,16 +9,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from reinspect.agents.calls import recorded
 from reinspect.agents.models.answers import UnreadableAnswer, json_object
-from reinspect.agents.models.client import Model, Question
-from reinspect.agents.models.prompts import Product, prompt
+from reinspect.agents.models.client import Model, ModelError, Question
+from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.agents.models.showing import beside, corners, evidence_in_words, verdict_in_words
 from reinspect.cost import ModelCost
+from reinspect.errors import explain_invalid
 from reinspect.graph.build import BuildContext
-from reinspect.graph.models import model_of, models_of
-from reinspect.graph.recipe import Recipe, parse_recipe
+from reinspect.graph.recipe import Recipe, RecipeError, parse_recipe
 from reinspect.images import read_image
 from reinspect.training.episodes.episode import EpisodeError, EpisodeMode
 from reinspect.training.episodes.labelled import LabelledInspection
@@ -65,12 +67,18 @@ class Teacher:
             EpisodeError: the recipe asks no model, or one that answers in tags alone.
             RecipeError: the model can't be asked as the recipe says.
         """
-        parts = models_of(recipe)
+        parts = recipe.asking
         if not parts:
             raise EpisodeError("--teacher: the recipe has no part of kind vlm to write captions")
         part = recipe.monitor if recipe.monitor in parts else parts[0]
         options = {k: v for k, v in part.options.items() if k in ModelSettings.model_fields}
-        model = model_of(BuildContext(recipe=recipe), options)
+        try:
+            settings = ModelSettings.model_validate(options)
+            model = Model.from_recipe(settings, BuildContext(recipe=recipe))
+        except ValidationError as failure:
+            raise RecipeError(explain_invalid(failure, ModelSettings)) from failure
+        except (ModelError, ValueError) as failure:
+            raise RecipeError(str(failure)) from failure
         if model.form is Form.TAGS:
             raise EpisodeError(
                 f"--teacher: {model.settings.model} answers in tags, which have no place for a "
@@ -120,7 +128,7 @@ def question_of(
             "verdict": verdict_in_words(first) if first else "none",
             "evidence": evidence_in_words(inspection.trace),
         }
-    product = Product(**parse_recipe(inspection.run.recipe).product.model_dump())
+    product = parse_recipe(inspection.run.recipe).product
     asked = prompt(
         "think" if mode is EpisodeMode.THINKING else "reflect",
         Form.JSON,

@@ -13,7 +13,6 @@ from reinspect.api.spool import Entry, Spool, Ticket
 from reinspect.dataset import Item
 from reinspect.engine.local import attend
 from reinspect.graph.build import BuildContext
-from reinspect.graph.models import models_of
 from reinspect.roles import Sink
 from reinspect.store import Store, StoreError
 from reinspect.store.rows import Row
@@ -237,7 +236,7 @@ def _warming(context: BuildContext, workers: int) -> list[Item]:
 
     A model is not asked: that would cost.
     """
-    if models_of(context.recipe):
+    if context.recipe.asking:
         return []
     known = context.references
     sets = [(None, known.default), *known.by_category.items()]

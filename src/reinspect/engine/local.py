@@ -13,7 +13,6 @@ from reinspect.engine.roles import Executor
 from reinspect.engine.threads import Threads
 from reinspect.engine.work import Inspect, build_inspect, single_threaded
 from reinspect.graph.build import BuildContext
-from reinspect.graph.models import models_of
 from reinspect.graph.recipe import Recipe
 from reinspect.store import Store
 from reinspect.vocabulary import Trace
@@ -48,7 +47,7 @@ class Local:
 
     def at_once(self, recipe: Recipe, images: int | None, /) -> int:
         """As many threads as the recipe has in flight; else as many workers as are worth it."""
-        if models_of(recipe):
+        if recipe.asking:
             return recipe.budgets.in_flight
         workers = default_workers() if self.workers is None else self.workers
         return workers if images is None else min(workers, max(1, images // FEW))
@@ -192,10 +191,10 @@ def start_executor(
     It ends with the stack.
     """
     executor: Executor
-    if models_of(context.recipe):
+    if context.recipe.asking:
         stack.enter_context(single_threaded())
         count, asking = context.recipe.budgets.in_flight, build_inspect(context, explore=explore)
-        executor = Threads(count, asking, context.purse, timeout=timeout)
+        executor = Threads(count, asking, context.run_budget, timeout=timeout)
     elif workers == 1 and timeout is None:
         stack.enter_context(single_threaded())
         executor = ThisProcess(inspect or build_inspect(context, explore=explore))

@@ -29,7 +29,6 @@ from reinspect.engine.work import failed
 from reinspect.errors import ReinspectError
 from reinspect.export import TRACES, write_traces
 from reinspect.graph.build import BuildContext
-from reinspect.graph.models import models_of
 from reinspect.graph.recipe import Recipe
 from reinspect.pictures import Pictures
 from reinspect.store import Store
@@ -139,7 +138,7 @@ class Ray:
 
 def _block_of(context: BuildContext) -> int:
     """Enough to keep the threads of a recipe busy that waits for models."""
-    asks = bool(models_of(context.recipe))
+    asks = bool(context.recipe.asking)
     return max(BLOCK, 2 * context.recipe.budgets.in_flight) if asks else BLOCK
 
 
@@ -228,7 +227,7 @@ def _room(resources: dict[str, float], cluster: Ray, context: BuildContext) -> i
         need = f"a processor and {gpus:g} GPU" if gpus else "a processor"
         raise ClusterError(f"an actor needs {need}, which Ray does not have: it has {resources}")
     spends = context.recipe.budgets.run
-    if models_of(context.recipe) and spends != type(spends)():
+    if context.recipe.asking and spends != type(spends)():
         return 1  # a run's budget is kept in one process
     return min(room, cluster.workers or room)
 

@@ -8,11 +8,13 @@ milliseconds a part. Steps keep the seconds that the looks took when they were t
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from reinspect.components import Stage
 from reinspect.dataset import Item
 from reinspect.engine.work import graph_input
 from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext, build_pipeline
-from reinspect.graph.recipe import ComponentSpec, Recipe, parse_recipe
+from reinspect.graph.components import ComponentSpec
+from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.store import Run
 from reinspect.vocabulary import Evidence, Sample, Step, Trace, Verdict
 
@@ -42,7 +44,7 @@ def refuse_others(run: Run, recipe: Recipe) -> None:
             raise NotOnRecord(f"{of} had other {what} than the recipe: bench without --from")
     if recipe.product != theirs.product:
         raise NotOnRecord(f"{of} was of another product than the recipe's: bench without --from")
-    if recipe.budgets.rounds != 1 or recipe.monitor.kind == "vlm":
+    if recipe.budgets.rounds != 1 or recipe.monitor in recipe.asking:
         raise NotOnRecord(
             f"{of} has one second look, by every tool: a monitor that asks for looks, or for more "
             "rounds, can't be benched --from it"
@@ -59,21 +61,12 @@ def replay(context: BuildContext) -> Callable[[Item, Trace], Trace]:
 
     record = _Record()
     pipeline = build_pipeline(context)
-    stages = {"locate": pipeline.locators, "examine": pipeline.examiners}
-    told = {
-        id(tool): _Told(record, node, place)
-        for node, tools in stages.items()
-        for place, tool in enumerate(tools)
-    }
-    graph = build(
-        replace(
-            pipeline,
-            detector=record.detect,
-            locators=tuple(told[id(tool)] for tool in pipeline.locators),
-            examiners=tuple(told[id(tool)] for tool in pipeline.examiners),
-            looks={name: told[id(tool)] for name, tool in pipeline.looks.items()},
-        )
-    )
+    told = [
+        placed._replace(tool=_Told(record, stage.value, place))
+        for stage in Stage
+        for place, placed in enumerate(pipeline.at(stage))
+    ]
+    graph = build(replace(pipeline, detector=record.detect, tools=tuple(told)))
 
     def inspect(item: Item, trace: Trace) -> Trace:
         """Judge a part anew.

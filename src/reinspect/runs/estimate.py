@@ -9,7 +9,6 @@ from pathlib import Path
 from reinspect.cost import Bill
 from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
-from reinspect.graph.models import models_of
 from reinspect.runs.plan import RunPlan
 from reinspect.runs.session import validate
 
@@ -35,7 +34,7 @@ def estimate(plan: RunPlan) -> tuple[list[str], int]:
         for trace in inspect_all(tried, trial.context):
             now = time.perf_counter()
             # Where images wait beside each other, each has its own time.
-            seconds.append(trace.seconds if models_of(plan.recipe) else now - last)
+            seconds.append(trace.seconds if plan.recipe.asking else now - last)
             last = now
             bill(trace)
             errors += [trace.error] if trace.error else []
@@ -65,7 +64,7 @@ def _timed(plan: RunPlan, seconds: list[float]) -> Iterator[str]:
     images = len(plan.source.items)
     at_once = plan.engine.at_once(plan.recipe, images)
     by = f"{at_once} worker{'s' if at_once > 1 else ''}"
-    if models_of(plan.recipe):
+    if plan.recipe.asking:
         by = f"{at_once} at once, if the server keeps up"
     total = seconds[0] + mean * (images - 1) / at_once
     spread = f" ({min(each):.3f} to {max(each):.3f})" if len(each) > 1 else ""

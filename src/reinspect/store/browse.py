@@ -23,7 +23,7 @@ from reinspect.store.reviews import (
 )
 from reinspect.store.runs import lock_runs
 from reinspect.store.search import Filter, Order, before, conditions, ranking
-from reinspect.vocabulary import Verdict
+from reinspect.vocabulary import Verdict, current_source
 
 _CHUNK = 500  # rows read at a time
 
@@ -158,7 +158,8 @@ class Desk:
                 for category in _distinct(session, col(table.category), [col(table.run_id) == run])
             }
             listed = _distinct(session, type_coerce(col(table.types), Text), [])
-            sources = _distinct(session, col(tables.EvidenceTable.source), [])
+            found = _distinct(session, col(tables.EvidenceTable.source), [])
+            sources = {current_source(name) for name in found}
         adapter = columns.NamesColumn.adapter
         types = {name for text in listed for name in adapter.validate_json(text)}
         return Choices(tuple(sorted(categories)), tuple(sorted(types)), tuple(sorted(sources)))

@@ -25,7 +25,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col, select
 
 from reinspect.store.tables import EvidenceTable, InspectionTable, ReviewTable
-from reinspect.vocabulary import Outcome, Value
+from reinspect.vocabulary import Outcome, Value, source_names
 
 _MODULUS = 2**31 - 1
 
@@ -106,7 +106,8 @@ def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.types:
         yield or_(*(_names(name) for name in wanted.types))
     if wanted.sources:
-        brought = col(EvidenceTable.source).in_(wanted.sources)
+        names = [name for source in wanted.sources for name in source_names(source)]
+        brought = col(EvidenceTable.source).in_(names)
         yield col(table.id).in_(select(EvidenceTable.inspection_id).where(brought))
 
 

@@ -5,8 +5,9 @@ import cv2
 import numpy as np
 import pytest
 
+from reinspect.agents.calls import Price
 from reinspect.agents.models.client import Model
-from reinspect.agents.models.settings import ModelSettings, Price
+from reinspect.agents.models.settings import ModelSettings
 from reinspect.images import load
 from reinspect.testing import ScriptedServer
 from reinspect.vocabulary import Sample, View

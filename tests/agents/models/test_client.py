@@ -7,11 +7,11 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reinspect.agents.calls import recorded
+from reinspect.agents.calls import Price, recorded
 from reinspect.agents.models.answers import UnreadableAnswer
 from reinspect.agents.models.client import Model, ModelError
 from reinspect.agents.models.detector import ask_for_defects, opinion_of
-from reinspect.agents.models.settings import Form, ModelSettings, Price
+from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.testing import Reply, ScriptedServer
 from reinspect.vocabulary import Call
 from support.made_answers import said

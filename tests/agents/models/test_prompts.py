@@ -5,8 +5,9 @@ from importlib.resources import files
 
 import pytest
 
-from reinspect.agents.models.prompts import Product, prompt
+from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.settings import Form
+from reinspect.agents.product import ProductKnowledge
 
 VALUES = {
     name: f"<{name}>"
@@ -29,7 +30,7 @@ def test_every_prompt_can_be_filled_in(file: str) -> None:
 
 
 def test_what_is_filled_in_is_not_filled_in_again() -> None:
-    product = Product(normal="costs $evidence", tolerated=("$100",), defects=("a", "b"))
+    product = ProductKnowledge(normal="costs $evidence", tolerated=("$100",), defects=("a", "b"))
     found = prompt("assess", Form.JSON, **{**VALUES, "product": str(product)})
     assert "costs $evidence" in found.text
     assert "$100" in found.text

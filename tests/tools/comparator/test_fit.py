@@ -8,8 +8,13 @@ import numpy as np
 import pytest
 
 from reinspect.samples import Process
-from reinspect.tools.comparator.fit import EYE, EyeFit
-from reinspect.tools.comparator.network import WEIGHTS, EyeError, Sight, open_eye
+from reinspect.tools.comparator.fit import EYE, ComparatorFit
+from reinspect.tools.comparator.network import (
+    WEIGHTS,
+    ComparatorError,
+    ComparatorNetwork,
+    open_comparator,
+)
 from reinspect.tools.embedded.fit import Fit
 from reinspect.tools.embedded.second_look import Witness
 from support.requirements import unavailable
@@ -29,8 +34,8 @@ def fit(process: Process) -> Fit:
 
 
 @pytest.fixture(scope="module")
-def eye(fit: Fit, sight: Sight) -> EyeFit:
-    return EyeFit.from_fit(fit, sight)
+def eye(fit: Fit, sight: ComparatorNetwork) -> ComparatorFit:
+    return ComparatorFit.from_fit(fit, sight)
 
 
 def sound_in_itself(witness: Witness) -> bool:
@@ -44,7 +49,9 @@ def scratched(image: np.ndarray) -> np.ndarray:
     return copy
 
 
-def test_a_plain_defect_is_seen_where_it_is(eye: EyeFit, sight: Sight, process: Process) -> None:
+def test_a_plain_defect_is_seen_where_it_is(
+    eye: ComparatorFit, sight: ComparatorNetwork, process: Process
+) -> None:
     rng = np.random.default_rng(3)
     pictures = [process.picture(rng, SIZE) for _ in range(4)]
     good = [eye.look(picture, sight) for picture in pictures]
@@ -59,16 +66,21 @@ def test_a_plain_defect_is_seen_where_it_is(eye: EyeFit, sight: Sight, process: 
 
 
 def test_a_saved_fit_sees_the_same(
-    eye: EyeFit, sight: Sight, process: Process, tmp_path: Path
+    eye: ComparatorFit, sight: ComparatorNetwork, process: Process, tmp_path: Path
 ) -> None:
     image = scratched(process.picture(np.random.default_rng(4), SIZE))
     eye.save(tmp_path / "eye.npz")
-    again, before = EyeFit.load(tmp_path / "eye.npz").look(image, sight), eye.look(image, sight)
+    again, before = (
+        ComparatorFit.load(tmp_path / "eye.npz").look(image, sight),
+        eye.look(image, sight),
+    )
     assert again.z == pytest.approx(before.z, rel=1e-6)
     assert again.heat_map == pytest.approx(before.heat_map, rel=1e-4, abs=1e-4)
 
 
-def test_a_reference_does_not_vouch_for_itself(eye: EyeFit, sight: Sight, fit: Fit) -> None:
+def test_a_reference_does_not_vouch_for_itself(
+    eye: ComparatorFit, sight: ComparatorNetwork, fit: Fit
+) -> None:
     image = fit.album.image(2)
     assert eye.look(image, sight, excluding=2).z > eye.look(image, sight).z
 
@@ -76,7 +88,7 @@ def test_a_reference_does_not_vouch_for_itself(eye: EyeFit, sight: Sight, fit: F
 def test_another_fit_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "other.npz", _kind=np.array("something else"))
     with pytest.raises(ValueError, match="something else"):
-        EyeFit.load(tmp_path / "other.npz")
+        ComparatorFit.load(tmp_path / "other.npz")
 
 
 @pytest.mark.parametrize(
@@ -91,25 +103,28 @@ def test_another_fit_is_refused(tmp_path: Path) -> None:
     ],
 )
 def test_any_size_and_number(
-    references: list[tuple[int, int]], query: tuple[int, int], process: Process, sight: Sight
+    references: list[tuple[int, int]],
+    query: tuple[int, int],
+    process: Process,
+    sight: ComparatorNetwork,
 ) -> None:
     rng = np.random.default_rng(5)
     good = [cv2.resize(process.picture(rng, SIZE), size[::-1]) for size in references]
-    eye = EyeFit.from_fit(Fit.from_references(good), sight)
+    eye = ComparatorFit.from_fit(Fit.from_references(good), sight)
     image = cv2.resize(process.picture(rng, SIZE), query[::-1])
     assert sound_in_itself(eye.look(image, sight))
 
 
-def test_a_constant_image(eye: EyeFit, sight: Sight) -> None:
+def test_a_constant_image(eye: ComparatorFit, sight: ComparatorNetwork) -> None:
     flat = np.full((SIZE, SIZE, 3), 128, np.uint8)
     seen = eye.look(flat, sight)
     assert sound_in_itself(seen)
     assert seen.probability > 0.5
-    among = EyeFit.from_fit(Fit.from_references([flat, flat + 1, flat + 2]), sight)
+    among = ComparatorFit.from_fit(Fit.from_references([flat, flat + 1, flat + 2]), sight)
     assert sound_in_itself(among.look(flat, sight))
 
 
-def test_an_image_of_another_kind_is_refused(eye: EyeFit, sight: Sight) -> None:
+def test_an_image_of_another_kind_is_refused(eye: ComparatorFit, sight: ComparatorNetwork) -> None:
     with pytest.raises(ValueError, match="uint8"):
         eye.look(np.zeros((20, 20), np.float32), sight)
 
@@ -122,16 +137,16 @@ def copied(folder: Path) -> Path:
     return folder / WEIGHTS.name
 
 
-def test_missing_weights_are_named(tmp_path: Path, sight: Sight) -> None:
-    with pytest.raises(EyeError, match=r"none\.onnx|none-sees\.onnx"):
-        open_eye(tmp_path / "none.onnx")
+def test_missing_weights_are_named(tmp_path: Path, sight: ComparatorNetwork) -> None:
+    with pytest.raises(ComparatorError, match=r"none\.onnx|none-sees\.onnx"):
+        open_comparator(tmp_path / "none.onnx")
 
 
-def test_damaged_weights_are_named(tmp_path: Path, sight: Sight) -> None:
+def test_damaged_weights_are_named(tmp_path: Path, sight: ComparatorNetwork) -> None:
     weights = copied(tmp_path)
     weights.write_bytes(weights.read_bytes()[:5000])
-    with pytest.raises(EyeError, match="no readable ONNX graph"):
-        open_eye(weights)
+    with pytest.raises(ComparatorError, match="no readable ONNX graph"):
+        open_comparator(weights)
 
 
 @pytest.mark.parametrize(
@@ -142,23 +157,23 @@ def test_damaged_weights_are_named(tmp_path: Path, sight: Sight) -> None:
     ],
 )
 def test_foreign_weights_are_refused(
-    before: bytes, after: bytes, said: str, tmp_path: Path, sight: Sight
+    before: bytes, after: bytes, said: str, tmp_path: Path, sight: ComparatorNetwork
 ) -> None:
     weights = copied(tmp_path)
     content = weights.read_bytes()
     assert content.count(before) == 1
     weights.write_bytes(content.replace(before, after))
-    with pytest.raises(EyeError, match=said):
-        open_eye(weights)
+    with pytest.raises(ComparatorError, match=said):
+        open_comparator(weights)
 
 
 @pytest.mark.process
 def test_without_onnxruntime_it_says_so() -> None:
     code = (
         "import sys; sys.modules['onnxruntime'] = None\n"
-        "from reinspect.tools.comparator.network import EyeError, open_eye\n"
-        "try: open_eye()\n"
-        "except EyeError as failure: print(failure)\n"
+        "from reinspect.tools.comparator.network import ComparatorError, open_comparator\n"
+        "try: open_comparator()\n"
+        "except ComparatorError as failure: print(failure)\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ

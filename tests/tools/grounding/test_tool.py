@@ -8,7 +8,8 @@ import pytest
 
 from reinspect.pictures import write_image
 from reinspect.policies.hand_set import witnesses_of
-from reinspect.tools.grounding.tool import CONTROLS, PHRASES, Grounding
+from reinspect.tools.grounding.backends import CONTROLS
+from reinspect.tools.grounding.tool import PHRASES, Grounding
 from reinspect.tools.vision.prompts import Found, Prompt, in_prompts
 from reinspect.vocabulary import (
     Assessment,

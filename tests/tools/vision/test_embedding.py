@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from reinspect.graph import build_pipeline
-from reinspect.graph.build import BuildContext
+from reinspect.graph import tools_of
+from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import RecipeError, parse_recipe
 from reinspect.tools.expert import Embedder
+from reinspect.tools.reference import AlignedReference
 from reinspect.tools.vision.embedding import file_key
 from reinspect.tools.vision.sam import Sam
 from reinspect.tools.vision.sam_ports import SamPort
@@ -74,8 +75,9 @@ def test_a_recipe_says_whether_to_use_it(tmp_path: Path) -> None:
         ("segmentation, reference", False),
         ("reference", False),
     ):
-        crew = build_pipeline(BuildContext(recipe=parse_recipe(f"tools: [{tools}]")))
-        assert (crew.looks["reference"]._alike is not None) is by_model, tools
+        made = tools_of(parse_recipe(f"tools: [{tools}]"))["reference"]
+        assert isinstance(made, AlignedReference)
+        assert (made._alike is not None) is by_model, tools
     asked = parse_recipe("tools: [segmentation, {kind: reference, nearest: embedding}]")
     with pytest.raises(RecipeError, match=r"tools\.1: nearest: .* needs a tool segmentation"):
         build_pipeline(BuildContext(recipe=asked))

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from reinspect.tools.segmentation.backends import segmenter
+from reinspect.tools.vision.automatic import Automatic
 from reinspect.tools.vision.prompts import Segmenter, SegmentPrompt
 from reinspect.tools.vision.runtime import VisionError
 from reinspect.tools.weights.known import MissingWeights
@@ -17,7 +18,7 @@ pytestmark = [
     pytest.mark.needs("torch", "torchvision", "transformers", "segment_anything"),
 ]
 
-EVERYTHING = {"points": 4, "quality": -10, "stability": -1}
+EVERYTHING = Automatic(points=4, quality=-10, stability=-1)
 PORTS = ("sam", "sam2", "sam3")
 
 

@@ -156,7 +156,7 @@ class TestTraining:
     def test_both_graphs_agree_with_torch(self, tmp_path: Path) -> None:
         import torch
 
-        from reinspect.tools.comparator.network import open_eye
+        from reinspect.tools.comparator.network import open_comparator
         from reinspect.training.comparator.export import (
             JUDGES,
             EncoderGraph,
@@ -169,7 +169,7 @@ class TestTraining:
         torch.manual_seed(3)
         eye = ComparatorNet().eval()
         pair = export(eye, tmp_path / "eye.onnx")
-        sight = open_eye(tmp_path / "eye.onnx")
+        sight = open_comparator(tmp_path / "eye.onnx")
         assert sight.pair == pair
         images = torch.rand(2, 3, 64, 96)
         given = example(references=5, side=96)

@@ -14,7 +14,7 @@ from reinspect.policies import rules
 from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
 from reinspect.samples import Process
 from reinspect.tools.anomaly_map import AnomalyMap
-from reinspect.tools.comparator.tool import SOURCE, Comparator
+from reinspect.tools.comparison import Comparator
 from reinspect.tools.expert import Experts
 from reinspect.vocabulary import Sample, Trace, Verdict, View
 
@@ -52,7 +52,7 @@ def trace(written: Written) -> Trace:
 @pytest.mark.usefixtures("sight")
 def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) -> None:
     said = Comparator(experts, Pictures(tmp_path / "pictures"))(trace)
-    assert said.source == SOURCE
+    assert said.source == "eye"
     assert said.probability is not None
     assert said.probability > 0.5
     assert said.measurements["agrees_with_filters"] in (0.0, 1.0)
@@ -87,7 +87,7 @@ def test_it_can_have_a_say_in_the_first_look(experts: Experts, trace: Trace) -> 
     plain, seconded = judged("tools: [eye]"), judged("detector: {kind: embedded, eye: true}")
     said = seconded.evidence[0].measurements
     assert said["anomaly_map_p"] == pytest.approx(plain.probability)
-    fused = rules.fuse(plain.probability, {SOURCE: said["eye_p"]})
+    fused = rules.fuse(plain.probability, {"eye": said["eye_p"]})
     assert seconded.probability == pytest.approx(fused)
     assert "eye: deviation" in seconded.evidence[0].summary
     assert "eye_agrees_with_filters" in said

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Self
 
+from reinspect.components import About, PathOrName, ToolOptions
 from reinspect.files import digest_of
 from reinspect.pictures import Pictures
-from reinspect.tools.comparator.network import WEIGHTS, EyeError, open_eye
+from reinspect.tools.comparator.network import WEIGHTS, ComparatorError, open_comparator
+from reinspect.tools.context import ToolContext
 from reinspect.tools.expert import Experts
 from reinspect.tools.witness import heard, regions_of
 from reinspect.vocabulary import Evidence, Sample, Trace
-
-SOURCE = "eye"
 
 
 class Comparator:
@@ -26,7 +27,20 @@ class Comparator:
         weights: of the eye.
         boxes: whether its evidence has regions. What points at places last says where a defect
             is, and other evidence does so more exactly (see `docs/eye.md`).
+        name: in the recipe.
     """
+
+    about = About(
+        "eye",
+        note="a trained comparison with good parts: helps where light or position differ",
+        purpose="Compare the part with good ones by a trained network.",
+    )
+
+    class Options(ToolOptions):
+        """Those of a recipe."""
+
+        weights: PathOrName | None = None
+        boxes: bool = False
 
     def __init__(
         self,
@@ -35,9 +49,18 @@ class Comparator:
         weights: Path = WEIGHTS,
         *,
         boxes: bool = False,
+        name: str = about.name,
     ) -> None:
         self._experts, self._pictures, self._weights = experts, pictures, weights
-        self._boxes = boxes
+        self._boxes, self._name = boxes, name
+
+    @classmethod
+    def from_recipe(cls, options: Options, context: ToolContext) -> Self:
+        """The tool of a recipe."""
+        weights = WEIGHTS if options.weights is None else Path(options.weights)
+        return cls(
+            context.experts, context.pictures, weights, boxes=options.boxes, name=options.name
+        )
 
     def __call__(self, trace: Trace) -> Evidence:
         """Compare the trace's sample with its references."""
@@ -46,24 +69,24 @@ class Comparator:
     def see(self, sample: Sample) -> Evidence:
         """Compare a sample with its references."""
         try:
-            sight = open_eye(self._weights)
-        except EyeError as failure:
+            network = open_comparator(self._weights)
+        except ComparatorError as failure:
             return Evidence(
-                source=SOURCE,
+                source=self._name,
                 summary=f"the eye can't be used: {failure}; the learned filters judge alone",
             )
         expert = self._experts.of(sample)
-        witness = expert.eyed(sample, sight)
+        witness = expert.compared(sample, network)
         if witness is None:
-            return Evidence(source=SOURCE, summary="no references for the eye to compare with")
+            return Evidence(source=self._name, summary="no references for the eye to compare with")
         first = expert.look(sample)
         agrees = (first.z >= first.threshold) == (witness.z >= witness.threshold)
-        said = heard(witness, SOURCE, agrees_with_filters=float(agrees))
+        said = heard(witness, self._name, agrees_with_filters=float(agrees))
         if self._boxes:
             said = said.model_copy(update={"regions": regions_of(witness.boxes)})
         if self._pictures is None:
             return said
         # A name of its own, beside the first look's map of the same picture.
-        key = digest_of(f"{sample.visual.sha256} {SOURCE}")
+        key = digest_of(f"{sample.visual.sha256} {self._name}")
         kept = self._pictures.save_map(witness.heat_map, key=key)
         return said.model_copy(update={"pictures": (kept,)})

@@ -1,0 +1,45 @@
+"""What detectors and monitors are made from, besides their options."""
+
+from collections.abc import Collection, Mapping
+from typing import Protocol
+
+from reinspect.agents.calls import ModelLimits, Price, RunBudget
+from reinspect.agents.product import ProductKnowledge
+from reinspect.policies.critic import CriticContext
+from reinspect.policies.fitted import FittedContext
+from reinspect.tools.context import ToolContext
+
+
+class ModelContext(Protocol):
+    """What a model's calls are counted by."""
+
+    @property
+    def run_budget(self) -> RunBudget:
+        """What all models of a run may spend."""
+
+    def price(self, model: str, /) -> Price | None:
+        """What a model costs; none where that is not known.
+
+        Raises:
+            ValueError: a limit in USD needs it.
+        """
+
+
+class AgentContext(ToolContext, FittedContext, CriticContext, ModelContext, Protocol):
+    """What a run has that agents need; `reinspect.graph.build.BuildContext` is one."""
+
+    @property
+    def product(self) -> ProductKnowledge:
+        """What the recipe knows of the product."""
+
+    @property
+    def limits(self) -> ModelLimits:
+        """What the models may spend on one part."""
+
+    @property
+    def kinds(self) -> Collection[str]:
+        """Of the recipe's tools."""
+
+    @property
+    def looks(self) -> Mapping[str, str]:
+        """Tool's name → when it helps: what a monitor may ask for."""
