@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reinspect.bench.paired import FIGURES, Changes, changes, final_looks, first_looks
 from reinspect.bench.protocol import JudgedImage, score
 from reinspect.metrics import wilson
-from reinspect.vocabulary import Box, Defect, Label, Outcome, Verdict
+from reinspect.vocabulary import Box, Defect, Label, Outcome, Truth, Verdict
 
 HERE, THERE = Box(0.1, 0.1, 0.4, 0.4), Box(0.6, 0.6, 0.9, 0.9)
 NAMES = {name.replace("@0.3", "_30").replace("@0.5", "_50"): name for name in FIGURES}
@@ -20,18 +20,17 @@ def judged(place: int, *, bad: bool, first: float, final: float, **rest) -> Judg
     return JudgedImage(
         image=f"{place}.png",
         category=rest.pop("category", "bolt"),
-        truth=Label.ANOMALOUS if bad else Label.NORMAL,
+        truth=Truth(label=Label.of(bad), **known),
         first=Verdict.of(first, defects=(Defect(box=THERE, type="stain"),)),
         final=Verdict.of(final, defects=(Defect(box=box, type="dent"),)),
         outcome=rest.pop("outcome", Outcome.FAIL if final >= 0.5 else Outcome.PASS),
         rounds=rest.pop("rounds", int(first != final)),
-        **known,
         **rest,
     )
 
 
 def failed(place: int, *, bad: bool) -> JudgedImage:
-    truth = Label.ANOMALOUS if bad else Label.NORMAL
+    truth = Truth(label=Label.of(bad))
     name = f"{place}.png"
     return JudgedImage(
         image=name, category="bolt", truth=truth, outcome=Outcome.REVIEW, error="truncated"
@@ -76,7 +75,7 @@ def test_of_the_same_verdicts_nothing_differs(seed: int, count: int) -> None:
 def test_differences_are_those_of_the_benchs_own_figures(seed, shift, lost) -> None:
     one, other = drawn(seed), drawn(seed, shift=shift)
     if lost:
-        other[0] = failed(0, bad=other[0].truth is Label.ANOMALOUS)
+        other[0] = failed(0, bad=other[0].truth.anomalous)
     counts = {"bolt": 3, "nut": 3}
     before, after = score(one, counts), score(other, counts)
     found = between(one, other)
@@ -132,7 +131,7 @@ def test_what_makes_both_err_alike_falls_out() -> None:
         for place, item in enumerate(one)
     ]
     low, high = between(one, other).overall["accuracy"].interval
-    alone = wilson(sum(i.final.label is i.truth for i in one), len(one))
+    alone = wilson(sum(i.final.label is i.truth.label for i in one), len(one))
     assert 0 < high - low < (alone.high - alone.low) / 2
 
 

@@ -53,10 +53,11 @@ LOOK = [
 def judged(first, final=None, *, bad=False, category="bolt", defects=(), outcome=None, **rest):
     """An image whose verdicts have these probabilities; it was looked at twice if they differ."""
     last = first if final is None else final
+    known = {name: rest.pop(name) for name in ("types", "boxes", "mask") if name in rest}
     return JudgedImage(
         image=rest.pop("image", "part.png"),
         category=category,
-        truth=Label.ANOMALOUS if bad else Label.NORMAL,
+        truth=Truth(label=Label.of(bad), **known),
         first=Verdict.of(first, defects=defects),
         final=Verdict.of(last, defects=rest.pop("final_defects", defects)),
         outcome=outcome or (FAIL if last >= 0.5 else PASS),
@@ -69,7 +70,7 @@ def failed(*, bad=False, category="bolt"):
     return JudgedImage(
         image="broken.png",
         category=category,
-        truth=Label.ANOMALOUS if bad else Label.NORMAL,
+        truth=Truth(label=Label.of(bad)),
         outcome=REVIEW,
         error="truncated",
     )
@@ -390,7 +391,9 @@ def test_refuses_files_that_hold_no_map(tmp_path):
         pytest.param(lambda: score([], {}), "no judged images", id="nothing"),
         pytest.param(lambda: score([judged(0.1)], {"nut": 8}), "'bolt'", id="no-references"),
         pytest.param(
-            lambda: JudgedImage(image="a.png", category="bolt", truth=Label.NORMAL, outcome=PASS),
+            lambda: JudgedImage(
+                image="a.png", category="bolt", truth=Truth(label=Label.NORMAL), outcome=PASS
+            ),
             "has no verdict.*None and PASS",
             id="no-verdict-no-error",
         ),
@@ -398,7 +401,7 @@ def test_refuses_files_that_hold_no_map(tmp_path):
             lambda: JudgedImage(
                 image="a.png",
                 category="bolt",
-                truth=Label.NORMAL,
+                truth=Truth(label=Label.NORMAL),
                 outcome=REVIEW,
                 first=Verdict.of(0.1),
             ),

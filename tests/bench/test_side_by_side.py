@@ -11,14 +11,14 @@ from reinspect.bench.scenarios import Scenario
 from reinspect.bench.side_by_side import Benched, SideBySideError, compare
 from reinspect.bench.table import compared
 from reinspect.cost import ModelCost
-from reinspect.vocabulary import Label, Outcome, Verdict
+from reinspect.vocabulary import Label, Outcome, Truth, Verdict
 
 
 def judged(image: str, *, bad: bool, first: float, final: float, **rest) -> JudgedImage:
     return JudgedImage(
         image=image,
         category=rest.pop("category", "carpet"),
-        truth=Label.ANOMALOUS if bad else Label.NORMAL,
+        truth=Truth(label=Label.of(bad)),
         first=Verdict.of(first),
         final=Verdict.of(final),
         outcome=Outcome.FAIL if final >= 0.5 else Outcome.PASS,

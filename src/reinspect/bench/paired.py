@@ -164,13 +164,13 @@ def _sheet(items: Sequence[JudgedImage], looks: Sequence[_Look]) -> Sheet:
 
 
 def _row(item: JudgedImage, look: _Look, *, names_types: bool) -> list[float]:
-    bad = item.truth is Label.ANOMALOUS
+    bad = item.truth.anomalous
     told, right = look.anomalous is not None, look.anomalous is bad
     found = look.defects if look.anomalous else ()
     matched: list[float] = []
     for known, counts in (
-        (item.boxes, [_located(found, item, least) for least in (0.3, 0.5)]),
-        (item.types, [_typed(found, item)] if names_types else [(0.0, 0.0, 0.0)]),
+        (item.truth.boxes, [_located(found, item, least) for least in (0.3, 0.5)]),
+        (item.truth.types, [_typed(found, item)] if names_types else [(0.0, 0.0, 0.0)]),
     ):
         counted = told and (bool(known) or not bad)
         matched += [n if counted else 0.0 for triple in counts for n in triple]
@@ -194,11 +194,11 @@ def _row(item: JudgedImage, look: _Look, *, names_types: bool) -> list[float]:
 
 
 def _located(found: Iterable[Defect], item: JudgedImage, least: float) -> tuple[float, ...]:
-    return metrics.match(metrics.iou([d.box for d in found], item.boxes), least)
+    return metrics.match(metrics.iou([d.box for d in found], item.truth.boxes), least)
 
 
 def _typed(found: Iterable[Defect], item: JudgedImage) -> tuple[float, ...]:
-    return metrics.match_types([d.type for d in found if d.type], item.types)
+    return metrics.match_types([d.type for d in found if d.type], item.truth.types)
 
 
 def _figures(sums: Floats) -> Floats:

@@ -37,7 +37,6 @@ from reinspect.metrics import Ledger
 from reinspect.readings import Readings
 from reinspect.vocabulary import (
     Defect,
-    Label,
     NormalisedBox,
     Outcome,
     Probability,
@@ -55,12 +54,7 @@ class JudgedImage(Value):
 
     image: str = Field(description="The sample's id.")
     category: str
-    truth: Label
-    types: tuple[str, ...] = Field(default=(), description="True names of its defects.")
-    boxes: tuple[NormalisedBox, ...] = Field(
-        default=(), description="True boxes; none on an anomalous image: not known where."
-    )
-    mask: str | None = Field(default=None, description="Mask file, non-black = defective.")
+    truth: Truth
     size: tuple[int, int] | None = Field(
         default=None,
         description="(width, height) at which the heat-map of an image without a mask counts; "
@@ -117,10 +111,7 @@ class JudgedImage(Value):
         return cls(
             image=read.image,
             category=trace.sample.category,
-            truth=truth.label,
-            types=truth.types,
-            boxes=truth.boxes,
-            mask=truth.mask,
+            truth=truth,
             size=size,
             first=trace.first,
             final=trace.verdict,
@@ -306,7 +297,7 @@ def _control_thresholds(items: Iterable[JudgedImage]) -> Mapping[object, float |
     seen = _first(items)
     return metrics.leave_one_group_out(
         [look.probability for look in seen],
-        [_defective(look.item) for look in seen],
+        [look.item.truth.anomalous for look in seen],
         [look.item.category for look in seen],
     )
 
@@ -320,7 +311,7 @@ def _figures(
 ) -> LookFigures:
     """The figures of one look; `settled` are the images whose dispositions count, if any."""
     probability = [look.probability for look in seen]
-    truth = [_defective(look.item) for look in seen]
+    truth = [look.item.truth.anomalous for look in seen]
     reliability = [look.reliability for look in seen]
     hit = metrics.right(probability, truth)
     if settled is None:
@@ -328,16 +319,16 @@ def _figures(
         defective = truth
     else:
         outcomes = [item.outcome for item in settled]
-        defective = [_defective(item) for item in settled]
+        defective = [item.truth.anomalous for item in settled]
     boxes = [
-        ([defect.box for defect in look.defects] if look.anomalous else [], look.item.boxes)
+        ([defect.box for defect in look.defects] if look.anomalous else [], look.item.truth.boxes)
         for look in seen
-        if look.item.boxes or not _defective(look.item)
+        if look.item.truth.boxes or not look.item.truth.anomalous
     ]
     types = [
-        (_names(look.defects) if look.anomalous else [], look.item.types)
+        (_names(look.defects) if look.anomalous else [], look.item.truth.types)
         for look in seen
-        if look.item.types or not _defective(look.item)
+        if look.item.truth.types or not look.item.truth.anomalous
     ]
     return LookFigures(
         n=n,
@@ -368,10 +359,6 @@ def _f1_type(images: Sequence[tuple[Sequence[str], Sequence[str]]]) -> float | N
     return metrics.f1_type([p for p, _ in images], [t for _, t in images])
 
 
-def _defective(item: JudgedImage) -> bool:
-    return item.truth is Label.ANOMALOUS
-
-
 def _names(defects: Iterable[Defect]) -> list[str]:
     return [defect.type for defect in defects if defect.type]
 
@@ -381,7 +368,7 @@ def _ledger(items: Iterable[JudgedImage]) -> Ledger:
     return Ledger.count(
         [item.first.probability for item in twice if item.first],
         [item.final.probability for item in twice if item.final],
-        [_defective(item) for item in twice],
+        [item.truth.anomalous for item in twice],
     )
 
 
@@ -390,7 +377,7 @@ def _masks(
 ) -> Iterator[tuple[npt.NDArray[np.bool_] | None, npt.ArrayLike]]:
     """Predicted and true pixels of each anomalous image whose true pixels are known."""
     for look in seen:
-        if look.item.mask is None or not (truth := read_mask(look.item.mask)).any():
+        if look.item.truth.mask is None or not (truth := read_mask(look.item.truth.mask)).any():
             continue
         masks = [d.mask for d in look.defects if d.mask] if look.anomalous else []
         found = None
@@ -412,12 +399,12 @@ def _maps(seen: Iterable[_LookedAt]) -> Iterator[tuple[npt.NDArray[np.float32], 
     for look in seen:
         if look.heat is None:
             continue
-        if not _defective(look.item):
+        if not look.item.truth.anomalous:
             heat = _read_map(look.heat)
             if look.item.size:
                 heat = _resized(heat, look.item.size)
             yield heat, np.zeros(heat.shape, dtype=bool)
-        elif look.item.mask is not None and (mask := read_mask(look.item.mask)).any():
+        elif look.item.truth.mask is not None and (mask := read_mask(look.item.truth.mask)).any():
             height, width = mask.shape
             yield _resized(_read_map(look.heat), (width, height)), mask
 

@@ -110,7 +110,7 @@ def _refuse(benched: Sequence[Benched]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise SideBySideError(f"two contestants are called {name!r}")
-    truth = [{(j.category, j.image): j.truth for j in one.judged} for one in benched]
+    truth = [{(j.category, j.image): j.truth.label for j in one.judged} for one in benched]
     for one, known in zip(benched, truth, strict=True):
         if known != truth[0]:
             odd = sorted(dict(known.items() ^ truth[0].items()))[0]
