@@ -67,13 +67,13 @@ def queries(url: str) -> dict[str, float]:
     """Seconds of a page of each filter, by the database alone; the best of three."""
     with Store.open(url, create=False) as store:
         found = {
-            f"query: {name}": _best(lambda wanted=wanted: store.desk.page(wanted))
+            f"query: {name}": _best(lambda wanted=wanted: store.browse.page(wanted))
             for name, wanted in FILTERS.items()
         }
-        found["query: trace"] = _best(lambda: store.trace_of(store.figures.version()[0] // 2))
+        found["query: trace"] = _best(lambda: store.trace_of(store.statistics.version()[0] // 2))
         every = [run.id for run in store.runs()]
-        found["reliability of all runs, read"] = _best(lambda: store.figures.known(every))
-        shown = [one.path for one in store.desk.page(Filter(), limit=12).items]
+        found["reliability of all runs, read"] = _best(lambda: store.statistics.known(every))
+        shown = [one.path for one in store.browse.page(Filter(), limit=12).items]
         for name, read in (("whole", load), ("in part", lambda path: glance(path, 256))):
             found[f"12 pictures, decoded {name}"] = _best(lambda read=read: [*map(read, shown)])
         return found

@@ -77,7 +77,7 @@ class Console:
     @property
     def at(self) -> At:
         """The store as it is now."""
-        return At(_place(self.options.store), self.store.figures.version())
+        return At(_place(self.options.store), self.store.statistics.version())
 
     def view(self) -> addresses.ListView:
         """The view that the address asks for, else the one that was looked at on another page."""

@@ -156,4 +156,4 @@ def _uses_more(wanted: Filter) -> bool:
 
 @cached
 def _choices(at: At, runs: tuple[int, ...]) -> Choices:
-    return opened(at.url).desk.choices(runs)
+    return opened(at.url).browse.choices(runs)

@@ -20,7 +20,7 @@ def judge(console: Console, told: Told) -> bool:
     stood = row.review or row.verdict
     key = f"{told.found.id}-{st.session_state.get('saved', 0)}"
     seen_key = f"seen-{key}"
-    reviews = console.store.desk.reviews(told.found.id)
+    reviews = console.store.browse.reviews(told.found.id)
     if seen_key not in st.session_state:  # reviews that came after this one was begun
         st.session_state[seen_key] = len(reviews)
     others = reviews[st.session_state[seen_key] :]
@@ -61,9 +61,9 @@ def judge(console: Console, told: Told) -> bool:
     defects = _defects(boxes, kind) if label is Label.ANOMALOUS else ()
     verdict = Verdict.of(float(label is Label.ANOMALOUS), defects=defects, rationale=why)
     seen = st.session_state.pop(seen_key)
-    console.store.desk.review(told.found.id, verdict, reviewer=console.reviewer, why=why)
+    console.store.browse.review(told.found.id, verdict, reviewer=console.reviewer, why=why)
     st.session_state["saved"] = st.session_state.get("saved", 0) + 1
-    others = console.store.desk.reviews(told.found.id)[seen:-1]
+    others = console.store.browse.reviews(told.found.id)[seen:-1]
     if others:
         st.session_state["notice"] = (
             f"{_names(others)} reviewed this image meanwhile; both reviews are kept."
@@ -91,4 +91,4 @@ def _defects(boxes: tuple[Defect, ...], kind: str | None) -> tuple[Defect, ...]:
 
 @cached
 def _types(at: At) -> list[str]:
-    return list(opened(at.url).desk.choices().types)
+    return list(opened(at.url).browse.choices().types)

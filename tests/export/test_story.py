@@ -105,7 +105,7 @@ def test_only_files_of_the_run_are_read(store: Store, folder: Path, path: str) -
 def test_a_moved_run_is_found_by_its_name(store: Store, run: int, tmp_path: Path) -> None:
     (tmp_path / "moved").mkdir()
     (tmp_path / "monday").rename(tmp_path / "moved" / "monday")
-    (found,) = (f for f in store.desk.inspections(Filter()) if f.row.image == "b 2.png")
+    (found,) = (f for f in store.browse.inspections(Filter()) if f.row.image == "b 2.png")
     here = Told.of(store, found.id, tmp_path / "moved")
     assert "Heat-map" in {layer["name"] for layer in here.scene["layers"]}
 

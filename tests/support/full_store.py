@@ -21,12 +21,12 @@ def full(url: str) -> None:
                     writer.write(corrected(image))
             store.finish_run(run, Status.DONE, store.tally(run).model_dump())
         first = store.newest(1, "a.png")
-        store.desk.review(first, Verdict.of(0.9), reviewer="Ada", why="it is bent")
-        store.desk.add_captions(
+        store.browse.review(first, Verdict.of(0.9), reviewer="Ada", why="it is bent")
+        store.browse.add_captions(
             [NewCaption(inspection_id=first, mode="thinking", text="bent", source="template")]
         )
-        (draft,) = store.desk.captions_of([first])
-        store.desk.decide(draft.id, "edited", reviewer="Ada", text="a bent pin")
+        (draft,) = store.browse.captions_of([first])
+        store.browse.decide(draft.id, "edited", reviewer="Ada", text="a bent pin")
 
 
 def change(url: str, *statements: str) -> None:

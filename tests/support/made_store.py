@@ -144,7 +144,7 @@ _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def _next_id(store: Store) -> int:
-    return store.figures.version()[0] + 1
+    return store.statistics.version()[0] + 1
 
 
 def _made(rng: random.Random) -> dict[str, object]:

@@ -100,14 +100,14 @@ def test_from_the_filter_to_the_corrected_label(
     assert shares == pytest.approx([0.25] * 4, abs=0.02)
     with Store.open(site.store, create=False) as store:
         # Other tests review other images.
-        reviewed = store.desk.inspections(Filter(reviewed="yes"))
+        reviewed = store.browse.inspections(Filter(reviewed="yes"))
         assert image in {one.row.image for one in reviewed}
 
 
 def test_what_was_looked_at_twice_stands_out(site: Site, page: Any, shot: Any) -> None:
     with Store.open(site.store, create=False) as store:
         (run,) = (run for run in store.runs() if run.name == "two-looks")
-        every = list(store.desk.inspections(Filter(runs=(run.id,))))
+        every = list(store.browse.inspections(Filter(runs=(run.id,))))
     # The most telling one that there is: few sample parts are ever doubted.
     told = max(every, key=lambda one: (one.row.revised, one.row.rounds, len(one.row.defects)))
     page.goto(f"{site.address}/trace?id={told.id}")

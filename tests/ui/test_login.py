@@ -69,6 +69,6 @@ def test_the_reviewer_is_whoever_logged_in(kept: Path, tmp_path: Path) -> None:
             page.get_by_role("button", name="Log out").click()
             door.wait_for()
     with Store.open(kept, create=False) as store:
-        (found,) = store.desk.inspections(Filter())
+        (found,) = store.browse.inspections(Filter())
         assert found.row.review is not None
         assert found.row.review.reviewer == "Zoë <b>Ångström</b>"

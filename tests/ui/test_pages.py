@@ -24,7 +24,7 @@ def _text(app: Any) -> str:
 
 
 def _id(store: Store, image: str) -> str:
-    (found,) = (one for one in store.desk.inspections(Filter()) if one.row.image == image)
+    (found,) = (one for one in store.browse.inspections(Filter()) if one.row.image == image)
     return str(found.id)
 
 
@@ -192,7 +192,7 @@ def test_an_unknown_id_shows_nothing(monday: int, show: Show, key: str) -> None:
 
 
 def test_previous_and_next_follow_the_filter(monday: int, store: Store, show: Show) -> None:
-    ids = [str(one.id) for one in store.desk.page(Filter(dispositions=(Outcome.FAIL,))).items]
+    ids = [str(one.id) for one in store.browse.page(Filter(dispositions=(Outcome.FAIL,))).items]
     app = show("trace", disposition="FAIL", id=ids[1])
     assert "<b>2</b> of 3" in _text(app)
     buttons = {button.label: button for button in app.button}
@@ -206,7 +206,7 @@ def test_previous_and_next_follow_the_filter(monday: int, store: Store, show: Sh
 def test_the_same_picture_elsewhere(tuesday: int, store: Store, show: Show) -> None:
     (found,) = (
         one
-        for one in store.desk.inspections(Filter(runs=(tuesday,)))
+        for one in store.browse.inspections(Filter(runs=(tuesday,)))
         if one.row.image == "fail.png"
     )
     labels = [link.label for link in show("trace", id=str(found.id)).get("page_link")]
@@ -232,7 +232,7 @@ def test_a_review_leaves_the_queue_and_is_kept(monday: int, store: Store, show: 
     app.run()
     assert not app.exception
     assert "2 waiting" in _text(app)
-    (review,) = store.desk.reviews(int(_id(store, "doubt.png")))
+    (review,) = store.browse.reviews(int(_id(store, "doubt.png")))
     assert (review.reviewer, review.after.label.value) == ("Ann", "normal")
     told = _text(show("trace", id=_id(store, "doubt.png")))
     assert "only a &lt;b&gt;reflection&lt;/b&gt;" in told
@@ -245,7 +245,7 @@ def test_a_colleague_who_is_faster_costs_nobody_a_review(
     mine = show("review", reviewer="Ann")
     key = int(_id(store, "doubt.png"))
     assert "doubt.png" in _text(mine)
-    store.desk.review(key, Verdict.of(1.0), reviewer="Bob_<b>")
+    store.browse.review(key, Verdict.of(1.0), reviewer="Bob_<b>")
     mine.run()
     assert "doubt.png" in _text(mine)
     assert "reviewed this image meanwhile" in _text(mine)
@@ -254,7 +254,7 @@ def test_a_colleague_who_is_faster_costs_nobody_a_review(
     next(b for b in mine.button if b.label == "Save review").click()
     mine.run()
     assert not mine.exception
-    kept = [(review.reviewer, review.why) for review in store.desk.reviews(key)]
+    kept = [(review.reviewer, review.why) for review in store.browse.reviews(key)]
     assert kept == [("Bob_<b>", ""), ("Ann", "mine")]
     assert "doubt.png" not in _text(mine)
     assert "doubt.png" not in _text(show("review", reviewer="Cid"))
@@ -269,10 +269,10 @@ def test_later_puts_an_item_aside(monday: int, show: Show) -> None:
 
 
 def test_disagreement_is_counted(monday: int, store: Store, show: Show) -> None:
-    keys = [one.id for one in store.desk.page(Filter()).items[:4]]
+    keys = [one.id for one in store.browse.page(Filter()).items[:4]]
     for place, key in enumerate(keys):
-        store.desk.review(key, Verdict.of(float(place % 2)), reviewer="Ann")
-        store.desk.review(key, Verdict.of(float(place == 1)), reviewer="Bob")
+        store.browse.review(key, Verdict.of(float(place % 2)), reviewer="Ann")
+        store.browse.review(key, Verdict.of(float(place == 1)), reviewer="Bob")
     (row,) = show("review").dataframe[0].value.to_dict("records")
     assert (row["reviewers"], row["both reviewed"], row["agree"]) == ("Ann and Bob", 4, 3)
     assert row["Cohen's kappa"] == pytest.approx(0.5)
@@ -301,7 +301,7 @@ def test_two_runs_are_compared(tuesday: int, store: Store, show: Show) -> None:
 
 
 def _name(store: Store, address: str) -> str:
-    found = store.desk.one(int(address.removeprefix("trace?id=")))
+    found = store.browse.one(int(address.removeprefix("trace?id=")))
     return f"{found.row.image} in {found.run_id}"
 
 
@@ -314,7 +314,7 @@ def test_a_finished_run_keeps_its_sums_until_a_review(
 
     assert right() == (1, 0)
     verdict = Verdict.of(1.0)
-    store.desk.review(int(_id(store, "corrected.png")), verdict, reviewer="Ann")
+    store.browse.review(int(_id(store, "corrected.png")), verdict, reviewer="Ann")
     assert right() == (0, 1)
 
 
@@ -339,27 +339,27 @@ def test_a_caption_that_moved_up_is_not_decided_by_a_click_on_another(
     key = int(_id(store, "fail.png"))
     texts = ("the first", "the second")
     drafts = [NewCaption(inspection_id=key, mode="thinking", text=t, source="t") for t in texts]
-    store.desk.add_captions(drafts)
-    ((first,), _) = store.desk.captions()
+    store.browse.add_captions(drafts)
+    ((first,), _) = store.browse.captions()
     app = show("captions", reviewer="Ann")
-    store.desk.decide(first.id, "accepted", reviewer="Bob")
+    store.browse.decide(first.id, "accepted", reviewer="Bob")
     next(b for b in app.button if b.label == "Reject").click().run()
     assert not app.exception
-    ((rejected,), total) = store.desk.captions("rejected")
+    ((rejected,), total) = store.browse.captions("rejected")
     assert (rejected.text, total) == ("the first", 1)
-    ((left,), total) = store.desk.captions()
+    ((left,), total) = store.browse.captions()
     assert (left.text, total) == ("the second", 1)
 
 
 def test_a_caption_is_edited(monday: int, store: Store, show: Show) -> None:
     key = int(_id(store, "fail.png"))
     draft = NewCaption(inspection_id=key, mode="thinking", text="a <b>dent</b>", source="t")
-    store.desk.add_captions([draft])
+    store.browse.add_captions([draft])
     app = show("captions", reviewer="Ann")
     assert "Truth: <b>anomalous (annotation)</b>" in _text(app)
     app.text_area[0].set_value("a dent at the rim").run()
     next(b for b in app.button if b.label == "Save edit").click().run()
     assert not app.exception
-    ((edited,), total) = store.desk.captions("edited")
+    ((edited,), total) = store.browse.captions("edited")
     assert (edited.text, edited.reviewer, total) == ("a dent at the rim", "Ann", 1)
     assert json.loads(edited.model_dump_json())["source"] == "t"

@@ -81,7 +81,7 @@ class Captions:
             for start in range(0, len(wanted), _CHUNK):
                 part = wanted[start : start + _CHUNK]
                 drafts = [draft for draft in pool.map(self._draft, part) if draft]
-                self._store.desk.add_captions(drafts)
+                self._store.browse.add_captions(drafts)
                 written += len(drafts)
                 if not written:
                     why = next(iter(self._failed.values()))
@@ -140,7 +140,7 @@ class Captions:
 
     def _read(self, inspections: Iterable[LabelledInspection]) -> None:
         self._found = {}
-        for caption in self._store.desk.captions_of([one.inspection_id for one in inspections]):
+        for caption in self._store.browse.captions_of([one.inspection_id for one in inspections]):
             self._found.setdefault((caption.inspection_id, caption.mode), []).append(caption)
 
 

@@ -9,7 +9,7 @@ from reinspect.dataset import item_at, truth_of
 from reinspect.files import digest_of
 from reinspect.images import UnreadableImage, sha256_of
 from reinspect.store import Run, Store
-from reinspect.store.browse import Desk
+from reinspect.store.browse import Browse
 from reinspect.store.reviews import Review
 from reinspect.training.known import KnownInspection, LeftOut, known_inspections
 from reinspect.vocabulary import Call, Evidence, Revision, Sha256, Truth
@@ -53,7 +53,7 @@ def labelled_inspections(store: Store, name: str) -> Iterator[LabelledInspection
         if isinstance(known, LeftOut):
             yield known
         elif known.truth is not None:
-            yield _labelled(store.desk, known, known.truth)
+            yield _labelled(store.browse, known, known.truth)
 
 
 def recipe_hash(run: Run) -> str:
@@ -61,7 +61,7 @@ def recipe_hash(run: Run) -> str:
     return digest_of(run.recipe)
 
 
-def _labelled(desk: Desk, known: KnownInspection, truth: Truth) -> LabelledInspection | LeftOut:
+def _labelled(browse: Browse, known: KnownInspection, truth: Truth) -> LabelledInspection | LeftOut:
     path = _present(known)
     if known.sha256 is None or path is None:
         return LeftOut(known.image, "its file is gone since the run")
@@ -70,7 +70,7 @@ def _labelled(desk: Desk, known: KnownInspection, truth: Truth) -> LabelledInspe
             return LeftOut(known.image, "its file has changed since the run")
     except UnreadableImage as failure:
         return LeftOut(known.image, f"its file can't be read any more: {failure.what}")
-    review = _newest_review(desk, known) if truth.source == "review" else None
+    review = _newest_review(browse, known) if truth.source == "review" else None
     box_types = _box_types(truth, review, path)
     return LabelledInspection(
         run=known.run,
@@ -89,10 +89,10 @@ def _present(known: KnownInspection) -> Path | None:
     return next((place.absolute() for place in places if place.is_file()), None)
 
 
-def _newest_review(desk: Desk, known: KnownInspection) -> Review | None:
+def _newest_review(browse: Browse, known: KnownInspection) -> Review | None:
     """The newest review of this picture, in this run or in another."""
-    same_picture = (known.inspected, *desk.elsewhere(known.inspected))
-    reviews = [review for one in same_picture for review in desk.reviews(one.id)]
+    same_picture = (known.inspected, *browse.elsewhere(known.inspected))
+    reviews = [review for one in same_picture for review in browse.reviews(one.id)]
     return max(reviews, key=lambda review: (review.at, review.id), default=None)
 
 

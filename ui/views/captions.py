@@ -21,10 +21,10 @@ def page() -> None:
     chosen = what.segmented_control("State", _STATES, default="draft", key="caption_state")
     state: CaptionState = chosen or "draft"
     at = st.session_state.get("caption_at", 0)
-    found, total = console.store.desk.captions(state, offset=at)
+    found, total = console.store.browse.captions(state, offset=at)
     if not found and at:
         st.session_state["caption_at"] = at = 0
-        found, total = console.store.desk.captions(state)
+        found, total = console.store.browse.captions(state)
     head.title("Training data", anchor=False)
     head.caption(f"{total:,} captions: {state}")
     if not found:
@@ -35,7 +35,7 @@ def page() -> None:
 
 
 def _nothing(console: Console, state: CaptionState) -> None:
-    if state == "draft" and not any(console.store.desk.captions(s)[1] for s in _STATES[1:]):
+    if state == "draft" and not any(console.store.browse.captions(s)[1] for s in _STATES[1:]):
         empty(
             "There are no captions yet. They are made from runs by:",
             "reinspect train episodes RUN --out DIR",
@@ -98,7 +98,7 @@ def _save(console: Console, draft: int, state: Decided) -> None:
     """Decide on the draft that the button stood under, whatever a colleague decided meanwhile."""
     text = st.session_state[f"text-{draft}"] if state == "edited" else None
     with faults_shown():
-        console.store.desk.decide(draft, state, reviewer=console.reviewer or "", text=text)
+        console.store.browse.decide(draft, state, reviewer=console.reviewer or "", text=text)
         st.session_state["notice"] = f"Caption {state}."
 
 

@@ -112,7 +112,9 @@ def _changed(console: Console, a: Run, b: Run, pairs: list[JudgedPair]) -> None:
         return
     last = -(-total // _SHOWN)
     at = st.number_input("Page", 1, last, 1, key="compare_page") if last > 1 else 1
-    found = console.store.figures.different(a.id, b.id, offset=(int(at) - 1) * _SHOWN, limit=_SHOWN)
+    found = console.store.statistics.different(
+        a.id, b.id, offset=(int(at) - 1) * _SHOWN, limit=_SHOWN
+    )
     picked = st.dataframe(
         pd.DataFrame([_row(one) for one in found]),
         hide_index=True,
@@ -156,4 +158,4 @@ def _row(one: Different) -> dict[str, Any]:
 
 @cached
 def _pairs(at: At, a: int, b: int) -> list[JudgedPair]:
-    return opened(at.url).figures.compare(a, b)
+    return opened(at.url).statistics.compare(a, b)

@@ -44,7 +44,7 @@ def page() -> None:
     )
     st.caption(_ABOUT[form])
     wanted = view.wanted.model_copy(update={"runs": (console.names[name],)})
-    count = console.store.desk.count(wanted)
+    count = console.store.browse.count(wanted)
     st.text(f"{count:,} inspections fit the filter in the side bar.")
     if not count:
         return

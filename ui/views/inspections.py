@@ -56,7 +56,7 @@ def _results(console: Console, view: ListView) -> None:
 
 
 def _found(console: Console, view: ListView, start: int, size: int) -> Page:
-    return console.store.desk.page(
+    return console.store.browse.page(
         view.wanted, order=view.order, descending=view.descending, offset=start, limit=size
     )
 

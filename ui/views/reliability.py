@@ -225,7 +225,7 @@ def _mean(flags: Any) -> float | None:
 
 @cached
 def _frame(at: At, runs: tuple[int, ...], share: float) -> pd.DataFrame:
-    rows = opened(at.url).figures.known(runs, share=share)
+    rows = opened(at.url).statistics.known(runs, share=share)
     listed = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=False)) if rows else {}
     # Column by column, each of a type that is named, whatever is in it.
     return pd.DataFrame(

@@ -66,11 +66,11 @@ class _Left:
 def _left(console: Console, wanted: Filter, *, second: bool) -> _Left:
     """The next item, and how many there are; items that were put aside come last."""
     aside: set[int] = st.session_state.setdefault("aside", set())
-    desk = console.store.desk
+    browse = console.store.browse
     if second:
-        mine = {o.inspection_id for o in desk.opinions() if o.reviewer == console.reviewer}
+        mine = {o.inspection_id for o in browse.opinions() if o.reviewer == console.reviewer}
         aside = aside | mine
-    page = desk.page(wanted, limit=len(aside) + 1)
+    page = browse.page(wanted, limit=len(aside) + 1)
     total = page.total - (len(mine) if second else 0)
     ids = [one.id for one in page.items]
     key = next((one for one in ids if one not in aside), None)
@@ -125,7 +125,7 @@ def _blind(told: Told) -> Told:
 def _agreement(console: Console, runs: tuple[int, ...]) -> None:
     """Cohen's kappa of each two reviewers over what both have reviewed."""
     said: dict[str, dict[int, str]] = {}
-    for opinion in console.store.desk.opinions(runs):
+    for opinion in console.store.browse.opinions(runs):
         said.setdefault(opinion.reviewer, {})[opinion.inspection_id] = opinion.label
     rows = []
     for one, other in combinations(sorted(said), 2):

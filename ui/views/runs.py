@@ -132,7 +132,7 @@ def _moment(at: At, run: Run) -> _Moment:
 @cached
 def _sums(moment: _Moment, run_id: int) -> tuple[Tally, int | None, int | None]:
     store = opened(moment.place.url)
-    tally, changed = store.tally(run_id), store.figures.changed([run_id])
+    tally, changed = store.tally(run_id), store.statistics.changed([run_id])
     if not changed:
         return tally, None, None
     fixed = sum(c.images for c in changed if c.first != c.truth and c.final == c.truth)

@@ -48,7 +48,7 @@ def _asked_for(console: Console, view: ListView) -> int | None:
     said = st.query_params.get("id", "")
     if said.isascii() and said.isdecimal() and len(said) < 18:
         return int(said)
-    first = console.store.desk.page(
+    first = console.store.browse.page(
         view.wanted, order=view.order, descending=view.descending, limit=1
     )
     return first.items[0].id if first.items and not said else None
@@ -68,9 +68,9 @@ def _head(console: Console, view: ListView, told: Told) -> None:
 
 
 def _where(console: Console, view: ListView, told: Told) -> str:
-    desk = console.store.desk
-    place = desk.place(view.wanted, told.found.id, order=view.order, descending=view.descending)
-    total = desk.count(view.wanted)
+    browse = console.store.browse
+    place = browse.place(view.wanted, told.found.id, order=view.order, descending=view.descending)
+    total = browse.count(view.wanted)
     return (
         f" · <b>{min(place + 1, total):,}</b> of {total:,} in the current filter" if total else ""
     )
@@ -78,10 +78,10 @@ def _where(console: Console, view: ListView, told: Told) -> str:
 
 def _neighbours(console: Console, view: ListView, key: int) -> tuple[int | None, int | None]:
     """The inspections before and after this one in the current filter."""
-    desk = console.store.desk
+    browse = console.store.browse
     how: Any = {"order": view.order, "descending": view.descending}
-    place = desk.place(view.wanted, key, **how)
-    around = desk.page(view.wanted, **how, offset=max(0, place - 1), limit=3).items
+    place = browse.place(view.wanted, key, **how)
+    around = browse.page(view.wanted, **how, offset=max(0, place - 1), limit=3).items
     ids = [one.id for one in around]
     before = ids[0] if place else None
     rest = [other for other in ids[1 if place else 0 :] if other != key]
@@ -100,7 +100,7 @@ def _step(
 
 
 def _elsewhere(console: Console, found: Inspected) -> None:
-    others = console.store.desk.elsewhere(found)
+    others = console.store.browse.elsewhere(found)
     if not others:
         return
     names = {key: name for name, key in console.names.items()}

@@ -103,7 +103,7 @@ def _load_pages(url: str) -> None:
         importlib.import_module(name)
     # A fault of the store is told on the page.
     with contextlib.suppress(StoreError), Store.open(url, create=False) as store:
-        store.desk.page(Filter(), limit=1)  # maps the tables, which are imported by now
+        store.browse.page(Filter(), limit=1)  # maps the tables, which are imported by now
     gc.collect()
     gc.freeze()
 

@@ -21,7 +21,7 @@ def write_failures(store: Store, run_id: int, out: Path) -> None:
         WriteError: the file can't be written, or an old one can't be removed.
         StoreError: the store can't be read.
     """
-    failed = store.desk.inspections(Filter(runs=(run_id,), errors=True))
+    failed = store.browse.inspections(Filter(runs=(run_id,), errors=True))
     first = next(failed, None)
     if first is None:
         try:
@@ -45,7 +45,7 @@ def causes(store: Store, run_id: int) -> dict[str, int]:
     Raises:
         StoreError: the store can't be read.
     """
-    failed = store.desk.inspections(Filter(runs=(run_id,), errors=True))
+    failed = store.browse.inspections(Filter(runs=(run_id,), errors=True))
     return dict(Counter(map(cause_of, failed)).most_common())
 
 

@@ -24,4 +24,4 @@ class Selection:
         """The inspections, a few hundred in memory at a time; the same ones each time."""
         if self.wanted is None:
             return self.store.inspections(self.run.id)
-        return self.store.desk.inspections(self.wanted)
+        return self.store.browse.inspections(self.wanted)

@@ -49,13 +49,13 @@ class Told(NamedTuple):
         Raises:
             StoreError: there is no such inspection.
         """
-        found = store.desk.one(inspection_id)
+        found = store.browse.one(inspection_id)
         run = store.run_of(found.run_id)
         return cls(
             run=run,
             found=found,
             trace=store.trace_of(inspection_id),
-            reviews=store.desk.reviews(inspection_id),
+            reviews=store.browse.reviews(inspection_id),
             truth=store.truth_of(run.id, found.row.image),
             places=Places.of(run, runs),
         )

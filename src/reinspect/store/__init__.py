@@ -1,6 +1,6 @@
 """The trace store: every run, every step, in one database."""
 
-from reinspect.store.browse import Choices, Desk, Page
+from reinspect.store.browse import Browse, Choices, Page
 from reinspect.store.database import StoreError
 from reinspect.store.inspected import Inspected
 from reinspect.store.reviews import Caption, NewCaption, Review, ReviewOpinion
@@ -11,10 +11,10 @@ from reinspect.store.store import Store, Tally
 from reinspect.store.writer import Writer
 
 __all__ = [
+    "Browse",
     "Caption",
     "Checked",
     "Choices",
-    "Desk",
     "Filter",
     "Inspected",
     "NewCaption",

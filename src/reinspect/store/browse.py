@@ -1,4 +1,4 @@
-"""What people look through and decide on: pages of inspections, reviews, captions."""
+"""What people look through and decide: pages of inspections, reviews, captions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -8,9 +8,9 @@ from sqlalchemy import ColumnElement, Engine, Text, func, insert, type_coerce
 from sqlmodel import Session, col, select
 
 from reinspect.store import columns, tables
-from reinspect.store.database import StoreError, masked, told, writing
-from reinspect.store.inspected import Inspected, inspected, reviews_of
-from reinspect.store.review_truth import count
+from reinspect.store.database import StoreError, masked, reading, told, writing
+from reinspect.store.inspected import Inspected, inspections_of, key_of
+from reinspect.store.review_truth import make_truth
 from reinspect.store.reviews import (
     Caption,
     CaptionState,
@@ -43,8 +43,8 @@ class Choices(NamedTuple):
     sources: tuple[str, ...]
 
 
-class Desk:
-    """Reads and reviews for people. Nothing that is there is changed: rows are added.
+class Browse:
+    """The store as people browse and review it. Rows are added; none is ever changed.
 
     Every method raises `StoreError` for the database's faults.
     """
@@ -54,7 +54,7 @@ class Desk:
 
     def count(self, wanted: Filter) -> int:
         """How many inspections the filter means."""
-        with self._session() as session:
+        with reading(self._engine) as session:
             return _count(session, conditions(wanted))
 
     def page(
@@ -75,8 +75,8 @@ class Desk:
             .offset(offset)
             .limit(limit)
         )
-        with self._session() as session:
-            found = _rows(session, [_key(key) for key in session.exec(ids)])
+        with reading(self._engine) as session:
+            found = inspections_of(session, [key_of(key) for key in session.exec(ids)])
             # The last page says itself how many there are.
             whole = 0 < len(found) < limit or (not found and offset == 0)
             total = offset + len(found) if whole else _count(session, meant)
@@ -95,8 +95,8 @@ class Desk:
                 .order_by(col(tables.InspectionTable.id))
                 .limit(_CHUNK)
             )
-            with self._session() as session:
-                found = _rows(session, [_key(key) for key in session.exec(ids)])
+            with reading(self._engine) as session:
+                found = inspections_of(session, [key_of(key) for key in session.exec(ids)])
             if not found:
                 return
             last = found[-1].id
@@ -104,8 +104,8 @@ class Desk:
 
     def one(self, inspection_id: int) -> Inspected:
         """An inspection by its id."""
-        with self._session() as session:
-            found = _rows(session, [inspection_id])
+        with reading(self._engine) as session:
+            found = inspections_of(session, [inspection_id])
         if not found:
             raise StoreError(
                 f"store {masked(self._engine.url)}: has no inspection of id {inspection_id}"
@@ -122,7 +122,7 @@ class Desk:
     ) -> int:
         """How many of the filter's inspections come before this one, be it among them or not."""
         value = select(getattr(tables.InspectionTable, order.value))
-        with self._session() as session:
+        with reading(self._engine) as session:
             mine = session.exec(
                 value.where(col(tables.InspectionTable.id) == inspection_id)
             ).first()
@@ -144,14 +144,14 @@ class Desk:
             .order_by(col(table.id).desc())
             .limit(50)
         )
-        with self._session() as session:
-            return _rows(session, [_key(key) for key in session.exec(ids)])
+        with reading(self._engine) as session:
+            return inspections_of(session, [key_of(key) for key in session.exec(ids)])
 
     def choices(self, runs: Sequence[int] = ()) -> Choices:
         """What there is to choose from, in these runs or, for types and sources, in all of them."""
         table = tables.InspectionTable
-        with self._session() as session:
-            every = list(runs) or [_key(key) for key in session.exec(select(tables.RunTable.id))]
+        with reading(self._engine) as session:
+            every = list(runs) or [key_of(key) for key in session.exec(select(tables.RunTable.id))]
             categories = {
                 category
                 for run in every
@@ -195,7 +195,7 @@ class Desk:
                 why=why.strip(),
             )
             session.add(row)
-            count(session.connection(), shared, after)
+            make_truth(session.connection(), shared, after)
             session.flush()
             added = review_of(row)
             session.commit()
@@ -205,7 +205,7 @@ class Desk:
         """All reviews of an inspection, oldest first."""
         table = tables.ReviewTable
         query = select(table).where(table.inspection_id == inspection_id)
-        with self._session() as session:
+        with reading(self._engine) as session:
             return tuple(review_of(entry) for entry in session.exec(query.order_by(col(table.id))))
 
     def opinions(self, runs: Sequence[int] = ()) -> tuple[ReviewOpinion, ...]:
@@ -215,7 +215,7 @@ class Desk:
         if runs:
             of_runs = col(tables.InspectionTable.run_id).in_(runs)
             query = query.join(tables.InspectionTable).where(of_runs)
-        with self._session() as session:
+        with reading(self._engine) as session:
             newest = {(key, name): label for key, name, label in session.exec(query)}
         return tuple(ReviewOpinion(*who, label) for who, label in sorted(newest.items()))
 
@@ -236,7 +236,7 @@ class Desk:
         """Some of the captions in a state, oldest first, and how many there are in all."""
         meant = _in_state(state)
         query = select(tables.CaptionTable).where(*meant).order_by(col(tables.CaptionTable.id))
-        with self._session() as session:
+        with reading(self._engine) as session:
             found = session.exec(query.offset(offset).limit(limit))
             page = tuple(caption_of(entry) for entry in found)
             total = session.exec(
@@ -247,7 +247,7 @@ class Desk:
     def captions_of(self, inspections: Sequence[int]) -> tuple[Caption, ...]:
         """All captions of these inspections, drafts and decisions, oldest first."""
         table, found = tables.CaptionTable, []
-        with self._session() as session:
+        with reading(self._engine) as session:
             for start in range(0, len(inspections), _CHUNK):
                 part = inspections[start : start + _CHUNK]
                 query = select(table).where(col(table.inspection_id).in_(part))
@@ -287,37 +287,6 @@ class Desk:
             added = caption_of(row)
             session.commit()
         return added
-
-    def _session(self) -> "_Reading":
-        return _Reading(self._engine)
-
-
-class _Reading(Session):
-    """A session whose errors are the store's."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self._told = told(engine.url)
-
-    def __enter__(self) -> "_Reading":
-        self._told.__enter__()
-        super().__enter__()
-        return self
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        super().__exit__(kind, error, trace)
-        self._told.__exit__(kind, error, trace)
-
-
-def _rows(session: Session, ids: Sequence[int]) -> tuple[Inspected, ...]:
-    """The inspections of these ids, in their order, with what people last said of them."""
-    table = tables.InspectionTable
-    reviewed = reviews_of(session, ids)
-    found = {
-        _key(entry.id): inspected(entry, reviewed.get(_key(entry.id)))
-        for entry in session.exec(select(table).where(col(table.id).in_(ids)))
-    }
-    return tuple(found[key] for key in ids if key in found)
 
 
 def _count(session: Session, meant: Sequence[ColumnElement[bool]]) -> int:
@@ -366,9 +335,3 @@ def _in_state(state: CaptionState) -> list[ColumnElement[bool]]:
             other.c.origin == col(table.origin), other.c.id > col(table.id)
         )
     return [mine, ~decided.exists()]
-
-
-def _key(found: int | None) -> int:
-    if found is None:
-        raise TypeError("a stored row has a key")
-    return found

@@ -26,6 +26,7 @@ from sqlalchemy import (
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
+from sqlmodel import Session
 
 from reinspect.errors import ReinspectError
 
@@ -105,6 +106,13 @@ def told(url: URL) -> Iterator[None]:
         words = " ".join(str(error.orig).split())
         hint = next((f": {hint}" for part, hint in _HINTS.items() if part in words), "")
         raise StoreError(f"store {masked(url)}: {words}{hint}") from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Session]:
+    """A session to read in; the database's errors leave it as a `StoreError` of one line."""
+    with told(engine.url), Session(engine) as session:
+        yield session
 
 
 def connect(url: URL, *, create: bool, patience: float) -> Engine:

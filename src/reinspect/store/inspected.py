@@ -1,4 +1,4 @@
-"""An inspection as it is read: its row, where its picture was, and what people made of it."""
+"""An inspection as it is read back: its row, where its picture was, and its newest review."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from reinspect.store.rows import Checked, Row
 
 
 class Inspected(NamedTuple):
-    """An image's row, its key in the store, and where the picture was when it was inspected."""
+    """An image's row, its key in the store, and the path at which the picture was inspected."""
 
     id: int
     row: Row
@@ -19,21 +19,34 @@ class Inspected(NamedTuple):
     run_id: int
 
 
-def inspected(entry: tables.InspectionTable, review: tables.ReviewTable | None = None) -> Inspected:
-    """What a stored row says, with the newest review of it if there is one."""
+def inspections_of(session: Session, ids: Sequence[int]) -> tuple[Inspected, ...]:
+    """Those of these inspections that there are, in this order, each with its newest review."""
+    table = tables.InspectionTable
+    entries = session.exec(select(table).where(col(table.id).in_(ids))).all()
+    found = {one.id: one for one in with_reviews(session, entries)}
+    return tuple(found[key] for key in ids if key in found)
+
+
+def with_reviews(session: Session, entries: Sequence[tables.InspectionTable]) -> list[Inspected]:
+    """What stored rows say, each with its newest review if there is one."""
+    table, ids = tables.ReviewTable, [key_of(entry.id) for entry in entries]
+    query = select(table).where(col(table.inspection_id).in_(ids)).order_by(col(table.id))
+    newest = {review.inspection_id: review for review in session.exec(query)}
+    return [_inspected(entry, newest.get(key_of(entry.id))) for entry in entries]
+
+
+def key_of(found: int | None) -> int:
+    """The key of a row that is stored: only one that isn't yet has none."""
+    if found is None:
+        raise TypeError("a stored row has a key")
+    return found
+
+
+def _inspected(entry: tables.InspectionTable, review: tables.ReviewTable | None) -> Inspected:
     columns = {name: getattr(entry, name) for name in tables.InspectionTable.model_fields}
     columns["sha256"] = entry.sha256 or None
     row = Row.of_columns(columns, review=None if review is None else _checked(review))
-    if entry.id is None:
-        raise TypeError("a stored row has a key")
-    return Inspected(entry.id, row, entry.sample.path, entry.run_id)
-
-
-def reviews_of(session: Session, ids: Sequence[int]) -> dict[int, tables.ReviewTable]:
-    """The newest review of each of these inspections that has one."""
-    table = tables.ReviewTable
-    query = select(table).where(col(table.inspection_id).in_(ids)).order_by(col(table.id))
-    return {entry.inspection_id: entry for entry in session.exec(query)}
+    return Inspected(key_of(entry.id), row, entry.sample.path, entry.run_id)
 
 
 def _checked(review: tables.ReviewTable) -> Checked:

@@ -1,6 +1,7 @@
-"""How a person's verdict comes to count as truth: for the same picture, in every run.
+"""A person's verdict as truth: it counts for the same picture in every run.
 
-For the runs there are when it is given, and for those that meet the picture later.
+`make_truth` enters it in the runs that have the picture when it is reviewed, `adopt_reviews` in a
+run that comes to the picture later.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,8 +16,8 @@ from reinspect.store.tables import InspectionTable, ReviewTable, TruthTable
 from reinspect.vocabulary import Label, Verdict
 
 
-def count(connection: Connection, where: Iterable[tuple[int, str]], after: Verdict) -> None:
-    """Make the verdict the truth of these images, each by its run's id and its name."""
+def make_truth(connection: Connection, where: Iterable[tuple[int, str]], after: Verdict) -> None:
+    """Make the verdict the truth of these images, each given by its run's id and its name."""
     for run, image in where:
         connection.execute(
             delete(TruthTable).where(
@@ -28,8 +29,8 @@ def count(connection: Connection, where: Iterable[tuple[int, str]], after: Verdi
         connection.execute(insert(TruthTable), [_row(run, image, after)])
 
 
-def adopt(connection: Connection, run: int, images: Sequence[tuple[str, str]]) -> None:
-    """Let what people said of the same pictures before count for these, too.
+def adopt_reviews(connection: Connection, run: int, images: Sequence[tuple[str, str]]) -> None:
+    """Make earlier reviews of the same pictures, in other runs, the truth of these images.
 
     Args:
         connection: in the transaction that writes the images.
@@ -48,7 +49,7 @@ def adopt(connection: Connection, run: int, images: Sequence[tuple[str, str]]) -
     said: dict[str, Verdict] = {found[0]: found[1] for found in connection.execute(newest)}
     for image, sha256 in images:
         if sha256 in said:
-            count(connection, [(run, storable(image))], said[sha256])
+            make_truth(connection, [(run, storable(image))], said[sha256])
 
 
 def _row(run: int, image: str, after: Verdict) -> dict[str, Any]:

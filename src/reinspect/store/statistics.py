@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Engine, and_, func, or_
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col, select
+from sqlmodel import col, select
 
 from reinspect.store import tables
-from reinspect.store.database import told
+from reinspect.store.database import reading, told
 from reinspect.store.search import audited
 
 
@@ -165,7 +165,7 @@ class Statistics:
         return int(row[0]), int(row[1]), int(row[2])
 
     def _rows(self, query: Any) -> list[Any]:
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             return list(session.exec(query))
 
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from reinspect.errors import explain_invalid
 from reinspect.files import digest_of
 from reinspect.store import tables
-from reinspect.store.browse import Desk
+from reinspect.store.browse import Browse
 from reinspect.store.database import (
     StoreError,
     TraceError,
@@ -23,10 +23,11 @@ from reinspect.store.database import (
     masked,
     parse,
     persisting,
+    reading,
     told,
     writing,
 )
-from reinspect.store.inspected import Inspected, inspected, reviews_of
+from reinspect.store.inspected import Inspected, inspections_of, key_of, with_reviews
 from reinspect.store.prompts import with_texts
 from reinspect.store.rows import Row
 from reinspect.store.runs import Run, RunInfo, Status, lock_runs
@@ -85,13 +86,13 @@ class Store:
         return masked(self._engine.url)
 
     @property
-    def desk(self) -> Desk:
-        """The same store as people use it: pages, filters, reviews."""
-        return Desk(self._engine)
+    def browse(self) -> Browse:
+        """The same store as people browse it: pages, filters, reviews."""
+        return Browse(self._engine)
 
     @property
-    def figures(self) -> Statistics:
-        """The same store in sums."""
+    def statistics(self) -> Statistics:
+        """The same store in sums and counts."""
         return Statistics(self._engine)
 
     def close(self) -> None:
@@ -117,7 +118,7 @@ class Store:
                 session.commit()
             except IntegrityError as error:  # another one began it in between
                 raise self._taken(info) from error
-            return _key(run.id)
+            return key_of(run.id)
 
     def _taken(self, info: RunInfo) -> StoreError:
         return StoreError(
@@ -140,7 +141,7 @@ class Store:
         query = select(tables.RunTable).order_by(
             col(tables.RunTable.started).desc(), col(tables.RunTable.id).desc()
         )
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             return [_run(found) for found in session.exec(query)]
 
     def run(self, name_or_folder: str | os.PathLike[str]) -> Run:
@@ -154,7 +155,7 @@ class Store:
             .order_by(col(tables.RunTable.id).desc())
         )
         moved = select(tables.RunTable).where(tables.RunTable.name == folder.name)
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             found = session.exec(by_name).first() or session.exec(by_folder).first()
             if found is None and folder.is_dir():
                 found = session.exec(moved).first()
@@ -168,7 +169,7 @@ class Store:
 
     def run_of(self, run_id: int) -> Run:
         """A run by its id."""
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             found = session.get(tables.RunTable, run_id)
             if found is None:
                 raise StoreError(f"store {self.name}: has no run of id {run_id}")
@@ -186,7 +187,7 @@ class Store:
         )
         if not failed:
             query = query.where(col(tables.InspectionTable.error).is_(None))
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             return set(session.exec(query))
 
     def writer(self, run_id: int) -> Writer:
@@ -211,7 +212,7 @@ class Store:
             count(col(table.revised).is_(True)),
             func.coalesce(func.sum(table.seconds), 0.0),
         ).where(table.run_id == run_id)
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             counted = session.exec(query).one()
         return Tally(**dict(zip(Tally.model_fields, counted, strict=True)))
 
@@ -220,15 +221,9 @@ class Store:
         for part in self._in_order(run_id):
             yield from self._inspected(part)
 
-    def _inspected(self, keys: Sequence[int]) -> list[Inspected]:
-        query = select(tables.InspectionTable).where(col(tables.InspectionTable.id).in_(keys))
-        with told(self._engine.url), Session(self._engine) as session:
-            reviewed = reviews_of(session, keys)
-            found = {
-                _key(entry.id): inspected(entry, reviewed.get(_key(entry.id)))
-                for entry in session.exec(query)
-            }
-        return [found[key] for key in keys]
+    def _inspected(self, keys: Sequence[int]) -> tuple[Inspected, ...]:
+        with reading(self._engine) as session:
+            return inspections_of(session, keys)
 
     def rows_of(self, run_id: int, images: Iterable[str]) -> dict[str, Row]:
         """The rows of these images, by image, of those that have one."""
@@ -236,7 +231,7 @@ class Store:
         rows: dict[str, Row] = {}
         for part in _chunks(images):
             query = select(table).where(table.run_id == run_id, col(table.image).in_(part))
-            with told(self._engine.url), Session(self._engine) as session:
+            with reading(self._engine) as session:
                 rows.update(_rows(session, session.exec(query.order_by(col(table.id))).all()))
         return rows
 
@@ -248,7 +243,7 @@ class Store:
             query = query.where(col(table.image).between(start, f"{start}\U0010ffff"))
         else:
             query = query.where(col(table.image).startswith(start, autoescape=True))
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             found = session.exec(query.order_by(col(table.id)).limit(1)).all()
             return next(iter(_rows(session, found).values()), None)
 
@@ -260,11 +255,11 @@ class Store:
         """The id of an image's inspection; of several contents under one name, the newest."""
         table = tables.InspectionTable
         query = select(table.id).where(table.run_id == run_id, table.image == image)
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             key = session.exec(query.order_by(col(table.at).desc(), col(table.id).desc())).first()
         if key is None:
             raise StoreError(f"store {self.name}: the run has no image {image!r}")
-        return _key(key)
+        return key_of(key)
 
     def trace_of(self, inspection_id: int) -> Trace:
         """The trace of an inspection.
@@ -309,9 +304,9 @@ class Store:
 
     def _read(self, keys: Sequence[int]) -> list[Trace]:
         table, own = tables.StepTable, tables.InspectionTable
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             query = select(own.id, col(own.sample)).where(col(own.id).in_(keys))
-            samples = {_key(key): sample for key, sample in session.exec(query)}
+            samples = {key_of(key): sample for key, sample in session.exec(query)}
             said = select(table).where(col(table.inspection_id).in_(keys))
             entries = session.exec(said.order_by(col(table.position))).all()
             whole = with_texts(session, [_step(entry) for entry in entries])
@@ -323,7 +318,7 @@ class Store:
     def _unreadable(self, inspection_id: int, failure: ValidationError) -> TraceError:
         own, run = tables.InspectionTable, tables.RunTable
         query = select(own.image, col(run.versions)).join(run).where(own.id == inspection_id)
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             image, versions = session.exec(query).one()
         made = versions.get("reinspect", "unknown")
         return TraceError(
@@ -336,8 +331,8 @@ class Store:
         """The ids of the run's inspections in natural order, a few hundred at a time."""
         table = tables.InspectionTable
         names = select(table.image, table.id).where(table.run_id == run_id)
-        with told(self._engine.url), Session(self._engine) as session:
-            order = [_key(key) for _, key in natsorted(session.exec(names))]
+        with reading(self._engine) as session:
+            order = [key_of(key) for _, key in natsorted(session.exec(names))]
         for start in range(0, len(order), _CHUNK):
             yield order[start : start + _CHUNK]
 
@@ -357,7 +352,7 @@ class Store:
         """What is known of the run's images, by image; a review outweighs an annotation."""
         table = tables.TruthTable
         query = select(table).where(table.run_id == run_id)
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             # "annotation" sorts before "review", so a review comes last and stays.
             entries = session.exec(query.order_by(col(table.source), col(table.id)))
             return {
@@ -369,7 +364,7 @@ class Store:
         """What is known of one image; a review outweighs an annotation."""
         table = tables.TruthTable
         query = select(table).where(table.run_id == run_id, table.image == image)
-        with told(self._engine.url), Session(self._engine) as session:
+        with reading(self._engine) as session:
             entry = session.exec(query.order_by(col(table.source).desc())).first()
             if entry is None:
                 return None
@@ -381,14 +376,7 @@ class Store:
 
 
 def _rows(session: Session, entries: Sequence[tables.InspectionTable]) -> dict[str, Row]:
-    reviewed = reviews_of(session, [_key(entry.id) for entry in entries])
-    return {entry.image: inspected(entry, reviewed.get(_key(entry.id))).row for entry in entries}
-
-
-def _key(found: int | None) -> int:
-    if found is None:
-        raise TypeError("a stored row has a key")
-    return found
+    return {one.row.image: one.row for one in with_reviews(session, entries)}
 
 
 def _replace_truth(

@@ -13,7 +13,7 @@ from reinspect.readings import Readings
 from reinspect.store.columns import storable
 from reinspect.store.database import persisting, writing
 from reinspect.store.prompts import put_texts, without_texts
-from reinspect.store.review_truth import adopt
+from reinspect.store.review_truth import adopt_reviews
 from reinspect.store.runs import lock_runs
 from reinspect.store.tables import EvidenceTable, InspectionTable, StepTable
 from reinspect.vocabulary import Evidence as Finding
@@ -97,7 +97,7 @@ def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
     found = [row for key, trace in zip(keys, traces, strict=True) for row in _evidence(key, trace)]
     if found:
         connection.execute(insert(EvidenceTable), found)
-    adopt(connection, run_id, [(row["image"], row["sha256"]) for row in rows])
+    adopt_reviews(connection, run_id, [(row["image"], row["sha256"]) for row in rows])
 
 
 def _replaceable(

@@ -83,11 +83,11 @@ def test_only_captions_that_were_let_pass_are_taken(store: Store, tmp_path: Path
     put_parts(store, tmp_path / "parts")
     with pytest.raises(EpisodeError, match="no caption has been let pass yet: 12 are in"):
         made(store, tmp_path / "ft", options=EpisodeOptions())
-    drafts, total = store.desk.captions(limit=20)
+    drafts, total = store.browse.captions(limit=20)
     assert total == 12
-    store.desk.decide(drafts[0].id, "accepted", reviewer="Ada")
-    store.desk.decide(drafts[1].id, "edited", reviewer="Ada", text="Looked twice: clean.")
-    store.desk.decide(drafts[2].id, "rejected", reviewer="Ada")
+    store.browse.decide(drafts[0].id, "accepted", reviewer="Ada")
+    store.browse.decide(drafts[1].id, "edited", reviewer="Ada", text="Looked twice: clean.")
+    store.browse.decide(drafts[2].id, "rejected", reviewer="Ada")
     card, found = made(store, tmp_path / "ft", options=EpisodeOptions(validation=0))
     assert [(row.caption_state, row.caption_reviewer) for row in found.rows] == [
         ("accepted", "Ada"),
@@ -98,13 +98,13 @@ def test_only_captions_that_were_let_pass_are_taken(store: Store, tmp_path: Path
         "its caption is a draft that nobody has accepted yet": 9,
         "its caption was rejected": 1,
     }
-    assert store.desk.captions()[1] == 9  # nothing was drafted twice
+    assert store.browse.captions()[1] == 9  # nothing was drafted twice
 
 
 def test_a_review_is_the_truth_and_says_who_and_when(store: Store, tmp_path: Path) -> None:
     run = put_parts(store, tmp_path / "parts")
     after = Verdict.of(0.0)
-    store.desk.review(store.newest(run, "001.png"), after, reviewer="Ada", why="dust")
+    store.browse.review(store.newest(run, "001.png"), after, reviewer="Ada", why="dust")
     _, found = made(store, tmp_path / "ft")
     (row,) = [r for r in found.rows if r.image == "001.png" and r.mode is EpisodeMode.THINKING]
     assert (row.truth, row.truth_source, row.truth_by) == (False, "review", "Ada")
@@ -205,7 +205,7 @@ def test_a_used_folder_is_refused_before_anything_is_written(store: Store, tmp_p
     (tmp_path / "ft" / "mine.txt").touch()
     with pytest.raises(EpisodeError, match="is not empty; name another folder"):
         made(store, tmp_path / "ft")
-    assert store.desk.captions()[1] == 0
+    assert store.browse.captions()[1] == 0
 
 
 def test_a_defect_without_a_place_has_no_answer_to_imitate(store: Store, tmp_path: Path) -> None:
@@ -226,7 +226,7 @@ def test_several_types_are_in_step_with_boxes_where_a_reviewer_said_so(
     )
     after = Verdict.of(1.0, defects=defects)
     assert after.label is Label.ANOMALOUS
-    store.desk.review(store.newest(run, "001.png"), after, reviewer="Ada")
+    store.browse.review(store.newest(run, "001.png"), after, reviewer="Ada")
     _, found = made(store, tmp_path / "ft")
     (row,) = [r for r in found.rows if r.image == "001.png" and r.mode is EpisodeMode.THINKING]
     assert (row.types, row.box_types) == (("crack", "dent"), ("dent", "crack"))
@@ -313,5 +313,5 @@ def test_what_a_teacher_wrote_before_an_interruption_stays(store: Store, tmp_pat
 
     with pytest.raises(KeyboardInterrupt):
         make_episodes(store, ["monday"], tmp_path / "ft", ALL, Captions(store, write, "wise"))
-    assert store.desk.captions()[1] == 64
+    assert store.browse.captions()[1] == 64
     assert not (tmp_path / "ft").exists()

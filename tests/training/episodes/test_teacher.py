@@ -96,7 +96,7 @@ def test_a_caption_that_can_not_be_used_is_left_out(
         "the teacher wrote no caption for it": 4
     }
     assert all(why in failure for failure in captions.failures)
-    assert store.desk.captions()[1] == 4
+    assert store.browse.captions()[1] == 4
 
 
 def test_a_teacher_that_can_not_be_asked_is_refused(store: Store, tmp_path: Path) -> None:

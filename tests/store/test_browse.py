@@ -44,7 +44,7 @@ def five(store: Store, run: int) -> int:
 
 
 def _names(store: Store, wanted: Filter, **how: object) -> list[str]:
-    return [found.row.image for found in store.desk.page(wanted, **how).items]
+    return [found.row.image for found in store.browse.page(wanted, **how).items]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def _names(store: Store, wanted: Filter, **how: object) -> list[str]:
 def test_a_filter_finds(store: Store, five: int, wanted: dict, names: list[str]) -> None:
     found = _names(store, Filter(runs=(five,), **wanted))
     assert [name.split(".")[0].split(" ")[0] for name in found] == names
-    assert store.desk.count(Filter(**wanted)) == len(names)
+    assert store.browse.count(Filter(**wanted)) == len(names)
 
 
 def test_types_are_found_whole(store: Store, run: int) -> None:
@@ -83,14 +83,14 @@ def test_types_are_found_whole(store: Store, run: int) -> None:
         _write(store, run, Trace(sample=sample, steps=steps))
     assert _names(store, Filter(types=("bent",))) == ["a.png"]
     assert _names(store, Filter(types=('say "ü"',))) == ["c.png"]
-    choices = store.desk.choices()
+    choices = store.browse.choices()
     assert choices.types == ("bent", "bent pin", 'say "ü"')
     assert choices.categories == ("bolt",)
 
 
 def test_pages_follow_each_other(store: Store, five: int) -> None:
     every = _names(store, Filter())
-    pages = [store.desk.page(Filter(), offset=offset, limit=2) for offset in (0, 2, 4, 6)]
+    pages = [store.browse.page(Filter(), offset=offset, limit=2) for offset in (0, 2, 4, 6)]
     assert [found.row.image for page in pages for found in page.items] == every
     assert [page.total for page in pages] == [5, 5, 5, 5]
 
@@ -98,9 +98,9 @@ def test_pages_follow_each_other(store: Store, five: int) -> None:
 @pytest.mark.parametrize("order", list(Order))
 @pytest.mark.parametrize("descending", [False, True])
 def test_each_has_its_place(store: Store, five: int, order: Order, descending: bool) -> None:
-    found = store.desk.page(Filter(), order=order, descending=descending).items
+    found = store.browse.page(Filter(), order=order, descending=descending).items
     places = [
-        store.desk.place(Filter(), one.id, order=order, descending=descending) for one in found
+        store.browse.place(Filter(), one.id, order=order, descending=descending) for one in found
     ]
     assert places == [0, 1, 2, 3, 4]
 
@@ -111,26 +111,26 @@ def test_an_empty_span_is_refused() -> None:
 
 
 def test_all_of_a_filter_are_read_in_parts(store: Store, five: int) -> None:
-    found = [one.row.image for one in store.desk.inspections(Filter(runs=(five,)))]
+    found = [one.row.image for one in store.browse.inspections(Filter(runs=(five,)))]
     assert found[0] == "corrected.png"
     assert len(found) == 5
 
 
 def test_a_review_is_added_and_counts(store: Store, five: int) -> None:
-    desk = store.desk
-    (doubt, *_) = desk.page(Filter(due=0.0)).items
-    first = desk.review(doubt.id, BENT, reviewer=" Ann ", why="the pin is bent")
+    browse = store.browse
+    (doubt, *_) = browse.page(Filter(due=0.0)).items
+    first = browse.review(doubt.id, BENT, reviewer=" Ann ", why="the pin is bent")
     assert (first.reviewer, first.at.tzinfo) == ("Ann", UTC)
     assert first.before is not None
     assert first.before.probability == 0.6
-    assert [one.row.image for one in desk.page(Filter(due=0.0)).items] == ["broken.png"]
-    second = desk.review(doubt.id, GOOD, reviewer="Bob", why="it is the light")
+    assert [one.row.image for one in browse.page(Filter(due=0.0)).items] == ["broken.png"]
+    second = browse.review(doubt.id, GOOD, reviewer="Bob", why="it is the light")
     assert second.before == BENT
-    assert [review.why for review in desk.reviews(doubt.id)] == [
+    assert [review.why for review in browse.reviews(doubt.id)] == [
         "the pin is bent",
         "it is the light",
     ]
-    row = desk.one(doubt.id).row
+    row = browse.one(doubt.id).row
     assert row.review is not None
     assert (row.review.label.value, row.review.reviewer, row.defects) == ("normal", "Bob", ())
     assert row.verdict is not None
@@ -140,8 +140,8 @@ def test_a_review_is_added_and_counts(store: Store, five: int) -> None:
 
 
 def test_two_who_disagree_are_seen(store: Store, five: int) -> None:
-    desk = store.desk
-    one, two = (found.id for found in desk.page(Filter(), limit=2).items)
+    browse = store.browse
+    one, two = (found.id for found in browse.page(Filter(), limit=2).items)
     for key, name, verdict in (
         (one, "Ann", BENT),
         (one, "Bob", GOOD),
@@ -149,9 +149,9 @@ def test_two_who_disagree_are_seen(store: Store, five: int) -> None:
         (two, "Bob", GOOD),
         (two, "Bob", BENT),  # changed his mind
     ):
-        desk.review(key, verdict, reviewer=name)
-    assert [found.id for found in desk.page(Filter(reviewed=Reviewed.DISPUTED)).items] == [one]
-    assert [tuple(opinion) for opinion in desk.opinions()] == sorted(
+        browse.review(key, verdict, reviewer=name)
+    assert [found.id for found in browse.page(Filter(reviewed=Reviewed.DISPUTED)).items] == [one]
+    assert [tuple(opinion) for opinion in browse.opinions()] == sorted(
         [
             (one, "Ann", "anomalous"),
             (one, "Bob", "normal"),
@@ -159,23 +159,23 @@ def test_two_who_disagree_are_seen(store: Store, five: int) -> None:
             (two, "Bob", "anomalous"),
         ]
     )
-    assert desk.opinions([five + 1]) == ()
+    assert browse.opinions([five + 1]) == ()
 
 
 def test_two_at_once_lose_nothing(store: Store, five: int, url: str) -> None:
-    (found, *_) = store.desk.page(Filter(due=0.0)).items
+    (found, *_) = store.browse.page(Filter(due=0.0)).items
 
     def say(name: str) -> None:
         with Store.open(url, create=False) as mine:
             for _ in range(10):
-                mine.desk.review(found.id, BENT, reviewer=name)
+                mine.browse.review(found.id, BENT, reviewer=name)
 
     both = [threading.Thread(target=say, args=(name,)) for name in ("Ann", "Bob")]
     for thread in both:
         thread.start()
     for thread in both:
         thread.join()
-    reviews = store.desk.reviews(found.id)
+    reviews = store.browse.reviews(found.id)
     assert len(reviews) == 20
     assert all(later.before == earlier.after for earlier, later in itertools.pairwise(reviews))
 
@@ -192,7 +192,7 @@ def test_two_who_review_the_same_picture_in_two_runs_at_once(
         with Store.open(url, create=False) as mine:
             for number in range(10):
                 try:
-                    mine.desk.review(key, BENT if number % 2 else GOOD, reviewer="Ann")
+                    mine.browse.review(key, BENT if number % 2 else GOOD, reviewer="Ann")
                 except StoreError as failure:
                     failures.append(failure)
 
@@ -202,23 +202,23 @@ def test_two_who_review_the_same_picture_in_two_runs_at_once(
     for thread in both:
         thread.join()
     assert failures == []
-    assert [len(store.desk.reviews(key)) for key in keys] == [10, 10]
+    assert [len(store.browse.reviews(key)) for key in keys] == [10, 10]
     assert store.truth(five)["failed.png"] == store.truth(tuesday)["moved.png"]
 
 
 def test_a_review_counts_in_every_run_that_has_the_picture(store: Store, five: int) -> None:
     tuesday = store.begin_run(RunInfo(name="tuesday"))
     _write(store, tuesday, judged("moved.png", 0.2, Outcome.PASS, content="failed.png"))
-    (found,) = store.desk.page(Filter(dispositions=(Outcome.FAIL,))).items
-    assert [one.row.image for one in store.desk.elsewhere(found)] == ["moved.png"]
-    store.desk.review(found.id, GOOD, reviewer="Ann")
+    (found,) = store.browse.page(Filter(dispositions=(Outcome.FAIL,))).items
+    assert [one.row.image for one in store.browse.elsewhere(found)] == ["moved.png"]
+    store.browse.review(found.id, GOOD, reviewer="Ann")
     assert store.truth(tuesday)["moved.png"].label.value == "normal"
 
 
 def test_a_review_counts_in_runs_that_meet_the_picture_later(store: Store, five: int) -> None:
-    (found,) = store.desk.page(Filter(dispositions=(Outcome.FAIL,))).items
-    store.desk.review(found.id, Verdict.of(0.9), reviewer="Ann")
-    store.desk.review(found.id, GOOD, reviewer="Bea")
+    (found,) = store.browse.page(Filter(dispositions=(Outcome.FAIL,))).items
+    store.browse.review(found.id, Verdict.of(0.9), reviewer="Ann")
+    store.browse.review(found.id, GOOD, reviewer="Bea")
     tuesday = store.begin_run(RunInfo(name="tuesday"))
     _write(
         store,
@@ -229,17 +229,17 @@ def test_a_review_counts_in_runs_that_meet_the_picture_later(store: Store, five:
     )
     (known,) = store.truth(tuesday).items()
     assert (known[0], known[1].label.value, known[1].source) == ("moved.png", "normal", "review")
-    (counted,) = store.desk.page(Filter(runs=(tuesday,), text="moved")).items
+    (counted,) = store.browse.page(Filter(runs=(tuesday,), text="moved")).items
     assert counted.row.review is None  # nobody has seen this inspection
 
 
 def test_a_review_needs_a_name_and_an_inspection(store: Store, five: int) -> None:
     with pytest.raises(ValueError, match="reviewer ' ' is no name"):
-        store.desk.review(1, GOOD, reviewer=" ")
+        store.browse.review(1, GOOD, reviewer=" ")
     with pytest.raises(StoreError, match="has no inspection of id 999"):
-        store.desk.review(999, GOOD, reviewer="Ann")
+        store.browse.review(999, GOOD, reviewer="Ann")
     with pytest.raises(StoreError, match="has no inspection of id 999"):
-        store.desk.one(999)
+        store.browse.one(999)
 
 
 def test_the_audit_sample_is_even_and_grows(store: Store) -> None:
@@ -262,29 +262,29 @@ def test_the_audit_sample_is_even_and_grows(store: Store) -> None:
 
 
 def test_a_decision_on_a_caption_leaves_the_draft(store: Store, five: int) -> None:
-    desk = store.desk
-    desk.add_captions(
+    browse = store.browse
+    browse.add_captions(
         NewCaption(inspection_id=1, mode="thinking", text=text, source="template v1")
         for text in ("one", "two", "three")
     )
-    drafts, total = desk.captions("draft", limit=2)
+    drafts, total = browse.captions("draft", limit=2)
     assert ([draft.text for draft in drafts], total) == (["one", "two"], 3)
-    edited = desk.decide(drafts[0].id, "edited", reviewer="Ann", text="better")
+    edited = browse.decide(drafts[0].id, "edited", reviewer="Ann", text="better")
     assert (edited.text, edited.source, edited.origin) == ("better", "template v1", drafts[0].id)
-    desk.decide(drafts[1].id, "accepted", reviewer="Ann")
-    desk.decide(drafts[1].id, "rejected", reviewer="Bob")
-    assert [caption.text for caption in desk.captions("draft", limit=9)[0]] == ["three"]
-    assert [caption.text for caption in desk.captions("edited", limit=9)[0]] == ["better"]
-    assert desk.captions("accepted") == ((), 0)
-    assert [caption.reviewer for caption in desk.captions("rejected", limit=9)[0]] == ["Bob"]
+    browse.decide(drafts[1].id, "accepted", reviewer="Ann")
+    browse.decide(drafts[1].id, "rejected", reviewer="Bob")
+    assert [caption.text for caption in browse.captions("draft", limit=9)[0]] == ["three"]
+    assert [caption.text for caption in browse.captions("edited", limit=9)[0]] == ["better"]
+    assert browse.captions("accepted") == ((), 0)
+    assert [caption.reviewer for caption in browse.captions("rejected", limit=9)[0]] == ["Bob"]
 
 
 def test_a_caption_is_decided_on_by_someone_with_a_text(store: Store, five: int) -> None:
-    desk = store.desk
-    desk.add_captions([NewCaption(inspection_id=1, mode="thinking", text="one", source="t")])
+    browse = store.browse
+    browse.add_captions([NewCaption(inspection_id=1, mode="thinking", text="one", source="t")])
     with pytest.raises(ValueError, match="needs a text"):
-        desk.decide(1, "edited", reviewer="Ann", text=" ")
+        browse.decide(1, "edited", reviewer="Ann", text=" ")
     with pytest.raises(ValueError, match="is no name"):
-        desk.decide(1, "accepted", reviewer="")
+        browse.decide(1, "accepted", reviewer="")
     with pytest.raises(StoreError, match="no draft"):
-        desk.decide(7, "accepted", reviewer="Ann")
+        browse.decide(7, "accepted", reviewer="Ann")
