@@ -1,4 +1,4 @@
-"""Filters as addresses, so that a view can be sent to a colleague; only known words are read."""
+"""Filters in the page's address, so that a view can be sent to a colleague."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -21,7 +21,7 @@ NAMES = (
     "text",
     "sort",
 )
-"""All that an address may say of a filter; one may stand there several times."""
+"""The parameters of a filter that are read from an address; one may occur several times."""
 
 
 class Params(Protocol):
@@ -39,7 +39,7 @@ class ListView(NamedTuple):
 
 
 def read(params: Params, runs: Mapping[str, int]) -> ListView:
-    """The view that an address asks for; what makes no sense is passed over.
+    """The view that an address asks for; parameters that make no sense are left out.
 
     Args:
         params: of the address.
@@ -64,7 +64,7 @@ def read(params: Params, runs: Mapping[str, int]) -> ListView:
 
 
 def write(view: ListView, runs: Mapping[str, int]) -> dict[str, list[str]]:
-    """The parameters that say the view, defaults left out; `read` gives it back."""
+    """The view as parameters, without defaults; `read` makes the same view of them."""
     wanted = view.wanted
     said: dict[str, Iterable[str]] = {
         "run": [name for name, key in runs.items() if key in wanted.runs],

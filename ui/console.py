@@ -17,7 +17,7 @@ from reinspect.store.database import parse
 from reinspect.ui import addresses
 
 STALE = 15
-"""Seconds after which what was counted is counted again: a run may be writing."""
+"""Seconds after which the list of runs is read again: one may be writing."""
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ class Options:
 
 
 class StorePlace(NamedTuple):
-    """A store and, if it is an SQLite file, which: another may take its place under its name."""
+    """A store's URL and, of an SQLite file, its inode: another file may take the same name."""
 
     url: str
     file: tuple[int, int] | None
 
 
 class At(NamedTuple):
-    """A store at a moment: what was counted then is kept until something is added."""
+    """A store and its version: counts are cached until something is added."""
 
     place: StorePlace
     version: tuple[int, int, int]
@@ -57,11 +57,11 @@ class Console:
     reviewer: str | None
     pages: dict[str, Any]
     moved: bool = False
-    """Whether another page was shown before: what was begun there is over."""
+    """Whether another page was shown before this one."""
 
     @property
     def runs_folder(self) -> Path | None:
-        """Where runs' folders are now, if that was said."""
+        """Where runs' folders are now, where `--runs` says so."""
         return Path(self.options.runs) if self.options.runs else None
 
     @property
@@ -137,12 +137,12 @@ def reviewer_of(options: Options) -> str | None:
 
 
 def login_configured() -> bool:
-    """Whether Streamlit's own login is: section `auth` of its secrets."""
+    """Whether Streamlit's own login is configured: section `auth` of its secrets."""
     return "is_logged_in" in st.user
 
 
 def logged_in() -> bool:
-    """Draw the door, where there is one and the visitor stands before it."""
+    """Whether the visitor may enter; where not, draw the login page."""
     if not login_configured() or st.user["is_logged_in"]:
         return True
     st.title("reinspect", anchor=False)
@@ -173,7 +173,7 @@ def faults_shown() -> Iterator[None]:
 
 
 def style() -> None:
-    """The console's own few rules, and those of stories and badges."""
+    """Add the console's style sheet, and that of stories and badges."""
     st.html(f"<style>{asset('story.css')}{_css()}</style>")
 
 
@@ -183,12 +183,12 @@ def _css() -> str:
 
 
 def empty(text: str, hint: str = "") -> None:
-    """Nothing to show, and what to do about it."""
+    """Say that there is nothing to show, and what to do about it."""
     st.info(text, icon=":material/inbox:")
     if hint:
         st.code(hint, language=None)
 
 
 def cached(function: Callable[..., Any]) -> Any:
-    """Cache what a function reads from the store; its arguments name all that it depends on."""
+    """Cache what a function reads from the store, by its arguments."""
     return st.cache_data(ttl=600, max_entries=64, show_spinner=False)(function)

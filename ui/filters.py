@@ -1,4 +1,4 @@
-"""The filter in the side bar. The address is what counts: widgets show it, and change it."""
+"""The filter in the side bar. The page's address holds it; widgets show and change that."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ _LONGEST = 60.0  # seconds; the slider's end means "or more"
 
 
 def asked(console: Console) -> ListView:
-    """The view that the address asks for; the address says it in full from now on."""
+    """The view that the address asks for, which is written back to the address in full."""
     view = console.view()
     console.remember(view)
     return view

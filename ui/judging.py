@@ -1,4 +1,4 @@
-"""A person's verdict: label, boxes, type, reason. Added to the store, never written over."""
+"""The form for a person's verdict: label, boxes, type, reason. A review is never overwritten."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from reinspect.vocabulary import Defect, Label, Verdict
 
 
 def judge(console: Console, told: Told) -> bool:
-    """Draw the picture with boxes to edit and the form below; whether a review was added."""
+    """Draw the picture with boxes to edit, and the form. Returns whether a review was added."""
     if console.reviewer is None:
         return False
     row = told.found.row
@@ -74,7 +74,7 @@ def judge(console: Console, told: Told) -> bool:
 
 
 def notice() -> None:
-    """Say once what the last action did."""
+    """Show once what the last action did."""
     said = st.session_state.pop("notice", None)
     if said:
         st.toast(said, icon=":material/check:")

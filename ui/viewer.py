@@ -13,14 +13,14 @@ _SMALLEST = 0.002  # of a side: what is smaller was a slip of the hand
 
 
 class Edit(NamedTuple):
-    """Boxes to begin with, and the types that are offered."""
+    """What a reviewer starts from: boxes, and the types to choose from."""
 
     defects: Sequence[Defect]
     types: Sequence[str]
 
 
 def viewer(scene: dict[str, Any], key: str, edit: Edit | None = None) -> tuple[Defect, ...]:
-    """Show a scene; the boxes as the reviewer left them, empty without `edit`."""
+    """Show a scene. Returns the boxes as the reviewer left them; none without `edit`."""
     data: dict[str, Any] = {**scene, "key": f"{key}-{digest(scene)}"}
     if edit is not None:
         boxes = [{"box": list(defect.box), "type": defect.type} for defect in edit.defects]

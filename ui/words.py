@@ -1,10 +1,10 @@
-"""Words on the page: text of others kept as text, numbers, and colours that all can tell apart."""
+"""Text and numbers on the page: names as plain text, never markup; colours for everybody's eyes."""
 
 import html
 import re
 
 BLUE, ORANGE, YELLOW, PURPLE, GREY = "#0072b2", "#d55e00", "#e69f00", "#cc79a7", "#7b8794"
-"""Of Okabe and Ito's palette: told apart with every kind of colour blindness."""
+"""From the palette of Okabe and Ito: distinct with every kind of colour blindness."""
 
 OUTCOME_COLOURS = {"PASS": BLUE, "FAIL": ORANGE, "REVIEW": YELLOW}
 OUTCOME_MARKS = {"PASS": "✓ PASS", "FAIL": "✕ FAIL", "REVIEW": "? REVIEW"}
@@ -13,7 +13,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>&:$^=\"'/@])")
 
 
 def plain(text: str, limit: int = 120) -> str:
-    """Text for a Streamlit label, of which Markdown makes nothing; one line, cut if long."""
+    """Text for a Streamlit label, escaped for Markdown; one line, cut if long."""
     line = " ".join(text.split())
     cut = line if len(line) <= limit else f"{line[: limit - 1]}…"
     return _MARKDOWN.sub(r"\\\1", cut).replace("\\/", "\\/\u200b")  # a path may break there
@@ -35,5 +35,5 @@ def percent(value: float | None) -> str:
 
 
 def badge(outcome: str) -> str:
-    """An outcome as HTML; mark and word say it without the colour."""
+    """An outcome as HTML, with a mark and a word, so that it is clear without the colour."""
     return f'<span class="badge {outcome}">{outcome}</span>'

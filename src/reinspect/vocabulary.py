@@ -272,7 +272,7 @@ class Verdict(Value):
         return max(self.probability, 1 - self.probability)
 
     def at(self, regions: Sequence[Region]) -> Self:
-        """The same verdict, its defects exactly there; each keeps the type of one it overlaps.
+        """The same verdict with its defects at these regions, typed as those that they overlap.
 
         A normal verdict has no defects, and without regions an anomalous one keeps its own.
         """
@@ -319,7 +319,7 @@ class Assessment(Value):
 
     @property
     def divergence(self) -> float:
-        """How much more sure the detector is than it should be."""
+        """Confidence minus reliability: how much surer the detector is than it should be."""
         return self.confidence - self.reliability
 
 
@@ -459,13 +459,13 @@ class Trace(Value):
 
     @classmethod
     def of(cls, sample: Sample, taken: Iterable[tuple[Step, bool]]) -> Self:
-        """A trace from its steps in the order of `taken`, each with whether it was explored."""
+        """A trace from steps in the order of `taken`, each with whether it was explored."""
         return cls(sample=sample, **_lines(taken))
 
     @model_validator(mode="before")
     @classmethod
     def _lift_flags(cls, data: Any) -> Any:
-        """Steps that say of themselves that they were explored, as older files have them."""
+        """Read older files, in which each step has a flag `explored`."""
         steps = data.get("steps") or () if isinstance(data, Mapping) else ()
         if not any(isinstance(step, Mapping) and "explored" in step for step in steps):
             return data
@@ -540,7 +540,7 @@ class Trace(Value):
 
     @property
     def regions(self) -> tuple[Region, ...]:
-        """What the newest evidence with any regions points at."""
+        """The regions of the newest evidence that has any."""
         return next((e.regions for e in reversed(self.evidence) if e.regions), ())
 
     @property
@@ -569,7 +569,7 @@ class Trace(Value):
 
 
 def _lines(taken: Iterable[tuple[Any, bool]]) -> dict[str, Any]:
-    """The fields of a trace that hold its steps, of steps in the order in which they were taken."""
+    """Main line and branch, as fields of a trace, from steps in the order of `taken`."""
     every = list(taken)
     main, aside = ([step for step, explored in every if explored is on] for on in (False, True))
     at = next((position for position, (_, explored) in enumerate(every) if explored), 0)

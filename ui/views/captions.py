@@ -95,7 +95,7 @@ def _decide(console: Console, caption: Caption, said: str) -> None:
 
 
 def _save(console: Console, draft: int, state: Decided) -> None:
-    """Decide on the draft that the button stood under, whatever a colleague decided meanwhile."""
+    """Decide on the draft whose button was pressed, even if a colleague has decided meanwhile."""
     text = st.session_state[f"text-{draft}"] if state == "edited" else None
     with faults_shown():
         console.store.browse.decide(draft, state, reviewer=console.reviewer or "", text=text)

@@ -18,7 +18,7 @@ _SIDE = 256  # pixels of a thumbnail's longer side
 
 
 def page() -> None:
-    """Draw the page: what was found before the filter, for that is what people wait for."""
+    """Draw the page: the inspections first, the filter after, since people wait for the former."""
     console: Console = st.session_state["console"]
     view = filters.asked(console)
     _results(console, view)

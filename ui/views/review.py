@@ -81,7 +81,7 @@ def _left(console: Console, wanted: Filter, *, second: bool) -> _Left:
 
 
 def _in_hand(console: Console, queue: str, first: int | None) -> int | None:
-    """What is looked at here: whoever has begun may finish, though a colleague was faster."""
+    """The inspection on this page; whoever began it may finish, though a colleague was faster."""
     begun_in, key = st.session_state.get(_HAND, (queue, None))
     if console.moved or console.reviewer is None or begun_in != queue:
         key = None
@@ -117,7 +117,7 @@ def _one(console: Console, key: int) -> None:
 
 
 def _blind(told: Told) -> Told:
-    """Without what others know or said: a reviewer judges the part, not the colleagues."""
+    """The story without truth and reviews: a reviewer judges the part, not the colleagues."""
     row = told.found.row.model_copy(update={"review": None})
     return told._replace(found=told.found._replace(row=row), truth=None, reviews=())
 

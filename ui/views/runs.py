@@ -1,4 +1,4 @@
-"""Runs: what was inspected by what, how it came out, and what it took."""
+"""Runs: what each inspected and with which detector, how it came out, and what it cost."""
 
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ _COLUMNS = {
 
 
 class _Moment(NamedTuple):
-    """A run as it was when it was counted: a finished one keeps its sums while others grow."""
+    """What the cached sums of a run depend on: those of a finished run stay while others grow."""
 
     place: StorePlace
     reviews: int

@@ -1,4 +1,4 @@
-"""Trace: one inspection as the story it is, its picture beside it, and a person's verdict."""
+"""Trace: one inspection step by step, its picture beside it, and the form for a review."""
 
 from typing import Any
 

@@ -50,7 +50,7 @@ def causes(store: Store, run_id: int) -> dict[str, int]:
 
 
 def cause_of(failed: Inspected) -> str:
-    """Why an image failed, without what concerns it alone: its name, and what to do about it."""
+    """Why an image failed, without its name and advice, so that equal causes can be counted."""
     error = (failed.row.error or "").replace(f"{one_line(failed.path)}: ", "")
     cause = " ".join(error.partition("; ")[0].split())
     return cause if len(cause) <= _LONGEST else f"{cause[:_LONGEST]}…"

@@ -1,4 +1,4 @@
-"""Judgements: what a monitor is fitted on, with the truth where people or annotations know it."""
+"""Judgements, on which monitors are fitted, with the truth from reviews or annotations."""
 
 from pathlib import Path
 

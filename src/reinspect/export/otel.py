@@ -34,7 +34,7 @@ AGENTS = {"detect": "detector", "assess": "monitor", "revise": "reflection"}
 """Node of the graph → the name of the agent."""
 
 PROVIDER = "reinspect"
-"""Who answers where no model is asked; models are asked in OpenAI's way, whoever serves them."""
+"""Provider of members that ask no model; all models are asked by OpenAI's protocol."""
 
 _READ = ("image", "category", "label", "probability", "disposition", "rounds", "revised")
 """Readings that the span of an inspection has."""
@@ -61,7 +61,7 @@ class Spans:
         self._tracer, self._events = tracer, events
         self._run, self._content = run, content
         self.made = 0
-        """Spans so far, of those that the sampler takes."""
+        """Spans made so far, without those that the sampler drops."""
 
     def __call__(self, trace: Trace, /) -> None:
         times = _times(trace.all_steps)
@@ -254,7 +254,7 @@ def _kind(error: str) -> str:
 
 
 def _asked(steps: Sequence[Step]) -> bool:
-    """Whether a model had a part in it, so that errors may quote it."""
+    """Whether one of the steps called a model, so that an error may quote its words."""
     return any(True for _ in _calls(steps))
 
 

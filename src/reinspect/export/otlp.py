@@ -1,4 +1,4 @@
-"""Sending spans to a collector by OTLP over HTTP: aside of the run, which never waits for it.
+"""Sending spans to a collector by OTLP over HTTP, in a thread: the run never waits for it.
 
 Where to, with which headers, and how patiently is OpenTelemetry's own environment: `OTEL_*`.
 """
@@ -28,7 +28,7 @@ GRACE = 5.0
 
 
 class Sent(NamedTuple):
-    """How much arrived."""
+    """How many spans arrived, and why others did not."""
 
     made: int
     lost: int
@@ -89,7 +89,7 @@ class Sender:
 
     @property
     def sent(self) -> Sent:
-        """How much arrived; to be asked after the end."""
+        """How many spans arrived; complete once the context manager has ended."""
         exporter = self._channels[0][1]
         return Sent(self._spans.made, self._spans.made - exporter.sent, where(), exporter.fault)
 
@@ -119,7 +119,7 @@ class _Exporter:
         return result
 
     def complain(self, fault: str) -> None:
-        """Take down what went wrong."""
+        """Note what went wrong."""
         self.fault = fault
         if self._hurried:
             self._exporter.shutdown()
@@ -138,7 +138,7 @@ class _Exporter:
 
 
 class _Complaints(logging.Handler):
-    """What exporters log: for one line at the end, not one a batch."""
+    """Collects what exporters log, for one line at the end instead of one a batch."""
 
     def __init__(self, exporters: Sequence[_Exporter]) -> None:
         super().__init__(logging.WARNING)

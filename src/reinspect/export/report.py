@@ -95,7 +95,7 @@ def write_report(
 
 
 def urgency(found: Inspected) -> tuple[int, float, str]:
-    """Sorts REVIEW before FAIL before corrected before PASS, the least reliable first.
+    """Sort key: REVIEW, FAIL, corrected, PASS, and of each the least reliable first.
 
     An image without a verdict, of which there is little to see, comes last of its kind.
     """

@@ -73,7 +73,7 @@ def scene(
 
 
 def thumbnail(path: str, sha256: str | None, side: int) -> Thumbnail:
-    """A part's picture in small; missing or changed since it was inspected: why."""
+    """A part's picture in small, and why where it is missing or has changed since."""
     photo, why = _photo(path, sha256, side)
     if photo is None:
         return Thumbnail(None, missing=why)
@@ -171,5 +171,5 @@ def _layer(name: str, bgra: Pixels, *, on: bool) -> dict[str, Any]:
 
 
 def digest(scene: dict[str, Any]) -> str:
-    """Of what a scene shows: the viewer keeps zoom and drawing as long as it is the same."""
+    """A hash of what a scene shows: while it is the same, the viewer keeps zoom and drawing."""
     return digest_of(repr(scene))[:16]

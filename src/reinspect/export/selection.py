@@ -1,4 +1,4 @@
-"""What an export is of: a whole run, or what a filter leaves of it."""
+"""The inspections that an export takes: a whole run, or those that a filter finds in it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Selection:
 
     @classmethod
     def of(cls, store: Store, run_id: int, wanted: Filter | None = None) -> "Selection":
-        """Of a run; what the filter says about runs is overruled."""
+        """A selection of one run, whatever runs the filter names."""
         only = None if wanted is None else wanted.model_copy(update={"runs": (run_id,)})
         return cls(store, store.run_of(run_id), only)
 

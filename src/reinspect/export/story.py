@@ -1,4 +1,4 @@
-"""One inspection as the story it is: a timeline for the console, and a page of its own.
+"""One inspection step by step: a timeline for the console, and an HTML page.
 
 What comes from files and models is text, never markup: the templates escape it, and the page's own
 policy lets no script run but the viewer's.
@@ -33,7 +33,7 @@ MOVES = {
 
 
 class Told(NamedTuple):
-    """All that a story is told from."""
+    """Everything that a story shows."""
 
     run: Run
     found: Inspected
@@ -62,7 +62,7 @@ class Told(NamedTuple):
 
     @property
     def scene(self) -> dict[str, Any]:
-        """For the viewer."""
+        """The picture and its layers, for the viewer."""
         review = self.found.row.review
         return scene(self.trace, self.places, reviewed=review.defects if review else None)
 

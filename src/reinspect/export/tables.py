@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class ExportError(ReinspectError, RuntimeError):
-    """A format that can't be had here; the message is one line: what is missing, what to do."""
+    """A format can't be written here; the message is one line: what is missing, what to do."""
 
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -1,4 +1,4 @@
-"""Whole traces as Parquet: for data lakes, where a run of many machines goes on."""
+"""Whole traces as Parquet, for data lakes."""
 
 import itertools
 from pathlib import Path

@@ -29,14 +29,14 @@ _CHUNK = 500  # rows read at a time
 
 
 class Page(NamedTuple):
-    """Some of the inspections that a filter means, and how many there are in all."""
+    """One page of the inspections that a filter finds, and how many it finds in all."""
 
     items: tuple[Inspected, ...]
     total: int
 
 
 class Choices(NamedTuple):
-    """What a filter can choose from, sorted."""
+    """The values that a filter can choose from, sorted."""
 
     categories: tuple[str, ...]
     types: tuple[str, ...]
@@ -53,7 +53,7 @@ class Browse:
         self._engine = engine
 
     def count(self, wanted: Filter) -> int:
-        """How many inspections the filter means."""
+        """How many inspections the filter finds."""
         with reading(self._engine) as session:
             return _count(session, conditions(wanted))
 
@@ -66,7 +66,7 @@ class Browse:
         offset: int = 0,
         limit: int = 24,
     ) -> Page:
-        """A page of the inspections that the filter means, the least reliable first by default."""
+        """A page of the inspections that the filter finds, the least reliable first by default."""
         meant = conditions(wanted)
         ids = (
             select(tables.InspectionTable.id)
@@ -83,7 +83,7 @@ class Browse:
         return Page(found, total)
 
     def inspections(self, wanted: Filter) -> Iterator[Inspected]:
-        """All inspections that the filter means, by run and id, a few hundred in memory at a time.
+        """All inspections that the filter finds, by id, a few hundred in memory at a time.
 
         What is added meanwhile may or may not be among them.
         """
@@ -148,7 +148,7 @@ class Browse:
             return inspections_of(session, [key_of(key) for key in session.exec(ids)])
 
     def choices(self, runs: Sequence[int] = ()) -> Choices:
-        """What there is to choose from, in these runs or, for types and sources, in all of them."""
+        """The values there are: categories of these runs, types and sources of all runs."""
         table = tables.InspectionTable
         with reading(self._engine) as session:
             every = list(runs) or [key_of(key) for key in session.exec(select(tables.RunTable.id))]

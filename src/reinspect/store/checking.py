@@ -58,7 +58,7 @@ class Checkup(Value):
 
 
 def check(url: str | os.PathLike[str], *, values: bool = True, patience: float = 30.0) -> Checkup:
-    """Look a store over; nothing is written, and its schema stays as it is.
+    """Check a store. Nothing is written, and its schema stays as it is.
 
     Args:
         url: path of an SQLite file, or any SQLAlchemy URL.
@@ -174,7 +174,7 @@ def _doubles(connection: Connection) -> Iterator[str]:
 
 
 def _hidden_evidence(connection: Connection) -> Iterator[str]:
-    """Evidence of a step that there is not."""
+    """Evidence whose step is missing."""
     evidence, steps = PLAIN["evidence"], PLAIN["steps"]
     of = and_(
         steps.c.inspection_id == evidence.c.inspection_id, steps.c.position == evidence.c.step
@@ -211,7 +211,7 @@ def sequence_of(connection: Connection, table: str) -> str | None:
 
 
 def _counters(connection: Connection) -> Iterator[str]:
-    """Whether runs that have ended have the rows that they counted."""
+    """Whether each run that has ended has as many rows as it counted."""
     runs, own = PLAIN["runs"], PLAIN["inspections"]
     query = (
         select(runs.c.name, runs.c.status, runs.c.counters, func.count(own.c.id))
@@ -230,11 +230,11 @@ def _counters(connection: Connection) -> Iterator[str]:
 
 
 _READ = tuple(name for name in Step.model_fields if name != "started")
-"""What a step is read with: when it began is read with the table's other values."""
+"""Columns of a step that are read with its trace; its start is read with the other values."""
 
 
 def _traces(connection: Connection) -> Iterator[str]:
-    """Whether every row has its trace, whole, and says what the trace says."""
+    """Whether every row has a whole trace, and agrees with it."""
     own, steps = PLAIN["inspections"], PLAIN["steps"]
     kept = [steps.c[name] for name in ("position", "explored", *_READ)]
     query = (
@@ -255,7 +255,7 @@ def _traces(connection: Connection) -> Iterator[str]:
 
 
 def _fault_of(rows: Sequence[Mapping[str, Any]], prompts: AbstractSet[str]) -> str | None:
-    """What is wrong with an inspection, of its rows of steps."""
+    """What is wrong with an inspection, given the rows of its steps; none if nothing is."""
     first = rows[0]
     if first["position"] is None:
         return "without a step"
@@ -284,7 +284,7 @@ def _fault_of(rows: Sequence[Mapping[str, Any]], prompts: AbstractSet[str]) -> s
 
 
 def _values(connection: Connection) -> Iterator[str]:
-    """Whether what is kept as text can be read; that of traces has been."""
+    """Whether values kept as JSON text can be read; those of traces are read with them."""
     traced = {("steps", "products"), ("inspections", "sample")}
     for name, table in tables.StoreTable.metadata.tables.items():
         kinds = {
@@ -315,6 +315,6 @@ def _read(kind: columns.Json, value: str | None) -> Any:
 
 
 def _some(names: Sequence[str]) -> str:
-    """The first few, in words."""
+    """The first few names, and how many more there are."""
     more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
     return ", ".join(" ".join(name.split()) for name in names[:_SHOWN]) + more

@@ -33,7 +33,7 @@ class Words(TypeDecorator[str]):
 
 
 class Moment(TypeDecorator[datetime]):
-    """A point in time, aware, in UTC; SQLite itself would forget the zone."""
+    """A point in time with its zone, kept in UTC: SQLite has no column that keeps a zone."""
 
     impl = DateTime
     cache_ok = True

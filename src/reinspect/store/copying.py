@@ -1,4 +1,4 @@
-"""A whole store from one database into another, all or nothing."""
+"""Copying a whole store from one database into another, all or nothing."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -70,7 +70,7 @@ def _refuse_unsound(source: Connection) -> None:
 
 
 def _claim(target: Connection) -> None:
-    """Refuse a store that has something in it; let nobody else begin there."""
+    """Refuse a store that has rows, and lock it, so that nobody else begins a run there."""
     if target.dialect.name == "postgresql":
         target.execute(text(f"LOCK TABLE {', '.join(PLAIN)} IN SHARE ROW EXCLUSIVE MODE"))
     held = {name: rows for name, rows in counts(target).items() if rows}

@@ -99,7 +99,7 @@ def masked(url: URL) -> str:
 
 @contextmanager
 def told(url: URL) -> Iterator[None]:
-    """Turn the database's errors into a `StoreError` of one line."""
+    """Turn errors of the database into a `StoreError` of one line."""
     try:
         yield
     except DBAPIError as error:
@@ -137,7 +137,7 @@ def connect(url: URL, *, create: bool, patience: float) -> Engine:
 
 
 def migrate(url: URL, *, patience: float) -> tuple[str | None, str]:
-    """Bring a store to this version's schema, or make an empty one: revision before and after.
+    """Bring a store to this version's schema, or make an empty one. Returns both revisions.
 
     Raises:
         StoreError: it can't be opened or changed, is no store, or is of a newer version.
@@ -303,7 +303,7 @@ def _prepare_postgresql(engine: Engine, *, patience: float) -> None:
 
 
 def _not_ignored(record: logging.LogRecord) -> bool:
-    """What psycopg logs goes on, but for errors that it ignored in winding up a lost connection.
+    """Drops log lines on errors that psycopg ignored while it closed a lost connection.
 
     The loss itself reaches us as an error, and is waited out or said in one line.
     """

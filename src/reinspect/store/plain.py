@@ -1,4 +1,4 @@
-"""The tables as they lie in the database: text, numbers and moments, not yet made into values."""
+"""The tables as the database has them: text, numbers and times, before they become values."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -37,7 +37,7 @@ NUMBERED = tuple(
 
 
 def snapshot(engine: Engine) -> Connection:
-    """A connection that sees one moment; on SQLite every transaction does."""
+    """A connection whose queries all see the same moment; on SQLite those of a transaction do."""
     if engine.dialect.name == "postgresql":
         return engine.connect().execution_options(isolation_level="REPEATABLE READ")
     return engine.connect()

@@ -1,4 +1,4 @@
-"""Texts of prompts: one copy each in a table of their own, and back in their calls when read.
+"""Texts of prompts: each kept once, in its own table, and put back into calls when read.
 
 Pictures of one product are mostly asked the same; a text in every call would be most of the store.
 """

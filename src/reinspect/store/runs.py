@@ -1,4 +1,4 @@
-"""What a store knows of a run, and whether two runs may be one."""
+"""What a store keeps of a run, and whether a run may be resumed as it was begun."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from reinspect.vocabulary import Value
 
 
 class Status(StrEnum):
-    """How a run stands. A run that was killed stays `running` until it is resumed."""
+    """Whether a run is done. One that was killed stays `running` until it is resumed."""
 
     RUNNING = "running"
     DONE = "done"
@@ -47,7 +47,7 @@ class Run(RunInfo):
 
 
 def lock_runs(connection: Connection | Session, run_ids: Iterable[int]) -> None:
-    """Let no other transaction write of these runs until this one ends.
+    """Keep other transactions from writing to these runs until this one ends.
 
     Always in the same order, so that two don't wait for each other. SQLite has one writer anyhow.
     """

@@ -1,4 +1,4 @@
-"""Which inspections are meant: a filter and an order, as conditions of the database."""
+"""A filter and an order of inspections, as conditions in SQL."""
 
 import json
 import re
@@ -38,7 +38,7 @@ class Span(NamedTuple):
 
 
 class Reviewed(StrEnum):
-    """How people stand to an inspection."""
+    """Whether an inspection is reviewed, and whether reviewers disagree."""
 
     NO = "no"
     YES = "yes"
@@ -57,7 +57,7 @@ class Order(StrEnum):
 
 
 class Filter(Value):
-    """Which inspections are meant; an empty field means all. Fields are joined by "and"."""
+    """Which inspections to take: those that meet every field; an empty field is met by all."""
 
     runs: tuple[int, ...] = Field(default=(), description="Ids of runs.")
     categories: tuple[str, ...] = ()
@@ -94,7 +94,7 @@ def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
 
 
 def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """What is picked from lists."""
+    """Conditions of the fields that list values."""
     table = InspectionTable
     for column, values in (
         (col(table.run_id), wanted.runs),
@@ -123,7 +123,7 @@ def _ranged(wanted: Filter) -> Iterator[ColumnElement[bool]]:
 
 
 def _stated(wanted: Filter) -> Iterator[ColumnElement[bool]]:
-    """What is or is not the case."""
+    """Conditions of yes and no, of reviews, and of words."""
     if wanted.revised is not None:
         yield col(InspectionTable.revised).is_(wanted.revised)
     if wanted.errors is not None:
@@ -162,7 +162,7 @@ def before(order: Order, value: Any, key: int, *, descending: bool) -> ColumnEle
 
 
 def audited(share: float) -> ColumnElement[bool]:
-    """Whether an inspection is in the audit sample of this share of all: the same for everyone.
+    """Whether an inspection is in the audit sample, `share` of all: the same ones for everyone.
 
     A number in [0, 1) is drawn from the id by a quadratic congruence, which has no period that a
     production line could share. A larger share contains every smaller one.

@@ -1,4 +1,4 @@
-"""What runs say in sum: for tables and curves, counted or read column by column."""
+"""Counts and sums over runs, for tables and curves: made by the database, or read by columns."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from reinspect.store.search import audited
 
 
 class KnownVerdict(NamedTuple):
-    """What was said of one image, and what is known of it; label and truth as their values."""
+    """What was said of one image, and its truth where that is known; labels as words."""
 
     run_id: int
     category: str | None
@@ -28,7 +28,7 @@ class KnownVerdict(NamedTuple):
 
 
 class Changed(NamedTuple):
-    """How many images looked at twice went this way."""
+    """How many images, of those looked at twice, have these labels."""
 
     run_id: int
     first: str
@@ -38,7 +38,7 @@ class Changed(NamedTuple):
 
 
 class JudgedPair(NamedTuple):
-    """How many images two runs judged this way; truth is None where it isn't known."""
+    """How many images two runs judged so; truth is None where it isn't known."""
 
     label_a: str | None
     disposition_a: str
@@ -102,9 +102,9 @@ class Statistics:
             return list(map(KnownVerdict._make, connection.execute(query).all()))
 
     def changed(self, runs: Sequence[int]) -> list[Changed]:
-        """The images that were looked at twice and whose truth is known, counted by their course.
+        """Images looked at twice whose truth is known, counted by first and final label and truth.
 
-        Those are few, and found by an index.
+        They are few, and an index finds them.
         """
         table = tables.InspectionTable
         review, annotation = _truths(table)
@@ -156,7 +156,7 @@ class Statistics:
         return [Different(*row) for row in self._rows(ordered)]
 
     def version(self) -> tuple[int, int, int]:
-        """Changes when there is a new inspection, review or caption: what was counted is stale."""
+        """Newest inspection, review and caption: while these are the same, so is every count."""
         newest = [
             select(func.coalesce(func.max(table.id), 0)).scalar_subquery()
             for table in (tables.InspectionTable, tables.ReviewTable, tables.CaptionTable)
@@ -170,7 +170,7 @@ class Statistics:
 
 
 def _truths(of: Any) -> list[tuple[Any, ColumnElement[bool]]]:
-    """The truth by review and by annotation, each with what joins it."""
+    """The tables of truth by review and by annotation, each with the condition that joins it."""
     found = []
     for source in ("review", "annotation"):
         truth = aliased(tables.TruthTable)
@@ -184,7 +184,7 @@ def _truths(of: Any) -> list[tuple[Any, ColumnElement[bool]]]:
 
 
 def _both(a: int, b: int) -> tuple[Any, Any, Any, Any]:
-    """Both runs' inspections, the truth in either, and what joins them."""
+    """The inspections of both runs, the truth known in either, and a function that joins them."""
     one, other = aliased(tables.InspectionTable), aliased(tables.InspectionTable)
     truths = [*_truths(one), *_truths(other)]
     reviews_first = [truths[0], truths[2], truths[1], truths[3]]

@@ -1,4 +1,4 @@
-"""The store: runs, what was found in them, and what is true."""
+"""The store: runs, the traces of their images, and the truth where it is known."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -82,7 +82,7 @@ class Store:
 
     @property
     def name(self) -> str:
-        """Where it is, without a password."""
+        """Its URL or path, without a password."""
         return masked(self._engine.url)
 
     @property
@@ -96,12 +96,12 @@ class Store:
         return Statistics(self._engine)
 
     def close(self) -> None:
-        """Let go of the database."""
+        """Close the connections to the database."""
         with told(self._engine.url):
             self._engine.dispose()
 
     def begin_run(self, info: RunInfo) -> int:
-        """Enter a new run; its id is the key of all that follows."""
+        """Add a new run; the other methods know it by the id that is returned."""
         with told(self._engine.url), Session(writing(self._engine)) as session:
             taken = select(tables.RunTable.id).where(tables.RunTable.name == info.name)
             if session.exec(taken).first() is not None:
@@ -126,7 +126,7 @@ class Store:
         )
 
     def resume_run(self, run_id: int) -> None:
-        """Mark the run as going on."""
+        """Mark the run as running again."""
         self._mark(run_id, status=Status.RUNNING.value, finished=None)
 
     def finish_run(
@@ -236,7 +236,7 @@ class Store:
         return rows
 
     def row_of(self, run_id: int, start: str) -> Row | None:
-        """The row of the image whose name starts so, if there is one."""
+        """The row of the first image whose name begins with `start`, if there is one."""
         table = tables.InspectionTable
         query = select(table).where(table.run_id == run_id)
         if self._engine.dialect.name == "sqlite":  # whose LIKE knows no index
@@ -337,7 +337,7 @@ class Store:
             yield order[start : start + _CHUNK]
 
     def write_truth(self, run_id: int, known: Mapping[str, Truth]) -> None:
-        """Keep what is known of images, by image; what the same source said before is replaced.
+        """Keep the truth of images, by image, in place of what the same source said before.
 
         Which box has which type is not kept.
         """
@@ -349,7 +349,7 @@ class Store:
                     _replace_truth(connection, run_id, source, {name: mine[name] for name in part})
 
     def truth(self, run_id: int) -> dict[str, Truth]:
-        """What is known of the run's images, by image; a review outweighs an annotation."""
+        """The known truth of the run's images, by image; a review outweighs an annotation."""
         table = tables.TruthTable
         query = select(table).where(table.run_id == run_id)
         with reading(self._engine) as session:
@@ -361,7 +361,7 @@ class Store:
             }
 
     def truth_of(self, run_id: int, image: str) -> Truth | None:
-        """What is known of one image; a review outweighs an annotation."""
+        """The truth of one image if it is known; a review outweighs an annotation."""
         table = tables.TruthTable
         query = select(table).where(table.run_id == run_id, table.image == image)
         with reading(self._engine) as session:
