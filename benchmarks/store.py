@@ -85,7 +85,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         trace = second_look(Path(folder))
         size = len(json.dumps(trace.model_dump(mode="json"))) / 1000
-        print(f"a trace of {len(trace.steps)} steps, {size:.1f} kB of JSON; {asked.rows} rows each")
+        steps = len(trace.all_steps)
+        print(f"a trace of {steps} steps, {size:.1f} kB of JSON; {asked.rows} rows each")
         try:
             with running({"fsync": "on"}) as server:
                 places = {"SQLite": f"{folder}/reinspect.db", "PostgreSQL": server.new()}
