@@ -1,4 +1,4 @@
-"""What a component of a recipe says of itself: its name, stage and purpose, and its options.
+"""What a component of a recipe says of itself: its name, its stage, its options.
 
 A component is made in one of two ways. Most take their options alone: the arguments of the class,
 or of the function, are the options, checked against its type hints. One that needs more (the
