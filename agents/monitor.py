@@ -9,9 +9,8 @@ from typing import Any, Self
 
 from reinspect.agents.context import AgentContext
 from reinspect.components import About, ComponentOptions, RecipePath
-from reinspect.policies.critic import CriticEstimator
-from reinspect.policies.fitted import FittedEstimator
 from reinspect.policies.opinions import Opinions
+from reinspect.policies.reliability import CaseEstimator
 from reinspect.roles import Estimator
 from reinspect.vocabulary import (
     Assessment,
@@ -104,7 +103,7 @@ class FittedRAMonitor(RAMonitor):
     @classmethod
     def from_recipe(cls, options: Any, context: AgentContext) -> Self:
         """The monitor of a recipe."""
-        return cls(FittedEstimator(context.fitted))
+        return cls(CaseEstimator(context.fitted))
 
 
 class CriticRAMonitor(RAMonitor):
@@ -120,7 +119,7 @@ class CriticRAMonitor(RAMonitor):
     @classmethod
     def from_recipe(cls, options: Any, context: AgentContext) -> Self:
         """The monitor of a recipe."""
-        return cls(CriticEstimator(context.critic))
+        return cls(CaseEstimator(context.critic))
 
 
 def _in_force(trace: Trace) -> Verdict:

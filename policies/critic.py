@@ -160,16 +160,6 @@ class Critic(Value):
         )
 
 
-class CriticEstimator:
-    """An estimator over traces, for RA-Monitor."""
-
-    def __init__(self, critic: Critic) -> None:
-        self._critic = critic
-
-    def __call__(self, trace: Trace) -> Estimate:
-        return self._critic.estimate(case_of(trace))
-
-
 class CriticContext(Protocol):
     """What the policies of a critic are made from."""
 

@@ -215,16 +215,6 @@ class FittedMonitor(Value):
         return self.first_move(case) if case.second is None else Move.ACCEPT
 
 
-class FittedEstimator:
-    """An estimator over traces, for RA-Monitor."""
-
-    def __init__(self, monitor: FittedMonitor) -> None:
-        self._monitor = monitor
-
-    def __call__(self, trace: Trace) -> Estimate:
-        return self._monitor.estimate(case_of(trace))
-
-
 class FittedContext(Protocol):
     """What the policies of a fitted monitor are made from."""
 

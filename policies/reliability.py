@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from reinspect.policies.case import Case
-from reinspect.vocabulary import Estimate, Move
+from reinspect.policies.case import Case, case_of
+from reinspect.vocabulary import Estimate, Move, Trace
 
 
 class Reliability(Protocol):
@@ -17,3 +17,13 @@ class Reliability(Protocol):
 
     def second_move(self, case: Case) -> Move:
         """Keep, correct or escalate, by both looks."""
+
+
+class CaseEstimator:
+    """An estimator over traces, for RA-Monitor."""
+
+    def __init__(self, model: Reliability) -> None:
+        self._model = model
+
+    def __call__(self, trace: Trace) -> Estimate:
+        return self._model.estimate(case_of(trace))

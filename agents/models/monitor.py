@@ -32,8 +32,9 @@ from reinspect.agents.monitor import RAMonitor
 from reinspect.agents.product import ProductKnowledge
 from reinspect.components import About, RecipePath
 from reinspect.cost import ModelCost
-from reinspect.policies.fitted import FittedEstimator, load_monitor
+from reinspect.policies.fitted import load_monitor
 from reinspect.policies.opinions import Opinions
+from reinspect.policies.reliability import CaseEstimator
 from reinspect.roles import Estimator
 from reinspect.vocabulary import (
     Assessment,
@@ -104,7 +105,7 @@ class VlmMonitor(RAMonitor):
         """
         return cls(
             Model.from_recipe(options, context),
-            FittedEstimator(load_monitor(options.file)) if options.file else Opinions(),
+            CaseEstimator(load_monitor(options.file)) if options.file else Opinions(),
             context.product,
             limits=context.limits,
             reference=context.experts.good_part if options.reference else None,

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from reinspect.policies.case import Occasion
 from reinspect.policies.fitted import (
     Dispositions,
-    FittedEstimator,
     FittedMonitor,
     FittedOn,
     MonitorError,
@@ -20,6 +19,7 @@ from reinspect.policies.fitted import (
     load_monitor,
 )
 from reinspect.policies.heads import Head, LookWeights, SignalWeights, Trust
+from reinspect.policies.reliability import CaseEstimator
 from reinspect.training.monitor.fit import fit_monitor
 from reinspect.vocabulary import (
     Decision,
@@ -124,7 +124,7 @@ def test_an_explored_look_counts_where_it_would_have_been_asked_for() -> None:
 
 def test_the_estimator_reads_a_trace_as_a_judgement() -> None:
     able = monitor(second=head(2), again=AGAIN)
-    estimate = FittedEstimator(able)
+    estimate = CaseEstimator(able)
     assert estimate(trace(0.3)).probability == pytest.approx(0.3)
     seen = Evidence(source="near", summary="", probability=0.9)
     again = estimate(trace(0.3, Step(node="examine", products=(seen,))))
