@@ -50,7 +50,7 @@ def imports() -> set[Arrow]:
     return {
         (room.rpartition(".")[2], other.rpartition(".")[2])
         for room in rooms
-        for other in graph.find_modules_directly_imported_by(room) & rooms
+        for other in graph.find_modules_directly_imported_by(room) & rooms - {room}
     }
 
 

@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple
 from reinspect.policies.case import Case, case_of
 from reinspect.store import Inspected, Run, Store
 from reinspect.store.database import TraceError
-from reinspect.vocabulary import Sha256, Trace, Truth
+from reinspect.vocabulary import Evidence, Region, Sha256, Trace, Truth
+
+_LOCATING = ("locate", "conclude")
 
 
 class LeftOut(NamedTuple):
@@ -111,3 +113,9 @@ def known_inspections(
                 path=Path(found.path),
                 sha256=found.row.sha256,
             )
+
+
+def located(trace: Trace) -> tuple[Region, ...]:
+    """Where tools put the first look's defects."""
+    products = (p for step in trace.steps if step.node in _LOCATING for p in step.products)
+    return next((p.regions for p in products if isinstance(p, Evidence) and p.regions), ())

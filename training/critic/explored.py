@@ -15,11 +15,9 @@ from reinspect.store import Store
 from reinspect.training.cases import LearnableRun, TrainingSet, hash_of
 from reinspect.training.episodes.episode import Episode, Side
 from reinspect.training.episodes.folder import read_episodes
-from reinspect.training.known import KnownInspection
+from reinspect.training.known import KnownInspection, located
 from reinspect.training.rewards import ALPHA, accuracy
-from reinspect.vocabulary import Box, Defect, Evidence, Label, Region, Trace, Truth, Verdict
-
-_LOCATING = ("locate", "conclude")
+from reinspect.vocabulary import Box, Defect, Label, Region, Truth, Verdict
 
 
 class NotExplored(ReinspectError, ValueError):  # noqa: N818 - it names the run, not a fault of ours
@@ -104,12 +102,6 @@ def from_cases(cases: TrainingSet[Case]) -> TrainingSet[ExploredPart]:
             "would have earned is not known"
         )
     return TrainingSet(tuple(parts), cases.sources, cases.notes)
-
-
-def located(trace: Trace) -> tuple[Region, ...]:
-    """Where tools put the first look's defects."""
-    products = (p for step in trace.steps if step.node in _LOCATING for p in step.products)
-    return next((p.regions for p in products if isinstance(p, Evidence) and p.regions), ())
 
 
 def _of_inspection(known: KnownInspection, *, prefix: bool, alpha: float) -> ExploredPart | None:

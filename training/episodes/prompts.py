@@ -15,7 +15,6 @@ from reinspect.agents.models.showing import (
 )
 from reinspect.bench.scenarios import Scenario, scenario_of
 from reinspect.graph.recipe import parse_recipe
-from reinspect.training.critic.explored import located
 from reinspect.training.episodes.episode import (
     AnswerText,
     Episode,
@@ -29,6 +28,7 @@ from reinspect.training.episodes.episode import (
     target,
 )
 from reinspect.training.episodes.labelled import LabelledInspection, recipe_hash
+from reinspect.training.known import located
 from reinspect.vocabulary import Call, Label, Revision, Verdict
 
 
