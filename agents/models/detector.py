@@ -7,9 +7,9 @@ from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import Answer, read_json, schema
 from reinspect.agents.models.client import Heard, Model, Question
 from reinspect.agents.models.confidence import AnswerProbability
+from reinspect.agents.models.inputs import Reference, candidates, first_look, trained_look
 from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.settings import Form, ModelSettings
-from reinspect.agents.models.showing import Reference, candidates, first_look, trained_look
 from reinspect.agents.models.tags import read_tags
 from reinspect.agents.product import ProductKnowledge
 from reinspect.components import About

@@ -12,14 +12,10 @@ from pydantic import Field
 from reinspect.agents.calls import BudgetSpent, ModelLimits
 from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import UnreadableAnswer
-from reinspect.agents.models.asking import Doubts, doubts_schema, explanation_schema, read_doubts
-from reinspect.agents.models.asking import read_explanation as read_words
 from reinspect.agents.models.client import Heard, Model, ModelError, Question
 from reinspect.agents.models.confidence import AnswerProbability
 from reinspect.agents.models.detector import ask_for_defects, evidence_of, opinion_of, spokesman
-from reinspect.agents.models.prompts import prompt
-from reinspect.agents.models.settings import Form, ModelSettings
-from reinspect.agents.models.showing import (
+from reinspect.agents.models.inputs import (
     Reference,
     close_look,
     evidence_in_words,
@@ -28,6 +24,15 @@ from reinspect.agents.models.showing import (
     trained_look,
     verdict_in_words,
 )
+from reinspect.agents.models.prompts import prompt
+from reinspect.agents.models.reflection import (
+    Doubts,
+    doubts_schema,
+    explanation_schema,
+    read_doubts,
+)
+from reinspect.agents.models.reflection import read_explanation as read_words
+from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.agents.monitor import RAMonitor
 from reinspect.agents.product import ProductKnowledge
 from reinspect.components import About, RecipePath

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from reinspect.agents.models.prompts import Prompt, prompt
-from reinspect.agents.models.settings import Form
-from reinspect.agents.models.showing import (
+from reinspect.agents.models.inputs import (
     beside,
     candidates,
     evidence_in_words,
     verdict_in_words,
 )
+from reinspect.agents.models.prompts import Prompt, prompt
+from reinspect.agents.models.settings import Form
 from reinspect.bench.scenarios import Scenario, scenario_of
 from reinspect.graph.recipe import parse_recipe
 from reinspect.training.episodes.episode import (

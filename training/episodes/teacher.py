@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from reinspect.agents.calls import recorded
 from reinspect.agents.models.answers import UnreadableAnswer, json_object
 from reinspect.agents.models.client import Model, ModelError, Question
+from reinspect.agents.models.inputs import beside, corners, evidence_in_words, verdict_in_words
 from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.settings import Form, ModelSettings
-from reinspect.agents.models.showing import beside, corners, evidence_in_words, verdict_in_words
 from reinspect.cost import ModelCost
 from reinspect.errors import explain_invalid
 from reinspect.graph.build import BuildContext

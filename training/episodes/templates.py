@@ -6,7 +6,7 @@ as AD-FM deliberates (2508.04175): regions, examination, decision.
 
 from collections.abc import Sequence
 
-from reinspect.agents.models.showing import corners
+from reinspect.agents.models.inputs import corners
 from reinspect.training.episodes.labelled import LabelledInspection
 from reinspect.vocabulary import Box, Evidence, Label, Region
 

@@ -16,7 +16,7 @@ from reinspect.agents.models.answers import (
     schema,
     write_json,
 )
-from reinspect.agents.models.asking import doubts_schema, explanation_schema
+from reinspect.agents.models.reflection import doubts_schema, explanation_schema
 from reinspect.agents.models.tags import read_tags, write_tags
 from reinspect.vocabulary import Box
 
