@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from natsort import natsort_keygen
 
+from reinspect.errors import ReinspectError
 from reinspect.images import (
     SUFFIXES,
     UnreadableImage,
@@ -37,6 +38,14 @@ from reinspect.vocabulary import Label, NormalisedBox, Sample, Truth, View
 AnyPath = str | os.PathLike[str]
 
 _natural = natsort_keygen()
+
+
+class DataError(ReinspectError, ValueError):
+    """Pictures, references or annotations that are not as they should be; one line."""
+
+
+class NotThereError(ReinspectError, FileNotFoundError):
+    """There is no such picture or folder; the message is one line."""
 
 
 class Item(NamedTuple):
@@ -92,14 +101,14 @@ def discover(paths: Sequence[AnyPath], *, exclude: Sequence[AnyPath] = ()) -> Li
     to the folder that they have in common.
 
     Raises:
-        FileNotFoundError: a path does not exist.
-        ValueError: there is no path.
+        NotThereError: a path does not exist.
+        DataError: there is no path.
     """
     if not paths:
-        raise ValueError("no path to inspect: give an image or a folder")
+        raise DataError("no path to inspect: give an image or a folder")
     for path in paths:
         if not os.path.lexists(path):
-            raise FileNotFoundError(f"no image or folder at {one_line(os.fspath(path))}")
+            raise NotThereError(f"no image or folder at {one_line(os.fspath(path))}")
     return Listing(paths, exclude)
 
 
@@ -129,15 +138,15 @@ def categories(root: AnyPath) -> dict[str, Path]:
     """Category → its folder, of a category or of a folder that holds some, in natural order.
 
     Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: it holds no category.
+        NotThereError: there is no such folder.
+        DataError: it holds no category.
     """
     if not Path(root).is_dir():
-        raise FileNotFoundError(f"no folder at {one_line(os.fspath(root))}")
+        raise NotThereError(f"no folder at {one_line(os.fspath(root))}")
     walk = _Walk(os.path.abspath(root), (), categories_only=True)  # noqa: PTH100
     found = {item.category: Path(item.path) for item in walk.below(os.fspath(root))}
     if not found:
-        raise ValueError(
+        raise DataError(
             f"{one_line(os.fspath(root))}: no MVTec-style category in it; "
             "a category has train/good and test/<defect>"
         )
@@ -157,12 +166,12 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
     it, at any depth. Sorted by name.
 
     Raises:
-        FileNotFoundError: there is no such folder.
-        ValueError: it has no such images.
+        NotThereError: there is no such folder.
+        DataError: it has no such images.
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise FileNotFoundError(f"no folder of references at {one_line(str(folder))}")
+        raise NotThereError(f"no folder of references at {one_line(str(folder))}")
     if _is_category(str(folder)):
         references = ReferenceFiles(known_good(folder), {})
     else:
@@ -178,7 +187,7 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
             sorted(default), {k: files for k, files in own.items() if files}
         )
     if not references.default and not references.by_category:
-        raise ValueError(f"{one_line(str(folder))}: no images in it; give known-good images")
+        raise DataError(f"{one_line(str(folder))}: no images in it; give known-good images")
     return references
 
 
@@ -188,7 +197,7 @@ def truth_of(item: Item) -> Truth | None:
     Boxes come from `boxes.json`, else from the mask; each is normalised by its own picture's size.
 
     Raises:
-        ValueError: `boxes.json` is not what it should be.
+        DataError: `boxes.json` is not what it should be.
         UnreadableImage: the mask, or an image that has boxes, can't be read.
     """
     if item.root is None:
@@ -207,7 +216,7 @@ def truth_of(item: Item) -> Truth | None:
             boxes = [from_pixels(corners, width, height) for corners, _ in marked]
         except ValueError as error:
             where = one_line(f"{item.root}/boxes.json: {relative.as_posix()}")
-            raise ValueError(f"{where}: {error}") from error
+            raise DataError(f"{where}: {error}") from error
     kinds = tuple(kind or defect for _, kind in marked)
     mask = _mask_of(item.root, relative)
     if mask is not None:
@@ -250,7 +259,7 @@ def _read_annotations(path: Path, _mtime: int, _size: int) -> dict[str, list[Mar
             raise TypeError(f"it holds a {type(entries).__name__}, not an object")
         return {key: [_marked(entry) for entry in found] for key, found in entries.items()}
     except (ValueError, TypeError, KeyError) as error:
-        raise ValueError(
+        raise DataError(
             f"{one_line(str(path))}: {error}; an entry is "
             '"test/<defect>/<file>": [{"box": [x1, y1, x2, y2], "type": …}, …] in pixels'
         ) from error

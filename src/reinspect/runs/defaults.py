@@ -17,11 +17,11 @@ def usage_errors() -> Iterator[None]:
     """What is not there, or not as it should be, becomes one line for whoever asked for it.
 
     Raises:
-        UsageError: in place of a ValueError or OSError.
+        UsageError: in place of another ValueError or OSError.
     """
     try:
         yield
-    except UsageError:
+    except ReinspectError:
         raise
     except (ValueError, OSError) as failure:
         raise UsageError(str(failure)) from failure

@@ -96,18 +96,18 @@ class Listed:
             limit: images to inspect at most.
 
         Raises:
-            FileNotFoundError: a path does not exist.
-            ValueError: nothing is left to inspect, or a category is not there.
+            NotThereError: a path does not exist.
+            UsageError: nothing is left to inspect, or a category is not there.
         """
         every = [i for i in discover(paths, exclude=exclude) if i.category or not categorised]
         known = sorted({item.category for item in every if item.category})
         for name in categories:
             if name not in known:
-                raise ValueError(f"no category {name!r}; there are: {', '.join(known) or 'none'}")
+                raise UsageError(f"no category {name!r}; there are: {', '.join(known) or 'none'}")
         found = tuple(item for item in every if not categories or item.category in categories)
         if not found:
             what = "MVTec-style categories" if categorised else "images"
-            raise ValueError(f"no {what} in {', '.join(map(str, paths))}")
+            raise UsageError(f"no {what} in {', '.join(map(str, paths))}")
         return cls(tuple(map(str, paths)), found, limit)
 
     @property
@@ -202,11 +202,11 @@ class Bucket:
 
         Raises:
             StorageError: it can't be read.
-            ValueError: there is nothing to inspect.
+            UsageError: there is nothing to inspect.
         """
         found = tuple(Item(id=one.id, path=one.url) for one in pictures_below(self.url))
         if not found:
-            raise ValueError(f"no images in {self.url}")
+            raise UsageError(f"no images in {self.url}")
         return found
 
     @property

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from reinspect.errors import ReinspectError
 from reinspect.images import one_line
 from reinspect.pictures import write_image
 from reinspect.samples.process import PRODUCTS, Process
@@ -15,6 +16,10 @@ CATEGORIES = ("flange", "biscuit", "board", "fabric")
 """The categories of a set that names none."""
 
 _TRIES = 20
+
+
+class SampleSetError(ReinspectError, ValueError):
+    """Sample parts that can't be made as they were asked for; the message is one line."""
 
 
 def write_sample_set(
@@ -36,8 +41,8 @@ def write_sample_set(
     drawn at random, see `Variety`.
 
     Raises:
-        ValueError: the folder is not empty, a category is unknown or given twice, or a number is
-            too small.
+        SampleSetError: the folder is not empty, a category is unknown or given twice, or a number
+            is too small.
         OSError: the folder can't be written.
     """
     folder = Path(folder)
@@ -89,18 +94,20 @@ def _write_drawn(
 
 def _check(folder: Path, names: tuple[str, ...], counts: dict[str, int], size: int) -> None:
     if folder.exists() and not folder.is_dir():
-        raise ValueError(f"{one_line(str(folder))}: is a file; name a folder")
+        raise SampleSetError(f"{one_line(str(folder))}: is a file; name a folder")
     if folder.is_dir() and any(folder.iterdir()):
-        raise ValueError(f"{one_line(str(folder))}: is not empty; name a new or an empty folder")
+        raise SampleSetError(
+            f"{one_line(str(folder))}: is not empty; name a new or an empty folder"
+        )
     if not names:
-        raise ValueError(f"no category to write; choose from {', '.join(PRODUCTS)}")
+        raise SampleSetError(f"no category to write; choose from {', '.join(PRODUCTS)}")
     for name in names:
         if name not in PRODUCTS:
-            raise ValueError(f"category {name!r} is none of {', '.join(PRODUCTS)}")
+            raise SampleSetError(f"category {name!r} is none of {', '.join(PRODUCTS)}")
     if len(set(names)) < len(names):
-        raise ValueError(f"a category is named twice: {', '.join(names)}")
+        raise SampleSetError(f"a category is named twice: {', '.join(names)}")
     for what, count in counts.items():
         if count < 0:
-            raise ValueError(f"{what} must be 0 or more, not {count!r}")
+            raise SampleSetError(f"{what} must be 0 or more, not {count!r}")
     if size < 64:
-        raise ValueError(f"size must be 64 pixels or more, not {size!r}")
+        raise SampleSetError(f"size must be 64 pixels or more, not {size!r}")
