@@ -2,7 +2,7 @@
 
 import pytest
 
-from reinspect.cost import Bill, ModelCost
+from reinspect.cost import ModelCost, RunCost
 from reinspect.vocabulary import Call, Step
 from support.made_traces import corrected
 
@@ -74,25 +74,25 @@ def test_a_price_that_is_not_known_is_not_nothing(
 
 
 def test_a_run_without_calls_has_no_counters() -> None:
-    assert Bill().add_to({"inspected": 3.0}) == {}
+    assert RunCost().add_to({"inspected": 3.0}) == {}
     assert ModelCost.of_counters({"inspected": 3.0}) is None
 
 
 def test_what_was_paid_before_a_run_was_resumed_stays_paid() -> None:
-    bill = Bill()
-    bill(TRACE)
-    first = bill.add_to({})
+    cost = RunCost()
+    cost(TRACE)
+    first = cost.add_to({})
     assert first["model_usd"] == 0.002
-    assert ModelCost.of_counters(first) == bill.total.model_copy(update={"seconds": 0.0})
-    assert bill.add_to(first) == {name: 2 * value for name, value in first.items()}
-    assert Bill().add_to(first) == first
+    assert ModelCost.of_counters(first) == cost.total.model_copy(update={"seconds": 0.0})
+    assert cost.add_to(first) == {name: 2 * value for name, value in first.items()}
+    assert RunCost().add_to(first) == first
 
 
 def test_a_line_a_model() -> None:
-    bill = Bill()
-    bill(TRACE)
-    bill(corrected("b.png").then(Step(node="explain", products=(UNPRICED, FAILED))))
-    assert list(bill.lines()) == [
+    cost = RunCost()
+    cost(TRACE)
+    cost(corrected("b.png").then(Step(node="explain", products=(UNPRICED, FAILED))))
+    assert list(cost.lines()) == [
         "Model other: 2 calls, 0 failed, 2 of 4 answers unreadable (50.0%), 0 tokens in, 40 out, "
         "1.50 s a call, cost unknown (no price in the recipe)",
         "Model tiny: 2 calls, 1 failed, 1 of 2 answers unreadable (50.0%), 200 tokens in, 40 out, "

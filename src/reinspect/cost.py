@@ -88,7 +88,7 @@ class ModelCost(Value):
         )
 
 
-class Bill:
+class RunCost:
     """Counts the calls of every trace that it is shown, by model; fits the role `Sink`."""
 
     def __init__(self) -> None:

@@ -154,7 +154,7 @@ def run_contender(
         seconds |= resources.seconds
         memory |= resources.peak_memory
         if not alone:
-            for line in finished.bill.lines():
+            for line in finished.cost.lines():
                 say(line)
             say(f"Report   {own.out / 'report.html'}")
     report = score(judged, counts, peak_memory=memory).timed(seconds)

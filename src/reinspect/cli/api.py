@@ -141,11 +141,11 @@ def _serve(
     from reinspect.api.intake import Intake
     from reinspect.api.punctual import PunctualProtocol
     from reinspect.api.spool import Spool
-    from reinspect.cost import Bill
+    from reinspect.cost import RunCost
     from reinspect.runs.session import Session
     from reinspect.store import Status
 
-    bill = Bill()
+    cost = RunCost()
     with Session(plan) as session:
         session.take_up()
         intake = Intake(
@@ -154,7 +154,7 @@ def _serve(
             session.run.id,
             Spool(plan.out),
             pace,
-            sinks=[bill, *sinks],
+            sinks=[cost, *sinks],
         )
         app = build(Service(intake, plan.references, keys, limits, patience))
         typer.echo(f"Listening on http://{_shown(listening)}; stop with Ctrl-C")
@@ -177,7 +177,7 @@ def _serve(
             uvicorn.Server(config).run(sockets=[listening])
         finally:
             status = Status.INTERRUPTED if intake.left else Status.DONE
-            tally = session.finish(status, bill.add_to(session.run.counters))
+            tally = session.finish(status, cost.add_to(session.run.counters))
             left = f"; {intake.left} wait for the next start" if intake.left else ""
             typer.echo(f"Stopped; {tally.images} pictures inspected{left}")
 

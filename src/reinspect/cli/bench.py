@@ -129,7 +129,7 @@ def bench(
         for warning in contestant.warnings:
             print(f"Warning: {warning}", file=sys.stderr)  # noqa: T201 - for people
     if len(every) == 1 and ends:
-        for line in ends[0].bill.lines():
+        for line in ends[0].cost.lines():
             say(console, line)
         say(console, f"Report   {folder / 'report.html'}")
     if any(end.tally.errors for end in ends):

@@ -211,7 +211,7 @@ def _tell(
     if not console.quiet:
         with TraceStore.open(plan.store, create=False) as opened:
             _show(console, opened, result, brief=result.nothing_new)
-        for line in result.bill.lines():
+        for line in result.cost.lines():
             say(console, line)
     if result.nothing_new:
         count = result.resumed

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from reinspect.cost import Bill
+from reinspect.cost import RunCost
 from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
 from reinspect.runs.plan import RunPlan
@@ -23,11 +23,11 @@ def estimate(plan: RunPlan) -> tuple[list[str], int]:
     written but the cache of fits.
 
     Raises:
-        UsageError, RecipeError: the plan can't be done.
+        UsageError, RecipeError: the plan can't be carried out.
     """
     validate(plan)
     tried = _spread(plan.source.items, TRIED + 1)
-    bill, seconds, errors = Bill(), [], []
+    cost, seconds, errors = RunCost(), [], []
     with tempfile.TemporaryDirectory(prefix="reinspect-") as folder:
         trial = dataclasses.replace(plan, out=Path(folder))
         last = time.perf_counter()
@@ -36,9 +36,9 @@ def estimate(plan: RunPlan) -> tuple[list[str], int]:
             # Where images wait beside each other, each has its own time.
             seconds.append(trace.seconds if plan.recipe.asking else now - last)
             last = now
-            bill(trace)
+            cost(trace)
             errors += [trace.error] if trace.error else []
-    lines = [*_counted(plan), *_timed(plan, seconds), *_priced(plan, bill, len(tried))]
+    lines = [*_counted(plan), *_timed(plan, seconds), *_priced(plan, cost, len(tried))]
     lines += [f"Failed: {error}" for error in errors]
     return [*lines, "Nothing was written"], len(errors)
 
@@ -71,15 +71,15 @@ def _timed(plan: RunPlan, seconds: list[float]) -> Iterator[str]:
     yield f"{mean:.3f} s an image{spread}; about {_span(total)} for all, {by}"
 
 
-def _priced(plan: RunPlan, bill: Bill, tried: int) -> Iterator[str]:
-    for name, spent in sorted(bill.models.items()):
+def _priced(plan: RunPlan, cost: RunCost, tried: int) -> Iterator[str]:
+    for name, spent in sorted(cost.models.items()):
         share = len(plan.source.items) / tried
-        cost = f"about {spent.usd * share:.2f} USD"
+        money = f"about {spent.usd * share:.2f} USD"
         if spent.unpriced:
-            cost = "at a cost that is unknown (no price in the recipe)"
+            money = "at a cost that is unknown (no price in the recipe)"
         yield (
             f"Model {name}: about {spent.calls * share:.0f} calls and {spent.tokens * share:.0f} "
-            f"tokens for all, {cost}; this trial made {spent.calls} calls"
+            f"tokens for all, {money}; this trial made {spent.calls} calls"
         )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
-from reinspect.cost import Bill
+from reinspect.cost import RunCost
 from reinspect.dataset import Item, truth_of
 from reinspect.export import write_run_folder
 from reinspect.files import write_file
@@ -47,7 +47,7 @@ class RunResult:
     nothing_new: bool
     """Whether all that was listed had been inspected before."""
     wall_seconds: float
-    bill: Bill
+    cost: RunCost
     """What models were asked, and what that cost."""
 
     @property
@@ -77,7 +77,7 @@ def run(
         StoreError: the store can't be opened or written.
     """
     start = time.perf_counter()
-    bill, ending = Bill(), Ending.DONE
+    cost, ending = RunCost(), Ending.DONE
     with MemorySampler() as memory, Session(plan) as session:
         feed = plan.source.feed(done_before(session.store, session.run.id, plan))
         if feed.total != 0:
@@ -87,13 +87,13 @@ def run(
             if started is not None:
                 started(feed.total)
             with session.store.writer(session.run.id) as writer:
-                ending, seen = _inspect(feed, session, writer, [bill, *sinks])
+                ending, seen = _inspect(feed, session, writer, [cost, *sinks])
             seconds = time.perf_counter() - start
             own = of_sessions(
                 session.run.counters, inspected=seen, seconds=seconds, peak=memory.peak
             )
             status = Status.DONE if ending is Ending.DONE else Status.INTERRUPTED
-            session.finish(status, {**bill.add_to(session.run.counters), **own})
+            session.finish(status, {**cost.add_to(session.run.counters), **own})
             session.write_folder()
         tally = session.store.tally(session.run.id)
     listed = len(plan.source.items)
@@ -106,7 +106,7 @@ def run(
         resumed=resumed,
         nothing_new=listed > 0 and resumed == listed,
         wall_seconds=time.perf_counter() - start,
-        bill=bill,
+        cost=cost,
     )
 
 
