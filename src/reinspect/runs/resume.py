@@ -2,7 +2,6 @@
 
 import importlib.metadata
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -18,12 +17,12 @@ def fingerprint(plan: RunPlan) -> dict[str, str]:
     """What the verdicts of a run depend on, besides the images."""
     references = plan.references.fingerprint
     keys = "\n".join(f"{name}\t{key}" for name, key in sorted(references.items()))
-    monitor = plan.recipe.monitor.options.get("file")
+    files = [digest_of_file(file) for file in plan.recipe.files if file.is_file()]
     return {
         "version": importlib.metadata.version("reinspect"),
         "recipe": digest_of(dump_recipe(plan.recipe.placeless)),
         "references": digest_of(keys),
-        "monitor file": digest_of_file(Path(monitor)) if monitor else "",
+        "monitor file": files[0] if len(files) == 1 else "\n".join(files),
         "explore": str(plan.explore).lower(),
     }
 
