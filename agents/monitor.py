@@ -12,6 +12,7 @@ from reinspect.components import About, ComponentOptions, RecipePath
 from reinspect.policies.opinions import Opinions
 from reinspect.policies.reliability import CaseEstimator
 from reinspect.roles import Estimator
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
     Evidence,
@@ -21,7 +22,6 @@ from reinspect.vocabulary import (
     Region,
     Revision,
     Sample,
-    Trace,
     Verdict,
 )
 

@@ -40,7 +40,8 @@ from reinspect.pictures import Pictures
 from reinspect.roles import Detector
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Store
-from reinspect.vocabulary import Trace, Verdict
+from reinspect.trace import Trace
+from reinspect.vocabulary import Verdict
 
 GOALS = {"2 workers / 1": 1.8, "graph / bare": 0.9}
 STAND_IN = Recipe.model_validate(

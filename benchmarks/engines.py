@@ -29,7 +29,7 @@ from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Store
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 GOAL = 0.8  # of the local engine's rate
 FIRST_LOOK = Recipe.model_validate({"tools": [], "policies": {"trigger": "never"}})

@@ -29,7 +29,7 @@ from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Store
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 from support.postgres import NoPostgresError, running
 
 GOAL = 3.0  # ms a row

@@ -15,7 +15,8 @@ from pydantic import Field
 
 from reinspect.images import read_view
 from reinspect.policies.triggers import Doubt
-from reinspect.vocabulary import Move, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Move
 
 
 class InFocus:

@@ -13,7 +13,8 @@ from typing import Annotated
 from pydantic import Field
 
 from reinspect.components import About
-from reinspect.vocabulary import Evidence, Region, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence, Region
 
 
 class Size:

@@ -12,7 +12,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from reinspect.vocabulary import Assessment, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Assessment
 
 Rate = Annotated[float, Field(ge=0, le=1)]
 

@@ -10,7 +10,7 @@ from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
 from reinspect.roles import Tool
 from reinspect.settings import Settings
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph

@@ -24,16 +24,14 @@ from reinspect.graph.pipeline import Pipeline, Placed
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
 from reinspect.roles import Tool
+from reinspect.trace import Branch, Step, Trace
 from reinspect.vocabulary import (
-    Branch,
     Decision,
     Label,
     Move,
     Product,
     Revision,
     Sample,
-    Step,
-    Trace,
     View,
 )
 
@@ -55,7 +53,7 @@ class GraphState(GraphInput, total=False):
     """
 
     trace: Trace
-    accepted: Trace
+    accepted: Trace | None
 
 
 class GraphOutput(TypedDict):
@@ -72,9 +70,10 @@ def detect(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     sample, fault = _opened(state)
     if fault:
         unread = Step(node="detect", error=fault, started=datetime.now(UTC))
-        return {"trace": Trace(sample=sample, steps=(unread,))}
+        return {"trace": Trace(sample=sample, steps=(unread,)), "accepted": None}
     looked = _attempt("detect", lambda: [pipeline.detector(sample)])
-    return {"trace": Trace(sample=sample, steps=(looked,))}
+    # All of the state anew: a thread that is used again has that of the part before.
+    return {"trace": Trace(sample=sample, steps=(looked,)), "accepted": None}
 
 
 def assess(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -158,7 +157,7 @@ def after_assess(state: GraphState) -> Literal["locate", "conclude"]:
     trace = state["trace"]
     if trace.steps[-1].error:
         return "conclude"
-    if "accepted" in state:
+    if state.get("accepted") is not None:
         return "conclude" if trace.rounds else "locate"
     revisit = trace.decision is not None and trace.decision.move is Move.REVISIT
     return "locate" if revisit else "conclude"

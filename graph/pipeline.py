@@ -6,7 +6,8 @@ from typing import NamedTuple
 from reinspect.agents.calls import ModelLimits
 from reinspect.components import Stage
 from reinspect.roles import Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
-from reinspect.vocabulary import Evidence, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence
 
 
 class Placed(NamedTuple):

@@ -15,13 +15,13 @@ from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationE
 
 from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.policies import rules
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Evidence,
     Probability,
     Revision,
     Seconds,
     Sha256,
-    Trace,
     Truth,
     TruthSource,
     Value,

@@ -28,7 +28,8 @@ from reinspect.files import SavedKind, read_json
 from reinspect.policies import rules
 from reinspect.policies.case import Case, case_of
 from reinspect.policies.heads import logistic, logit
-from reinspect.vocabulary import Estimate, Move, Probability, Trace, Value, current_source
+from reinspect.trace import Trace
+from reinspect.vocabulary import Estimate, Move, Probability, Value, current_source
 
 FORMAT = "reinspect critic"
 VERSION = 1

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from reinspect.components import About
 from reinspect.policies import rules
-from reinspect.vocabulary import Disposition, Evidence, Move, Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Disposition, Evidence, Move, Outcome
 
 Share = Annotated[float, Field(ge=0, le=1)]
 

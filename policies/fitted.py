@@ -14,6 +14,7 @@ from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, read_json
 from reinspect.policies.case import FIRST, Case, Occasion, case_of
 from reinspect.policies.heads import Head, Scored
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Disposition,
     Estimate,
@@ -21,7 +22,6 @@ from reinspect.vocabulary import (
     Move,
     Outcome,
     Probability,
-    Trace,
     Value,
 )
 

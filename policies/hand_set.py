@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from reinspect.policies import rules
-from reinspect.vocabulary import Estimate, Evidence, Revision, Trace, Verdict
+from reinspect.trace import Trace
+from reinspect.vocabulary import Estimate, Evidence, Revision, Verdict
 
 FILTERS = "anomaly_map"
 """Source of a first look by the learned filters."""

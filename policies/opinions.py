@@ -4,7 +4,8 @@ import math
 
 from reinspect.policies import rules
 from reinspect.policies.hand_set import HandSet, looked_first, signals_of, witnesses_of
-from reinspect.vocabulary import Estimate, Label, Trace, Verdict
+from reinspect.trace import Trace
+from reinspect.vocabulary import Estimate, Label, Verdict
 
 BY_A_MODEL = "model"
 """Source of the evidence that a model's first look rests on."""

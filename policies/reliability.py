@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from reinspect.policies.case import Case, case_of
-from reinspect.vocabulary import Estimate, Move, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Estimate, Move
 
 
 class Reliability(Protocol):

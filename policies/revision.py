@@ -3,7 +3,8 @@
 from reinspect.components import About
 from reinspect.policies import rules
 from reinspect.policies.hand_set import witnesses_of
-from reinspect.vocabulary import Assessment, Label, Move, Revision, Trace, Verdict
+from reinspect.trace import Trace
+from reinspect.vocabulary import Assessment, Label, Move, Revision, Verdict
 
 _JUST_NORMAL = 0.499
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from reinspect.components import About
 from reinspect.policies import rules
-from reinspect.vocabulary import Move, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Move
 
 
 class Doubt:

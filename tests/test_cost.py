@@ -3,7 +3,8 @@
 import pytest
 
 from reinspect.cost import ModelCost, RunCost
-from reinspect.vocabulary import Call, Step
+from reinspect.trace import Step
+from reinspect.vocabulary import Call
 from support.made_traces import corrected
 
 CALL = Call(

@@ -15,7 +15,15 @@ from reinspect.graph.recipe import parse_recipe
 from reinspect.images import read_image
 from reinspect.pictures import write_image
 from reinspect.testing import ScriptedDetector
-from reinspect.vocabulary import Assessment, Evidence, Label, Move, Outcome, Step, Verdict
+from reinspect.trace import Step
+from reinspect.vocabulary import (
+    Assessment,
+    Evidence,
+    Label,
+    Move,
+    Outcome,
+    Verdict,
+)
 from support.places import REPOSITORY
 
 Inspect = Callable[..., Trace]

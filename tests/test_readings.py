@@ -1,7 +1,8 @@
 import pytest
 
 from reinspect.readings import Readings, types_of
-from reinspect.vocabulary import Box, Defect, Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Box, Defect, Outcome
 from support.made_traces import corrected, explored, judged, unreadable
 
 NAMES = (

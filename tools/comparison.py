@@ -12,7 +12,8 @@ from reinspect.tools.comparator.network import WEIGHTS, ComparatorError, open_co
 from reinspect.tools.context import ToolContext
 from reinspect.tools.expert import Experts
 from reinspect.tools.witness import heard, regions_of
-from reinspect.vocabulary import Evidence, Sample, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence, Sample
 
 
 class Comparator:

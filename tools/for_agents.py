@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from reinspect.components import About
 from reinspect.images import load
 from reinspect.roles import Tool
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
     Box,
@@ -17,8 +18,6 @@ from reinspect.vocabulary import (
     NormalisedBox,
     Region,
     Sample,
-    Step,
-    Trace,
     View,
     Wish,
 )

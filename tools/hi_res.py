@@ -6,7 +6,8 @@ from reinspect.components import About, ToolOptions
 from reinspect.tools.context import ToolContext
 from reinspect.tools.expert import Experts
 from reinspect.tools.witness import heard
-from reinspect.vocabulary import Evidence, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence
 
 
 class HiRes:

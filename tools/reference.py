@@ -13,7 +13,8 @@ from reinspect.tools.context import ToolContext
 from reinspect.tools.embedded.alignment import Aligned
 from reinspect.tools.expert import Embedder, Experts
 from reinspect.tools.witness import heard, picture_key
-from reinspect.vocabulary import Evidence, Picture, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence, Picture
 
 SHOWN = 1024
 """Longer side of a part in the pictures that are kept."""

@@ -15,7 +15,8 @@ from reinspect.tools.context import ToolContext
 from reinspect.tools.embedded.boxes import measure
 from reinspect.tools.expert import Expert, Experts
 from reinspect.tools.witness import picture_key
-from reinspect.vocabulary import Box, Evidence, Picture, Region, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Box, Evidence, Picture, Region
 
 LEAST = 96
 """Side of the smallest crop, pixels: context to see a defect by."""

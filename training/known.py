@@ -11,7 +11,8 @@ from typing import Literal, NamedTuple
 from reinspect.policies.case import Case, case_of
 from reinspect.store import Inspected, Run, Store
 from reinspect.store.database import TraceError
-from reinspect.vocabulary import Evidence, Region, Sha256, Trace, Truth
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence, Region, Sha256, Truth
 
 _LOCATING = ("locate", "conclude")
 

@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 
 from reinspect.images import Pixels, crop, read_view
-from reinspect.vocabulary import Box, Label, Region, Sample, Trace, Verdict
+from reinspect.trace import Trace
+from reinspect.vocabulary import Box, Label, Region, Sample, Verdict
 
 Reference = Callable[[Sample], Pixels | None]
 """A good part laid over the sample, in any size; none where there is none."""

@@ -41,6 +41,7 @@ from reinspect.policies.fitted import load_monitor
 from reinspect.policies.opinions import Opinions
 from reinspect.policies.reliability import CaseEstimator
 from reinspect.roles import Estimator
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
     Evidence,
@@ -48,8 +49,6 @@ from reinspect.vocabulary import (
     Label,
     Move,
     Revision,
-    Step,
-    Trace,
     Verdict,
 )
 

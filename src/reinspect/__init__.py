@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from reinspect.runs.session import RunResult as RunResult
     from reinspect.runs.session import run as run
     from reinspect.store import Store as Store
-    from reinspect.vocabulary import Trace as Trace
+    from reinspect.trace import Trace as Trace
     from reinspect.vocabulary import Verdict as Verdict
 
 _HOMES = {
@@ -37,7 +37,7 @@ _HOMES = {
     "RunResult": "reinspect.runs.session",
     "run": "reinspect.runs.session",
     "Store": "reinspect.store",
-    "Trace": "reinspect.vocabulary",
+    "Trace": "reinspect.trace",
     "Verdict": "reinspect.vocabulary",
 }
 

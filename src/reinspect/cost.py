@@ -5,7 +5,8 @@ from typing import Self
 
 from pydantic import Field
 
-from reinspect.vocabulary import Call, Step, Trace, Value
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Call, Value
 
 _COUNTER = "model_"
 _COUNTED = ("calls", "failed", "answers", "unread", "tokens_in", "tokens_out", "unpriced", "usd")

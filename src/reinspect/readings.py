@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from pydantic import Field, FiniteFloat
 
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Defect,
     Label,
@@ -16,7 +17,6 @@ from reinspect.vocabulary import (
     Probability,
     Seconds,
     Sha256,
-    Trace,
     Value,
     Verdict,
 )

@@ -6,6 +6,7 @@ called from several threads at once when the pipeline asks a model server.
 
 from typing import Protocol
 
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
     Disposition,
@@ -15,7 +16,6 @@ from reinspect.vocabulary import (
     Move,
     Revision,
     Sample,
-    Trace,
     Verdict,
 )
 

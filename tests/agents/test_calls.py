@@ -14,7 +14,8 @@ from reinspect.agents.calls import (
 )
 from reinspect.cost import ModelCost
 from reinspect.store import RunInfo, Store
-from reinspect.vocabulary import Call, Step, Trace
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Call
 from support.made_traces import corrected
 
 CALL = Call(

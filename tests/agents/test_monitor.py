@@ -4,6 +4,7 @@ import pytest
 
 from reinspect.agents.monitor import RAMonitor
 from reinspect.testing import ScriptedEstimator
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Box,
     Defect,
@@ -13,8 +14,6 @@ from reinspect.vocabulary import (
     Region,
     Revision,
     Sample,
-    Step,
-    Trace,
     Verdict,
     View,
 )

@@ -18,7 +18,7 @@ from reinspect.graph.recipe import Recipe
 from reinspect.graph.references import reference_sets
 from reinspect.store import Store
 from reinspect.store.rows import Row
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 from support.api_server import Served, Serving, files, grey, wait_until
 
 KEY = "a-key-of-sixteen-letters-or-more"

@@ -11,6 +11,7 @@ from rich.console import Console
 from reinspect.bench.protocol import BenchReport, JudgedImage, score
 from reinspect.bench.table import table
 from reinspect.images import encode_mask
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
     Box,
@@ -21,8 +22,6 @@ from reinspect.vocabulary import (
     Outcome,
     Revision,
     Sample,
-    Step,
-    Trace,
     Truth,
     Verdict,
     View,

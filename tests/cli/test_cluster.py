@@ -20,7 +20,7 @@ import pytest
 
 from reinspect.store import Store
 from reinspect.store.checking import check
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 from support import gcs_server, s3_server
 from support.command_line import invoke, judged, put_greys, put_recipe, rows, said
 from support.killing import PACE, Killed, assert_whole, put_many

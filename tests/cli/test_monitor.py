@@ -8,7 +8,15 @@ from reinspect.cli.monitor import app
 from reinspect.errors import ReinspectError
 from reinspect.policies.fitted import load_monitor
 from reinspect.store import RunInfo, Status, Store
-from reinspect.vocabulary import Evidence, Label, Sample, Step, Trace, Truth, Verdict, View
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import (
+    Evidence,
+    Label,
+    Sample,
+    Truth,
+    Verdict,
+    View,
+)
 from support.made_judgements import judgements, written
 
 

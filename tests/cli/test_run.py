@@ -13,7 +13,7 @@ import yaml
 from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.store import Status, Store
 from reinspect.testing import Reply, ScriptedServer
-from reinspect.vocabulary import Step
+from reinspect.trace import Step
 from support.command_line import invoke, judged, names, put_greys, put_recipe, rows, said
 from support.made_answers import said as said_by_model
 

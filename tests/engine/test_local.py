@@ -17,7 +17,8 @@ from reinspect.engine.work import failed
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
 from reinspect.graph.references import reference_sets
-from reinspect.vocabulary import Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Outcome
 from support.command_line import put_greys
 
 ONE_OR_TWO = [1, pytest.param(2, marks=pytest.mark.process)]

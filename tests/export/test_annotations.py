@@ -10,7 +10,8 @@ from pycocotools.coco import COCO
 from reinspect.export import Format, export
 from reinspect.images import encode_mask
 from reinspect.store import RunInfo, Store
-from reinspect.vocabulary import Box, Defect, Outcome, Step, Trace, Verdict
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Box, Defect, Outcome, Verdict
 from support.made_traces import judged, sample
 
 

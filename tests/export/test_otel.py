@@ -22,7 +22,8 @@ from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
 from reinspect.graph.recipe import Recipe
 from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
-from reinspect.vocabulary import Call, Sample, Step, Trace, Verdict
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Call, Sample, Verdict
 from support.made_answers import said
 from support.made_traces import corrected, unreadable
 from support.starting import marking

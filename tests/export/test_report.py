@@ -9,6 +9,7 @@ from reinspect.export import write_report
 from reinspect.export.report import urgency
 from reinspect.export.thumbnails import thumbnails
 from reinspect.store import RunInfo, Store
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Box,
     Defect,
@@ -16,8 +17,6 @@ from reinspect.vocabulary import (
     Evidence,
     Explanation,
     Outcome,
-    Step,
-    Trace,
     Verdict,
 )
 from support.made_traces import corrected, judged, sample, unreadable

@@ -9,14 +9,8 @@ from markupsafe import escape
 from reinspect.export.scene import Places, digest
 from reinspect.export.story import Told, asset, timeline, write_page
 from reinspect.store import Filter, RunInfo, Store, StoreError
-from reinspect.vocabulary import (
-    Call,
-    Evidence,
-    Outcome,
-    Picture,
-    Step,
-    Verdict,
-)
+from reinspect.trace import Step
+from reinspect.vocabulary import Call, Evidence, Outcome, Picture, Verdict
 from support.made_traces import corrected, judged
 from support.odd_texts import LONG, ODD
 

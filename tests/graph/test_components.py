@@ -14,7 +14,8 @@ from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.components import TABLE, about, load
 from reinspect.graph.pipeline import Placed
 from reinspect.graph.recipe import RecipeError, load_recipe, parse_recipe
-from reinspect.vocabulary import Assessment, Evidence, Trace, Verdict, Wish
+from reinspect.trace import Trace
+from reinspect.vocabulary import Assessment, Evidence, Verdict, Wish
 
 HERE = __name__
 

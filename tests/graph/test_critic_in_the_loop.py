@@ -10,7 +10,8 @@ import pytest
 from reinspect.policies.case import case_of
 from reinspect.policies.critic import load_critic
 from reinspect.store import Store
-from reinspect.vocabulary import Move, Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Move, Outcome
 from support.command_line import invoke
 
 PARTS = 80

@@ -7,7 +7,8 @@ import pytest
 
 from reinspect import inspect_image
 from reinspect.graph.recipe import parse_recipe
-from reinspect.vocabulary import Assessment, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Assessment
 
 Inspected = Callable[[str], Trace]
 

@@ -11,7 +11,8 @@ from reinspect.images import decode_mask, to_pixels
 from reinspect.roles import Tool
 from reinspect.tools.grounding.tool import Grounding
 from reinspect.tools.vision.prompts import Found, Prompt
-from reinspect.vocabulary import Evidence, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence
 from support import tiny_grounding, tiny_sam
 
 pytestmark = [

@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
 
 from reinspect.agents.monitor import RAMonitor
 from reinspect.components import Stage
@@ -22,6 +23,7 @@ from reinspect.testing import (
     ScriptedPolicy,
     ScriptedTool,
 )
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Box,
     Defect,
@@ -30,7 +32,6 @@ from reinspect.vocabulary import (
     Move,
     Outcome,
     Sample,
-    Trace,
     Verdict,
 )
 
@@ -72,6 +73,21 @@ def nodes(trace: Trace) -> list[str]:
 
 
 LOOK_AGAIN = ["locate", "examine", "revise", "assess"]
+
+
+@pytest.mark.parametrize("explore", [True, False])
+def test_a_thread_that_is_used_again_has_no_memory_of_the_part_before(
+    part: str, *, explore: bool
+) -> None:
+    graph = build(crew(detector=ScriptedDetector({"one": 0.9, "two": 0.2})))
+    graph.checkpointer = InMemorySaver()
+    same = {"configurable": {"thread_id": "line 1"}}
+    one = graph.invoke({"image": part, "id": "one", "explore": True}, same)["trace"]
+    two = graph.invoke({"image": part, "id": "two", "explore": explore}, same)["trace"]
+    assert [trace.first.probability for trace in (one, two)] == [0.9, 0.2]
+    assert nodes(one)[:2] == nodes(two)[:2] == ["detect", "assess"]
+    assert one.explored is not None
+    assert (two.explored is not None) is explore
 
 
 def test_a_verdict_that_can_be_relied_on_is_accepted(part: str) -> None:

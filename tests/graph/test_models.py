@@ -20,7 +20,8 @@ from reinspect.graph.inspection import build
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, parse_recipe
 from reinspect.policies.triggers import calibrated
 from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
-from reinspect.vocabulary import Explanation, Label, Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Explanation, Label, Outcome
 from support.made_answers import said
 
 pytestmark = pytest.mark.server

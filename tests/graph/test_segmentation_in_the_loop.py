@@ -7,7 +7,7 @@ import pytest
 from reinspect import inspect_image
 from reinspect.graph.recipe import parse_recipe
 from reinspect.images import decode_mask, to_pixels
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 from support import tiny_sam
 
 pytestmark = [

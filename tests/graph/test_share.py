@@ -9,7 +9,8 @@ from reinspect.agents.monitor import RAMonitor
 from reinspect.policies.hand_set import HandSet
 from reinspect.policies.triggers import Below, calibrated
 from reinspect.testing import ScriptedDetector
-from reinspect.vocabulary import Move, Sample, Step, Trace, View
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Move, Sample, View
 
 
 def assessed(name: str, probability: float) -> Trace:

@@ -10,15 +10,13 @@ from reinspect.policies.case import (
     parse_case,
     read_cases,
 )
+from reinspect.trace import Branch, Step, Trace
 from reinspect.vocabulary import (
-    Branch,
     Evidence,
     Label,
     Move,
     Revision,
     Sample,
-    Step,
-    Trace,
     Truth,
     Verdict,
     View,

@@ -20,6 +20,7 @@ from reinspect.policies.fitted import (
 )
 from reinspect.policies.heads import Head, LookWeights, SignalWeights, Trust
 from reinspect.policies.reliability import CaseEstimator
+from reinspect.trace import Step, Trace
 from reinspect.training.monitor.fit import fit_monitor
 from reinspect.vocabulary import (
     Decision,
@@ -27,8 +28,6 @@ from reinspect.vocabulary import (
     Move,
     Outcome,
     Sample,
-    Step,
-    Trace,
     Verdict,
     View,
 )

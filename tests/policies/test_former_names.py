@@ -10,11 +10,10 @@ from reinspect.policies import rules
 from reinspect.policies.case import case_of, parse_case
 from reinspect.policies.critic import Critic, Network, load_critic, second_inputs
 from reinspect.policies.fitted import SHIPPED, load_monitor
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Evidence,
     Sample,
-    Step,
-    Trace,
     Verdict,
     View,
     current_source,

@@ -7,9 +7,9 @@ from reinspect.policies.disposition import Thresholds
 from reinspect.policies.hand_set import FILTERS, WITHOUT, HandSet
 from reinspect.policies.revision import Agreement, held
 from reinspect.policies.triggers import Doubt
+from reinspect.trace import Branch, Step, Trace
 from reinspect.vocabulary import (
     Assessment,
-    Branch,
     Decision,
     Evidence,
     Label,
@@ -18,8 +18,6 @@ from reinspect.vocabulary import (
     Product,
     Revision,
     Sample,
-    Step,
-    Trace,
     Verdict,
     View,
 )

@@ -8,7 +8,8 @@ import pytest
 
 from reinspect import Inspector, Recipe, ReinspectError
 from reinspect.testing import Reply, ScriptedServer
-from reinspect.vocabulary import Label, Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Label, Outcome
 from support.command_line import put_greys
 from support.made_answers import said
 

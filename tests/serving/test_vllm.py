@@ -25,7 +25,8 @@ from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe, parse_recipe
-from reinspect.vocabulary import Call, Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Call, Outcome
 from support.local_server import free_port
 from support.requirements import unavailable
 

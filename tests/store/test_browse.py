@@ -15,7 +15,8 @@ from reinspect.store import (
     StoreError,
 )
 from reinspect.store.search import audited
-from reinspect.vocabulary import Box, Defect, Outcome, Trace, Verdict
+from reinspect.trace import Trace
+from reinspect.vocabulary import Box, Defect, Outcome, Verdict
 from support.made_traces import corrected, judged, unreadable
 
 BENT = Verdict.of(1.0, defects=(Defect(box=Box(0.1, 0.1, 0.4, 0.3), score=1, type="bent"),))

@@ -8,7 +8,8 @@ import pytest
 from reinspect.store import Store, StoreError
 from reinspect.store.checking import check
 from reinspect.store.database import VERSION_TABLE
-from reinspect.vocabulary import Call, Step
+from reinspect.trace import Step
+from reinspect.vocabulary import Call
 from support.full_store import EVIDENCE, STEPS, change, full
 from support.made_traces import HASH, corrected, sha256
 from support.postgres import Server

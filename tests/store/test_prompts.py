@@ -12,7 +12,8 @@ from sqlmodel import col
 from reinspect.store import RunInfo, Store
 from reinspect.store.database import parse
 from reinspect.store.tables import PromptTable, StepTable
-from reinspect.vocabulary import Call, Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Call, Outcome
 from support.made_traces import judged
 
 

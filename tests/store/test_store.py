@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reinspect.store import Row, RunInfo, Status, Store, StoreError, differences
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Box,
     Defect,
@@ -15,8 +16,6 @@ from reinspect.vocabulary import (
     Picture,
     Product,
     Region,
-    Step,
-    Trace,
     Truth,
     Verdict,
 )

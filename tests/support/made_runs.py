@@ -9,7 +9,8 @@ import numpy as np
 from reinspect.images import sha256_of
 from reinspect.pictures import write_image
 from reinspect.store import RunInfo, Store
-from reinspect.vocabulary import Box, Label, Outcome, Trace, Truth
+from reinspect.trace import Trace
+from reinspect.vocabulary import Box, Label, Outcome, Truth
 from support.made_traces import corrected, judged
 
 GOOD = Truth(label=Label.NORMAL)

@@ -2,6 +2,7 @@
 
 import hashlib
 
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
     Box,
@@ -17,8 +18,6 @@ from reinspect.vocabulary import (
     Revision,
     Rle,
     Sample,
-    Step,
-    Trace,
     Verdict,
     View,
 )

@@ -2,7 +2,8 @@
 
 from pathlib import PurePosixPath
 
-from reinspect.vocabulary import Box, Evidence, Region, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Box, Evidence, Region
 
 
 class Truthful:

@@ -14,14 +14,13 @@ from reinspect.samples import Process
 from reinspect.tools.expert import Experts
 from reinspect.tools.reference import AlignedReference
 from reinspect.tools.zoom import MOST, Zoom, tiles
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
     Box,
     Evidence,
     Region,
     Sample,
-    Step,
-    Trace,
     View,
     Wish,
 )

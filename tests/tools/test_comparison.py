@@ -16,7 +16,8 @@ from reinspect.samples import Process
 from reinspect.tools.anomaly_map import AnomalyMap
 from reinspect.tools.comparison import Comparator
 from reinspect.tools.expert import Experts
-from reinspect.vocabulary import Sample, Trace, Verdict, View
+from reinspect.trace import Trace
+from reinspect.vocabulary import Sample, Verdict, View
 
 Written = Callable[[np.ndarray], View]
 

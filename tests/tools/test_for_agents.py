@@ -12,7 +12,8 @@ from langgraph.prebuilt import ToolNode
 from reinspect import tools_of
 from reinspect.graph.recipe import parse_recipe
 from reinspect.tools import as_langchain
-from reinspect.vocabulary import Evidence, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence
 
 
 @pytest.fixture(scope="module")

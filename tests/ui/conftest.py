@@ -11,7 +11,15 @@ import pytest
 from reinspect.pictures import write_image
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Status, Store
-from reinspect.vocabulary import Box, Defect, Label, Outcome, Step, Trace, Truth, Verdict
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import (
+    Box,
+    Defect,
+    Label,
+    Outcome,
+    Truth,
+    Verdict,
+)
 from support.browser import Site, browsing, console, need_browser, reinspect
 from support.local_server import free_port
 from support.made_traces import corrected, judged, unreadable

@@ -24,7 +24,8 @@ from reinspect.tools.expert import Experts
 from reinspect.tools.grounding.backends import CONTROLS, GroundingOptions, finder
 from reinspect.tools.vision.prompts import Finder, Found, Prompt, cleaned
 from reinspect.tools.witness import regions_of
-from reinspect.vocabulary import Box, Evidence, Region, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Box, Evidence, Region
 
 PHRASES = ("defect", "scratch", "dent", "crack", "hole", "stain", "dirt")
 """Asked for where neither the recipe nor the verdict names a defect."""

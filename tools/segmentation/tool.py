@@ -24,7 +24,8 @@ from reinspect.tools.segmentation.backends import segmenter
 from reinspect.tools.vision.automatic import Automatic
 from reinspect.tools.vision.prompts import Corners, Segmenter, SegmentPrompt
 from reinspect.tools.witness import regions_of
-from reinspect.vocabulary import Box, Evidence, Region, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Box, Evidence, Region
 
 if TYPE_CHECKING:
     from reinspect.tools.vision.sam import Sam

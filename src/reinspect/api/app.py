@@ -47,7 +47,8 @@ from reinspect.images import UnreadableImage, size_of
 from reinspect.references import ReferenceMode, ReferenceSets
 from reinspect.store import StoreError
 from reinspect.store.rows import Row
-from reinspect.vocabulary import Trace, Value
+from reinspect.trace import Trace
+from reinspect.vocabulary import Value
 
 Id = Annotated[UUID, Path(description="As it was given when the picture or batch was accepted.")]
 Category = Annotated[

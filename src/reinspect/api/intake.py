@@ -17,7 +17,7 @@ from reinspect.roles import Sink
 from reinspect.store import Store, StoreError
 from reinspect.store.rows import Row
 from reinspect.store.writer import Writer
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 TICK = 0.02
 """Seconds that a picture may wait for a free worker to be noticed, while others are in hand."""

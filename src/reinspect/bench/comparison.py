@@ -25,7 +25,8 @@ from reinspect.runs.resources import ResourceSampler
 from reinspect.runs.session import RunResult
 from reinspect.runs.sources import Listed
 from reinspect.store import Store
-from reinspect.vocabulary import Evidence, Trace, Truth
+from reinspect.trace import Trace
+from reinspect.vocabulary import Evidence, Truth
 
 CATEGORY = "{category}"
 

@@ -35,6 +35,7 @@ from reinspect.cost import ModelCost
 from reinspect.images import Mask, decode_mask, read_mask
 from reinspect.metrics import Ledger
 from reinspect.readings import Readings
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Defect,
     NormalisedBox,
@@ -42,7 +43,6 @@ from reinspect.vocabulary import (
     Probability,
     Seconds,
     Sha256,
-    Trace,
     Truth,
     Value,
     Verdict,

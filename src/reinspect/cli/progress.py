@@ -17,7 +17,8 @@ from rich.progress import (
 from rich.text import Text
 
 from reinspect.roles import Sink
-from reinspect.vocabulary import Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from reinspect.runs.plan import RunPlan

@@ -12,6 +12,7 @@ from reinspect.cli.progress import COLOURS
 from reinspect.images import one_line
 from reinspect.readings import BriefVerdict
 from reinspect.store import Row, Tally
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
     Call,
@@ -22,7 +23,6 @@ from reinspect.vocabulary import (
     Outcome,
     Product,
     Revision,
-    Trace,
     Truth,
     Verdict,
 )

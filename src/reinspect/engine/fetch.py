@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reinspect.dataset import Item
 from reinspect.storage import StorageError, is_url, read
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 _AT_ONCE = 8  # downloads
 

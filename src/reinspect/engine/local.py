@@ -15,7 +15,7 @@ from reinspect.engine.work import Inspect, build_inspect, single_threaded
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
 from reinspect.store import Store
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 TICK = 0.25
 """Seconds after which `attend` says that nothing has arrived."""

@@ -20,7 +20,7 @@ from reinspect.dataset import Item
 from reinspect.engine.work import build_inspect, failed, overdue
 from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 LEAST, MOST = 2, 16
 """Images a worker may have before it, the one in hand included; a pipe holds that many."""

@@ -32,7 +32,7 @@ from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
 from reinspect.pictures import Pictures
 from reinspect.store import Store
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,7 +16,8 @@ from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.components import ComponentSpec
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.store import Run
-from reinspect.vocabulary import Evidence, Sample, Step, Trace, Verdict
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Evidence, Sample, Verdict
 
 _LOOKS = {"detect": "detect", "locate": "locate", "examine": "examine", "conclude": "locate"}
 """Node → the node whose step on record it repeats."""

@@ -9,7 +9,7 @@ from reinspect.dataset import Item
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe
 from reinspect.store import Store
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 
 class Engine(Protocol):

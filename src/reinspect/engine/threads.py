@@ -9,7 +9,7 @@ from contextlib import suppress
 from reinspect.agents.calls import RunBudget
 from reinspect.dataset import Item
 from reinspect.engine.work import Inspect, overdue
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 GRACE = 60.0
 """Seconds that a call in hand has to end when the threads are told to stop."""

@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits
 from reinspect.dataset import Item
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.images import UnreadableImage, legible, sha256_of
-from reinspect.vocabulary import Disposition, Outcome, Sample, Step, Trace, View
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Disposition, Outcome, Sample, View
 
 if TYPE_CHECKING:
     from reinspect.graph.inspection import GraphInput

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from reinspect.images import legible
 from reinspect.readings import Readings
-from reinspect.vocabulary import Assessment, Call, Decision, Revision, Step, Trace, Verdict
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Assessment, Call, Decision, Revision, Verdict
 
 if TYPE_CHECKING:
     from opentelemetry._logs import Logger

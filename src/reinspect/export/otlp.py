@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from reinspect.export.otel import SCHEMA, Spans
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 GRACE = 5.0
 """Seconds that a run's end waits for what is still to be sent."""

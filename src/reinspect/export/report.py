@@ -20,7 +20,8 @@ from reinspect.export.thumbnails import Thumbnail, thumbnails
 from reinspect.files import whole_file
 from reinspect.pictures import HEAT_MAP
 from reinspect.store import Inspected, Store
-from reinspect.vocabulary import Defect, Evidence, Explanation, Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Defect, Evidence, Explanation, Outcome
 
 PICTURED = 400
 """Images with pictures; 15 to 40 kB each."""

@@ -18,7 +18,8 @@ from reinspect.files import digest_of
 from reinspect.images import Pixels, UnreadableImage, decode_mask, glance
 from reinspect.pictures import HEAT_MAP, heat_map_picture, read_map
 from reinspect.store import Run
-from reinspect.vocabulary import Defect, Evidence, Picture, Region, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Defect, Evidence, Picture, Region
 
 SIDE = 1600
 """Pixels of the longer side of the picture as shown; it is 100 to 400 kB."""

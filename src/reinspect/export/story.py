@@ -21,7 +21,8 @@ from reinspect.export.templates import templates
 from reinspect.files import write_file
 from reinspect.readings import types_of
 from reinspect.store import Inspected, Review, Run, Store
-from reinspect.vocabulary import Picture, Trace, Truth
+from reinspect.trace import Trace
+from reinspect.vocabulary import Picture, Truth
 
 MOVES = {
     "accept": "rely on it",

@@ -7,7 +7,7 @@ from reinspect.export.tables import ExportError
 from reinspect.files import whole_file
 from reinspect.readings import Readings
 from reinspect.store import Store
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 TRACES = "traces.parquet"
 

@@ -20,7 +20,8 @@ from reinspect.runs.defaults import UsageError, usage_errors
 from reinspect.runs.sources import Listed
 from reinspect.settings import Settings
 from reinspect.store import Row, Tally
-from reinspect.vocabulary import Outcome, Trace
+from reinspect.trace import Trace
+from reinspect.vocabulary import Outcome
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import Self
 
 import psutil
 
-from reinspect.vocabulary import Trace
+from reinspect.trace import Trace
 
 
 class MemorySampler:

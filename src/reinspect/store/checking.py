@@ -38,7 +38,8 @@ from reinspect.store.database import (
 )
 from reinspect.store.plain import NUMBERED, PLAIN, in_order, snapshot, stream
 from reinspect.store.runs import Status
-from reinspect.vocabulary import Call, Step, Trace, Value
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Call, Value
 
 _SHOWN = 3  # examples of what is wrong
 

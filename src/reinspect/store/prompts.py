@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from reinspect.store.tables import PromptTable
-from reinspect.vocabulary import Call, Product, Step, Trace
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Call, Product
 
 _ASKED_FOR = 500  # keys in one query
 

@@ -33,7 +33,8 @@ from reinspect.store.rows import Row
 from reinspect.store.runs import Run, RunInfo, Status, lock_runs
 from reinspect.store.statistics import Statistics
 from reinspect.store.writer import Writer
-from reinspect.vocabulary import Outcome, Step, Trace, Truth, TruthSource, Value
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Outcome, Truth, TruthSource, Value
 
 _CHUNK = 500  # rows read at a time
 

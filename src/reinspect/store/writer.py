@@ -16,8 +16,9 @@ from reinspect.store.prompts import put_texts, without_texts
 from reinspect.store.review_truth import adopt_reviews
 from reinspect.store.runs import lock_runs
 from reinspect.store.tables import EvidenceTable, InspectionTable, StepTable
+from reinspect.trace import Trace
 from reinspect.vocabulary import Evidence as Finding
-from reinspect.vocabulary import Trace, Verdict
+from reinspect.vocabulary import Verdict
 
 _BATCH = 64  # rows
 _INDEXED = 2000  # bytes

@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
     Box,
@@ -13,7 +14,6 @@ from reinspect.vocabulary import (
     Move,
     Region,
     Sample,
-    Trace,
     Verdict,
 )
 

@@ -11,14 +11,13 @@ from reinspect.policies.hand_set import witnesses_of
 from reinspect.tools.grounding.backends import CONTROLS
 from reinspect.tools.grounding.tool import PHRASES, Grounding
 from reinspect.tools.vision.prompts import Found, Prompt, in_prompts
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
     Defect,
     Evidence,
     Product,
     Sample,
-    Step,
-    Trace,
     Verdict,
     View,
     Wish,

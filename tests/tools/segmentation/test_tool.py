@@ -15,7 +15,16 @@ from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
 from reinspect.tools.expert import Experts
 from reinspect.tools.segmentation.tool import Prompting, Segmentation
 from reinspect.tools.vision.prompts import Segmenter, SegmentPrompt
-from reinspect.vocabulary import Assessment, Box, Evidence, Region, Sample, Step, Trace, View, Wish
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import (
+    Assessment,
+    Box,
+    Evidence,
+    Region,
+    Sample,
+    View,
+    Wish,
+)
 
 MEASURES = {"area", "contour", "elongation", "contrast", "border", "regions", "masked"}
 

@@ -12,7 +12,8 @@ from reinspect.pictures import write_image
 from reinspect.tools.grounding.tool import Grounding
 from reinspect.tools.vision.prompts import Finder, Prompt
 from reinspect.tools.vision.runtime import VisionError
-from reinspect.vocabulary import Sample, Trace, View
+from reinspect.trace import Trace
+from reinspect.vocabulary import Sample, View
 from support.starting import marking
 from support.tiny_grounding import TinyGroundingDino, draw_weights, write_vocabulary
 
