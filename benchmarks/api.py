@@ -116,7 +116,7 @@ def serving(folder: Path, recipe: Recipe, references: Path, clients: int) -> Ite
         process.wait(60)
 
 
-def straight(works: list[Item], workshop: BuildContext, folder: Path) -> Speed:
+def straight(works: list[Item], context: BuildContext, folder: Path) -> Speed:
     """Through the graph and into a store; of the second half, when every worker is warm."""
     own, count = psutil.Process(), len(works)
     warm = done = (0.0, 0.0)
@@ -125,7 +125,7 @@ def straight(works: list[Item], workshop: BuildContext, folder: Path) -> Speed:
         Store.open(Path(place) / "s.db") as store,
         store.writer(store.begin_run(RunInfo(name="straight"))) as writer,
     ):
-        for number, trace in enumerate(inspect_all(works, workshop, workers=WORKERS), 1):
+        for number, trace in enumerate(inspect_all(works, context, workers=WORKERS), 1):
             assert trace.error is None, trace.error
             writer(trace)
             if number == count // 2:
@@ -152,13 +152,13 @@ def compared(
         file.write_bytes(picture)
         works.append(Item(f"{number}.png", str(file)))
     golden = next(parts.glob("*/train/good"))
-    workshop = BuildContext(recipe, reference_sets((), recipe, given=golden), cache=folder / "fits")
+    context = BuildContext(recipe, reference_sets((), recipe, given=golden), cache=folder / "fits")
     with serving(folder, recipe, golden, asked.clients) as server:
         alone = server.answer_ms(pictures)
         server.speed(pictures[: count // 4])
-        straight(works[:2], workshop, folder)  # its references are learned from now on
+        straight(works[:2], context, folder)  # its references are learned from now on
         rounds = [
-            (straight(works, workshop, folder), server.speed(pictures)) for _ in range(asked.rounds)
+            (straight(works, context, folder), server.speed(pictures)) for _ in range(asked.rounds)
         ]
     ways = list(zip(*rounds, strict=True))
     graph, api = (

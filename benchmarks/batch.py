@@ -52,11 +52,11 @@ FIRST_LOOK = Recipe.model_validate({"tools": [], "policies": {"trigger": "never"
 _detector: Detector | None = None
 
 
-def start_bare(workshop: BuildContext) -> None:
+def start_bare(context: BuildContext) -> None:
     """A process of the bare pool, on one thread as a worker is."""
     global _detector
     cv2.setNumThreads(1)
-    _detector = build_pipeline(workshop).detector
+    _detector = build_pipeline(context).detector
     threadpool_limits(1)
 
 
@@ -91,14 +91,14 @@ def processor_seconds() -> float:
     return sum(sum(member.cpu_times()[:2]) for member in family)
 
 
-def bare(works: list[Item], workshop: BuildContext) -> Rate:
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(2, context, start_bare, (workshop,)) as pool:
+def bare(works: list[Item], context: BuildContext) -> Rate:
+    spawning = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(2, spawning, start_bare, (context,)) as pool:
         waiting = [pool.submit(detect_bare, work) for work in works]
         return rate((future.result() for future in as_completed(waiting)), len(works))
 
 
-def through(works: list[Item], workshop: BuildContext, *, workers: int) -> Rate:
+def through(works: list[Item], context: BuildContext, *, workers: int) -> Rate:
     """Through the graph and into a store."""
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -107,7 +107,7 @@ def through(works: list[Item], workshop: BuildContext, *, workers: int) -> Rate:
     ):
 
         def written() -> Iterable[Trace]:
-            for trace in inspect_all(works, workshop, workers=workers):
+            for trace in inspect_all(works, context, workers=workers):
                 assert trace.error is None, trace.error
                 writer(trace)
                 yield trace

@@ -75,7 +75,7 @@ def main() -> int:
             scratch / "parts", categories=("flange",), references=8, good=10, defective=10
         )
         items = list(discover([scratch / "parts"]))
-        workshop = BuildContext(
+        context = BuildContext(
             recipe=FIRST_LOOK,
             references=reference_sets(items, FIRST_LOOK),
             pictures=Pictures(scratch / "pictures"),
@@ -83,10 +83,10 @@ def main() -> int:
         )
         chosen = itertools.islice(itertools.cycle(items), asked.images)
         works = [item._replace(id=f"{n}/{item.id}") for n, item in enumerate(chosen)]
-        next(attend(works[:1], workshop, workers=1))  # learns the references, which are kept
+        next(attend(works[:1], context, workers=1))  # learns the references, which are kept
         sides: dict[str, Callable[[], Arriving]] = {
-            "local": functools.partial(attend, works, workshop, workers=2),
-            "ray": functools.partial(Ray(workers=2).inspect, works, workshop),
+            "local": functools.partial(attend, works, context, workers=2),
+            "ray": functools.partial(Ray(workers=2).inspect, works, context),
         }
         paces: dict[str, list[Pace]] = {name: [] for name in sides}
         for number in range(asked.rounds):

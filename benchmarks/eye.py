@@ -52,14 +52,14 @@ def by_the_filters(category: Path, draw: int) -> Looks:
     return found
 
 
-def by_the_eye(category: Path, draw: int, sight: ComparatorNetwork) -> Looks:
+def by_the_eye(category: Path, draw: int, network: ComparatorNetwork) -> Looks:
     fit = Fit.from_references([read_image(file) for file in references_of(category, draw)])
-    eye = ComparatorFit.from_fit(fit, sight)
+    eye = ComparatorFit.from_fit(fit, network)
     found: Looks = {}
     for name, file in tested(category).items():
         image = read_image(file)
         started = time.process_time()
-        seen = eye.look(image, sight)
+        seen = eye.look(image, network)
         seconds = time.process_time() - started
         found[name] = {"z": seen.z, "p": seen.probability, "seconds": seconds}
     return found
@@ -151,7 +151,7 @@ def main() -> None:
     parser.add_argument("--category", nargs="+", default=CATEGORIES)
     parser.add_argument("--draws", type=int, default=3)
     given = parser.parse_args()
-    sight = open_comparator(given.weights)
+    network = open_comparator(given.weights)
     draws: list[dict[str, tuple[Looks, Looks]]] = []
     for draw in range(given.draws):
         draws.append({})
@@ -162,8 +162,8 @@ def main() -> None:
                 partial(by_the_filters, folder, draw),
             )
             eyes = kept(
-                given.kept / f"{name}-{draw}-eye-{sight.pair}.json",
-                partial(by_the_eye, folder, draw, sight),
+                given.kept / f"{name}-{draw}-eye-{network.pair}.json",
+                partial(by_the_eye, folder, draw, network),
             )
             draws[-1][name] = (filters, eyes)
     means = []

@@ -45,14 +45,14 @@ def second_look(scratch: Path) -> Trace:
     """A real one, with all its steps and pictures."""
     write_sample_set(scratch / "parts", categories=("flange",), references=8, good=1, defective=1)
     items = list(discover([scratch / "parts"]))
-    workshop = BuildContext(
+    context = BuildContext(
         recipe=Recipe(),
         references=reference_sets(items, Recipe()),
         pictures=Pictures(scratch / "pictures"),
         cache=scratch / "cache",
     )
     item = items[0]
-    (trace,) = inspect_all([item], workshop, explore=True)
+    (trace,) = inspect_all([item], context, explore=True)
     return trace
 
 

@@ -97,7 +97,7 @@ def sample_parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def sight() -> "ComparatorNetwork":
+def comparator() -> "ComparatorNetwork":
     """The eye that ships."""
     from reinspect.tools.comparator.network import ComparatorError, open_comparator
 

@@ -216,5 +216,5 @@ def test_the_composed_graph_runs_as_a_script(fabric: Path, tmp_path: Path) -> No
 
 def test_scripted_members_fit_a_recipe(fabric: Path) -> None:
     recipe = parse_recipe("detector: {kind: reinspect.testing:ScriptedDetector, default: 0.9}")
-    crew = build_pipeline(BuildContext(recipe=recipe))
-    assert isinstance(crew.detector, ScriptedDetector)
+    pipeline = build_pipeline(BuildContext(recipe=recipe))
+    assert isinstance(pipeline.detector, ScriptedDetector)

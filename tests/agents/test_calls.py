@@ -60,25 +60,25 @@ def test_a_limit_that_is_reached_is_named(limits: ModelLimits, words: str | None
 
 
 def test_a_purse_lets_no_call_through_that_was_not_allowed() -> None:
-    purse = RunBudget(ModelLimits(calls=20, tokens=10_000))
+    budget = RunBudget(ModelLimits(calls=20, tokens=10_000))
     with ThreadPoolExecutor(8) as pool:
-        done = list(pool.map(lambda _: _opened(purse), range(50)))
+        done = list(pool.map(lambda _: _opened(budget), range(50)))
     assert done.count(None) == 20
     assert done[-1] == "budget: the run has spent 20 of 20 calls"
 
 
 def test_a_purse_counts_what_calls_cost() -> None:
-    purse = RunBudget(ModelLimits(usd=0.004))
+    budget = RunBudget(ModelLimits(usd=0.004))
     for _ in range(2):
-        purse.open()
-        purse.pay(CALL)
+        budget.open()
+        budget.pay(CALL)
     with pytest.raises(BudgetSpent, match=r"0\.004 of 0\.004 usd"):
-        purse.open()
+        budget.open()
 
 
-def _opened(purse: RunBudget) -> str | None:
+def _opened(budget: RunBudget) -> str | None:
     try:
-        purse.open()
+        budget.open()
     except BudgetSpent as failure:
         return str(failure)
     return None

@@ -1,4 +1,4 @@
-"""A critic named in a recipe becomes what the crew can make."""
+"""A critic named in a recipe becomes what a pipeline can be made of."""
 
 from pathlib import Path
 

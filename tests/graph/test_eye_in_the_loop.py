@@ -28,7 +28,7 @@ def inspected(sample_parts: Path, fits: Path) -> Inspected:
     return inspect
 
 
-@pytest.mark.usefixtures("sight")
+@pytest.mark.usefixtures("comparator")
 def test_the_default_recipe_hears_it_and_says_what_it_changed(inspected: Inspected) -> None:
     trace, without = inspected(ALWAYS), inspected(f"{ALWAYS}\ntools: [hi_res, reference]")
     (said,) = (e for e in trace.evidence if e.source == "eye")

@@ -46,7 +46,7 @@ def part(tmp_path: Path) -> str:
 LOCATOR = Placed("locator", Stage.LOCATE, ScriptedTool(0.9, source="locator"))
 
 
-def crew(**parts: object) -> Pipeline:
+def pipeline(**parts: object) -> Pipeline:
     monitor = RAMonitor(ScriptedEstimator(0.9))
     usual = Pipeline(
         detector=ScriptedDetector(default=0.4),
@@ -79,7 +79,7 @@ LOOK_AGAIN = ["locate", "examine", "revise", "assess"]
 def test_a_thread_that_is_used_again_has_no_memory_of_the_part_before(
     part: str, *, explore: bool
 ) -> None:
-    graph = build(crew(detector=ScriptedDetector({"one": 0.9, "two": 0.2})))
+    graph = build(pipeline(detector=ScriptedDetector({"one": 0.9, "two": 0.2})))
     graph.checkpointer = InMemorySaver()
     same = {"configurable": {"thread_id": "line 1"}}
     one = graph.invoke({"image": part, "id": "one", "explore": True}, same)["trace"]
@@ -91,7 +91,7 @@ def test_a_thread_that_is_used_again_has_no_memory_of_the_part_before(
 
 
 def test_a_verdict_that_can_be_relied_on_is_accepted(part: str) -> None:
-    trace = inspect(part, crew())
+    trace = inspect(part, pipeline())
     assert nodes(trace) == ["detect", "assess", "explain", "settle"]
     assert trace.disposition is not None
     assert trace.disposition.outcome is Outcome.PASS
@@ -99,7 +99,7 @@ def test_a_verdict_that_can_be_relied_on_is_accepted(part: str) -> None:
 
 
 def test_a_doubtful_verdict_is_looked_at_again_and_corrected(part: str) -> None:
-    trace = inspect(part, crew(trigger=ScriptedPolicy("revisit")))
+    trace = inspect(part, pipeline(trigger=ScriptedPolicy("revisit")))
     assert nodes(trace) == ["detect", "assess", *LOOK_AGAIN, "explain", "settle"]
     assert trace.revised
     assert trace.verdict is not None
@@ -114,7 +114,7 @@ def test_an_accepted_defect_is_located_exactly(part: str) -> None:
     def detector(sample: Sample) -> Verdict:
         return Verdict.of(0.9, defects=(known,))
 
-    trace = inspect(part, crew(detector=detector))
+    trace = inspect(part, pipeline(detector=detector))
     assert nodes(trace) == ["detect", "assess", "conclude", "conclude", "explain", "settle"]
     assert trace.verdict is not None
     assert [(defect.box, defect.type) for defect in trace.verdict.defects] == [(region, "dent")]
@@ -123,7 +123,7 @@ def test_an_accepted_defect_is_located_exactly(part: str) -> None:
 
 
 def test_a_defect_that_was_located_is_not_located_again(part: str) -> None:
-    trace = inspect(part, crew(trigger=ScriptedPolicy("revisit")))
+    trace = inspect(part, pipeline(trigger=ScriptedPolicy("revisit")))
     assert "conclude" not in nodes(trace)
 
 
@@ -132,7 +132,7 @@ def test_evidence_that_disagrees_with_itself_corrects_nothing(part: str) -> None
         Placed(name, Stage.EXAMINE, ScriptedTool(probability, source=name))
         for name, probability in (("one", 0.99), ("other", 0.3))
     )
-    members = crew(tools=(LOCATOR, *tools), trigger=ScriptedPolicy("revisit"))
+    members = pipeline(tools=(LOCATOR, *tools), trigger=ScriptedPolicy("revisit"))
     trace = inspect(part, members)
     assert trace.rounds == 1
     assert not trace.revised
@@ -142,21 +142,21 @@ def test_evidence_that_disagrees_with_itself_corrects_nothing(part: str) -> None
 
 @pytest.mark.parametrize("rounds", [0, 1, 3])
 def test_second_looks_end_with_the_budget(part: str, rounds: int) -> None:
-    trace = inspect(part, crew(trigger=ScriptedPolicy("revisit"), rounds=rounds))
+    trace = inspect(part, pipeline(trigger=ScriptedPolicy("revisit"), rounds=rounds))
     assert trace.rounds == rounds
     assert trace.decision is not None
     assert trace.decision.policy == "budget"
 
 
 def test_an_escalated_part_goes_to_review_without_a_second_look(part: str) -> None:
-    trace = inspect(part, crew(trigger=ScriptedPolicy("escalate")))
+    trace = inspect(part, pipeline(trigger=ScriptedPolicy("escalate")))
     assert trace.rounds == 0
     assert trace.disposition is not None
     assert trace.disposition.outcome is Outcome.REVIEW
 
 
 def test_exploring_changes_no_verdict(part: str) -> None:
-    plain, explored = inspect(part, crew()), inspect(part, crew(), explore=True)
+    plain, explored = inspect(part, pipeline()), inspect(part, pipeline(), explore=True)
     assert explored.explored is not None
     assert [step.node for step in explored.explored.steps] == LOOK_AGAIN
     assert [step.node for step in explored.all_steps] == [
@@ -169,7 +169,7 @@ def test_exploring_changes_no_verdict(part: str) -> None:
 
 
 def test_exploring_adds_nothing_where_a_second_look_was_taken(part: str) -> None:
-    trace = inspect(part, crew(trigger=ScriptedPolicy("revisit", "accept")), explore=True)
+    trace = inspect(part, pipeline(trigger=ScriptedPolicy("revisit", "accept")), explore=True)
     assert nodes(trace) == ["detect", "assess", *LOOK_AGAIN, "explain", "settle"]
     assert trace.explored is None
 
@@ -196,7 +196,7 @@ def test_a_failing_member_is_a_step_and_the_part_goes_to_review(
         tools = {"failing": failing, "other": ScriptedTool(0.9)}
         del parts[role]
         parts["tools"] = tuple(Placed(name, role, tool) for name, tool in tools.items())
-    trace = inspect(part, crew(**parts))
+    trace = inspect(part, pipeline(**parts))
     assert trace.error == f"{node}: RuntimeError: boom"
     assert trace.disposition is not None
     assert trace.disposition.outcome is Outcome.REVIEW
@@ -204,7 +204,7 @@ def test_a_failing_member_is_a_step_and_the_part_goes_to_review(
 
 def test_an_unreadable_part_goes_to_review(tmp_path: Path) -> None:
     (tmp_path / "no.png").write_bytes(b"no picture")
-    trace = inspect(str(tmp_path / "no.png"), crew())
+    trace = inspect(str(tmp_path / "no.png"), pipeline())
     assert trace.first is None
     assert trace.error is not None
     assert "no.png" in trace.error
@@ -216,7 +216,7 @@ def test_a_detector_that_can_only_show_sends_to_review(part: str) -> None:
     def shows(sample: Sample) -> Evidence:
         return Evidence(source="map", summary="nothing to compare with")
 
-    trace = inspect(part, crew(detector=shows))
+    trace = inspect(part, pipeline(detector=shows))
     assert (trace.verdict, trace.error) == (None, None)
     assert trace.disposition is not None
     assert trace.disposition.outcome is Outcome.REVIEW
@@ -224,13 +224,13 @@ def test_a_detector_that_can_only_show_sends_to_review(part: str) -> None:
 
 
 def test_low_reliability_is_for_review(part: str) -> None:
-    trace = inspect(part, crew(monitor=ScriptedMonitor(0.4)))
+    trace = inspect(part, pipeline(monitor=ScriptedMonitor(0.4)))
     assert trace.disposition is not None
     assert trace.disposition.outcome is Outcome.REVIEW
 
 
 def test_a_graph_streams_its_nodes(part: str) -> None:
-    seen = [next(iter(update)) for update in build(crew()).stream({"image": part})]
+    seen = [next(iter(update)) for update in build(pipeline()).stream({"image": part})]
     assert seen == ["detect", "assess", "conclude", "explain", "settle"]
 
 

@@ -67,11 +67,11 @@ def serve(
     """A server on the folder `place/line` and the store `place/line.db`, which may be there."""
     folder = place / "line"
     chosen = recipe or Recipe.model_validate({"detector": detector, "tools": []})
-    workshop = BuildContext(chosen, references, Pictures(folder / "pictures"), fits)
+    context = BuildContext(chosen, references, Pictures(folder / "pictures"), fits)
     with Store.open(place / "line.db", patience=0.1) as store, socket.socket() as listening:
         known = {run.name: run.id for run in store.runs()}
         run_id = known.get("line") or store.begin_run(RunInfo(name="line", folder=str(folder)))
-        intake = Intake(workshop, store, run_id, Spool(folder), pace)
+        intake = Intake(context, store, run_id, Spool(folder), pace)
         service = Service(intake, references, Keys(keys), limits, patience)
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(

@@ -23,7 +23,7 @@ _CALLED = (0, 1, 6, 7, 10, 11)  # of 16 stained parts, as many dark as bright on
 class ColourLook:
     """Takes what is bright red for rust, and knows of no other."""
 
-    def __init__(self, workshop: object) -> None: ...
+    def __init__(self, context: object) -> None: ...
 
     def __call__(self, sample: Sample) -> Verdict:
         bright = float((read_view(sample.visual)[..., 2] > 210).mean()) > 0.1

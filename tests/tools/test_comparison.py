@@ -50,7 +50,7 @@ def trace(written: Written) -> Trace:
     return Trace(sample=Sample(id="part", views=(written(image),)))
 
 
-@pytest.mark.usefixtures("sight")
+@pytest.mark.usefixtures("comparator")
 def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) -> None:
     said = Comparator(experts, Pictures(tmp_path / "pictures"))(trace)
     assert said.source == "eye"
@@ -64,7 +64,7 @@ def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) ->
     assert again.probability == pytest.approx(said.probability, rel=1e-6)
 
 
-@pytest.mark.usefixtures("sight")
+@pytest.mark.usefixtures("comparator")
 @pytest.mark.parametrize("boxes", [False, True])
 def test_it_points_at_places_where_asked_to(experts: Experts, trace: Trace, boxes: bool) -> None:
     regions = Comparator(experts, boxes=boxes)(trace).regions
@@ -75,12 +75,12 @@ def test_it_points_at_places_where_asked_to(experts: Experts, trace: Trace, boxe
         assert where.y1 < 70 / 160 < where.y2
 
 
-@pytest.mark.usefixtures("sight")
+@pytest.mark.usefixtures("comparator")
 def test_it_can_have_a_say_in_the_first_look(experts: Experts, trace: Trace) -> None:
-    workshop = BuildContext(references=experts._references)
+    context = BuildContext(references=experts._references)
 
     def judged(recipe: str) -> Verdict:
-        made = build_pipeline(replace(workshop, recipe=parse_recipe(recipe)))
+        made = build_pipeline(replace(context, recipe=parse_recipe(recipe)))
         verdict = made.detector(trace.sample)
         assert isinstance(verdict, Verdict)
         return verdict
@@ -116,7 +116,7 @@ def test_without_weights_it_says_who_judges(experts: Experts, trace: Trace, tmp_
     assert "the learned filters judge alone" in said.summary
 
 
-@pytest.mark.usefixtures("sight")
+@pytest.mark.usefixtures("comparator")
 def test_without_references_there_is_nothing_to_compare_with(trace: Trace) -> None:
     said = Comparator(Experts(ReferenceSets(), None))(trace)
     assert said.probability is None

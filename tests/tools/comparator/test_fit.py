@@ -34,8 +34,8 @@ def fit(process: Process) -> Fit:
 
 
 @pytest.fixture(scope="module")
-def eye(fit: Fit, sight: ComparatorNetwork) -> ComparatorFit:
-    return ComparatorFit.from_fit(fit, sight)
+def eye(fit: Fit, comparator: ComparatorNetwork) -> ComparatorFit:
+    return ComparatorFit.from_fit(fit, comparator)
 
 
 def sound_in_itself(witness: Witness) -> bool:
@@ -50,12 +50,12 @@ def scratched(image: np.ndarray) -> np.ndarray:
 
 
 def test_a_plain_defect_is_seen_where_it_is(
-    eye: ComparatorFit, sight: ComparatorNetwork, process: Process
+    eye: ComparatorFit, comparator: ComparatorNetwork, process: Process
 ) -> None:
     rng = np.random.default_rng(3)
     pictures = [process.picture(rng, SIZE) for _ in range(4)]
-    good = [eye.look(picture, sight) for picture in pictures]
-    bad = [eye.look(scratched(picture), sight) for picture in pictures]
+    good = [eye.look(picture, comparator) for picture in pictures]
+    bad = [eye.look(scratched(picture), comparator) for picture in pictures]
     assert min(look.z for look in bad) > max(look.z for look in good)
     assert all(look.probability > 0.5 for look in bad)
     assert {look.name for look in bad} == {EYE}
@@ -66,23 +66,23 @@ def test_a_plain_defect_is_seen_where_it_is(
 
 
 def test_a_saved_fit_sees_the_same(
-    eye: ComparatorFit, sight: ComparatorNetwork, process: Process, tmp_path: Path
+    eye: ComparatorFit, comparator: ComparatorNetwork, process: Process, tmp_path: Path
 ) -> None:
     image = scratched(process.picture(np.random.default_rng(4), SIZE))
     eye.save(tmp_path / "eye.npz")
     again, before = (
-        ComparatorFit.load(tmp_path / "eye.npz").look(image, sight),
-        eye.look(image, sight),
+        ComparatorFit.load(tmp_path / "eye.npz").look(image, comparator),
+        eye.look(image, comparator),
     )
     assert again.z == pytest.approx(before.z, rel=1e-6)
     assert again.heat_map == pytest.approx(before.heat_map, rel=1e-4, abs=1e-4)
 
 
 def test_a_reference_does_not_vouch_for_itself(
-    eye: ComparatorFit, sight: ComparatorNetwork, fit: Fit
+    eye: ComparatorFit, comparator: ComparatorNetwork, fit: Fit
 ) -> None:
     image = fit.album.image(2)
-    assert eye.look(image, sight, excluding=2).z > eye.look(image, sight).z
+    assert eye.look(image, comparator, excluding=2).z > eye.look(image, comparator).z
 
 
 def test_another_fit_is_refused(tmp_path: Path) -> None:
@@ -106,27 +106,29 @@ def test_any_size_and_number(
     references: list[tuple[int, int]],
     query: tuple[int, int],
     process: Process,
-    sight: ComparatorNetwork,
+    comparator: ComparatorNetwork,
 ) -> None:
     rng = np.random.default_rng(5)
     good = [cv2.resize(process.picture(rng, SIZE), size[::-1]) for size in references]
-    eye = ComparatorFit.from_fit(Fit.from_references(good), sight)
+    eye = ComparatorFit.from_fit(Fit.from_references(good), comparator)
     image = cv2.resize(process.picture(rng, SIZE), query[::-1])
-    assert sound_in_itself(eye.look(image, sight))
+    assert sound_in_itself(eye.look(image, comparator))
 
 
-def test_a_constant_image(eye: ComparatorFit, sight: ComparatorNetwork) -> None:
+def test_a_constant_image(eye: ComparatorFit, comparator: ComparatorNetwork) -> None:
     flat = np.full((SIZE, SIZE, 3), 128, np.uint8)
-    seen = eye.look(flat, sight)
+    seen = eye.look(flat, comparator)
     assert sound_in_itself(seen)
     assert seen.probability > 0.5
-    among = ComparatorFit.from_fit(Fit.from_references([flat, flat + 1, flat + 2]), sight)
-    assert sound_in_itself(among.look(flat, sight))
+    among = ComparatorFit.from_fit(Fit.from_references([flat, flat + 1, flat + 2]), comparator)
+    assert sound_in_itself(among.look(flat, comparator))
 
 
-def test_an_image_of_another_kind_is_refused(eye: ComparatorFit, sight: ComparatorNetwork) -> None:
+def test_an_image_of_another_kind_is_refused(
+    eye: ComparatorFit, comparator: ComparatorNetwork
+) -> None:
     with pytest.raises(ValueError, match="uint8"):
-        eye.look(np.zeros((20, 20), np.float32), sight)
+        eye.look(np.zeros((20, 20), np.float32), comparator)
 
 
 def copied(folder: Path) -> Path:
@@ -137,12 +139,12 @@ def copied(folder: Path) -> Path:
     return folder / WEIGHTS.name
 
 
-def test_missing_weights_are_named(tmp_path: Path, sight: ComparatorNetwork) -> None:
+def test_missing_weights_are_named(tmp_path: Path, comparator: ComparatorNetwork) -> None:
     with pytest.raises(ComparatorError, match=r"none\.onnx|none-sees\.onnx"):
         open_comparator(tmp_path / "none.onnx")
 
 
-def test_damaged_weights_are_named(tmp_path: Path, sight: ComparatorNetwork) -> None:
+def test_damaged_weights_are_named(tmp_path: Path, comparator: ComparatorNetwork) -> None:
     weights = copied(tmp_path)
     weights.write_bytes(weights.read_bytes()[:5000])
     with pytest.raises(ComparatorError, match="no readable ONNX graph"):
@@ -157,7 +159,7 @@ def test_damaged_weights_are_named(tmp_path: Path, sight: ComparatorNetwork) -> 
     ],
 )
 def test_foreign_weights_are_refused(
-    before: bytes, after: bytes, said: str, tmp_path: Path, sight: ComparatorNetwork
+    before: bytes, after: bytes, said: str, tmp_path: Path, comparator: ComparatorNetwork
 ) -> None:
     weights = copied(tmp_path)
     content = weights.read_bytes()

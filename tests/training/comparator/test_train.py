@@ -169,18 +169,18 @@ class TestTraining:
         torch.manual_seed(3)
         eye = ComparatorNet().eval()
         pair = export(eye, tmp_path / "eye.onnx")
-        sight = open_comparator(tmp_path / "eye.onnx")
-        assert sight.pair == pair
+        network = open_comparator(tmp_path / "eye.onnx")
+        assert network.pair == pair
         images = torch.rand(2, 3, 64, 96)
         given = example(references=5, side=96)
         with torch.no_grad():
             features = EncoderGraph(eye)(images)
             judged = JudgeGraph(eye)(*given)
-        seen = sight.sees.run(None, {"images": images.numpy()})
+        seen = network.sees.run(None, {"images": images.numpy()})
         feed = {name: plane.numpy() for name, plane in zip(JUDGES, given, strict=True)}
         for own, exported in (
             *zip(features, seen, strict=True),
-            *zip(judged, sight.judges.run(None, feed), strict=True),
+            *zip(judged, network.judges.run(None, feed), strict=True),
         ):
             np.testing.assert_allclose(own.numpy(), exported, atol=1e-3)
 

@@ -53,10 +53,10 @@ def test_a_trained_critic_is_asked_as_its_episodes_ask(shown: int, tmp_path: Pat
         }
         recipe = parse_recipe(yaml.safe_dump(content))
         run = store.begin_run(RunInfo(name="monday", recipe=dump_recipe(recipe)))
-        workshop = BuildContext(recipe=recipe, references=reference_sets((), recipe))
+        context = BuildContext(recipe=recipe, references=reference_sets((), recipe))
         works = [Item(path=str(path), id=path.name) for path in parts]
         with store.writer(run) as writer:
-            for trace in inspect_all(works, workshop):
+            for trace in inspect_all(works, context):
                 assert trace.error is None
                 writer(trace)
         store.write_truth(run, {"0.png": GOOD, "1.png": BENT})
