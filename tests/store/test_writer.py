@@ -221,8 +221,10 @@ def test_an_explored_look_is_kept_as_marked_rows_in_the_order_of_steps(
     trace = explored("a.png")
     _write(store, run, trace)
     assert store.trace(run, "a.png") == trace
-    with create_engine(parse(url)).connect() as connection:
+    engine = create_engine(parse(url))
+    with engine.connect() as connection:
         rows = connection.exec_driver_sql("select node, explored from steps order by position")
         marked = [(node, bool(flag)) for node, flag in rows]
+    engine.dispose()
     assert marked == [(step.node, flag) for step, flag in trace.taken]
     assert [node for node, flag in marked if flag] == ["examine", "revise", "assess"]

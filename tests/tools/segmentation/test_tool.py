@@ -181,7 +181,7 @@ def test_a_scripted_backend_is_a_segmenter() -> None:
         ),
         pytest.param(
             "backend: segment-anything, automatic: {point: 3}",
-            r"tools\.0: .*automatic",
+            r"tools\.0\.automatic\.point: unknown key .value 3.; did you mean .points",
             id="automatic",
         ),
     ],
