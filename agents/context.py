@@ -1,6 +1,7 @@
 """What detectors and monitors are made from, besides their options."""
 
 from collections.abc import Collection, Mapping
+from pathlib import Path
 from typing import Protocol
 
 from reinspect.agents.calls import ModelLimits, Price, RunBudget
@@ -31,6 +32,10 @@ class AgentContext(ToolContext, FittedContext, CriticContext, ModelContext, Prot
     @property
     def product(self) -> ProductKnowledge:
         """What the recipe knows of the product."""
+
+    @property
+    def cache(self) -> Path | None:
+        """Folder for what is made once; none where nothing is kept."""
 
     @property
     def limits(self) -> ModelLimits:

@@ -1,18 +1,19 @@
 """The first look: an agent that turns what it sees into a verdict."""
 
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Literal, Self
 
 from reinspect.agents.context import AgentContext
 from reinspect.components import About, ComponentOptions
 from reinspect.policies.rules import fuse
 from reinspect.tools.anomaly_map import AnomalyMap
 from reinspect.tools.comparison import Comparator
+from reinspect.tools.features.network import open_features
 from reinspect.vocabulary import Defect, Evidence, Label, Sample, Verdict
 
 
 class EmbeddedDetector:
-    """Judges by one look of the embedded expert. No weights, no network."""
+    """Judges by one look of the embedded expert, without a model's server or a download."""
 
     about = About("embedded")
 
@@ -20,6 +21,7 @@ class EmbeddedDetector:
         """Those of a recipe."""
 
         eye: bool = False
+        features: Literal["filters", "efficientnet-lite0"] = "filters"
 
     def __init__(self, look: Callable[[Sample], Evidence]) -> None:
         self._look = look
@@ -30,8 +32,11 @@ class EmbeddedDetector:
 
         Raises:
             ValueError: the eye is to be part of this look, and a tool of the next.
+            FeaturesError: the features' weights are missing.
         """
-        look = AnomalyMap(context.experts, context.pictures)
+        network = None if options.features == "filters" else options.features
+        features = open_features(network, context.cache) if network else None
+        look = AnomalyMap(context.experts, context.pictures, features)
         if not options.eye:
             return cls(look)
         if Comparator.about.name in context.kinds:

@@ -4,6 +4,7 @@ from reinspect.pictures import Pictures
 from reinspect.references import ReferenceMode
 from reinspect.tools.embedded.fit import Look
 from reinspect.tools.expert import Experts
+from reinspect.tools.features.network import NetworkFeatures
 from reinspect.tools.witness import regions_of
 from reinspect.vocabulary import Evidence, Picture, Sample
 
@@ -11,14 +12,26 @@ SOURCE = "anomaly_map"
 
 
 class AnomalyMap:
-    """One look of the embedded expert as evidence, its heat-map kept as a file."""
+    """One look of the embedded expert as evidence, its heat-map kept as a file.
 
-    def __init__(self, experts: Experts, pictures: Pictures | None = None) -> None:
-        self._experts, self._pictures = experts, pictures
+    Args:
+        experts: for what is known of the references.
+        pictures: where heat-maps are kept; without, none are.
+        features: the network that describes pictures; filters learned from the references without.
+    """
+
+    def __init__(
+        self,
+        experts: Experts,
+        pictures: Pictures | None = None,
+        features: NetworkFeatures | None = None,
+    ) -> None:
+        self._experts, self._pictures, self._features = experts, pictures, features
 
     def __call__(self, sample: Sample) -> Evidence:
         expert = self._experts.of(sample)
-        look = expert.look(sample)
+        features = self._features
+        look = expert.featured(sample, features) if features else expert.look(sample)
         alone = expert.references.mode is ReferenceMode.ALONE
         return Evidence(
             source=SOURCE,

