@@ -18,6 +18,7 @@ from reinspect.store.search import audited
 from reinspect.trace import Trace
 from reinspect.vocabulary import Box, Defect, Outcome, Verdict
 from support.made_traces import corrected, judged, unreadable
+from support.postgres import SQLITE_ALONE
 
 BENT = Verdict.of(1.0, defects=(Defect(box=Box(0.1, 0.1, 0.4, 0.3), score=1, type="bent"),))
 GOOD = Verdict.of(0.0)
@@ -234,6 +235,7 @@ def test_a_review_counts_in_runs_that_meet_the_picture_later(store: Store, five:
     assert counted.row.review is None  # nobody has seen this inspection
 
 
+@SQLITE_ALONE
 def test_a_review_needs_a_name_and_an_inspection(store: Store, five: int) -> None:
     with pytest.raises(ValueError, match="reviewer ' ' is no name"):
         store.browse.review(1, GOOD, reviewer=" ")
@@ -280,6 +282,7 @@ def test_a_decision_on_a_caption_leaves_the_draft(store: Store, five: int) -> No
     assert [caption.reviewer for caption in browse.captions("rejected", limit=9)[0]] == ["Bob"]
 
 
+@SQLITE_ALONE
 def test_a_caption_is_decided_on_by_someone_with_a_text(store: Store, five: int) -> None:
     browse = store.browse
     browse.add_captions([NewCaption(inspection_id=1, mode="thinking", text="one", source="t")])

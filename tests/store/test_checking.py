@@ -12,7 +12,7 @@ from reinspect.trace import Step
 from reinspect.vocabulary import Call
 from support.full_store import EVIDENCE, STEPS, change, full
 from support.made_traces import HASH, corrected, sha256
-from support.postgres import Server
+from support.postgres import SQLITE_ALONE, Server
 
 
 @pytest.fixture
@@ -97,6 +97,7 @@ _UNBOUND = {
         ),
     ],
 )
+@SQLITE_ALONE
 def test_what_is_wrong_is_one_line(filled: str, statements: list[str], said: str) -> None:
     change(filled, *statements)
     assert check(filled).problems == (said,)

@@ -20,6 +20,7 @@ from reinspect.vocabulary import (
     Verdict,
 )
 from support.made_traces import corrected, judged, sample, sha256, unreadable
+from support.postgres import SQLITE_ALONE
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ from support.made_traces import corrected, judged, sample, sha256, unreadable
         pytest.param(Trace(sample=sample("e.png")), id="without-steps"),
     ],
 )
+@SQLITE_ALONE
 def test_a_trace_comes_back_as_it_was(store: Store, run: int, trace: Trace) -> None:
     with store.writer(run) as writer:
         writer.write(trace)
@@ -174,6 +176,7 @@ def test_a_name_is_taken_once(store: Store, run: int) -> None:
         store.begin_run(RunInfo(name="monday"))
 
 
+@SQLITE_ALONE
 def test_what_is_not_there_is_named(store: Store, run: int) -> None:
     with pytest.raises(StoreError, match=r"has no image 'x\.png'"):
         store.trace(run, "x.png")

@@ -14,6 +14,9 @@ from natsort import natsorted
 
 from support.local_server import free_port
 
+SQLITE_ALONE = pytest.mark.parametrize("url", ["sqlite"], indirect=True)
+"""For what no database does differently: values, checks and words of our own."""
+
 ON_POSTGRES = (pytest.mark.database, pytest.mark.needs("psycopg"))
 """Marks of a parameter that asks for the server only when its turn comes."""
 
