@@ -12,22 +12,25 @@ from reinspect.tools.features.network import open_features
 from reinspect.vocabulary import Defect, Evidence, Label, Sample, Verdict
 
 
+class EmbeddedDetectorOptions(ComponentOptions):
+    """What a recipe may say of an `EmbeddedDetector`."""
+
+    eye: bool = False
+    features: Literal["filters", "efficientnet-lite0"] = "filters"
+
+
 class EmbeddedDetector:
     """Judges by one look of the embedded expert, without a model's server or a download."""
 
     about = About("embedded")
 
-    class Options(ComponentOptions):
-        """Those of a recipe."""
-
-        eye: bool = False
-        features: Literal["filters", "efficientnet-lite0"] = "filters"
+    Options = EmbeddedDetectorOptions
 
     def __init__(self, look: Callable[[Sample], Evidence]) -> None:
         self._look = look
 
     @classmethod
-    def from_recipe(cls, options: Options, context: AgentContext) -> Self:
+    def from_recipe(cls, options: EmbeddedDetectorOptions, context: AgentContext) -> Self:
         """The detector of a recipe.
 
         Raises:

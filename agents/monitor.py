@@ -87,6 +87,12 @@ class RAMonitor:
         return Explanation(first=said, final=f"{_finding(final, trace.sample)}; {views}; {did}")
 
 
+class FittedRAMonitorOptions(ComponentOptions):
+    """What a recipe may say of a `FittedRAMonitor`."""
+
+    file: RecipePath | None = None
+
+
 class FittedRAMonitor(RAMonitor):
     """RA-Monitor with numbers fitted from parts of known truth.
 
@@ -95,10 +101,7 @@ class FittedRAMonitor(RAMonitor):
 
     about = About("fitted")
 
-    class Options(ComponentOptions):
-        """Those of a recipe."""
-
-        file: RecipePath | None = None
+    Options = FittedRAMonitorOptions
 
     @classmethod
     def from_recipe(cls, options: Any, context: AgentContext) -> Self:
@@ -106,15 +109,18 @@ class FittedRAMonitor(RAMonitor):
         return cls(CaseEstimator(context.fitted))
 
 
+class CriticRAMonitorOptions(ComponentOptions):
+    """What a recipe may say of a `CriticRAMonitor`."""
+
+    file: RecipePath | None = None
+
+
 class CriticRAMonitor(RAMonitor):
     """RA-Monitor with a policy network trained on explored runs; its trigger reads it, too."""
 
     about = About("critic")
 
-    class Options(ComponentOptions):
-        """Those of a recipe."""
-
-        file: RecipePath | None = None
+    Options = CriticRAMonitorOptions
 
     @classmethod
     def from_recipe(cls, options: Any, context: AgentContext) -> Self:

@@ -16,6 +16,13 @@ from reinspect.trace import Trace
 from reinspect.vocabulary import Evidence, Sample
 
 
+class ComparatorOptions(ToolOptions):
+    """What a recipe may say of a `Comparator`."""
+
+    weights: PathOrName | None = None
+    boxes: bool = False
+
+
 class Comparator:
     """What a network trained on drawn parts sees beside the references.
 
@@ -37,11 +44,7 @@ class Comparator:
         purpose="Compare the part with good ones by a trained network.",
     )
 
-    class Options(ToolOptions):
-        """Those of a recipe."""
-
-        weights: PathOrName | None = None
-        boxes: bool = False
+    Options = ComparatorOptions
 
     def __init__(
         self,
@@ -56,7 +59,7 @@ class Comparator:
         self._boxes, self._name = boxes, name
 
     @classmethod
-    def from_recipe(cls, options: Options, context: ToolContext) -> Self:
+    def from_recipe(cls, options: ComparatorOptions, context: ToolContext) -> Self:
         """The tool of a recipe."""
         weights = WEIGHTS if options.weights is None else Path(options.weights)
         return cls(

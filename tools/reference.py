@@ -22,6 +22,12 @@ SHOWN = 1024
 _LOW, _HIGH = 1.0, 6.0  # z of the faintest and of the strongest colour of a difference map
 
 
+class AlignedReferenceOptions(ToolOptions):
+    """What a recipe may say of an `AlignedReference`."""
+
+    nearest: Literal["embedding", "features"] | None = None
+
+
 class AlignedReference:
     """How well the nearest references fit over the part, and what colours differ.
 
@@ -42,10 +48,7 @@ class AlignedReference:
         "added or shifted elements.",
     )
 
-    class Options(ToolOptions):
-        """Those of a recipe."""
-
-        nearest: Literal["embedding", "features"] | None = None
+    Options = AlignedReferenceOptions
 
     def __init__(
         self,
@@ -59,7 +62,7 @@ class AlignedReference:
         self._name = name
 
     @classmethod
-    def from_recipe(cls, options: Options, context: ToolContext) -> Self:
+    def from_recipe(cls, options: AlignedReferenceOptions, context: ToolContext) -> Self:
         """The tool of a recipe.
 
         Raises:

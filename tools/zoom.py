@@ -28,6 +28,13 @@ MOST = 6
 _OVERLAP = 0.1  # of a tile's side: what lies on a border is whole in one of them
 
 
+class ZoomOptions(ToolOptions):
+    """What a recipe may say of a `Zoom`."""
+
+    margin: Annotated[float, Field(ge=0, le=4)] = 0.5
+    tile: Annotated[int, Field(ge=64)] = TILE
+
+
 class Zoom:
     """Crops the region that the monitor asked for, else the strongest located, and measures it.
 
@@ -45,11 +52,7 @@ class Zoom:
         purpose="Enlarge and measure the first of `boxes`.",
     )
 
-    class Options(ToolOptions):
-        """Those of a recipe."""
-
-        margin: Annotated[float, Field(ge=0, le=4)] = 0.5
-        tile: Annotated[int, Field(ge=64)] = TILE
+    Options = ZoomOptions
 
     def __init__(
         self,
@@ -64,7 +67,7 @@ class Zoom:
         self._margin, self._tile = margin, tile
 
     @classmethod
-    def from_recipe(cls, options: Options, context: ToolContext) -> Self:
+    def from_recipe(cls, options: ZoomOptions, context: ToolContext) -> Self:
         """The tool of a recipe."""
         return cls(
             context.experts,

@@ -20,6 +20,13 @@ SOURCE = "model"
 """Source of the evidence that a model's verdict rests on, whichever model it is."""
 
 
+class VlmDetectorOptions(ModelSettings):
+    """Those of a recipe: the model's, and what it is shown."""
+
+    expert: bool = False
+    reference: bool = False
+
+
 class VlmDetector:
     """Asks a model whether the part has defects, and how sure it is.
 
@@ -33,11 +40,7 @@ class VlmDetector:
 
     about = About("vlm", asks_model=True)
 
-    class Options(ModelSettings):
-        """Those of a recipe: the model's, and what it is shown."""
-
-        expert: bool = False
-        reference: bool = False
+    Options = VlmDetectorOptions
 
     def __init__(
         self,
@@ -50,7 +53,7 @@ class VlmDetector:
         self._look, self._reference = look, reference
 
     @classmethod
-    def from_recipe(cls, options: Options, context: AgentContext) -> Self:
+    def from_recipe(cls, options: VlmDetectorOptions, context: AgentContext) -> Self:
         """The detector of a recipe.
 
         Raises:

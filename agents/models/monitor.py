@@ -59,6 +59,14 @@ CONSULT = 0.75
 """Estimated reliability from which on a verdict is accepted without asking the model about it."""
 
 
+class VlmMonitorOptions(ModelSettings):
+    """Those of a recipe: the model's, when it is asked, what it is shown, who weighs it."""
+
+    reference: bool = True
+    consult: Annotated[float, Field(ge=0, le=1)] | None = None
+    file: RecipePath | None = None
+
+
 class VlmMonitor(RAMonitor):
     """Monitor, reviser and explainer that asks a model where its estimator is in doubt.
 
@@ -75,12 +83,7 @@ class VlmMonitor(RAMonitor):
 
     about = About("vlm", asks_model=True)
 
-    class Options(ModelSettings):
-        """Those of a recipe: the model's, when it is asked, what it is shown, who weighs it."""
-
-        reference: bool = True
-        consult: Annotated[float, Field(ge=0, le=1)] | None = None
-        file: RecipePath | None = None
+    Options = VlmMonitorOptions
 
     def __init__(
         self,
@@ -100,7 +103,7 @@ class VlmMonitor(RAMonitor):
         self._looks = dict(looks or {})
 
     @classmethod
-    def from_recipe(cls, options: Options, context: AgentContext) -> Self:
+    def from_recipe(cls, options: VlmMonitorOptions, context: AgentContext) -> Self:
         """The monitor of a recipe.
 
         Raises:

@@ -4,14 +4,15 @@ A component is made in one of two ways. Most take their options alone: the argum
 or of the function, are the options, checked against its type hints. One that needs more (the
 references, a model's budget) declares them, and is made from them and from the run's context:
 
+    class ZoomOptions(ToolOptions):
+        margin: float = 0.5
+
     class Zoom:
         about = About("zoom", note="an enlarged, measured crop …")
-
-        class Options(ToolOptions):
-            margin: float = 0.5
+        Options = ZoomOptions
 
         @classmethod
-        def from_recipe(cls, options: Options, context: ToolContext) -> Self: ...
+        def from_recipe(cls, options: ZoomOptions, context: ToolContext) -> Self: ...
 
 `reinspect.graph.components` is the table of those that have a short name.
 """

@@ -42,6 +42,17 @@ class Prompting(StrEnum):
     EVERYTHING = "everything"
 
 
+class SegmentationOptions(ToolOptions):
+    """What a recipe may say of a `Segmentation`."""
+
+    backend: Literal["embedded", "segment-anything", "transformers"] = "embedded"
+    model: PathOrName | None = None
+    weights: PathOrName | None = None
+    prompt: Literal["box", "point", "everything"] = "box"
+    automatic: Automatic | None = None
+    device: str = "auto"
+
+
 class Segmentation:
     """Masks of the suspicious places.
 
@@ -65,15 +76,7 @@ class Segmentation:
         "them: area, contour, elongation, contrast, distance to the border.",
     )
 
-    class Options(ToolOptions):
-        """Those of a recipe."""
-
-        backend: Literal["embedded", "segment-anything", "transformers"] = "embedded"
-        model: PathOrName | None = None
-        weights: PathOrName | None = None
-        prompt: Literal["box", "point", "everything"] = "box"
-        automatic: Automatic | None = None
-        device: str = "auto"
+    Options = SegmentationOptions
 
     def __init__(
         self,
@@ -87,7 +90,7 @@ class Segmentation:
         self._name = name
 
     @classmethod
-    def from_recipe(cls, options: Options, context: ToolContext) -> Self:
+    def from_recipe(cls, options: SegmentationOptions, context: ToolContext) -> Self:
         """The tool of a recipe, its weights found but not loaded.
 
         Raises:
@@ -102,7 +105,7 @@ class Segmentation:
         return cls(context.experts, chosen, prompt=prompt, name=options.name)
 
     @staticmethod
-    def backend(options: Options, folder: Path | None) -> "Sam | SamPort | None":
+    def backend(options: SegmentationOptions, folder: Path | None) -> "Sam | SamPort | None":
         """What draws the masks of a recipe, none for the embedded one; see `segmenter`."""
         return segmenter(
             options.backend,
