@@ -1,14 +1,14 @@
 # Everything runs in .venv, made at the first use. On a machine with only Python, git and make:
 #   make demo    install the base, make sample parts, inspect them
 #   make test    install what the tests need, run them
-#   make quick    of those, the ones that start nothing: no process, server, database, browser, model
+#   make quick    of those, the quick ones that start nothing: no process, server, database, browser, model
 #   make test-serving    the tests against a real vLLM, on the CPU: 3 GB, in an environment of its own
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 TESTS ?=
 WORKERS := --numprocesses=auto --maxprocesses=8
-ALONE := not (process or server or database or browser or model)
+ALONE := not (slow or process or server or database or browser or model)
 SERVING ?= .venv-serving
 BENCHES ?= store batch engines serving scale console
 

@@ -26,7 +26,11 @@ from support.made_judgements import judgements, written
 from support.places import REPOSITORY
 
 PAGES: list[Path] = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
-WITH_WORKERS = ("README", "operations")
+MARKS = {
+    "README": pytest.mark.process,
+    "operations": pytest.mark.process,
+    "bench": pytest.mark.slow,
+}
 """Pages whose commands have so much to do that they start processes."""
 
 RECIPES = REPOSITORY / "docs" / "recipes.md"
@@ -84,10 +88,7 @@ def folder(tmp_path: Path, sample_parts: Path, fits: Path, monkeypatch: pytest.M
 @pytest.mark.slow  # README's first lines are the whole demo
 @pytest.mark.parametrize(
     "page",
-    [
-        pytest.param(page, marks=pytest.mark.process if page.stem in WITH_WORKERS else ())
-        for page in PAGES
-    ],
+    [pytest.param(page, marks=MARKS.get(page.stem, ())) for page in PAGES],
     ids=lambda page: page.stem,
 )
 def test_the_blocks_of_a_page_run(

@@ -108,6 +108,7 @@ def test_reflection_is_held_against_the_first_look() -> None:
     assert gains.overall["seconds"].difference is None
 
 
+@pytest.mark.slow
 def test_an_interval_tells_what_more_images_would_give() -> None:
     """Of 200 samples, about 95 % of the intervals hold the true difference."""
     rng, held = np.random.default_rng(5), 0

@@ -210,6 +210,7 @@ def test_too_few_groups_of_both_classes_fall_back_to_random_folds() -> None:
     assert fitting.LEAST_ITEMS == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parts
 def test_real_judgements_reach_what_they_must(real_parts: Path) -> None:
     file = real_parts / "judgements" / "qwen3.5-vl-27b.jsonl"
