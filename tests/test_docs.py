@@ -31,7 +31,7 @@ MARKS = {
     "operations": pytest.mark.process,
     "bench": pytest.mark.slow,
 }
-"""Pages whose commands have so much to do that they start processes."""
+"""Pages whose commands have much to do: they start processes, or take long."""
 
 RECIPES = REPOSITORY / "docs" / "recipes.md"
 HOW = REPOSITORY / "docs" / "how-it-works.md"
