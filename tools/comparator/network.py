@@ -16,6 +16,7 @@ import numpy as np
 
 from reinspect.errors import ReinspectError
 from reinspect.tools.embedded.features import Floats
+from reinspect.tools.sessions import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -27,7 +28,6 @@ VERSION = "1"
 SCALES = (2, 4, 8, 16)
 """Pixels a place at each of the scales that are compared."""
 
-_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 _USUAL = ("u2", "u4", "u8", "u16", "v8", "v16")
 _DISTANCES = ("n2", "n4", "n8", "n16", "d8", "d16")
 
@@ -109,24 +109,15 @@ def open_comparator(weights: Path = WEIGHTS) -> ComparatorNetwork:
     Raises:
         ComparatorError: onnxruntime or a file is missing, or the files don't belong together.
     """
-    try:
-        import onnxruntime
-    except ImportError as failure:
-        raise ComparatorError(f"onnxruntime is not installed ({failure})") from failure
     files = (weights.with_name(f"{weights.stem}-sees.onnx"), weights)
-    options = onnxruntime.SessionOptions()
-    # The callers' own processes and threads share the cores among themselves.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    # Scratch memory goes back after each image: without that it is twice as much, for little time.
-    options.enable_cpu_mem_arena = False
-    providers = [own for own in _PROVIDERS if own in onnxruntime.get_available_providers()]
     sessions = []
     for file in files:
         if not file.is_file():
             raise ComparatorError(f"the weights {file} are missing")
         try:
-            sessions.append(onnxruntime.InferenceSession(str(file), options, providers))
+            sessions.append(open_session(str(file)))
+        except ImportError as failure:
+            raise ComparatorError(f"onnxruntime is not installed ({failure})") from failure
         except Exception as failure:  # its errors have no common base
             raise ComparatorError(f"{file} is no readable ONNX graph") from failure
     marks = [session.get_modelmeta().custom_metadata_map for session in sessions]

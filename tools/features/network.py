@@ -3,7 +3,6 @@
 import functools
 import statistics
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +20,7 @@ from reinspect.tools.features.efficientnet import (
     make_graph,
     read_weights,
 )
+from reinspect.tools.sessions import open_session
 
 if TYPE_CHECKING:
     from onnxruntime import InferenceSession
@@ -32,7 +32,6 @@ _MULTIPLE = 32  # of which each side is one, in pixels
 _TIMED = 5  # pictures
 _SLENDER = 16  # times the working side: no picture is longer
 _MEAN, _SPREAD = np.float32(127), np.float32(128)
-_PROVIDERS = ("CUDAExecutionProvider", "CPUExecutionProvider")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,20 +101,12 @@ def _keep(file: Path, graph: bytes) -> None:
 def _session(graph: bytes) -> "InferenceSession | None":
     """None for what is no graph of ours."""
     try:
-        import onnxruntime
+        session = open_session(graph)
     except ImportError as failure:
         raise FeaturesError("features take onnxruntime: pip install onnxruntime") from failure
-    options = onnxruntime.SessionOptions()
-    # The callers' own processes and threads share the cores among themselves.
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 4
-    providers = [own for own in _PROVIDERS if own in onnxruntime.get_available_providers()]
-    try:
-        session = onnxruntime.InferenceSession(graph, options, providers)
-    except Exception:  # noqa: BLE001 - its errors have no common base
+    except Exception:  # noqa: BLE001 - onnxruntime's errors have no common base
         return None
-    marked: Sequence[str] = tuple(session.get_modelmeta().custom_metadata_map)
-    return session if "channels" in marked else None
+    return session if "channels" in session.get_modelmeta().custom_metadata_map else None
 
 
 def _at_working_size(image: Pixels) -> Pixels:
