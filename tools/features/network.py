@@ -5,7 +5,7 @@ import statistics
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import cv2
 import numpy as np
@@ -34,23 +34,40 @@ _SLENDER = 16  # times the working side: no picture is longer
 _MEAN, _SPREAD = np.float32(127), np.float32(128)
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkFeatures:
-    """Describes pictures. Safe to share between threads."""
+class FeatureNetwork(Protocol):
+    """Describes pictures cell by cell. Safe to share between threads."""
 
-    key: str
-    """Of the network: features of another mean nothing beside these."""
-    channels: tuple[int, ...]
-    """How many features are of each layer, in their order."""
-    session: "InferenceSession"
+    @property
+    def key(self) -> str:
+        """Of the network: features of another mean nothing beside these."""
 
-    def describe(self, image: Pixels) -> Floats:
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """How many features are of each layer, in their order."""
+
+    def describe(self, image: Pixels, *, side: float = WORKING_SIDE) -> Floats:
         """The features of an image, BGR uint8 (H, W, 3) of any size: (rows, columns, features).
+
+        Args:
+            image: any picture.
+            side: square root of the area that it is scaled to, in pixels.
 
         Raises:
             ValueError: it is no such image.
         """
-        fitted = _at_working_size(check_image(image))
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFeatures:
+    """A published network, which is a `FeatureNetwork`."""
+
+    key: str
+    channels: tuple[int, ...]
+    session: "InferenceSession"
+
+    def describe(self, image: Pixels, *, side: float = WORKING_SIDE) -> Floats:
+        """See `FeatureNetwork`."""
+        fitted = scaled(check_image(image), side, multiple=_MULTIPLE)
         rgb = (fitted[..., ::-1].astype(np.float32) - _MEAN) / _SPREAD
         given = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None])
         (planes,) = self.session.run(["features"], {"image": given})
@@ -80,7 +97,7 @@ def open_features(name: str, cache: Path | None = None) -> NetworkFeatures:
     return NetworkFeatures(key, tuple(map(int, channels.split(","))), session)
 
 
-def seconds_a_picture(features: NetworkFeatures) -> float:
+def seconds_a_picture(features: FeatureNetwork) -> float:
     """How long a picture of half a megapixel takes on this machine: the median of a few."""
     picture = np.random.default_rng(0).integers(0, 256, (707, 707, 3)).astype(np.uint8)
     taken = []
@@ -109,13 +126,19 @@ def _session(graph: bytes) -> "InferenceSession | None":
     return session if "channels" in session.get_modelmeta().custom_metadata_map else None
 
 
-def _at_working_size(image: Pixels) -> Pixels:
+def scaled(image: Pixels, side: float, *, multiple: int) -> Pixels:
+    """An image at an area of about `side` squared, in its own shape, as a network takes it.
+
+    Args:
+        image: BGR uint8 (H, W, 3).
+        side: in pixels.
+        multiple: of which height and width are one, in pixels.
+    """
     height, width = image.shape[:2]
-    scale = WORKING_SIDE / np.sqrt(height * width)
-    longest = _SLENDER * WORKING_SIDE
+    scale = side / np.sqrt(height * width)
     rows, columns = (
-        max(_MULTIPLE, round(min(side * scale, longest) / _MULTIPLE) * _MULTIPLE)
-        for side in (height, width)
+        max(multiple, round(min(own * scale, _SLENDER * side) / multiple) * multiple)
+        for own in (height, width)
     )
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.asarray(cv2.resize(image, (columns, rows), interpolation=how), np.uint8)
