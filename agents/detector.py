@@ -1,14 +1,14 @@
 """The first look: an agent that turns what it sees into a verdict."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Self
+from typing import Self
 
 from reinspect.agents.context import AgentContext
 from reinspect.components import About, ComponentOptions
 from reinspect.policies.rules import fuse
 from reinspect.tools.anomaly_map import AnomalyMap
 from reinspect.tools.comparison import Comparator
-from reinspect.tools.features.network import open_features
+from reinspect.tools.features.sources import FILTERS, FeatureSource, open_source
 from reinspect.vocabulary import Defect, Evidence, Label, Sample, Verdict
 
 
@@ -16,7 +16,7 @@ class EmbeddedDetectorOptions(ComponentOptions):
     """What a recipe may say of an `EmbeddedDetector`."""
 
     eye: bool = False
-    features: Literal["filters", "efficientnet-lite0"] = "filters"
+    features: FeatureSource = FILTERS
 
 
 class EmbeddedDetector:
@@ -35,10 +35,9 @@ class EmbeddedDetector:
 
         Raises:
             ValueError: the eye is to be part of this look, and a tool of the next.
-            FeaturesError: the features' weights are missing.
+            ReinspectError: the features can't be had here.
         """
-        network = None if options.features == "filters" else options.features
-        features = open_features(network, context.cache) if network else None
+        features = open_source(options.features, cache=context.cache, weights=context.weights)
         look = AnomalyMap(context.experts, context.pictures, features)
         if not options.eye:
             return cls(look)

@@ -82,6 +82,29 @@ class ComponentSpec(BaseModel):
         options = self.options
         return {name: options[name] for name in options if name not in ("stage", "note")}
 
+    def option(self, name: str) -> Any:
+        """An option, or one of an option's own, `option.own`; none where it is not given."""
+        value: Any = self.options
+        for part in name.split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return value
+
+    def changed(self, change: Mapping[str, Any]) -> "ComponentSpec":
+        """With other options, by the names that `option` knows; without those that are None."""
+        options = self.options
+        for name, value in change.items():
+            options = _set(options, name.split("."), value)
+        return ComponentSpec(kind=self.kind, **options)
+
+
+def _set(options: Mapping[str, Any], place: Sequence[str], value: Any) -> dict[str, Any]:
+    name, *inner = place
+    if inner:
+        value = _set(options[name], inner, value)
+    if value is None:
+        return {own: options[own] for own in options if own != name}
+    return {**options, name: value}
+
 
 def load(role: str, kind: str) -> Any:
     """The class, or the object, that a kind names.
@@ -114,15 +137,14 @@ def about(role: str, spec: ComponentSpec) -> About:
 
 
 def paths(role: str, spec: ComponentSpec) -> Mapping[str, PathOption]:
-    """The options of a component that are paths, and are there."""
-    given = {name for name, value in spec.own_options.items() if isinstance(value, str)}
-    if not given:
+    """The options of a component that are paths, and are there; as `ComponentOptions.paths`."""
+    if not spec.own_options:
         return {}
     try:
         known = options_of(load(role, spec.kind)).paths()
     except (ComponentError, TypeError, ValueError):  # can't be had, or takes no options
         return {}
-    return {name: mark for name, mark in known.items() if name in given}
+    return {name: mark for name, mark in known.items() if isinstance(spec.option(name), str)}
 
 
 def stage_of(spec: ComponentSpec) -> Stage:

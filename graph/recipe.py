@@ -86,13 +86,18 @@ class Recipe(_RecipeSection):
     @property
     def components(self) -> Iterator[tuple[str, ComponentSpec]]:
         """Every component that it names, with its role."""
-        yield "detector", self.detector
-        yield "monitor", self.monitor
-        yield from (("tools", tool) for tool in self.tools)
+        yield from ((role, spec) for role, _, spec in self._placed)
+
+    @property
+    def _placed(self) -> Iterator[tuple[str, str, ComponentSpec]]:
+        """Each with its role and its place."""
+        yield "detector", "detector", self.detector
+        yield "monitor", "monitor", self.monitor
+        yield from (("tools", f"tools.{place}", tool) for place, tool in enumerate(self.tools))
         for role in Policies.model_fields:
             spec = getattr(self.policies, role)
             if spec is not None:
-                yield f"policies.{role}", spec
+                yield f"policies.{role}", f"policies.{role}", spec
 
     @property
     def asking(self) -> tuple[ComponentSpec, ...]:
@@ -100,14 +105,16 @@ class Recipe(_RecipeSection):
         return tuple(spec for role, spec in self.components if about(role, spec).asks_model)
 
     @property
-    def files(self) -> tuple[Path, ...]:
-        """What its components are read from: their options that are paths, and never names."""
-        return tuple(
-            Path(spec.options[name])
-            for role, spec in self.components
-            for name, mark in paths(role, spec).items()
-            if not mark.or_name
-        )
+    def files(self) -> Mapping[str, Path]:
+        """What its components are read from, by option: those that are paths, and never names."""
+        found: dict[str, Path] = {}
+        for role, place, spec in self._placed:
+            found |= {
+                f"{place}.{name}": Path(spec.option(name))
+                for name, mark in paths(role, spec).items()
+                if not mark.or_name
+            }
+        return found
 
     def found_in(self, folder: Path) -> "Recipe":
         """The recipe with its paths made absolute: they are relative to the folder it lies in."""
@@ -119,11 +126,11 @@ class Recipe(_RecipeSection):
 
         def found(role: str, spec: ComponentSpec) -> ComponentSpec:
             files = {
-                name: str(folder / spec.options[name])
+                name: str(folder / spec.option(name))
                 for name, mark in paths(role, spec).items()
-                if not mark.or_name or (folder / spec.options[name]).exists()
+                if not mark.or_name or (folder / spec.option(name)).exists()
             }
-            return spec.model_copy(update=files) if files else spec
+            return spec.changed(files) if files else spec
 
         return self._each(found).model_copy(update={"references": references})
 
@@ -132,9 +139,8 @@ class Recipe(_RecipeSection):
         """The recipe without its paths, whose contents count and not their places."""
 
         def bare(role: str, spec: ComponentSpec) -> ComponentSpec:
-            places = {name for name, mark in paths(role, spec).items() if not mark.or_name}
-            rest = {name: value for name, value in spec.options.items() if name not in places}
-            return ComponentSpec(kind=spec.kind, **rest) if places else spec
+            places = [name for name, mark in paths(role, spec).items() if not mark.or_name]
+            return spec.changed(dict.fromkeys(places)) if places else spec
 
         return self._each(bare).model_copy(update={"references": None})
 

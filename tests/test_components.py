@@ -25,6 +25,12 @@ class Declares:
         size: int = 3
 
 
+class Nests:
+    class Options(ComponentOptions):
+        own: Declares.Options | str = ""
+        file: str = "no path without a mark"
+
+
 class Signed:
     def __init__(
         self, context: object, size: int, schema: str = "", *, copy: float = 1
@@ -48,6 +54,12 @@ def anything(workshop: object, size: int = 1, *args: float, **rest: object) -> N
             ("name", "table", "network", "size"),
             {"table": FILE, "network": FILE_OR_NAME},
             id="declared",
+        ),
+        pytest.param(
+            Nests,
+            ("own", "file"),
+            {"own.table": FILE, "own.network": FILE_OR_NAME},
+            id="of-an-option",
         ),
         pytest.param(Signed, ("size", "schema", "copy"), {}, id="names-that-pydantic-has"),
         pytest.param(

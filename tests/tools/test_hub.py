@@ -12,19 +12,23 @@ import pytest
 from reinspect.tools.weights.fetch import LOCK
 from support.file_server import FileServer
 from support.places import REPOSITORY
+from support.tiny_timm import put_timm
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.needs("huggingface_hub")]
 
 MODEL, COMMIT = "google-bert/bert-base-uncased", "0123456789abcdef" * 2 + "01234567"
 WEIGHTS = bytes(range(256)) * 4000
 UNWANTED = "pytorch_model.bin"
-API = f"/api/models/{MODEL}"
 
 
 def hub(
-    files: dict[str, bytes], cuts: tuple[int | None, ...] = (), lies: bool = False
+    files: dict[str, bytes],
+    cuts: tuple[int | None, ...] = (),
+    lies: bool = False,
+    model: str = MODEL,
 ) -> FileServer:
     """A hub with one model; it may lie about the hashes of what it serves."""
+    api = f"/api/models/{model}"
 
     def lfs(name: str) -> dict[str, object]:
         sha256 = hashlib.sha256(b"another" if lies else files[name]).hexdigest()
@@ -45,12 +49,12 @@ def hub(
         }
         for name, content in files.items()
     ]
-    about = json.dumps({"id": MODEL, "sha": COMMIT, "siblings": siblings}).encode()
-    served = {API: about, f"{API}/revision/{COMMIT}": about}
-    served[f"{API}/tree/{COMMIT}"] = json.dumps(tree).encode()
+    about = json.dumps({"id": model, "sha": COMMIT, "siblings": siblings}).encode()
+    served = {api: about, f"{api}/revision/{COMMIT}": about}
+    served[f"{api}/tree/{COMMIT}"] = json.dumps(tree).encode()
     headers = {path: {"Content-Type": "application/json"} for path in served}
     for name, content in files.items():
-        path = f"/{MODEL}/resolve/{COMMIT}/{name}"
+        path = f"/{model}/resolve/{COMMIT}/{name}"
         served[path] = content
         etag = str(lfs(name)["oid"]) if name in large else hashlib.sha1(content).hexdigest()
         headers[path] = {"X-Repo-Commit": COMMIT, "ETag": f'"{etag}"'}
@@ -58,6 +62,11 @@ def hub(
 
 
 def fetched(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
+    """`reinspect models fetch` of the model."""
+    return said_by(folder, url, "models", "fetch", MODEL, "--quiet")
+
+
+def said_by(folder: Path, url: str, *words: str) -> subprocess.CompletedProcess[str]:
     """In a process of its own: the hub's client reads its address when it is imported."""
     own = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
     own |= {
@@ -66,8 +75,8 @@ def fetched(folder: Path, url: str) -> subprocess.CompletedProcess[str]:
         "HF_HUB_DISABLE_XET": "1",
         "HF_HUB_DISABLE_TELEMETRY": "1",
         "HF_HOME": str(folder / "hub"),
+        "REINSPECT_WEIGHTS_DIR": str(folder / "w"),
     }
-    words = ["models", "fetch", MODEL, "--folder", str(folder / "w"), "--quiet"]
     return subprocess.run(
         [sys.executable, "-m", "reinspect", *words],
         env=own,
@@ -136,3 +145,22 @@ def test_what_the_hub_cannot_give_is_said_in_one_line(
     (line,) = done.stderr.strip().splitlines()
     assert words in line
     assert MODEL in line
+
+
+@pytest.mark.model
+@pytest.mark.needs("timm", "torch", "torchvision")
+@pytest.mark.parametrize("there", [True, False], ids=["the-hub-is-there", "no-network"])
+def test_features_are_fetched_where_the_recipe_names_the_hub(there: bool, tmp_path: Path) -> None:
+    weights = put_timm(tmp_path / "model.safetensors", "test_vit.r160_in1k").read_bytes()
+    features = "{timm: test_vit.r160_in1k, weights: hub, device: cpu}"
+    (tmp_path / "r.yaml").write_text(f"detector: {{kind: embedded, features: {features}}}")
+    with hub({"model.safetensors": weights}, model="timm/test_vit.r160_in1k") as server:
+        gone = server.url
+        words = ("features", "--recipe", str(tmp_path / "r.yaml"))
+        done = said_by(tmp_path, gone, *words) if there else None
+    done = done or said_by(tmp_path, gone, *words)
+    assert done.returncode == 0, done.stderr
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("of r.yaml"))
+    assert row.split()[-1] == ("yes" if there else "no")
+    refused = "timm/test_vit.r160_in1k: no network: the hub can't be reached"
+    assert (refused in done.stdout) is not there

@@ -22,7 +22,7 @@ from reinspect.tools.embedded.scoring import (
 )
 from reinspect.tools.embedded.variation import vary
 from reinspect.tools.features.memory import FeatureMemory
-from reinspect.tools.features.network import NetworkFeatures
+from reinspect.tools.features.network import FeatureNetwork
 
 MEMBER = "features"
 
@@ -43,7 +43,7 @@ class FeatureFit:
 
     @classmethod
     def from_references(
-        cls, images: Sequence[Pixels], features: NetworkFeatures, *, seed: int = 0
+        cls, images: Sequence[Pixels], features: FeatureNetwork, *, seed: int = 0
     ) -> FeatureFit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes; each is read once.
 
@@ -64,7 +64,7 @@ class FeatureFit:
         return cls(features.key, memory, calibration, owners)
 
     def look(
-        self, image: Pixels, features: NetworkFeatures, *, excluding: int | None = None
+        self, image: Pixels, features: FeatureNetwork, *, excluding: int | None = None
     ) -> Look:
         """Look at an image, BGR uint8 (H, W, 3).
 
@@ -135,7 +135,7 @@ class FeatureFit:
 
 
 def _distinct(
-    images: Iterable[Pixels], features: NetworkFeatures
+    images: Iterable[Pixels], features: FeatureNetwork
 ) -> tuple[list[Floats], NDArray[np.int32], Pixels]:
     """The grids of distinct images, which of them each image is, and the first image."""
     known: dict[str, int] = {}

@@ -88,8 +88,8 @@ def open_features(name: str, cache: Path | None = None) -> NetworkFeatures:
         raise FeaturesError(f"no features {name!r}; there are: {', '.join(PUBLISHED)}")
     key = f"{name}-{PUBLISHED[name].sha256[:8]}-{FORMAT}"
     kept = cache / "features" / f"{key}.onnx" if cache else None
-    session = _session(kept.read_bytes()) if kept and kept.is_file() else None
-    if session is None:  # not there, or damaged
+    session = _kept_session(kept) if kept else None
+    if session is None:
         graph = make_graph(read_weights(locate_weights(name)))
         session = _session(graph)
         if session is None:
@@ -109,6 +109,14 @@ def seconds_a_picture(features: FeatureNetwork) -> float:
         features.describe(picture)
         taken.append(time.perf_counter() - start)
     return statistics.median(taken)
+
+
+def _kept_session(file: Path) -> "InferenceSession | None":
+    """None where it is not there, can't be read, or is damaged: it is made anew then."""
+    try:
+        return _session(file.read_bytes())
+    except OSError:
+        return None
 
 
 def _keep(file: Path, graph: bytes) -> None:

@@ -27,6 +27,7 @@ class Purpose(StrEnum):
 
     GROUNDING = "grounding"
     SEGMENTATION = "segmentation"
+    FEATURES = "features"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,10 @@ def _dino(name: str, path: str, length: int, sha256: str) -> Checkpoint:
     )
 
 
-def _hub(name: str, purpose: Purpose, megabytes: int, licence: str = "Apache-2.0") -> Checkpoint:
-    return Checkpoint(name, purpose, "transformers", licence, megabytes * _MB)
+def _hub(
+    name: str, purpose: Purpose, megabytes: int, *, backend: str = "transformers"
+) -> Checkpoint:
+    return Checkpoint(name, purpose, backend, "Apache-2.0", megabytes * _MB)
 
 
 # The hashes are those that many who fetched the files have published alike.
@@ -145,6 +148,8 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     ),
     _hub("IDEA-Research/grounding-dino-tiny", Purpose.GROUNDING, 689),
     _hub("IDEA-Research/grounding-dino-base", Purpose.GROUNDING, 933),
+    _hub("timm/vit_small_patch14_dinov2.lvd142m", Purpose.FEATURES, 88, backend="timm"),
+    _hub("timm/vit_base_patch14_dinov2.lvd142m", Purpose.FEATURES, 346, backend="timm"),
 )
 
 _BY_NAME = {checkpoint.name: checkpoint for checkpoint in CHECKPOINTS}

@@ -14,6 +14,7 @@ from rich.text import Text
 from reinspect.errors import ReinspectError, did_you_mean
 
 if TYPE_CHECKING:
+    from reinspect.tools.features.sources import Source
     from reinspect.tools.weights.fetch import Progress as Told
     from reinspect.tools.weights.known import Checkpoint
 
@@ -63,30 +64,51 @@ def list_(folder: Folder = None) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
-def features() -> None:
+def features(
+    recipe: Annotated[
+        Path | None, typer.Option("--recipe", help="Also time the features of this recipe.")
+    ] = None,
+) -> None:
     """Which features the embedded detector can take here, and how long a picture takes."""
     from reinspect.settings import Settings
-    from reinspect.tools.features.cells import FeaturesError
     from reinspect.tools.features.efficientnet import PUBLISHED
-    from reinspect.tools.features.network import open_features, seconds_a_picture
+    from reinspect.tools.features.network import seconds_a_picture
+    from reinspect.tools.features.sources import open_source
+    from reinspect.tools.features.timm_model import TimmFeatures
+    from reinspect.tools.weights.known import CHECKPOINTS, Purpose
 
-    cache, console = Settings().cache_dir, Console()
+    settings, console = Settings(), Console()
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("name", "MB", "licence", "ms a picture", "here"):
         right = heading in ("MB", "ms a picture")
         table.add_column(heading, no_wrap=True, justify="right" if right else "left")
-    table.add_row("filters", "0", "–", "–", "yes")
     said = ["filters are learned from the references."]
-    for name, published in PUBLISHED.items():
+
+    def add(name: str, megabytes: str, licence: str, source: "Source") -> None:
         took, here = "–", "no"
         try:
-            took, here = f"{1000 * seconds_a_picture(open_features(name, cache)):.0f}", "yes"
-            said.append(f"{name} comes with the package {published.package}.")
-        except FeaturesError as failure:
+            network = open_source(source, cache=settings.cache_dir, weights=settings.weights_dir)
+            took, here = f"{1000 * seconds_a_picture(network):.0f}" if network else "–", "yes"
+        except ReinspectError as failure:
             said.append(str(failure))
-        table.add_row(name, f"{published.megabytes}", published.licence, took, here)
+        table.add_row(Text(name), megabytes, licence, took, here)
+
+    add("filters", "0", "–", "filters")
+    for name, published in PUBLISHED.items():
+        add(name, f"{published.megabytes}", published.licence, name)
+    for checkpoint in CHECKPOINTS:
+        if checkpoint.purpose is Purpose.FEATURES:
+            name = checkpoint.name.removeprefix("timm/")
+            size = f"~{checkpoint.size / 1e6:.0f}"
+            add(f"timm: {name}", size, checkpoint.licence, TimmFeatures(timm=name))
+    if recipe:
+        add(f"of {recipe.name}", "–", "–", _source(recipe))
     console.print(table)
-    for line in (*said, "A recipe takes them by detector: {kind: embedded, features: NAME}."):
+    said.append(
+        "A recipe takes them by detector: {kind: embedded, features: NAME}; any other network by "
+        "features: {timm: NAME} or features: {onnx: FILE}."
+    )
+    for line in said:
         console.print(line, markup=False, soft_wrap=True)
 
 
@@ -147,6 +169,24 @@ def check(names: Names = None, folder: Folder = None) -> None:
         raise typer.Exit(1)
     if not names and not any(c.place(home).exists() for c in CHECKPOINTS):
         console.print(f"no weights in {home}", markup=False, soft_wrap=True)
+
+
+def _source(file: Path) -> "Source":
+    """The features of a recipe's detector."""
+    from pydantic import ValidationError
+
+    from reinspect.agents.detector import EmbeddedDetector, EmbeddedDetectorOptions
+    from reinspect.errors import explain_invalid
+    from reinspect.graph.recipe import load_recipe
+
+    detector = load_recipe(file).detector
+    if detector.kind != EmbeddedDetector.about.name:
+        raise ModelsUsageError(f"{file}: the detector is {detector.kind}, which takes no features")
+    try:
+        return EmbeddedDetectorOptions.model_validate(detector.options).features
+    except ValidationError as failure:
+        told = explain_invalid(failure, EmbeddedDetectorOptions, name="detector")
+        raise ModelsUsageError(f"{file}: {told}") from failure
 
 
 def _home(folder: Path | None) -> Path:

@@ -1,7 +1,7 @@
 """Whether a run may go on, and what its verdicts depend on."""
 
 import importlib.metadata
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import yaml
@@ -17,13 +17,13 @@ def fingerprint(plan: RunPlan) -> dict[str, str]:
     """What the verdicts of a run depend on, besides the images."""
     references = plan.references.fingerprint
     keys = "\n".join(f"{name}\t{key}" for name, key in sorted(references.items()))
-    files = [digest_of_file(file) for file in plan.recipe.files if file.is_file()]
+    files = plan.recipe.files
     return {
         "version": importlib.metadata.version("reinspect"),
         "recipe": digest_of(dump_recipe(plan.recipe.placeless)),
         "references": digest_of(keys),
-        "monitor file": files[0] if len(files) == 1 else "\n".join(files),
         "explore": str(plan.explore).lower(),
+        **{place: digest_of_file(file) for place, file in files.items() if file.is_file()},
     }
 
 
@@ -31,7 +31,7 @@ def changed(run: Run, plan: RunPlan) -> list[str]:
     """What keeps a plan from going on with a run, in words; of a recipe, the keys that differ."""
     words = differences(run.fingerprint, fingerprint(plan))
     if any(word.startswith("recipe: ") for word in words):
-        words += _keys_that_differ(run.recipe, dump_recipe(plan.recipe))
+        words += _keys_that_differ(run.recipe, dump_recipe(plan.recipe), plan.recipe.files)
     return words
 
 
@@ -46,13 +46,13 @@ def done_before(store: Store, run_id: int, plan: RunPlan) -> Done:
     return store.done(run_id, failed=not plan.retry_failed) if plan.resume else frozenset()
 
 
-def _keys_that_differ(old: str, new: str) -> list[str]:
+def _keys_that_differ(old: str, new: str, files: Collection[str]) -> list[str]:
     before, after = dict(_leaves(yaml.safe_load(old))), dict(_leaves(yaml.safe_load(new)))
-    # Where references and the monitor lie is no matter: what they hold has its own words.
+    # Where references and files lie is no matter: what they hold has its own words.
     keys = sorted(
         key
         for key in before.keys() | after.keys()
-        if before.get(key) != after.get(key) and not key.startswith(("references", "monitor.file"))
+        if before.get(key) != after.get(key) and not key.startswith(("references", *files))
     )
     return [f"{key}: was {before.get(key)!r}, is now {after.get(key)!r}" for key in keys[:5]]
 
