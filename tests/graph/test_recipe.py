@@ -15,7 +15,7 @@ def test_a_recipe_survives_being_written() -> None:
     recipe = parse_recipe(
         "detector: {kind: 'my.module:Detector', size: 3}\n"
         "references: {bolt: golden/bolt}\n"
-        "product: {normal: 'oil is normal', tolerated: [dust]}\n"
+        "product: {normal: 'oil is normal', tolerated: [dust], mm_per_pixel: 0.05}\n"
     )
     assert parse_recipe(dump_recipe(recipe)) == recipe
 
@@ -28,6 +28,9 @@ def test_a_recipe_survives_being_written() -> None:
             "budgets: {round: 2}", r"budgets\.round: unknown key.*'rounds'", id="nested typo"
         ),
         pytest.param("budgets: {rounds: -1}", r"budgets\.rounds: .*value -1", id="wrong value"),
+        pytest.param("product: {mm_per_pixel: 0}", r"mm_per_pixel: .*value 0", id="no length"),
+        pytest.param("product: {mm_per_pixel: -1}", r"mm_per_pixel: .*value -1", id="negative"),
+        pytest.param("product: {mm_per_pixel: .nan}", r"mm_per_pixel: .*value nan", id="nan"),
         pytest.param("zzz: 1", r"known: detector, monitor, tools", id="nothing close"),
         pytest.param("- a\n- b", r"a recipe is a mapping", id="list"),
         pytest.param("detector: {", r"not YAML", id="no YAML"),

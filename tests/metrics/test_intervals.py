@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from reinspect import metrics
 
@@ -87,3 +89,22 @@ def test_wilson_refuses_what_is_no_share() -> None:
         metrics.wilson(3, 2)
     with pytest.raises(ValueError, match="level 1 is outside"):
         metrics.wilson(1, 2, level=1)
+
+
+@pytest.mark.parametrize(
+    ("count", "n", "confidence", "bound"),
+    [
+        pytest.param(0, 230, 0.9, 0.00996, id="none-of-230"),
+        pytest.param(0, 10, 0.95, 0.25887, id="none-of-10"),
+        pytest.param(3, 50, 0.9, 0.12876, id="3-of-50"),
+        pytest.param(5, 5, 0.9, 1.0, id="all"),
+        pytest.param(0, 0, 0.9, 1.0, id="nothing"),
+    ],
+)
+def test_bounds_are_exact(count: int, n: int, confidence: float, bound: float) -> None:
+    assert metrics.upper_bound(count, n, confidence) == pytest.approx(bound, abs=1e-5)
+
+
+@given(n=st.integers(1, 400))
+def test_bounds_rise_with_the_count(n: int) -> None:
+    assert (np.diff(metrics.upper_bounds(np.arange(n + 1), n, 0.9)) >= 0).all()

@@ -14,10 +14,9 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from pydantic import Field
-from scipy.stats import beta
 
+from reinspect.metrics import upper_bound, upper_bounds
 from reinspect.policies.fitted import Dispositions, Guarantee
 from reinspect.policies.heads import Floats
 from reinspect.training.monitor.newton import Bools
@@ -41,21 +40,6 @@ class Goals(Value):
     def any(self) -> bool:
         """Whether anything was asked for."""
         return (self.escape, self.overkill, self.review) != (None, None, None)
-
-
-def upper_bounds(counts: npt.ArrayLike, n: int, confidence: float) -> Floats:
-    """For each count the largest rate that it does not refute among n, [0, 1].
-
-    Exact, one-sided (Clopper and Pearson 1934); 1 where n = 0: nothing is known.
-    """
-    k = np.asarray(counts, dtype=np.float64)
-    bounds = beta.ppf(confidence, k + 1, np.maximum(n - k, 1))
-    return np.where(k < n, bounds, 1.0)
-
-
-def upper_bound(count: int, n: int, confidence: float) -> float:
-    """`upper_bounds` of one count."""
-    return float(upper_bounds([count], n, confidence)[0])
 
 
 def needed(target: float, confidence: float) -> int:

@@ -29,7 +29,7 @@ from reinspect.metrics.detection import (
     overkill_rate,
     review_rate,
 )
-from reinspect.metrics.intervals import Interval, bootstrap, wilson
+from reinspect.metrics.intervals import Interval, bootstrap, upper_bound, upper_bounds, wilson
 from reinspect.metrics.ledger import Directions, Ledger, LedgerCounts
 from reinspect.metrics.localisation import (
     Matches,
@@ -79,5 +79,7 @@ __all__ = [
     "risk_coverage",
     "shift",
     "type_similarity",
+    "upper_bound",
+    "upper_bounds",
     "wilson",
 ]

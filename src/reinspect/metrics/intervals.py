@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import betaincinv
 
 from reinspect.metrics._checked import same_length
 
@@ -36,6 +37,21 @@ def wilson(k: int, n: int, *, level: float = 0.95) -> Interval | None:
     centre = (k + z * z / 2) / (n + z * z)
     reach = z * math.sqrt(k * (n - k) / n + z * z / 4) / (n + z * z)
     return Interval(max(0.0, centre - reach), min(1.0, centre + reach))
+
+
+def upper_bounds(counts: npt.ArrayLike, n: int, confidence: float) -> npt.NDArray[np.float64]:
+    """For each count the largest rate that it does not refute among n, [0, 1].
+
+    Exact, one-sided (Clopper and Pearson 1934); 1 where n = 0: nothing is known.
+    """
+    k = np.asarray(counts, dtype=np.float64)
+    bounds = betaincinv(k + 1, np.maximum(n - k, 1), confidence)
+    return np.where(k < n, bounds, 1.0)
+
+
+def upper_bound(count: int, n: int, confidence: float) -> float:
+    """`upper_bounds` of one count."""
+    return float(upper_bounds([count], n, confidence)[0])
 
 
 def bootstrap(
