@@ -101,6 +101,12 @@ def test_a_section_is_there_if_its_value_is(name: str) -> None:
     assert heading in page(alone)
 
 
+def test_a_note_on_several_kinds_is_said_once() -> None:
+    html = page(bare(made_trials(per_kind=24)))
+    assert html.count("24 trials: MIL-HDBK-1823A asks for 60") == 1
+    assert "<b>chip, crack, dent, foreign body" in html
+
+
 @pytest.mark.parametrize("origin", DamageOrigin)
 def test_drawn_damage_is_said_to_be_drawn(origin: DamageOrigin) -> None:
     html = page(made_findings(origin))

@@ -92,6 +92,7 @@ def page(findings: Findings, pictures: Pictures | None = None) -> str:
         wide=plot(detection.overall, 900, 340),
         narrow=plot(detection.overall, 350, 300),
         kinds=[KindPlot(limits, plot(limits, 290, 210)) for limits in detection.kinds],
+        kind_notes=_notes(detection),
         found=_pictured(findings, pictures or {}, detected=True),
         missed=_pictured(findings, pictures or {}, detected=False),
         learning=Markup(learning_plot(learning))  # noqa: S704 - as above
@@ -142,6 +143,15 @@ def _hardest(detection: Detection) -> list[DetectionLimits]:
         return none, at.px or 0.0, -limits.found / limits.n
 
     return sorted(curves, key=hard, reverse=True)[:_HARDEST]
+
+
+def _notes(detection: Detection) -> dict[str, list[str]]:
+    """Each note with the kinds that it is of."""
+    notes: dict[str, list[str]] = {}
+    for limits in detection.kinds:
+        for note in limits.notes:
+            notes.setdefault(note, []).append(limits.kind or "")
+    return notes
 
 
 def _span(detection: Detection) -> tuple[float, float] | None:
