@@ -9,7 +9,7 @@ is not harder to find.
 
 By simulation a 95 % bound of 60 to 200 flaws holds in 93 to 97 of 100 inspections, in 98 or 99
 where hardly any flaw is of a size at which chance decides, or the scales can't be told apart;
-without the penalty it would in 83 to 94.
+without the penalty it would in 83 to 95.
 
 Flaws on one part are alike: where their misses come in clusters, the deviance is divided by the
 mean design effect (Rao and Scott 1984), estimated between parts and never under 1.
