@@ -52,11 +52,13 @@ FORMAT = "1"
 """Of the graphs; another one is made anew."""
 
 _STRIDES = (1, 2, 2, 2, 1, 2, 1)  # of the seven stages' first blocks
-_TAPPED = (5, 6)
+DEEP = (5, 6)
 """The stages whose outputs are the features: 16 and 32 pixels a cell, laid on the finer grid.
 
 Deep ones tell parts apart best; see `docs/features.md`.
 """
+SHALLOW = 3
+"""The stage whose outputs tell where exactly: 8 pixels a cell, each seeing little around it."""
 _EPSILON = np.float32(1e-3)
 
 
@@ -146,7 +148,7 @@ def _strided(storage: NDArray[Any], stored: _Stored) -> NDArray[Any]:
     return np.lib.stride_tricks.as_strided(storage[stored.offset :], stored.size, steps).copy()
 
 
-def make_graph(weights: Weights) -> bytes:
+def make_graph(weights: Weights, *, shallow: bool = False) -> bytes:
     """The network up to its tapped stages, as ONNX.
 
     Input `image`: float32 (n, 3, H, W), RGB, (x − 127) / 128, sides multiples of 32. Output
@@ -154,11 +156,16 @@ def make_graph(weights: Weights) -> bytes:
     picture there are zeros, which damps the cells at its border: the network's own padding makes
     them odd. Metadata: `channels`, how many are of each stage.
 
+    Args:
+        weights: of the whole network.
+        shallow: only up to the stage that tells where exactly, (n, c, H / 8, W / 8), cells as they
+            are.
+
     Raises:
         FeaturesError: onnx is not installed.
     """
     try:
-        return _Graph(weights).build()
+        return _Graph(weights, (SHALLOW,) if shallow else DEEP).build(averaged=not shallow)
     except ImportError as failure:
         raise FeaturesError("to convert weights takes onnx: pip install onnx") from failure
 
@@ -166,21 +173,22 @@ def make_graph(weights: Weights) -> bytes:
 class _Graph:
     """An ONNX graph on its way. Names of nodes are those of what they give."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, tapped: tuple[int, ...]) -> None:
         from onnx import helper, numpy_helper
 
         self._weights, self._onnx, self._numpy = weights, helper, numpy_helper
+        self._tapped = tapped
         self._nodes: list[Any] = []
         self._constants: dict[str, NDArray[Any]] = {
             "zero": np.array(0, np.float32),
             "six": np.array(6, np.float32),
         }
 
-    def build(self) -> bytes:
+    def build(self, *, averaged: bool) -> bytes:
         from onnx import TensorProto
 
         taps = self._stages()
-        grid = [self._averaged(tap) for tap in taps]
+        grid = [self._averaged(tap) for tap in taps] if averaged else list(taps)
         self._add("Shape", [grid[0]], "rows_columns", start=2)
         for place, (coarse, tap) in enumerate(zip(grid[1:], taps[1:], strict=True), start=1):
             self._add("Shape", [coarse], f"{tap}_shape", end=2)
@@ -208,17 +216,17 @@ class _Graph:
         """The outputs of the tapped stages. A stage begins where the channels change."""
         given = self._convolved("image", "_conv_stem", "_bn0", stride=2)
         self._channels: dict[str, int] = {}
-        channels, stage, block, taps = 32, 0, 0, [""] * len(_TAPPED)
+        channels, stage, block, taps = 32, 0, 0, [""] * len(self._tapped)
         while f"_blocks.{block}._project_conv.weight" in self._weights:
             out = len(self._weights[f"_blocks.{block}._project_conv.weight"])
             first = out != channels
             stage += first
-            if stage > max(_TAPPED):
+            if stage > max(self._tapped):
                 break
             given = self._block(given, block, _STRIDES[stage - 1] if first else 1, added=not first)
             channels, block = out, block + 1
-            if stage in _TAPPED:
-                taps[_TAPPED.index(stage)] = given
+            if stage in self._tapped:
+                taps[self._tapped.index(stage)] = given
                 self._channels[given] = out
         return taps
 

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WORKING_SIDE = 320.0
 """Square root of the area that a picture is scaled to unless told otherwise, in pixels."""
 
+DETAIL = "efficientnet-lite0"
+"""Whose shallow layers tell where exactly, whichever network takes the first look."""
+
 _MULTIPLE = 32  # of which each side is one, in pixels
 _TIMED = 5  # pictures
 _MEAN, _SPREAD = np.float32(127), np.float32(128)
@@ -84,13 +87,28 @@ def open_features(name: str, cache: Path | None = None) -> NetworkFeatures:
     Raises:
         FeaturesError: there is none of that name, or its weights, onnx or onnxruntime are missing.
     """
+    return _opened(name, cache, shallow=False)
+
+
+@functools.lru_cache(maxsize=1)
+def open_detail(cache: Path | None = None) -> NetworkFeatures:
+    """Load the shallow layers that tell where exactly: a fortieth of the network, see `places`.
+
+    Raises:
+        FeaturesError: the weights, onnx or onnxruntime are missing.
+    """
+    return _opened(DETAIL, cache, shallow=True)
+
+
+def _opened(name: str, cache: Path | None, *, shallow: bool) -> NetworkFeatures:
     if name not in PUBLISHED:
         raise FeaturesError(f"no features {name!r}; there are: {', '.join(PUBLISHED)}")
-    key = f"{name}-{PUBLISHED[name].sha256[:8]}-{FORMAT}"
+    layers = "-shallow" if shallow else ""
+    key = f"{name}{layers}-{PUBLISHED[name].sha256[:8]}-{FORMAT}"
     kept = cache / "features" / f"{key}.onnx" if cache else None
     session = _kept_session(kept) if kept else None
     if session is None:
-        graph = make_graph(read_weights(locate_weights(name)))
+        graph = make_graph(read_weights(locate_weights(name)), shallow=shallow)
         session = _session(graph)
         if session is None:
             raise FeaturesError(f"{name}: onnxruntime can't run it: install it anew")

@@ -99,12 +99,17 @@ def test_the_graph_gives_what_torch_gives(name: str) -> None:
     session = onnxruntime.InferenceSession(make_graph(read_weights(path)))
     (ours,) = session.run(None, {"image": image})
     with torch.no_grad():
-        theirs = by_torch(weights, torch.from_numpy(image), BLOCKS[name]).numpy()
+        stages = by_torch(weights, torch.from_numpy(image), BLOCKS[name])
+        theirs = together(stages[-2:]).numpy()
     assert ours.shape == (1, CHANNELS[name], 6, 10)
     assert np.abs(ours - theirs).max() < 1e-3
+    session = onnxruntime.InferenceSession(make_graph(read_weights(path), shallow=True))
+    (ours,) = session.run(None, {"image": image})
+    assert ours.shape[2:] == (12, 20)
+    assert np.abs(ours - stages[2].numpy()).max() < 1e-3
 
 
-def by_torch(weights: dict[str, Any], x: Any, stages: tuple[int, ...]) -> Any:
+def by_torch(weights: dict[str, Any], x: Any, stages: tuple[int, ...]) -> list[Any]:
     """The same network, written down once more: so many blocks a stage; strides as they are."""
     functional = torch.nn.functional
 
@@ -134,7 +139,12 @@ def by_torch(weights: dict[str, Any], x: Any, stages: tuple[int, ...]) -> Any:
             x = x + given if number else x
             block += 1
         kept.append(x)
-    fine, deep = (functional.avg_pool2d(tap, 3, 1, 1) for tap in kept[-2:])
+    return kept
+
+
+def together(stages: list[Any]) -> Any:
+    functional = torch.nn.functional
+    fine, deep = (functional.avg_pool2d(stage, 3, 1, 1) for stage in stages)
     laid = functional.interpolate(deep, fine.shape[2:], mode="bilinear", align_corners=False)
     return torch.cat([fine, laid], 1)
 

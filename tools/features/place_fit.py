@@ -1,0 +1,152 @@
+"""What the exact place of a defect is found by: fitted on good references, see `places`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from reinspect.tools.embedded import archive
+from reinspect.tools.embedded.features import Floats, Pixels
+from reinspect.tools.embedded.scoring import Box
+from reinspect.tools.embedded.variation import vary
+from reinspect.tools.features.colours import Colours
+from reinspect.tools.features.memory import FeatureMemory
+from reinspect.tools.features.network import FeatureNetwork
+from reinspect.tools.features.places import place
+
+_MOST = 16  # references; more make no better places
+_CELLS = 2048  # of their shallow features, of all references together
+_STAND_INS = 5  # besides a single reference
+_STEADY = 0.02  # added to a spread, lest identical references make it zero
+_KIND = "reinspect places"
+
+
+class Usual(NamedTuple):
+    """A map's values over the references, each left out in turn."""
+
+    centre: float
+    spread: float
+
+    @classmethod
+    def of(cls, maps: Sequence[Floats]) -> Usual:
+        """Of these maps, of any sizes."""
+        values = np.concatenate([plane.ravel() for plane in maps])
+        return cls(float(np.median(values)), float(values.std()) + _STEADY)
+
+    def standardise(self, plane: Floats) -> Floats:
+        """In units of what is usual."""
+        return np.asarray((plane - self.centre) / self.spread, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFit:
+    """What was learned from the references. Immutable; safe to share between threads."""
+
+    key: str
+    """Of the network with the shallow features."""
+    detail: FeatureMemory
+    colours: Colours
+    usual_detail: Usual
+    usual_colours: Usual
+    chosen: tuple[int, ...]
+    """Which of the given references were taken, evenly spaced where there are many."""
+
+    @classmethod
+    def from_references(
+        cls, images: Sequence[Pixels], network: FeatureNetwork, *, seed: int = 0
+    ) -> PlaceFit:
+        """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
+
+        A single one is joined by stand-ins for the others (see ``variation``).
+
+        Raises:
+            ValueError: without images, or if one is not a BGR uint8 image.
+        """
+        if not len(images):
+            raise ValueError("places need at least one reference image, got none")
+        count = min(len(images), _MOST)
+        chosen = tuple(int(own) for own in np.linspace(0, len(images) - 1, count).round())
+        kept = [images[index] for index in chosen]
+        if len(kept) == 1:
+            kept += vary(kept[0], _STAND_INS, np.random.default_rng(seed))
+        grids = [network.describe(image) for image in kept]
+        detail = FeatureMemory.learn(grids, network.channels, budget=_CELLS)
+        colours = Colours.learn(kept)
+        return cls(
+            network.key,
+            detail,
+            colours,
+            Usual.of([detail.compare(grid, excluding=own) for own, grid in enumerate(grids)]),
+            Usual.of([colours.compare(image, excluding=own) for own, image in enumerate(kept)]),
+            chosen,
+        )
+
+    def locate(
+        self,
+        image: Pixels,
+        heat_map: Floats,
+        network: FeatureNetwork,
+        *,
+        excluding: int | None = None,
+    ) -> tuple[Box, ...]:
+        """Box the place that a first look found odd.
+
+        Args:
+            image: BGR uint8 (H, W, 3), of any size.
+            heat_map: the first look's, (rows, columns) in z units.
+            network: of the shallow features that it was fitted with.
+            excluding: index, in ``from_references``' order, of a reference that is this very image.
+
+        Raises:
+            ValueError: if the image is not a BGR uint8 image, or the network another one.
+        """
+        if network.key != self.key:
+            raise ValueError(f"fitted with {self.key}, not with {network.key}")
+        own = self.chosen.index(excluding) if excluding in self.chosen else None
+        if len(self.chosen) == 1:  # all others are its stand-ins
+            own = None
+        detail = self.detail.compare(network.describe(image), excluding=own)
+        colours = self.colours.compare(image, excluding=own)
+        return place(
+            heat_map,
+            self.usual_detail.standardise(detail),
+            self.usual_colours.standardise(colours),
+            (image.shape[0], image.shape[1]),
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fit to one file."""
+        arrays = archive.nested(
+            detail=self.detail.arrays(),
+            numbers={
+                "key": np.array(self.key),
+                "pictures": self.colours.pictures,
+                "usual": np.array([self.usual_detail, self.usual_colours]),
+                "chosen": np.array(self.chosen, np.int64),
+            },
+        )
+        archive.write(path, _KIND, arrays)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> PlaceFit:
+        """Read what ``save`` wrote.
+
+        Raises:
+            FileNotFoundError: if there is no such file.
+            ValueError: if the file holds no such fit, or of another version.
+        """
+        arrays = archive.read(path, _KIND)
+        numbers = archive.part(arrays, "numbers")
+        detail, colours = np.asarray(numbers["usual"], np.float64).tolist()
+        return cls(
+            str(numbers["key"]),
+            FeatureMemory.from_arrays(archive.part(arrays, "detail")),
+            Colours.of(np.asarray(numbers["pictures"], np.uint8)),
+            Usual(*detail),
+            Usual(*colours),
+            tuple(int(own) for own in numbers["chosen"]),
+        )
