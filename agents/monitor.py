@@ -79,12 +79,12 @@ class RAMonitor:
         """What was seen, what was compared, what was kept or corrected."""
         first, final = trace.first, _in_force(trace)
         assert first is not None
-        said = _finding(first, trace.sample)
+        said, says = _finding(first, trace.sample), _finding(final, trace.sample)
         if not trace.rounds:
-            return Explanation(first=said, final=f"{said}; accepted at the first look")
+            return Explanation(first=said, final=f"{says}; accepted at the first look")
         views = "; ".join(_said(first, _newest_look(trace))) or "nothing new was found"
         did = f"corrected to {final.label.value}" if trace.revised else "kept"
-        return Explanation(first=said, final=f"{_finding(final, trace.sample)}; {views}; {did}")
+        return Explanation(first=said, final=f"{says}; {views}; {did}")
 
 
 class FittedRAMonitorOptions(ComponentOptions):

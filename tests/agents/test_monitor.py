@@ -104,6 +104,17 @@ def test_an_accepted_verdict_is_explained_without_a_second_look(
     assert explained.final == f"{words}; accepted at the first look"
 
 
+@pytest.mark.parametrize("rounds", [0, 1])
+def test_the_final_words_quote_the_final_place(rounds: int) -> None:
+    first = Verdict.of(0.9, defects=(Defect(box=Box(0.1, 0.1, 0.9, 0.9)),))
+    exact = Verdict.of(0.8, defects=(Defect(box=SPOT),))
+    kept = Revision(move=Move.KEEP, after=exact, reflection="")
+    seen = trace(first).then(Step(node="revise" if rounds else "conclude", products=(kept,)))
+    said = RAMonitor(ScriptedEstimator()).explain(seen)
+    assert said.first == "flagged for a spot of 320×240 px at (40, 30) (p = 0.90)"
+    assert said.final.startswith("flagged for a spot of 14×9 px at (212, 96) (p = 0.80); ")
+
+
 def test_without_a_size_places_are_given_in_percent() -> None:
     unsized = Sample(id="a", views=(View(path="a.png", sha256="0" * 64),))
     first = Verdict.of(0.8, defects=(Defect(box=SPOT),))
