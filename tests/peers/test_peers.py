@@ -53,8 +53,8 @@ def test_thresholds_are_those_of_the_model_that_they_were_found_with_or_of_the_f
     }
     peers.decide(row)
     assert row["decisions"] == {
-        "highest, half": {"balanced": 1.0, "escape": 0.0, "overkill": 0.0},
-        "highest, all": {"balanced": 0.75, "escape": 0.5, "overkill": 0.0},
+        "highest, fitted on half": {"balanced": 1.0, "escape": 0.0, "overkill": 0.0},
+        "highest": {"balanced": 0.75, "escape": 0.5, "overkill": 0.0},
     }
 
 
