@@ -6,6 +6,7 @@ import functools
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast, overload
 
@@ -21,8 +22,10 @@ from reinspect.tools.embedded.folder import FolderFit
 from reinspect.tools.embedded.scoring import Box
 from reinspect.tools.embedded.second_look import Abreast, SecondFit, Witness
 from reinspect.tools.embedded.single import look_alone
+from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.fit import FeatureFit
-from reinspect.tools.features.network import FeatureNetwork
+from reinspect.tools.features.network import FeatureNetwork, open_detail
+from reinspect.tools.features.place_fit import PlaceFit
 from reinspect.vocabulary import Sample
 
 KEPT = 1
@@ -60,6 +63,8 @@ class Expert:
         self._making = threading.RLock()
         self._fit: Fit | FolderFit | None = None
         self._featured_fit: FeatureFit | None = None
+        self._features: FeatureNetwork | None = None
+        self._place_fit: PlaceFit | None = None
         self._second: SecondFit | None = None
         self._compared: tuple[ComparatorNetwork, ComparatorFit] | None = None
         self._embedded: dict[str, Abreast] = {}
@@ -84,7 +89,9 @@ class Expert:
         """
         if self._is_alone(sample) or not self._compares(sample):
             return self.look(sample)
-        return self._remembered(sample, "featured", lambda: self._featured(sample, features))
+        self._features = features
+        seen = self._remembered(sample, "featured", lambda: self._featured(sample, features))
+        return replace(seen, boxes=self._placed(sample, seen)) if seen.probability >= 0.5 else seen
 
     def fine(self, sample: Sample) -> Witness | None:
         """The hi-res witness; none where there is nothing to calibrate it by."""
@@ -140,7 +147,12 @@ class Expert:
         )
 
     def located(self, sample: Sample) -> tuple[Box, ...]:
-        """The suspicious places, tightened at full resolution where the witnesses can help."""
+        """The suspicious places, as exact as can be: those of a first look by features.
+
+        Those of one by learned filters are tightened where the witnesses can help.
+        """
+        if self._features and self._compares(sample):
+            return self._placed(sample, self.featured(sample, self._features))
         first, second = self.look(sample), self._second_for(sample)
         if second is None:
             return first.boxes
@@ -175,6 +187,31 @@ class Expert:
             fit = self._featured_fit
         image = read_view(sample.visual)
         return fit.look(image, features, excluding=self.references.index(sample.sha256))
+
+    def _placed(self, sample: Sample, seen: Look) -> tuple[Box, ...]:
+        """Where exactly the part is defective that a look by features found odd."""
+        try:
+            network = open_detail(self._cache)
+        except FeaturesError:  # weights are missing: larger boxes, by the colours alone
+            network = None
+        with self._making:
+            if self._place_fit is None:
+                self._place_fit = self._made(
+                    f"places-{network.key if network else 'colours'}",
+                    PlaceFit.load,
+                    lambda: PlaceFit.from_references(self._images(), network),
+                )
+            fit = self._place_fit
+        return self._remembered(
+            sample,
+            "placed",
+            lambda: fit.locate(
+                read_view(sample.visual),
+                seen.heat_map,
+                network,
+                excluding=self.references.index(sample.visual.sha256),
+            ),
+        )
 
     def _second_for(self, sample: Sample) -> SecondFit | None:
         """None without references, and where a template was compared to the pixel already."""

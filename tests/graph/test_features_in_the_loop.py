@@ -10,6 +10,8 @@ from reinspect.graph.recipe import RecipeError, load_recipe, parse_recipe
 from reinspect.runs.plan import RunPlan
 from reinspect.runs.resume import fingerprint
 from reinspect.store import differences
+from reinspect.vocabulary import Explanation
+from support.boxes import overlap
 from support.made_onnx import put_onnx
 from support.plates import plate
 
@@ -40,6 +42,28 @@ def test_it_is_the_first_look_and_the_second_looks_as_ever(
     (seen,) = trace.first.evidence
     assert seen.measurements["z"] == seen.measurements["features_z"]
     assert {"hi_res", "eye"} <= {evidence.source for evidence in trace.evidence}
+
+
+@pytest.mark.needs(PACKAGE, "onnx")
+@pytest.mark.parametrize("trigger", ["never", "always"])
+def test_words_and_data_quote_one_exact_place(
+    trigger: str, good: Path, fits: Path, tmp_path: Path
+) -> None:
+    """The 24 pixels' square at (100, 40) of a picture of 200 by 120."""
+    cv2.imwrite(str(tmp_path / "part.png"), plate(77, spot=24))
+    recipe = parse_recipe(f"{RECIPE}policies: {{trigger: {trigger}}}")
+    trace = inspect_image(tmp_path / "part.png", references=good, recipe=recipe, cache=fits)
+    said = trace.last(Explanation)
+    assert trace.first is not None
+    assert trace.verdict is not None
+    assert said is not None
+    (defect,) = trace.verdict.defects
+    assert [one.box for one in trace.first.defects] == [defect.box]
+    assert [one.box for one in trace.first.evidence[0].regions] == [defect.box]
+    assert overlap(defect.box, (0.5, 1 / 3, 0.62, 1 / 3 + 0.2)) >= 0.5
+    x, y = round(defect.box.x1 * 200), round(defect.box.y1 * 120)
+    assert f"px at ({x}, {y})" in said.first
+    assert f"px at ({x}, {y})" in said.final
 
 
 @pytest.mark.needs(PACKAGE, "onnx")

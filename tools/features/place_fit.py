@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reinspect.tools.embedded import archive
-from reinspect.tools.embedded.features import Floats, Pixels
+from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.scoring import Box
 from reinspect.tools.embedded.variation import vary
 from reinspect.tools.features.colours import Colours
@@ -37,31 +38,79 @@ class Usual(NamedTuple):
         values = np.concatenate([plane.ravel() for plane in maps])
         return cls(float(np.median(values)), float(values.std()) + _STEADY)
 
+    @classmethod
+    def from_array(cls, numbers: NDArray[np.generic]) -> Usual:
+        """Rebuild from an array of the two."""
+        centre, spread = np.asarray(numbers, np.float64)
+        return cls(float(centre), float(spread))
+
     def standardise(self, plane: Floats) -> Floats:
         """In units of what is usual."""
         return np.asarray((plane - self.centre) / self.spread, np.float32)
 
 
 @dataclass(frozen=True, slots=True)
+class Detail:
+    """Shallow features of the references."""
+
+    key: str
+    """Of the network that gives them."""
+    memory: FeatureMemory
+    usual: Usual
+
+    @classmethod
+    def learn(cls, images: Sequence[Pixels], network: FeatureNetwork) -> Detail:
+        """Learn from at least two good images."""
+        grids = [network.describe(image) for image in images]
+        memory = FeatureMemory.learn(grids, network.channels, budget=_CELLS)
+        maps = [memory.compare(grid, excluding=own) for own, grid in enumerate(grids)]
+        return cls(network.key, memory, Usual.of(maps))
+
+    def look(self, image: Pixels, network: FeatureNetwork, excluding: int | None) -> Floats:
+        """The map of an image, in units of what is usual."""
+        if network.key != self.key:
+            raise ValueError(f"fitted with {self.key}, not with {network.key}")
+        return self.usual.standardise(
+            self.memory.compare(network.describe(image), excluding=excluding)
+        )
+
+    def arrays(self) -> archive.Arrays:
+        """Return what ``from_arrays`` needs."""
+        own = {"key": np.array(self.key), "usual": np.array(self.usual)}
+        return archive.nested(memory=self.memory.arrays(), own=own)
+
+    @classmethod
+    def from_arrays(cls, arrays: archive.Arrays) -> Detail:
+        """Rebuild from ``arrays()``."""
+        memory, own = archive.part(arrays, "memory"), archive.part(arrays, "own")
+        return cls(
+            str(own["key"]), FeatureMemory.from_arrays(memory), Usual.from_array(own["usual"])
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceFit:
     """What was learned from the references. Immutable; safe to share between threads."""
 
-    key: str
-    """Of the network with the shallow features."""
-    detail: FeatureMemory
+    detail: Detail | None
+    """None where there is no network with shallow features."""
     colours: Colours
-    usual_detail: Usual
     usual_colours: Usual
     chosen: tuple[int, ...]
     """Which of the given references were taken, evenly spaced where there are many."""
 
     @classmethod
     def from_references(
-        cls, images: Sequence[Pixels], network: FeatureNetwork, *, seed: int = 0
+        cls, images: Sequence[Pixels], network: FeatureNetwork | None, *, seed: int = 0
     ) -> PlaceFit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
 
         A single one is joined by stand-ins for the others (see ``variation``).
+
+        Args:
+            images: of which at most 16 are read.
+            network: of the shallow features; without, places are larger than they need be.
+            seed: of the stand-ins.
 
         Raises:
             ValueError: without images, or if one is not a BGR uint8 image.
@@ -73,14 +122,10 @@ class PlaceFit:
         kept = [images[index] for index in chosen]
         if len(kept) == 1:
             kept += vary(kept[0], _STAND_INS, np.random.default_rng(seed))
-        grids = [network.describe(image) for image in kept]
-        detail = FeatureMemory.learn(grids, network.channels, budget=_CELLS)
         colours = Colours.learn(kept)
         return cls(
-            network.key,
-            detail,
+            Detail.learn(kept, network) if network else None,
             colours,
-            Usual.of([detail.compare(grid, excluding=own) for own, grid in enumerate(grids)]),
             Usual.of([colours.compare(image, excluding=own) for own, image in enumerate(kept)]),
             chosen,
         )
@@ -89,7 +134,7 @@ class PlaceFit:
         self,
         image: Pixels,
         heat_map: Floats,
-        network: FeatureNetwork,
+        network: FeatureNetwork | None,
         *,
         excluding: int | None = None,
     ) -> tuple[Box, ...]:
@@ -104,28 +149,21 @@ class PlaceFit:
         Raises:
             ValueError: if the image is not a BGR uint8 image, or the network another one.
         """
-        if network.key != self.key:
-            raise ValueError(f"fitted with {self.key}, not with {network.key}")
         own = self.chosen.index(excluding) if excluding in self.chosen else None
         if len(self.chosen) == 1:  # all others are its stand-ins
             own = None
-        detail = self.detail.compare(network.describe(image), excluding=own)
-        colours = self.colours.compare(image, excluding=own)
-        return place(
-            heat_map,
-            self.usual_detail.standardise(detail),
-            self.usual_colours.standardise(colours),
-            (image.shape[0], image.shape[1]),
-        )
+        size = (check_image(image).shape[0], image.shape[1])
+        detail = self.detail.look(image, network, own) if self.detail and network else None
+        colours = self.usual_colours.standardise(self.colours.compare(image, excluding=own))
+        return place(heat_map, detail, colours, size)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fit to one file."""
         arrays = archive.nested(
-            detail=self.detail.arrays(),
+            detail=self.detail.arrays() if self.detail else {},
             numbers={
-                "key": np.array(self.key),
                 "pictures": self.colours.pictures,
-                "usual": np.array([self.usual_detail, self.usual_colours]),
+                "usual": np.array(self.usual_colours),
                 "chosen": np.array(self.chosen, np.int64),
             },
         )
@@ -140,13 +178,10 @@ class PlaceFit:
             ValueError: if the file holds no such fit, or of another version.
         """
         arrays = archive.read(path, _KIND)
-        numbers = archive.part(arrays, "numbers")
-        detail, colours = np.asarray(numbers["usual"], np.float64).tolist()
+        numbers, detail = archive.part(arrays, "numbers"), archive.part(arrays, "detail")
         return cls(
-            str(numbers["key"]),
-            FeatureMemory.from_arrays(archive.part(arrays, "detail")),
+            Detail.from_arrays(detail) if detail else None,
             Colours.of(np.asarray(numbers["pictures"], np.uint8)),
-            Usual(*detail),
-            Usual(*colours),
+            Usual.from_array(numbers["usual"]),
             tuple(int(own) for own in numbers["chosen"]),
         )

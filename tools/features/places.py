@@ -27,16 +27,19 @@ _LONGEST = 120  # cells along a part's longer side, in which places are drawn
 _FLOOR = 0.1  # of a map, in z units: one cold map must not veto the others
 _PLACE = {"heat": 4.0, "detail": 1.0}  # how much each map counts for where the place is
 _EXTENT = {"heat": 2.0, "detail": 1.0, "colours": 0.5}  # and for how large it is
+_WITHOUT_DETAIL = {"heat": 1.0, "colours": 0.5}  # the same
 _SHARE = 0.6  # of the peak: where the edge of a place is drawn
 _REACH = 0.03  # of the longer side: the two peaks of one place lie no farther apart
 
 
-def place(heat: Floats, detail: Floats, colours: Floats, size: tuple[int, int]) -> tuple[Box, ...]:
+def place(
+    heat: Floats, detail: Floats | None, colours: Floats, size: tuple[int, int]
+) -> tuple[Box, ...]:
     """Box the one most suspicious place of a part.
 
     Args:
         heat: the first look's heat-map, (rows, columns) of any number, in z units.
-        detail: the map of shallow features, likewise.
+        detail: the map of shallow features, likewise; the first look's place stands without.
         colours: the map of unusual colours, likewise.
         size: height and width of the picture.
 
@@ -50,9 +53,13 @@ def place(heat: Floats, detail: Floats, colours: Floats, size: tuple[int, int]) 
     logs = {
         name: _log(plane, rows, columns)
         for name, plane in {"heat": heat, "detail": detail, "colours": colours}.items()
+        if plane is not None
     }
-    top, left = _peak(_agreement(logs, _PLACE))
-    extent = _agreement(logs, _EXTENT)
+    if detail is None:
+        where, extent = logs["heat"], _agreement(logs, _WITHOUT_DETAIL)
+    else:
+        where, extent = _agreement(logs, _PLACE), _agreement(logs, _EXTENT)
+    top, left = _peak(where)
     reach = max(1, int(_REACH * max(rows, columns)))
     y, x = max(0, top - reach), max(0, left - reach)
     down, right = _peak(extent[y : top + reach + 1, x : left + reach + 1])

@@ -43,7 +43,7 @@ def found(
     references: Sequence[np.ndarray],
     fit: PlaceFit,
     features: NetworkFeatures,
-    detail: NetworkFeatures,
+    detail: NetworkFeatures | None,
 ) -> Sequence[float]:
     """The box in pixels."""
     first = FeatureFit.from_references(references, features).look(image, features)
@@ -115,11 +115,13 @@ def test_a_block_painted_on_a_real_part_is_boxed(
     ],
 )
 @pytest.mark.parametrize("count", [1, 2, 40])
+@pytest.mark.parametrize("alone", [False, True], ids=["detail", "colours-alone"])
 def test_odd_images_and_any_number_of_references(
-    image: np.ndarray, count: int, detail: NetworkFeatures
+    image: np.ndarray, count: int, alone: bool, detail: NetworkFeatures
 ) -> None:
-    few = PlaceFit.from_references([plate(seed) for seed in range(count)], detail)
-    for x1, y1, x2, y2, score in few.locate(image, np.ones((2, 2), np.float32), detail):
+    network = None if alone else detail
+    few = PlaceFit.from_references([plate(seed) for seed in range(count)], network)
+    for x1, y1, x2, y2, score in few.locate(image, np.ones((2, 2), np.float32), network):
         assert 0 <= x1 < x2 <= 1
         assert 0 <= y1 < y2 <= 1
         assert np.isfinite(score)
@@ -132,13 +134,21 @@ def test_identical_references_are_no_trouble(detail: NetworkFeatures) -> None:
 
 
 def test_a_fit_survives_its_file(fit: PlaceFit, detail: NetworkFeatures, tmp_path: Path) -> None:
-    fit.save(tmp_path / "fit.npz")
-    again = PlaceFit.load(tmp_path / "fit.npz")
     image, heat = plate(20, (240, 400), spot=30), np.ones((4, 6), np.float32)
-    assert again.locate(image, heat, detail) == fit.locate(image, heat, detail)
+    for saved in (fit, PlaceFit.from_references(PLATES, None)):
+        saved.save(tmp_path / "fit.npz")
+        again = PlaceFit.load(tmp_path / "fit.npz")
+        assert again.locate(image, heat, detail) == saved.locate(image, heat, detail)
     (tmp_path / "bad.npz").write_bytes(b"no archive")
     with pytest.raises(ValueError, match="is not a saved"):
         PlaceFit.load(tmp_path / "bad.npz")
+
+
+def test_without_shallow_features_colours_must_do(features: NetworkFeatures) -> None:
+    fit = PlaceFit.from_references(PLATES, None)
+    block = (180, 80, 380, 220)
+    image = painted(plate(20, (240, 400)), block, (250, 250, 250))
+    assert overlap(found(image, PLATES, fit, features, None), block) >= 0.5
 
 
 def test_a_reference_does_not_vouch_for_itself(fit: PlaceFit, detail: NetworkFeatures) -> None:
