@@ -1,0 +1,1 @@
+"""Whether a picture is of the scene that was learned from the references."""

@@ -1,0 +1,104 @@
+"""What a set-up check says: what is amiss, and how the picture is laid over the references."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reinspect.tools.embedded.features import Pixels
+from reinspect.tools.embedded.scoring import Box
+
+Warp = NDArray[np.float64]
+
+
+class SetupKind(StrEnum):
+    """What of a picture's set-up may differ, what explains most first."""
+
+    PRODUCT = "product"
+    SHAPE = "shape"
+    MIRRORED = "mirrored"
+    ANGLE = "angle"
+    PLACE = "place"
+    SCALE = "scale"
+    BLUR = "blur"
+    NOISE = "noise"
+    EXPOSURE = "exposure"
+    COLOUR = "colour"
+
+
+@dataclass(frozen=True, slots=True)
+class SetupFinding:
+    """One thing that differs from what the references show."""
+
+    kind: SetupKind
+    amount: float
+    """How much, in the kind's own unit; ``words`` says which."""
+    limit: float
+    """From which amount on it is found."""
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """How a picture is laid over the references: one resampling of the original."""
+
+    warp: tuple[float, float, float, float, float, float]
+    """Row by row the (2, 3) matrix from a pixel of the corrected picture to the original's."""
+    words: str
+
+    @property
+    def matrix(self) -> Warp:
+        """(2, 3), as OpenCV takes it with ``WARP_INVERSE_MAP``."""
+        return np.array(self.warp, np.float64).reshape(2, 3)
+
+    def apply(self, image: Pixels) -> Pixels:
+        """The corrected picture, of the same size; what lay outside mirrors the border."""
+        height, width = image.shape[:2]
+        turn, shift = self.matrix[:, :2], self.matrix[:, 2]
+        whole = np.array_equal(turn, np.eye(2)) and np.array_equal(shift, shift.round())
+        moved = cv2.warpAffine(
+            image,
+            self.matrix,
+            (width, height),
+            flags=cv2.WARP_INVERSE_MAP | (cv2.INTER_NEAREST if whole else cv2.INTER_LANCZOS4),
+            borderMode=cv2.BORDER_REFLECT_101,
+        )
+        return np.asarray(moved, np.uint8)
+
+    def original(self, box: Box, width: int, height: int) -> Box:
+        """Where a box of the corrected picture lies in the original, ``width`` × ``height``.
+
+        The upright box around it, within the picture.
+        """
+        x1, y1, x2, y2, score = box
+        size = np.array([width, height], np.float64)
+        corners = np.array([[x1, y1], [x2, y1], [x1, y2], [x2, y2]]) * size - 0.5
+        there = (corners @ self.matrix[:, :2].T + self.matrix[:, 2] + 0.5) / size
+        (left, top), (right, bottom) = there.min(axis=0).clip(0, 1), there.max(axis=0).clip(0, 1)
+        return float(left), float(top), float(right), float(bottom), score
+
+
+@dataclass(frozen=True, slots=True)
+class SetupCheck:
+    """What is amiss with a picture's set-up."""
+
+    findings: tuple[SetupFinding, ...] = ()
+    """What can't be put right, what explains most first."""
+    correction: Correction | None = None
+    """What can: the corrected picture is to be judged, where nothing else is found."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the picture, corrected where it must be, may be judged."""
+        return not self.findings
+
+    @property
+    def reason(self) -> str:
+        """In words, ``setup: turned by 88°, too dark``; empty where nothing is amiss."""
+        if not self.findings:
+            return ""
+        return f"setup: {', '.join(finding.words for finding in self.findings)}"

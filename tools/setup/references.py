@@ -1,0 +1,131 @@
+"""What the references say of each other: copies, an odd one, two products, too few."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from reinspect.tools.embedded.features import Floats, Pixels
+
+ENOUGH = 8
+"""References with which limits and thresholds stop being mostly a prior."""
+
+_SIDE = 32  # of what is compared for copies
+_SAME = 1.5  # grey levels there: another file or moment, but not another part
+_APART = 0.7  # spreads of a feature: references farther apart than this may be two products
+_GAP = 1.8  # times the usual step from one to the next like it
+_ODD = 3.5  # robust deviations of a score among the references'
+_DOUBT = 0.5  # what such scores are taken to vary by, at least
+_MAD = 1.4826  # makes a median deviation a standard one
+
+
+class ReferenceFault(StrEnum):
+    """What may be amiss with a set of references."""
+
+    FEW = "few"
+    COPIES = "copies"
+    ODD = "odd"
+    PRODUCTS = "products"
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceNote:
+    """One thing to know of the references before they are trusted."""
+
+    fault: ReferenceFault
+    references: tuple[int, ...]
+    """Which are meant, in the order in which they were given."""
+    words: str
+
+
+def look(image: Pixels) -> NDArray[np.uint8]:
+    """What copies are told by: a small grey picture, flat."""
+    small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8).ravel()
+
+
+def copies(looks: NDArray[np.uint8]) -> tuple[tuple[int, ...], ...]:
+    """Groups of pictures, by ``look``, that show one part once: the same, or hardly changed."""
+    if len(looks) < 2:
+        return ()
+    levels = looks.astype(np.float32)
+    return tuple(
+        group for group in _groups(levels / np.sqrt(levels.shape[1]), _SAME) if len(group) > 1
+    )
+
+
+def notes(
+    looks: NDArray[np.uint8],
+    wholes: Floats | None,
+    scores: Sequence[float] | None,
+) -> tuple[ReferenceNote, ...]:
+    """Look for what is amiss.
+
+    Args:
+        looks: (k, n) by ``look``.
+        wholes: (k, features), what each has on the whole, in spreads of a feature.
+        scores: how anomalous each is where it is left out, in the unit of a z.
+    """
+    found = []
+    same = copies(looks)
+    distinct = len(looks) - sum(len(group) - 1 for group in same)
+    if distinct < ENOUGH:
+        words = f"{distinct} distinct reference{'s' if distinct > 1 else ''}, {ENOUGH} say more"
+        found.append(ReferenceNote(ReferenceFault.FEW, (), words))
+    for group in same:
+        words = f"{len(group)} references are one picture: it counts once"
+        found.append(ReferenceNote(ReferenceFault.COPIES, group, words))
+    if wholes is not None:
+        found += _products(wholes)
+    if scores is not None and len(scores) > 2:
+        found += _odd(np.asarray(scores, np.float64))
+    return tuple(found)
+
+
+def _products(wholes: Floats) -> list[ReferenceNote]:
+    """Groups with a gap between them: another product, or where it is one, an odd reference."""
+    if len(wholes) < 3:
+        return []
+    from scipy.cluster.hierarchy import linkage
+
+    scaled = wholes / np.sqrt(wholes.shape[1])
+    steps = linkage(scaled, "single")[:, 2]
+    gap = max(_APART, _GAP * float(np.median(steps)))
+    if steps[-1] <= gap:
+        return []
+    groups = sorted(_groups(scaled, gap), key=len, reverse=True)
+    found = []
+    for group in groups[1:]:
+        if len(group) == 1:
+            words = "one reference looks like no other"
+            found.append(ReferenceNote(ReferenceFault.ODD, group, words))
+        else:
+            words = f"{len(group)} of {len(wholes)} references look like another product"
+            found.append(ReferenceNote(ReferenceFault.PRODUCTS, group, words))
+    return found
+
+
+def _odd(scores: NDArray[np.float64]) -> list[ReferenceNote]:
+    middle = float(np.median(scores))
+    usual = max(_MAD * float(np.median(np.abs(scores - middle))), _DOUBT)
+    return [
+        ReferenceNote(ReferenceFault.ODD, (index,), "one reference is strange: maybe defective")
+        for index, score in enumerate(scores)
+        if (score - middle) / usual > _ODD
+    ]
+
+
+def _groups(points: Floats, reach: float) -> list[tuple[int, ...]]:
+    """Points that a chain of steps no longer than ``reach`` joins."""
+    from scipy.cluster.hierarchy import fcluster, linkage
+
+    labels = fcluster(linkage(points, "single"), reach, "distance")
+    return [
+        tuple(int(index) for index in np.flatnonzero(labels == label))
+        for label in dict.fromkeys(labels.tolist())
+    ]
