@@ -1,14 +1,14 @@
 """The first look: an agent that turns what it sees into a verdict."""
 
 from collections.abc import Callable, Mapping
-from typing import Self
+from typing import Literal, Self
 
 from reinspect.agents.context import AgentContext
 from reinspect.components import About, ComponentOptions
 from reinspect.policies.rules import fuse
 from reinspect.tools.anomaly_map import AnomalyMap
 from reinspect.tools.comparison import Comparator
-from reinspect.tools.features.sources import FILTERS, FeatureSource, open_source
+from reinspect.tools.features.sources import FeatureSource
 from reinspect.vocabulary import Defect, Evidence, Label, Sample, Verdict
 
 
@@ -16,7 +16,8 @@ class EmbeddedDetectorOptions(ComponentOptions):
     """What a recipe may say of an `EmbeddedDetector`."""
 
     eye: bool = False
-    features: FeatureSource = FILTERS
+    features: FeatureSource | None = None
+    pose: Literal["fixed", "any", "auto"] = "auto"
 
 
 class EmbeddedDetector:
@@ -35,10 +36,9 @@ class EmbeddedDetector:
 
         Raises:
             ValueError: the eye is to be part of this look, and a tool of the next.
-            ReinspectError: the features can't be had here.
+            ReinspectError: the features that the recipe names can't be had here.
         """
-        features = open_source(options.features, cache=context.cache, weights=context.weights)
-        look = AnomalyMap(context.experts, context.pictures, features)
+        look = AnomalyMap(context.experts, context.pictures)
         if not options.eye:
             return cls(look)
         if Comparator.about.name in context.kinds:

@@ -54,7 +54,7 @@ def by_the_filters(category: Path, draw: int) -> Looks:
 
 def by_the_eye(category: Path, draw: int, network: ComparatorNetwork) -> Looks:
     fit = Fit.from_references([read_image(file) for file in references_of(category, draw)])
-    eye = ComparatorFit.from_fit(fit, network)
+    eye = ComparatorFit.from_album(fit.album, network)
     found: Looks = {}
     for name, file in tested(category).items():
         image = read_image(file)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from reinspect.policies.critic import Critic
     from reinspect.policies.fitted import FittedMonitor
     from reinspect.tools.expert import Embedder, Experts
+    from reinspect.tools.features.first import FirstLook
 
 Declared = TypeVar("Declared", bound=ComponentOptions)
 
@@ -48,10 +49,30 @@ class BuildContext:
 
     @cached_property
     def experts(self) -> "Experts":
-        """The embedded experts, one set for all components."""
+        """The embedded experts, one set for all components.
+
+        Raises:
+            RecipeError: the features that the recipe names can't be had here.
+        """
         from reinspect.tools.expert import Experts
 
-        return Experts(self.references, self.cache)
+        return Experts(self.references, self.cache, self._first_look())
+
+    def _first_look(self) -> "FirstLook":
+        """By what the recipe's detector describes pictures; the default for any other detector."""
+        from reinspect.agents.detector import EmbeddedDetector
+        from reinspect.tools.features.first import BY_FILTERS, open_first
+        from reinspect.tools.features.pose import Pose
+
+        spec = self.recipe.detector
+        given = spec.own_options if spec.kind == EmbeddedDetector.about.name else {}
+        options = _checked(EmbeddedDetector.Options, given, "detector")
+        if options.features is None and not self.references.compare:
+            return BY_FILTERS
+        arguments: dict[str, Any] = {"named": options.features, "pose": Pose(options.pose)}
+        arguments |= {"cache": self.cache, "weights": self.weights}
+        made: FirstLook = _called(open_first, arguments, "detector")
+        return made
 
     @cached_property
     def embedder(self) -> "Embedder | None":

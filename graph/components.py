@@ -28,6 +28,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     "tools": {
         "grounding": "reinspect.tools.grounding.tool:Grounding",
         "segmentation": "reinspect.tools.segmentation.tool:Segmentation",
+        "network": "reinspect.tools.network:NetworkLook",
         "hi_res": "reinspect.tools.hi_res:HiRes",
         "eye": "reinspect.tools.comparison:Comparator",
         "reference": "reinspect.tools.reference:AlignedReference",

@@ -12,6 +12,8 @@ from reinspect.agents.models.settings import without_password
 from reinspect.agents.product import ProductKnowledge
 from reinspect.errors import ReinspectError, explain_invalid
 from reinspect.graph.components import ComponentSpec, about, paths
+from reinspect.tools.features.first import source_of
+from reinspect.tools.features.sources import FILTERS
 from reinspect.vocabulary import current_source
 
 
@@ -57,11 +59,18 @@ class Budgets(_RecipeSection):
 
 
 def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
-    """All embedded ones; an eye that has a say in the first look isn't asked again."""
+    """Another network where a network looks first; else the filters' witnesses beside the eye.
+
+    An eye that has a say in the first look isn't asked again.
+    """
     detector = known.get("detector")
-    names = ["segmentation", "hi_res", "eye", "reference", "zoom"]
-    if detector is not None and detector.options.get("eye"):
-        names.remove("eye")
+    options = detector.options if detector is not None else {}
+    if source_of(options.get("features")) != FILTERS:
+        names = ["segmentation", "network", "reference", "zoom"]
+    else:
+        names = ["segmentation", "hi_res", "eye", "reference", "zoom"]
+        if options.get("eye"):
+            names.remove("eye")
     return tuple(ComponentSpec(kind=name) for name in names)
 
 

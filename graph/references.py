@@ -7,7 +7,7 @@ from pathlib import Path
 
 from reinspect.dataset import Item, known_good, references_in
 from reinspect.graph.recipe import Recipe
-from reinspect.images import UnreadableImage, load, sha256_of
+from reinspect.images import UnreadableImage, digest_of_pixels, load, sha256_of
 from reinspect.references import ALONE, ReferenceMode, ReferenceSet, ReferenceSets
 
 FOLDER_SAMPLE = 32
@@ -73,8 +73,12 @@ def _flat(folder: Path) -> ReferenceSet:
 
 
 def _read(mode: ReferenceMode, files: Iterable[Path]) -> ReferenceSet:
-    hashes = {load(file).sha256: str(file) for file in reversed(list(files))}
-    return _ordered(mode, hashes)
+    hashes, pixels = {}, {}
+    for file in reversed(list(files)):
+        loaded = load(file)
+        hashes[loaded.sha256] = str(file)
+        pixels[loaded.sha256] = digest_of_pixels(loaded.pixels)
+    return _ordered(mode, hashes, by=pixels)
 
 
 def _sampled(items: Iterable[Item]) -> ReferenceSet:
@@ -99,9 +103,15 @@ def _decodes(file: str) -> bool:
     return True
 
 
-def _ordered(mode: ReferenceMode, hashes: Mapping[str, str]) -> ReferenceSet:
-    """By content, so that neither names nor copies change a verdict."""
-    ordered = sorted(hashes.items())
+def _ordered(
+    mode: ReferenceMode, hashes: Mapping[str, str], *, by: Mapping[str, str] | None = None
+) -> ReferenceSet:
+    """By content, so that neither names nor copies change a verdict.
+
+    By the pixels, where they are known, so that the format of the files changes none either.
+    """
+    order = by or {}
+    ordered = sorted(hashes.items(), key=lambda item: (order.get(item[0], ""), item[0]))
     return ReferenceSet(
         mode, files=tuple(file for _, file in ordered), hashes=tuple(name for name, _ in ordered)
     )

@@ -6,8 +6,10 @@ from reinspect.policies import rules
 from reinspect.trace import Trace
 from reinspect.vocabulary import Estimate, Evidence, Revision, Verdict
 
-FILTERS = "anomaly_map"
-"""Source of a first look by the learned filters."""
+EMBEDDED = "anomaly_map"
+"""Source of a first look of the embedded expert."""
+
+_BY_NETWORK = "features_z"  # a measurement of first looks by a network
 
 SECONDED = f"{rules.EYE}_p"
 """A measurement of first looks that the eye had a say in."""
@@ -51,9 +53,16 @@ def _fused(first: Verdict, witnesses: Mapping[str, float]) -> float:
 
 def _seconded(first: Verdict, witnesses: Mapping[str, float]) -> bool:
     """Whether the learned filters looked first and the eye is heard beside them."""
-    return looked_first(FILTERS, first) and (
-        rules.EYE in witnesses or SECONDED in first.evidence[0].measurements
+    return (
+        looked_first(EMBEDDED, first)
+        and not by_network(first)
+        and (rules.EYE in witnesses or SECONDED in first.evidence[0].measurements)
     )
+
+
+def by_network(first: Verdict) -> bool:
+    """Whether a first verdict rests on a pretrained network's features."""
+    return looked_first(EMBEDDED, first) and _BY_NETWORK in first.evidence[0].measurements
 
 
 def looked_first(source: str, first: Verdict) -> bool:

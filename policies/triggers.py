@@ -8,6 +8,7 @@ from pydantic import Field
 
 from reinspect.components import About
 from reinspect.policies import rules
+from reinspect.policies.hand_set import by_network
 from reinspect.trace import Trace
 from reinspect.vocabulary import Move
 
@@ -24,7 +25,8 @@ class Doubt:
         verdict, assessment = trace.verdict, trace.assessment
         if verdict is None or assessment is None:
             return Move.ESCALATE
-        again = rules.wants_second_look(assessment.reliability)
+        first = trace.first or verdict
+        again = rules.wants_second_look(assessment.reliability, by_network=by_network(first))
         return Move.REVISIT if again else Move.ACCEPT
 
 

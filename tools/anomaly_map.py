@@ -2,10 +2,9 @@
 
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceMode
-from reinspect.tools.embedded.fit import Look
+from reinspect.tools.embedded.look import Look
 from reinspect.tools.expert import Experts
-from reinspect.tools.features.network import FeatureNetwork
-from reinspect.tools.witness import regions_of
+from reinspect.tools.witness import compared, regions_of
 from reinspect.vocabulary import Evidence, Picture, Sample
 
 SOURCE = "anomaly_map"
@@ -17,25 +16,19 @@ class AnomalyMap:
     Args:
         experts: for what is known of the references.
         pictures: where heat-maps are kept; without, none are.
-        features: the network that describes pictures; filters learned from the references without.
     """
 
-    def __init__(
-        self,
-        experts: Experts,
-        pictures: Pictures | None = None,
-        features: FeatureNetwork | None = None,
-    ) -> None:
-        self._experts, self._pictures, self._features = experts, pictures, features
+    def __init__(self, experts: Experts, pictures: Pictures | None = None) -> None:
+        self._experts, self._pictures = experts, pictures
 
     def __call__(self, sample: Sample) -> Evidence:
         expert = self._experts.of(sample)
-        features = self._features
-        look = expert.featured(sample, features) if features else expert.look(sample)
+        look = expert.look(sample)
         alone = expert.references.mode is ReferenceMode.ALONE
+        said = _alone_in_words(look) if alone else _in_words(look)
         return Evidence(
             source=SOURCE,
-            summary=_alone_in_words(look) if alone else _in_words(look),
+            summary="; ".join(filter(None, (said, expert.first.notice))),
             probability=None if alone else look.probability,
             regions=regions_of(look.boxes),
             measurements={
@@ -55,9 +48,8 @@ class AnomalyMap:
 
 
 def _in_words(look: Look) -> str:
-    side = "above" if look.z >= look.threshold else "below"
     members = ", ".join(f"{name} {z:.1f}" for name, z in look.members.items())
-    return f"deviation {look.z:.1f} is {side} the threshold {look.threshold:.1f} ({members})"
+    return f"{compared(look.z, look.threshold)} ({members})"
 
 
 def _alone_in_words(look: Look) -> str:

@@ -77,7 +77,7 @@ class Comparator:
         except ComparatorError as failure:
             return Evidence(
                 source=self._name,
-                summary=f"the eye can't be used: {failure}; the learned filters judge alone",
+                summary=f"the eye can't be used: {failure}; the others judge without it",
             )
         expert = self._experts.of(sample)
         witness = expert.compared(sample, network)
@@ -85,7 +85,7 @@ class Comparator:
             return Evidence(source=self._name, summary="no references for the eye to compare with")
         first = expert.look(sample)
         agrees = (first.z >= first.threshold) == (witness.z >= witness.threshold)
-        said = heard(witness, self._name, agrees_with_filters=float(agrees))
+        said = heard(witness, self._name, agrees_with_first=float(agrees))
         if self._boxes:
             said = said.model_copy(update={"regions": regions_of(witness.boxes)})
         if self._pictures is None:

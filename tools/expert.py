@@ -1,39 +1,39 @@
 """The embedded expert: one category's fits, shared by every tool that compares with references."""
 
-import contextlib
-import ctypes
 import functools
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast, overload
+from typing import Any, Protocol, TypeVar, cast
 
-from reinspect.images import Pixels, read_image, read_view
+from reinspect.images import Pixels, read_view
 from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
 from reinspect.tools.comparator.fit import ComparatorFit
 from reinspect.tools.comparator.network import ComparatorNetwork
 from reinspect.tools.embedded import second_look
+from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.alignment import Aligned
 from reinspect.tools.embedded.features import Floats
-from reinspect.tools.embedded.fit import Fit, Look
+from reinspect.tools.embedded.fit import MAX_REFERENCES, Fit
 from reinspect.tools.embedded.folder import FolderFit
+from reinspect.tools.embedded.look import Look
 from reinspect.tools.embedded.scoring import Box
 from reinspect.tools.embedded.second_look import Abreast, SecondFit, Witness
 from reinspect.tools.embedded.single import look_alone
+from reinspect.tools.embedded.template_fit import TemplateFit
 from reinspect.tools.features.cells import FeaturesError
-from reinspect.tools.features.fit import FeatureFit
+from reinspect.tools.features.first import BY_FILTERS, FirstLook
+from reinspect.tools.features.fit import FeatureFit, appearance
 from reinspect.tools.features.network import FeatureNetwork, open_detail
 from reinspect.tools.features.place_fit import PlaceFit
+from reinspect.tools.features.pose import Pose
+from reinspect.tools.fits import Fits, PictureFiles, Saved
 from reinspect.vocabulary import Sample
 
 KEPT = 1
 """Experts kept in memory: batches come category by category."""
-
-
-class _Saved(Protocol):
-    def save(self, path: Path, /) -> None: ...
 
 
 class Embedder(Protocol):
@@ -47,61 +47,108 @@ class Embedder(Protocol):
         """A vector (n,), near those of pictures that look alike; BGR uint8 (H, W, 3)."""
 
 
-F = TypeVar("F", bound=_Saved)
 T = TypeVar("T")
+F = TypeVar("F", bound=Saved)
 
 
 class Expert:
     """What is known of one category. Fits are made at the first use, and immutable from then on.
 
     What was seen in the newest sample of each thread is remembered: several tools ask for it.
+
+    Args:
+        references: of the category.
+        cache: folder where fits are kept; without, each is made anew.
+        first: by what the first look describes pictures.
     """
 
-    def __init__(self, references: ReferenceSet, cache: Path | None) -> None:
+    def __init__(
+        self, references: ReferenceSet, cache: Path | None, first: FirstLook = BY_FILTERS
+    ) -> None:
         self.references = references
+        self.first = first
         self._cache = cache
+        self._images = PictureFiles(references.files)
+        self._fits = Fits(cache, references.key)
         self._making = threading.RLock()
-        self._fit: Fit | FolderFit | None = None
-        self._featured_fit: FeatureFit | None = None
-        self._features: FeatureNetwork | None = None
-        self._place_fit: PlaceFit | None = None
-        self._second: SecondFit | None = None
-        self._compared: tuple[ComparatorNetwork, ComparatorFit] | None = None
-        self._embedded: dict[str, Abreast] = {}
+        self._kept: dict[str, Any] = {}
         self._newest = threading.local()
 
+    @property
+    def compares(self) -> bool:
+        """Whether there are references to compare with."""
+        return self.references.mode is ReferenceMode.GOLDEN
+
     def look(self, sample: Sample) -> Look:
-        """The first look.
+        """The first look: by a network's features where there is one, else by the filters.
+
+        At the template of a part that has one, whatever describes others; by the filters where
+        there is no set of references.
 
         Raises:
             UnreadableImage: the sample or a reference can't be read.
         """
-        return self._remembered(sample, "first", lambda: self._look(sample))
-
-    def featured(self, sample: Sample, features: FeatureNetwork) -> Look:
-        """The first look by a network's features.
-
-        By the learned filters where nothing is to be compared cell by cell: without a set of
-        references, and with a template.
-
-        Raises:
-            UnreadableImage: the sample or a reference can't be read.
-        """
-        if self._is_alone(sample) or not self._compares(sample):
-            return self.look(sample)
-        self._features = features
-        seen = self._remembered(sample, "featured", lambda: self._featured(sample, features))
+        templated = self._templated(sample)
+        if templated is not None:
+            return templated
+        network = self.first.network
+        if network is None or not self.compares or self._is_alone(sample):
+            return self.filtered(sample)
+        seen = self.featured(sample, network, pose=self.first.pose)
         return replace(seen, boxes=self._placed(sample, seen)) if seen.probability >= 0.5 else seen
+
+    def filtered(self, sample: Sample) -> Look:
+        """The look of the learned filters.
+
+        Raises:
+            UnreadableImage: the sample or a reference can't be read.
+        """
+        if self._is_alone(sample):
+            return self._remembered(sample, "alone", lambda: look_alone(read_view(sample.visual)))
+        fit = self._folder if self.references.mode is ReferenceMode.FOLDER else self._filters
+        return self._remembered(
+            sample,
+            "filters",
+            lambda: fit.look(read_view(sample.visual), excluding=self._index(sample)),
+        )
+
+    def featured(
+        self,
+        sample: Sample,
+        network: FeatureNetwork,
+        *,
+        side: float | None = None,
+        pose: Pose = Pose.AUTO,
+    ) -> Look:
+        """The look of any network's features at any working side; see ``FeatureFit``.
+
+        Raises:
+            UnreadableImage: the sample or a reference can't be read.
+            ValueError: there are no references.
+        """
+        fit = self._featured(network, side or network.side, pose)
+        grid = self.grid(sample, network, fit.side)
+        return self._remembered(
+            sample,
+            f"look {fit.key} {fit.side} {pose}",
+            lambda: fit.look(read_view(sample.visual), network, grid=grid),
+        )
+
+    def grid(self, sample: Sample, network: FeatureNetwork, side: float) -> Floats:
+        """A network's features of the sample, computed once: (rows, columns, features)."""
+        return self._remembered(
+            sample,
+            f"grid {network.key} {side}",
+            lambda: network.describe(read_view(sample.visual), side=side),
+        )
 
     def fine(self, sample: Sample) -> Witness | None:
         """The hi-res witness; none where there is nothing to calibrate it by."""
-        second = self._second_for(sample)
-        if second is None:
+        if not self.has_witnesses(sample):
             return None
+        hi_res, page = self._second.hi_res, self._page(sample)
         return self._remembered(
-            sample,
-            "fine",
-            lambda: second.hi_res.look(read_view(sample.visual), excluding=self._page(sample)),
+            sample, "fine", lambda: hi_res.look(read_view(sample.visual), excluding=page)
         )
 
     def abreast(self, sample: Sample, alike: Embedder | None = None) -> tuple[Aligned, ...]:
@@ -109,41 +156,39 @@ class Expert:
 
         Args:
             sample: the part.
-            alike: what says which look like it; the learned filters' features without.
+            alike: what says which look like it; the first look's features without.
         """
-        references = self._abreast_for(sample, alike)
-        if references is None:
+        if not self.has_witnesses(sample):
             return ()
+        references, page = self._alike(alike), self._page(sample)
         own = None if alike else self.look(sample).appearance
         return self._remembered(
             sample,
             f"abreast {alike.key if alike else ''}",
-            lambda: references.lay_over(
-                read_view(sample.visual), own=own, excluding=self._page(sample)
-            ),
+            lambda: references.lay_over(read_view(sample.visual), own=own, excluding=page),
         )
 
     def aligned(self, sample: Sample, alike: Embedder | None = None) -> Witness | None:
         """The witness that compares with aligned references; none where they don't align."""
-        references = self._abreast_for(sample, alike)
-        if references is None or not references.comparable:
+        if not self.has_witnesses(sample) or not self._alike(alike).comparable:
             return None
+        references, page = self._alike(alike), self._page(sample)
         others = self.abreast(sample, alike)
         return self._remembered(
             sample,
             f"aligned {alike.key if alike else ''}",
-            lambda: references.look(read_view(sample.visual), others, excluding=self._page(sample)),
+            lambda: references.look(read_view(sample.visual), others, excluding=page),
         )
 
     def compared(self, sample: Sample, network: ComparatorNetwork) -> Witness | None:
         """The comparator's witness; none where there is nothing to compare with."""
-        fit = self._comparison_for(sample, network)
-        if fit is None:
+        if not self.has_witnesses(sample):
             return None
+        fit, page = self._comparison(network), self._page(sample)
         return self._remembered(
             sample,
-            "compared",
-            lambda: fit.look(read_view(sample.visual), network, excluding=self._page(sample)),
+            f"compared {network.pair}",
+            lambda: fit.look(read_view(sample.visual), network, excluding=page),
         )
 
     def located(self, sample: Sample) -> tuple[Box, ...]:
@@ -151,42 +196,13 @@ class Expert:
 
         Those of one by learned filters are tightened where the witnesses can help.
         """
-        if self._features and self._compares(sample):
-            return self._placed(sample, self.featured(sample, self._features))
-        first, second = self.look(sample), self._second_for(sample)
-        if second is None:
+        first = self.look(sample)
+        if not self.has_witnesses(sample):
             return first.boxes
+        if self.first.network is not None:
+            return self._placed(sample, first)
         witnesses = [w for w in (self.fine(sample), self.aligned(sample)) if w is not None]
-        return second_look.locate(read_view(sample.visual), first, second, witnesses)
-
-    @property
-    def fit(self) -> Fit | FolderFit:
-        """What the first look compares with."""
-        with self._making:
-            if self._fit is None:
-                kind = FolderFit if self.references.mode is ReferenceMode.FOLDER else Fit
-                self._fit = self._made(
-                    "first", kind.load, lambda: kind.from_references(self._images())
-                )
-            return self._fit
-
-    def _look(self, sample: Sample) -> Look:
-        image = read_view(sample.visual)
-        if self._is_alone(sample):
-            return look_alone(image)
-        return self.fit.look(image, excluding=self.references.index(sample.visual.sha256))
-
-    def _featured(self, sample: Sample, features: FeatureNetwork) -> Look:
-        with self._making:
-            if self._featured_fit is None or self._featured_fit.key != features.key:
-                self._featured_fit = self._made(
-                    features.key,
-                    FeatureFit.load,
-                    lambda: FeatureFit.from_references(self._images(), features),
-                )
-            fit = self._featured_fit
-        image = read_view(sample.visual)
-        return fit.look(image, features, excluding=self.references.index(sample.sha256))
+        return second_look.locate(read_view(sample.visual), first, self._second, witnesses)
 
     def _placed(self, sample: Sample, seen: Look) -> tuple[Box, ...]:
         """Where exactly the part is defective that a look by features found odd."""
@@ -194,70 +210,64 @@ class Expert:
             network = open_detail(self._cache)
         except FeaturesError:  # weights are missing: larger boxes, by the colours alone
             network = None
-        with self._making:
-            if self._place_fit is None:
-                self._place_fit = self._made(
-                    f"places-{network.key if network else 'colours'}",
-                    PlaceFit.load,
-                    lambda: PlaceFit.from_references(self._images(), network),
-                )
-            fit = self._place_fit
+        fit = self._once(
+            f"places-{network.key if network else 'colours'}",
+            PlaceFit.load,
+            lambda: PlaceFit.from_references(self._images, network),
+        )
+        image, own = read_view(sample.visual), self._index(sample)
         return self._remembered(
-            sample,
-            "placed",
-            lambda: fit.locate(
-                read_view(sample.visual),
-                seen.heat_map,
-                network,
-                excluding=self.references.index(sample.visual.sha256),
-            ),
+            sample, "placed", lambda: fit.locate(image, seen.heat_map, network, excluding=own)
         )
 
-    def _second_for(self, sample: Sample) -> SecondFit | None:
-        """None without references, and where a template was compared to the pixel already."""
-        if not self._compares(sample):
-            return None
-        with self._making:
-            fit = self.fit
-            if self._second is None and isinstance(fit, Fit):
-                self._second = self._made(
-                    "second",
-                    functools.partial(SecondFit.load, fit=fit),
-                    lambda: SecondFit.from_fit(fit),
-                )
-            return self._second
+    @property
+    def _filters(self) -> Fit:
+        return self._once("filters", Fit.load, lambda: Fit.from_references(self._images))
 
-    def _abreast_for(self, sample: Sample, alike: Embedder | None) -> Abreast | None:
-        """As `_second_for`; fitted anew where an embedding says which references to take."""
-        second = self._second_for(sample)
-        if second is None or alike is None:
-            return second.abreast if second else None
-        with self._making:
-            fit = self.fit
-            if alike.key not in self._embedded and isinstance(fit, Fit):
-                self._embedded[alike.key] = self._made(
-                    f"abreast-{alike.key}",
-                    functools.partial(Abreast.load, embed=alike.embedding),
-                    lambda: Abreast.from_fit(fit, alike.embedding),
-                )
-            return self._embedded[alike.key]
+    @property
+    def _folder(self) -> FolderFit:
+        return self._once("folder", FolderFit.load, lambda: FolderFit.from_references(self._images))
 
-    def _comparison_for(self, sample: Sample, network: ComparatorNetwork) -> ComparatorFit | None:
-        """None where the second look has nothing to compare with either."""
-        if not self._compares(sample):
-            return None
-        with self._making:
-            fit = self.fit
-            if not isinstance(fit, Fit):
-                return None
-            if self._compared is None or self._compared[0] is not network:
-                made = self._made(
-                    f"eye-{network.pair}",
-                    ComparatorFit.load,
-                    lambda: ComparatorFit.from_fit(fit, network),
-                )
-                self._compared = network, made
-            return self._compared[1]
+    @property
+    def _templates(self) -> TemplateFit:
+        return self._once(
+            "templates", TemplateFit.load, lambda: TemplateFit.from_references(self._images)
+        )
+
+    @property
+    def _album(self) -> Album:
+        return self._once("album", Album.load, lambda: Album.collect(self._images, MAX_REFERENCES))
+
+    @property
+    def _second(self) -> SecondFit:
+        fit = self._filters
+        load = functools.partial(SecondFit.load, fit=fit)
+        return self._once("second", load, lambda: SecondFit.from_fit(fit))
+
+    def _featured(self, network: FeatureNetwork, side: float, pose: Pose) -> FeatureFit:
+        return self._once(
+            f"{network.key}-{side:g}-{pose}",
+            FeatureFit.load,
+            lambda: FeatureFit.from_references(self._images, network, side=side, pose=pose),
+        )
+
+    def _comparison(self, network: ComparatorNetwork) -> ComparatorFit:
+        return self._once(
+            f"eye-{network.pair}",
+            ComparatorFit.load,
+            lambda: ComparatorFit.from_album(self._album, network),
+        )
+
+    def _alike(self, alike: Embedder | None) -> Abreast:
+        """The references, to be laid over pictures that look like them to an embedder."""
+        if alike is None and self.first.network is None:
+            return self._second.abreast
+        embedder = alike or _Pooled(cast("FeatureNetwork", self.first.network))
+        return self._once(
+            f"abreast-{embedder.key}",
+            functools.partial(Abreast.load, embed=embedder.embedding),
+            lambda: Abreast.from_album(self._album, embedder.embedding),
+        )
 
     def _is_alone(self, sample: Sample) -> bool:
         """Whether there is nothing to compare with, but for the very same picture."""
@@ -265,21 +275,27 @@ class Expert:
             sample.sha256
         }
 
-    def _compares(self, sample: Sample) -> bool:
+    def _templated(self, sample: Sample) -> Look | None:
+        """The look at the sample's template; none where it has none."""
+        if not self.compares or self._is_alone(sample):
+            return None
+        return self._remembered(
+            sample,
+            "template",
+            lambda: self._templates.look(read_view(sample.visual), excluding=self._index(sample)),
+        )
+
+    def has_witnesses(self, sample: Sample) -> bool:
         """Whether there are references that no template stands for, compared to the pixel."""
-        if self.references.mode is not ReferenceMode.GOLDEN:
-            return False
-        fit = self.fit
-        has_template = isinstance(fit, Fit) and fit.templates is not None
-        return not (has_template and second_look.by_template(self.look(sample)))
+        return self.compares and not self._is_alone(sample) and self._templated(sample) is None
+
+    def _index(self, sample: Sample) -> int | None:
+        return self.references.index(sample.visual.sha256)
 
     def _page(self, sample: Sample) -> int | None:
         """The page of the album that holds this very image, which must not vouch for itself."""
-        index, fit = self.references.index(sample.visual.sha256), self.fit
-        return fit.album.position(index) if index is not None and isinstance(fit, Fit) else None
-
-    def _images(self) -> Sequence[Pixels]:
-        return _Files(self.references.files)
+        index = self._index(sample)
+        return None if index is None else self._album.position(index)
 
     def _remembered(self, sample: Sample, what: str, see: Callable[[], T]) -> T:
         sha256 = sample.visual.sha256
@@ -290,67 +306,40 @@ class Expert:
             seen[what] = see()
         return cast("T", seen[what])
 
-    def _made(self, what: str, load: Callable[[Path], F], make: Callable[[], F]) -> F:
-        """From the cache where it is there and sound, else made, and cached where that can be."""
-        if self._cache is None:
-            return make()
-        file = self._cache / "fits" / f"{self.references.key[:24]}.{what}.npz"
-        with _one_process_at_a_time(file):
-            with contextlib.suppress(OSError, ValueError):  # absent, or of another version
-                return load(file)
-            made = make()
-            _give_back()
-            with contextlib.suppress(OSError):  # a cache that can't be written is only slower
-                made.save(file)
-            return made
+    def _once(self, what: str, load: Callable[[Path], F], make: Callable[[], F]) -> F:
+        """A fit, loaded or made at its first use."""
+        with self._making:
+            if what not in self._kept:
+                self._kept[what] = self._fits.made(what, load, make)
+            return cast("F", self._kept[what])
 
 
-@contextlib.contextmanager
-def _one_process_at_a_time(file: Path) -> Iterator[None]:
-    """Workers that need the same fit wait for the one that makes it: half the work and memory.
+class _Pooled:
+    """A network of features as an embedder: the mean of its cells."""
 
-    Where there is no such lock, each makes its own; a lock ends with its process.
-    """
-    with contextlib.ExitStack() as held:
-        with contextlib.suppress(OSError, ImportError):
-            import fcntl
+    def __init__(self, network: FeatureNetwork) -> None:
+        self._network = network
+        self.key = network.key
 
-            file.parent.mkdir(parents=True, exist_ok=True)
-            fcntl.flock(held.enter_context(file.with_suffix(".lock").open("ab")), fcntl.LOCK_EX)
-        yield
-
-
-def _give_back() -> None:
-    """Memory that only the fit needed, which glibc would keep for as long as the process lives."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)
-
-
-class _Files(Sequence[Pixels]):
-    """Pictures read when they are asked for: a thousand references don't fit into memory."""
-
-    def __init__(self, files: Sequence[str]) -> None:
-        self._files = files
-
-    def __len__(self) -> int:
-        return len(self._files)
-
-    @overload
-    def __getitem__(self, index: int) -> Pixels: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Pixels]: ...
-    def __getitem__(self, index: int | slice) -> Pixels | Sequence[Pixels]:
-        if isinstance(index, slice):
-            return _Files(self._files[index])
-        return read_image(self._files[index])
+    def embedding(self, image: Pixels, /) -> Floats:
+        return appearance(self._network.describe(image))
 
 
 class Experts:
-    """Category → expert."""
+    """Category → expert.
 
-    def __init__(self, references: ReferenceSets, cache: Path | None) -> None:
+    Args:
+        references: of every category.
+        cache: folder where fits are kept.
+        first: by what first looks describe pictures.
+    """
+
+    def __init__(
+        self, references: ReferenceSets, cache: Path | None, first: FirstLook = BY_FILTERS
+    ) -> None:
         self._references = references
         self._cache = cache
+        self.first = first
         self._kept: OrderedDict[str, Expert] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -358,7 +347,9 @@ class Experts:
         """The expert that judges a sample."""
         references = self._references.of(sample.category)
         with self._lock:
-            expert = self._kept.pop(references.key, None) or Expert(references, self._cache)
+            expert = self._kept.pop(references.key, None)
+            if expert is None:
+                expert = Expert(references, self._cache, self.first)
             self._kept[references.key] = expert
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)

@@ -11,14 +11,19 @@ from reinspect.vocabulary import Box, Evidence, Region, Sample
 
 def heard(witness: Witness, source: str, **more: float) -> Evidence:
     """What a witness says, in words and numbers."""
-    side = "above" if witness.z >= witness.threshold else "below"
     numbers: Mapping[str, float] = {"z": witness.z, "threshold": witness.threshold, **more}
     return Evidence(
         source=source,
-        summary=f"deviation {witness.z:.1f} is {side} the threshold {witness.threshold:.1f}",
+        summary=compared(witness.z, witness.threshold),
         probability=witness.probability,
         measurements=numbers,
     )
+
+
+def compared(z: float, threshold: float) -> str:
+    """A score beside its threshold, in words."""
+    side = "above" if z >= threshold else "below"
+    return f"deviation {z:.1f} is {side} the threshold {threshold:.1f}"
 
 
 def regions_of(boxes: Iterable[scoring.Box]) -> tuple[Region, ...]:

@@ -51,6 +51,12 @@ class ReferenceSets:
         return self.by_category.get(category, self.default) if category else self.default
 
     @property
+    def compare(self) -> bool:
+        """Whether any category has known-good parts to compare with."""
+        modes = {own.mode for own in (self.default, *self.by_category.values())}
+        return ReferenceMode.GOLDEN in modes
+
+    @property
     def fingerprint(self) -> dict[str, str]:
         """Category → key of its set; "" is the default."""
         return {"": self.default.key, **{name: s.key for name, s in self.by_category.items()}}

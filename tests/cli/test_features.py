@@ -35,7 +35,6 @@ def test_the_list_says_what_works_here(places: None) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.needs("onnx")
 def test_a_recipe_s_own_are_timed(places: None, tmp_path: Path) -> None:
     put_onnx(tmp_path / "own.onnx")
     (tmp_path / "mine.yaml").write_text("detector: {kind: embedded, features: {onnx: own.onnx}}")

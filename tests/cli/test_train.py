@@ -24,7 +24,7 @@ def test_training_without_torch_says_what_to_install(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.needs("torch", "onnx", "onnxscript")
+@pytest.mark.needs("torch", "onnxscript")
 @pytest.mark.slow
 def test_one_command_trains_exports_and_draws_and_goes_on(tmp_path: Path) -> None:
     out = tmp_path / "eye.onnx"

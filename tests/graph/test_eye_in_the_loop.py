@@ -12,7 +12,7 @@ from reinspect.vocabulary import Assessment
 
 Inspected = Callable[[str], Trace]
 
-ALWAYS = "policies: {trigger: always}"
+ALWAYS = "detector: {kind: embedded, features: filters}\npolicies: {trigger: always}"
 
 
 @pytest.fixture
@@ -29,11 +29,11 @@ def inspected(sample_parts: Path, fits: Path) -> Inspected:
 
 
 @pytest.mark.usefixtures("comparator")
-def test_the_default_recipe_hears_it_and_says_what_it_changed(inspected: Inspected) -> None:
+def test_the_recipe_of_the_filters_hears_it_and_says_what_it_changed(inspected: Inspected) -> None:
     trace, without = inspected(ALWAYS), inspected(f"{ALWAYS}\ntools: [hi_res, reference]")
     (said,) = (e for e in trace.evidence if e.source == "eye")
     assert said.probability is not None
-    assert "agrees_with_filters" in said.measurements
+    assert "agrees_with_first" in said.measurements
     last, other = trace.last(Assessment), without.last(Assessment)
     assert last is not None
     assert other is not None
@@ -49,7 +49,7 @@ def test_without_weights_the_verdict_is_that_of_the_others(
     without = inspected(f"{ALWAYS}\ntools: [hi_res, reference]")
     (said,) = (e for e in trace.evidence if e.source == "eye")
     assert said.probability is None
-    assert "the learned filters judge alone" in said.summary
+    assert "the others judge without it" in said.summary
     assert trace.verdict is not None
     assert without.verdict is not None
     assert trace.verdict.probability == without.verdict.probability

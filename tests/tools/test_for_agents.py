@@ -45,7 +45,7 @@ def called(tools: list[StructuredTool], name: str, **arguments: Any) -> ToolMess
 
 
 def test_every_tool_says_what_it_is_for_and_what_it_takes(tools: list[StructuredTool]) -> None:
-    assert [tool.name for tool in tools] == ["segmentation", "hi_res", "eye", "reference", "zoom"]
+    assert [tool.name for tool in tools] == ["segmentation", "network", "reference", "zoom"]
     for tool in tools:
         assert len(tool.description) > 20
         schema = tool.tool_call_schema.model_json_schema()
@@ -64,7 +64,7 @@ def test_a_tool_answers_with_words_and_its_evidence(tools: list[StructuredTool],
     assert evidence.measurements["elongation"] >= 1
 
 
-@pytest.mark.parametrize("name", ["hi_res", "reference"])
+@pytest.mark.parametrize("name", ["network", "reference"])
 def test_a_witness_gives_its_probability(name: str, tools: list[StructuredTool], part: str) -> None:
     answer = called(tools, name, image=part)
     assert "P(anomalous) by this alone: " in answer.text

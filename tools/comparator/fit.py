@@ -22,8 +22,8 @@ from reinspect.tools.comparator.network import (
     ImageFeatures,
 )
 from reinspect.tools.embedded import archive
+from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
-from reinspect.tools.embedded.fit import Fit
 from reinspect.tools.embedded.positional import smooth
 from reinspect.tools.embedded.scoring import (
     DOUBT,
@@ -78,15 +78,17 @@ class ComparatorFit:
     calibration: Calibration
 
     @classmethod
-    def from_fit(cls, fit: Fit, network: ComparatorNetwork, *, seed: int = 0) -> ComparatorFit:
-        """Look at the references that the first look was fitted on.
+    def from_album(
+        cls, album: Album, network: ComparatorNetwork, *, seed: int = 0
+    ) -> ComparatorFit:
+        """Look at the references of an album.
 
         A single reference is joined by stand-ins for the others (see ``variation``).
         """
-        last = len(fit.album.pages) - 1
+        last = len(album.pages) - 1
         spaced = np.linspace(0, last, min(MAX_REFERENCES, last + 1)).round()
         pages = tuple(int(page) for page in np.unique(spaced))
-        images = [fit.album.image(page) for page in pages]
+        images = [album.image(page) for page in pages]
         alone = len(images) == 1
         if alone:
             images += vary(images[0], _STAND_INS, np.random.default_rng(seed))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Pixels, check_image
 
 MAX_PIXELS = 1_000_000
@@ -17,6 +19,7 @@ MAX_PIXELS = 1_000_000
 
 _QUALITY = 95
 _NOT_KEPT = -1
+_KIND = "reinspect album"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +70,19 @@ class Album:
         if len(self.pages) == 1:
             raise ValueError(f"leaving out reference {given} leaves none")
         return page
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the album to one file."""
+        archive.write(path, _KIND, self.arrays())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Album:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ValueError: if the file holds no album, or one of another version.
+        """
+        return cls.from_arrays(archive.read(path, _KIND))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""

@@ -8,67 +8,37 @@ defect and no label is needed.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reinspect.tools.embedded import archive, template
+from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.features import (
     Bank,
-    Floats,
     Pixels,
     appearance,
     check_image,
     resize,
 )
+from reinspect.tools.embedded.look import Look, heat_signals
 from reinspect.tools.embedded.memory import PatchMemory
 from reinspect.tools.embedded.positional import Positional
 from reinspect.tools.embedded.scoring import (
     DOUBT,
     DOUBT_OF_ONE,
-    Box,
     Calibration,
     find_boxes,
     probability,
 )
-from reinspect.tools.embedded.template import Difference, Templates
 from reinspect.tools.embedded.variation import vary
 
 MAX_REFERENCES = 16
 """References beyond these add time and memory but hardly any accuracy; evenly spaced ones stay."""
 
 _STAND_INS = 5  # besides a single reference
-_KIND = "reinspect first look"
-
-
-@dataclass(frozen=True, slots=True)
-class Look:
-    """What one look at one image gave."""
-
-    z: float
-    """Score of the image among the references, each left out in turn, in standard deviations."""
-    threshold: float
-    """z above which the image is called anomalous."""
-    probability: float
-    """P(anomalous); exactly 0.5 at ``z == threshold``."""
-    members: Mapping[str, float]
-    """z of each member."""
-    heat_map: Floats
-    """(rows, columns) of cells, in z units: spread evenly over the image, whatever its size."""
-    boxes: tuple[Box, ...]
-    """x1, y1, x2, y2 in [0, 1], half-open, and score; strongest first.
-
-    At most 5, or 20 against a template.
-    """
-    signals: Mapping[str, float]
-    """Finite numbers that help to judge how far the verdict can be relied on."""
-    marks: NDArray[np.bool_] | None = None
-    """(H, W) of the image, maybe made smaller: what differs from a template, to the pixel."""
-    appearance: Floats | None = None
-    """What the whole image looks like to the filters, see ``features.appearance``."""
+_KIND = "reinspect filters"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +50,13 @@ class Fit:
     positional: Positional
     calibration: Calibration
     album: Album
-    templates: Templates | None
 
     @classmethod
     def from_references(cls, images: Sequence[Pixels], *, seed: int = 0) -> Fit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
 
         Exact copies count once. A single distinct reference is joined by stand-ins for the others
-        (see ``variation``), and its verdicts stay near 0.5. Black-and-white references, such as
-        printed circuits, are moreover kept as templates, see ``template``.
+        (see ``variation``), and its verdicts stay near 0.5.
 
         Raises:
             ValueError: without images, or if one is not a BGR uint8 image.
@@ -110,7 +78,7 @@ class Fit:
             for index, grid in enumerate(grids)
         ]
         calibration = Calibration.learn(maps, doubt=DOUBT_OF_ONE if alone else DOUBT)
-        return cls(bank, memory, positional, calibration, album, Templates.collect(images))
+        return cls(bank, memory, positional, calibration, album)
 
     def look(self, image: Pixels, *, excluding: int | None = None) -> Look:
         """Look at an image, BGR uint8 (H, W, 3).
@@ -125,11 +93,6 @@ class Fit:
         """
         check_image(image)
         left_out = None if excluding is None else self.album.position(excluding)
-        if self.templates is not None:
-            page = None if excluding is None else self.templates.album.position(excluding)
-            difference = self.templates.compare(image, excluding=page)
-            if difference is not None:
-                return _look_at_template(difference, len(self.templates.album.pages))
         grid = self.bank.describe(resize(image))
         maps = (
             self.memory.compare(grid, excluding=left_out),
@@ -170,7 +133,6 @@ class Fit:
             positional=self.positional.arrays(),
             calibration=self.calibration.arrays(),
             album=self.album.arrays(),
-            templates={} if self.templates is None else self.templates.arrays(),
         )
         archive.write(path, _KIND, arrays)
 
@@ -182,46 +144,10 @@ class Fit:
             ValueError: if the file holds no fit, or one of another version.
         """
         arrays = archive.read(path, _KIND)
-        templates = archive.part(arrays, "templates")
         return cls(
             bank=Bank.from_arrays(archive.part(arrays, "bank")),
             memory=PatchMemory.from_arrays(archive.part(arrays, "memory")),
             positional=Positional.from_arrays(archive.part(arrays, "positional")),
             calibration=Calibration.from_arrays(archive.part(arrays, "calibration")),
             album=Album.from_arrays(archive.part(arrays, "album")),
-            templates=Templates.from_arrays(templates) if templates else None,
         )
-
-
-def _look_at_template(difference: Difference, references: int) -> Look:
-    return Look(
-        z=difference.z,
-        threshold=template.THRESHOLD,
-        probability=difference.probability,
-        members={"template": difference.z},
-        heat_map=difference.heat_map,
-        boxes=difference.boxes,
-        marks=difference.marks,
-        signals={
-            **heat_signals(difference.heat_map, 0.0),
-            "margin": difference.z - template.THRESHOLD,
-            "disagreement": 0.0,
-            "boxes": float(len(difference.boxes)),
-            "references": float(references),
-            "usual_spread": 0.0,
-            "usual_most": 0.0,
-            "colour_shift": 0.0,
-            "template": difference.likeness,
-        },
-    )
-
-
-def heat_signals(heat_map: Floats, threshold: float) -> dict[str, float]:
-    """How high, how wide and how concentrated the heat is."""
-    heat = np.sort(np.maximum(heat_map, 0), axis=None)
-    strongest = heat[-max(3, heat.size // 50) :]
-    return {
-        "peak": float(heat[-1]),
-        "area": float((heat > threshold).mean()),
-        "concentration": float(strongest.sum() / (heat.sum() + 1e-6)),
-    }

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.features import Bank, Floats, Pixels, check_image, resize
-from reinspect.tools.embedded.fit import Look, heat_signals
+from reinspect.tools.embedded.look import Look, heat_signals
 from reinspect.tools.embedded.positional import (
     learn_whitening,
     resample,

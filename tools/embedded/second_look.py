@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reinspect.tools.embedded import archive
+from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.alignment import (
     Aligned,
     align,
@@ -28,7 +29,8 @@ from reinspect.tools.embedded.alignment import (
 )
 from reinspect.tools.embedded.boxes import spot_strength, tighten
 from reinspect.tools.embedded.features import CELL, Bank, Floats, Pixels, resize
-from reinspect.tools.embedded.fit import Fit, Look
+from reinspect.tools.embedded.fit import Fit
+from reinspect.tools.embedded.look import Look
 from reinspect.tools.embedded.positional import (
     Positional,
     resample,
@@ -143,9 +145,9 @@ class Abreast:
         return cls(references, appearances, min(structures), calibration, embed)
 
     @classmethod
-    def from_fit(cls, fit: Fit, embed: Embed, *, seed: int = 0) -> Abreast:
-        """Fit to the references that the first look keeps, alike by a model's embedding."""
-        images, doubt = _references(fit, np.random.default_rng(seed))
+    def from_album(cls, album: Album, embed: Embed, *, seed: int = 0) -> Abreast:
+        """Fit to the references of an album, alike by a network's embedding."""
+        images, doubt = _references(album, np.random.default_rng(seed))
         return cls.learn(images, doubt, embed)
 
     @property
@@ -231,7 +233,7 @@ class SecondFit:
     def from_fit(cls, fit: Fit, *, seed: int = 0) -> SecondFit:
         """Fit to the references that the first look keeps; takes about 0.5 s a reference."""
         rng = np.random.default_rng(seed)
-        images, doubt = _references(fit, rng)
+        images, doubt = _references(fit.album, rng)
         hi_res = FineMemory.learn(images, rng, doubt)
         abreast = Abreast.learn(images, doubt, fit.bank.appearance)
         spots = []
@@ -292,9 +294,9 @@ def by_template(first: Look) -> bool:
     return first.signals.get("template", 0.0) > 0
 
 
-def _references(fit: Fit, rng: np.random.Generator) -> tuple[list[Pixels], float]:
-    """The references that a fit keeps, a single one with stand-ins, and how sure they make."""
-    images = fit.album.images()
+def _references(album: Album, rng: np.random.Generator) -> tuple[list[Pixels], float]:
+    """The references of an album, a single one with stand-ins, and how sure they make."""
+    images = album.images()
     if len(images) > 1:
         return images, DOUBT
     return images + vary(images[0], _STAND_INS, rng), DOUBT_OF_ONE

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from reinspect.tools.embedded.features import Bank, Floats, Pixels, check_image, resize
-from reinspect.tools.embedded.fit import Look, heat_signals
+from reinspect.tools.embedded.look import Look, heat_signals
 from reinspect.tools.embedded.positional import learn_whitening, whiten
 
 _SAMPLE = 1500  # cells that stand for the whole image

@@ -27,6 +27,7 @@ THRESHOLD = 2.0
 _SIDE = 640.0  # square root of the largest working area, in pixels
 _NEAR = 0.15  # of the contrast: how near a level a pixel must be to count as that level
 _TWO_LEVEL = 0.95  # share of such pixels in black-and-white references
+_ASKED = 16  # references at most that are asked whether they are black and white
 _THUMBNAIL = 64  # pixels a side, to find the template among many
 _ALIKE = 0.8  # correlation of thumbnails below which a reference is no template
 _FAR = 0.05  # of the side: a larger shift is a mistaken one
@@ -64,7 +65,8 @@ class Templates:
     @classmethod
     def collect(cls, images: Sequence[Pixels]) -> Templates | None:
         """Keep the references as templates, or return None if they are not black and white."""
-        if np.median([_two_level_share(image) for image in images]) < _TWO_LEVEL:
+        spaced = np.unique(np.linspace(0, len(images) - 1, _ASKED).round().astype(int))
+        if np.median([_two_level_share(images[place]) for place in spaced]) < _TWO_LEVEL:
             return None
         album = Album.collect(images, MAX_TEMPLATES)
         thumbnails = np.stack([_thumbnail(_grey(image)) for image in album.images()])

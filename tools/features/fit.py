@@ -3,31 +3,33 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from reinspect.files import digest_of
+from reinspect.images import digest_of_pixels
 from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
-from reinspect.tools.embedded.fit import Look, heat_signals
-from reinspect.tools.embedded.scoring import (
-    DOUBT,
-    DOUBT_OF_ONE,
-    Calibration,
-    find_boxes,
-    probability,
-)
+from reinspect.tools.embedded.look import Look, heat_signals
+from reinspect.tools.embedded.scoring import find_boxes
 from reinspect.tools.embedded.variation import vary
+from reinspect.tools.features.calibration import THRESHOLD, FeatureCalibration
 from reinspect.tools.features.memory import FeatureMemory
 from reinspect.tools.features.network import FeatureNetwork
+from reinspect.tools.features.pose import (
+    LEAST_FALL,
+    LEAST_REFERENCES,
+    Pose,
+    fall,
+    turned_cells,
+)
 
 MEMBER = "features"
 
 _STAND_INS = 5  # besides a single reference
-_KIND = "reinspect features"
+_TRIED = 8  # references that say whether turning helps
+_KIND = "reinspect features 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,84 +38,132 @@ class FeatureFit:
 
     key: str
     """Of the network."""
+    side: float
+    """Working side: square root of the area that pictures are scaled to, in pixels."""
     memory: FeatureMemory
-    calibration: Calibration
-    owners: NDArray[np.int32]
-    """(given,) which of the memory's references each given image is; copies are one."""
+    calibration: FeatureCalibration
+    pictures: tuple[str, ...]
+    """Digest of each distinct reference's pixels, in the memory's order."""
+    turned: bool
+    """Whether references are compared at any angle."""
+    fall: float
+    """Share by which turned references lower the left-out distances; 0 where not asked."""
 
     @classmethod
     def from_references(
-        cls, images: Sequence[Pixels], features: FeatureNetwork, *, seed: int = 0
+        cls,
+        images: Sequence[Pixels],
+        network: FeatureNetwork,
+        *,
+        side: float | None = None,
+        pose: Pose = Pose.AUTO,
+        seed: int = 0,
     ) -> FeatureFit:
-        """Fit to good images, BGR uint8 (H, W, 3), of any sizes; each is read once.
+        """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
 
         Exact copies count once. A single distinct reference is joined by stand-ins for the others
         (see ``variation``), and its verdicts stay near 0.5.
 
+        Args:
+            images: read one by one, each once or twice.
+            network: that describes them.
+            side: working side; the network's own by default.
+            pose: whether references are turned; by default, where that explains them better.
+            seed: of the stand-ins.
+
         Raises:
             ValueError: without images, or if one is not a BGR uint8 image.
         """
-        grids, owners, first = _distinct(images, features)
-        alone = len(grids) == 1
-        if alone:
+        places: dict[str, int] = {}
+        grids = []
+        for place, image in enumerate(images):
+            digest = digest_of_pixels(check_image(image))
+            if digest not in places:
+                places[digest] = place
+                grids.append(network.describe(image, side=side))
+        if not grids:
+            raise ValueError("a first look needs at least one reference image, got none")
+        distinct = [_At(images, place) for place in places.values()]
+        known = len(grids)
+        if known == 1:
             rng = np.random.default_rng(seed)
-            grids += [features.describe(one) for one in vary(first, _STAND_INS, rng)]
-        memory = FeatureMemory.learn(grids, features.channels)
-        maps = [[memory.compare(grid, excluding=owner)] for owner, grid in enumerate(grids)]
-        calibration = Calibration.learn(maps, doubt=DOUBT_OF_ONE if alone else DOUBT)
-        return cls(features.key, memory, calibration, owners)
+            stand_ins = vary(distinct[0].read(), _STAND_INS, rng)
+            grids += [network.describe(one, side=side) for one in stand_ins]
+            distinct += [_At([one], 0) for one in stand_ins]
+        working = side or network.side
+        lowered = _fall(grids, distinct, network, working) if pose is Pose.AUTO else 0.0
+        turned: list[Floats] = []
+        if pose is Pose.ANY or lowered >= LEAST_FALL:
+            turned = [turned_cells(one.read(), network, working) for one in distinct]
+        memory = FeatureMemory.learn(grids, network.channels, turned=turned)
+        maps = [memory.compare(grid, excluding=owner) for owner, grid in enumerate(grids)]
+        calibration = FeatureCalibration.learn(maps, known=known)
+        return cls(network.key, working, memory, calibration, tuple(places), bool(turned), lowered)
 
-    def look(
-        self, image: Pixels, features: FeatureNetwork, *, excluding: int | None = None
-    ) -> Look:
-        """Look at an image, BGR uint8 (H, W, 3).
-
-        Args:
-            image: the image to judge; its size may differ from the references'.
-            features: of the network that it was fitted with.
-            excluding: index, in ``from_references``' order, of a reference to leave out because
-                it is this very image.
+    def describe(self, image: Pixels, network: FeatureNetwork) -> Floats:
+        """The features of an image as they are compared: (rows, columns, features).
 
         Raises:
             ValueError: if the image is not a BGR uint8 image, or the network another one.
         """
-        if features.key != self.key:
-            raise ValueError(f"fitted with {self.key}, not with {features.key}")
-        left_out = None if excluding is None else self._owner(excluding)
-        plane = self.memory.compare(features.describe(image), excluding=left_out)
-        (z,) = self.calibration.members([plane], excluding=left_out)
-        threshold = self.calibration.threshold(excluding=left_out)
-        heat_map = self.calibration.heat_map([plane])
+        if network.key != self.key:
+            raise ValueError(f"fitted with {self.key}, not with {network.key}")
+        return network.describe(image, side=self.side)
+
+    def look(self, image: Pixels, network: FeatureNetwork, *, grid: Floats | None = None) -> Look:
+        """Look at an image, BGR uint8 (H, W, 3); a reference is not compared with itself.
+
+        Args:
+            image: the image to judge; its size may differ from the references'.
+            network: that it was fitted with.
+            grid: what ``describe`` gave, where it is known already.
+
+        Raises:
+            ValueError: if the image is not a BGR uint8 image, or the network another one.
+        """
+        grid = self.describe(image, network) if grid is None else grid
+        own = self._owner(image)
+        plane = self.memory.compare(grid, excluding=own)
+        z = self.calibration.z(plane, excluding=own)
+        heat_map = self.calibration.heat_map(plane)
         boxes = find_boxes(heat_map, self.calibration.box_threshold)
-        usual = self.calibration.left_out(excluding=left_out)
+        usual = self.calibration.left_out(excluding=own)
         return Look(
-            z=float(z),
-            threshold=threshold,
-            probability=probability(float(z), threshold),
-            members={MEMBER: float(z)},
+            z=z,
+            threshold=THRESHOLD,
+            probability=self.calibration.probability(z),
+            members={MEMBER: z},
             heat_map=heat_map,
             boxes=boxes,
+            appearance=appearance(grid),
             signals={
                 **heat_signals(heat_map, self.calibration.box_threshold),
-                "margin": float(z) - threshold,
+                "margin": z - THRESHOLD,
                 "boxes": float(len(boxes)),
-                "references": float(self.owners.max() + 1),
+                "references": float(len(self.pictures)),
                 "usual_spread": float(usual.std()),
                 "usual_most": float(usual.max()),
+                "turned": float(self.turned),
             },
         )
 
-    def _owner(self, given: int) -> int | None:
-        """The reference to leave out; none where another copy of it stays."""
-        owner = int(self.owners[given])
-        return owner if int((self.owners == owner).sum()) == 1 else None
+    def _owner(self, image: Pixels) -> int | None:
+        """The reference that is this very image; none where it is the only one."""
+        digest = digest_of_pixels(check_image(image))
+        if len(self.pictures) == 1 or digest not in self.pictures:
+            return None
+        return self.pictures.index(digest)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fit to one file."""
         arrays = archive.nested(
             memory=self.memory.arrays(),
             calibration=self.calibration.arrays(),
-            references={"owners": self.owners, "key": np.array(self.key)},
+            references={
+                "key": np.array(self.key),
+                "pictures": np.array(self.pictures),
+                "numbers": np.array([self.side, float(self.turned), self.fall]),
+            },
         )
         archive.write(path, _KIND, arrays)
 
@@ -126,29 +176,46 @@ class FeatureFit:
         """
         arrays = archive.read(path, _KIND)
         references = archive.part(arrays, "references")
+        side, turned, lowered = np.asarray(references["numbers"], np.float64)
         return cls(
             key=str(references["key"]),
+            side=float(side),
             memory=FeatureMemory.from_arrays(archive.part(arrays, "memory")),
-            calibration=Calibration.from_arrays(archive.part(arrays, "calibration")),
-            owners=np.asarray(references["owners"], np.int32),
+            calibration=FeatureCalibration.from_arrays(archive.part(arrays, "calibration")),
+            pictures=tuple(str(digest) for digest in references["pictures"]),
+            turned=bool(turned),
+            fall=float(lowered),
         )
 
 
-def _distinct(
-    images: Iterable[Pixels], features: FeatureNetwork
-) -> tuple[list[Floats], NDArray[np.int32], Pixels]:
-    """The grids of distinct images, which of them each image is, and the first image."""
-    known: dict[str, int] = {}
-    grids: list[Floats] = []
-    owners: list[int] = []
-    first: Pixels | None = None
-    for image in images:
-        first = check_image(image) if first is None else first
-        key = digest_of(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes())
-        if key not in known:
-            known[key] = len(grids)
-            grids.append(features.describe(image))
-        owners.append(known[key])
-    if first is None:
-        raise ValueError("a first look needs at least one reference image, got none")
-    return grids, np.array(owners, np.int32), first
+@dataclass(frozen=True, slots=True)
+class _At:
+    """A picture of a sequence that reads them when they are asked for."""
+
+    images: Sequence[Pixels]
+    place: int
+
+    def read(self) -> Pixels:
+        return self.images[self.place]
+
+
+def appearance(grid: Floats) -> Floats:
+    """What a whole image looks like by its features: their mean, of length 1."""
+    mean = grid.mean(axis=(0, 1))
+    return np.asarray(mean / max(float(np.linalg.norm(mean)), 1e-9), np.float32)
+
+
+def _fall(
+    grids: Sequence[Floats], distinct: Sequence[_At], network: FeatureNetwork, side: float
+) -> float:
+    """By how much turning a few of the references explains these better; see ``pose.fall``."""
+    if len(grids) < LEAST_REFERENCES:
+        return 0.0
+    spaced = np.unique(np.linspace(0, len(grids) - 1, min(_TRIED, len(grids))).round().astype(int))
+    few = [grids[place] for place in spaced]
+    cells = [turned_cells(distinct[place].read(), network, side) for place in spaced]
+    upright = FeatureMemory.learn(few, network.channels)
+    whole = FeatureMemory.learn(few, network.channels, turned=cells)
+    before = [upright.compare(grid, excluding=owner) for owner, grid in enumerate(few)]
+    after = [whole.compare(grid, excluding=owner) for owner, grid in enumerate(few)]
+    return fall(before, after)

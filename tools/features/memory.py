@@ -34,13 +34,19 @@ class FeatureMemory:
 
     @classmethod
     def learn(
-        cls, grids: Sequence[Floats], channels: Sequence[int], *, budget: int = BUDGET
+        cls,
+        grids: Sequence[Floats],
+        channels: Sequence[int],
+        *,
+        turned: Sequence[Floats] = (),
+        budget: int = BUDGET,
     ) -> FeatureMemory:
         """Remember the cells of each grid (rows, columns, features).
 
         Args:
             grids: one a reference, at least two.
             channels: how many of the features are of each layer.
+            turned: more cells of each reference (n, features); by default, there are none.
             budget: cells to keep.
 
         Raises:
@@ -57,6 +63,8 @@ class FeatureMemory:
             [1 / (own + _FLOOR * _spread(own) + 1e-6) / np.sqrt(len(own)) for own in layers]
         )
         mean, scale = mean.astype(np.float32), scale.astype(np.float32)
+        if turned:
+            cells = [np.concatenate(both) for both in zip(cells, turned, strict=True)]
         share = max(1, budget // len(cells))
         kept: list[Floats] = []
         for own in cells:

@@ -178,12 +178,13 @@ def _source(file: Path) -> "Source":
     from reinspect.agents.detector import EmbeddedDetector, EmbeddedDetectorOptions
     from reinspect.errors import explain_invalid
     from reinspect.graph.recipe import load_recipe
+    from reinspect.tools.features.first import source_of
 
     detector = load_recipe(file).detector
     if detector.kind != EmbeddedDetector.about.name:
         raise ModelsUsageError(f"{file}: the detector is {detector.kind}, which takes no features")
     try:
-        return EmbeddedDetectorOptions.model_validate(detector.options).features
+        return source_of(EmbeddedDetectorOptions.model_validate(detector.options).features)
     except ValidationError as failure:
         told = explain_invalid(failure, EmbeddedDetectorOptions, name="detector")
         raise ModelsUsageError(f"{file}: {told}") from failure

@@ -15,6 +15,7 @@ from reinspect.tools.comparator.network import (
     ComparatorNetwork,
     open_comparator,
 )
+from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.fit import Fit
 from reinspect.tools.embedded.second_look import Witness
 from support.requirements import unavailable
@@ -35,7 +36,7 @@ def fit(process: Process) -> Fit:
 
 @pytest.fixture(scope="module")
 def eye(fit: Fit, comparator: ComparatorNetwork) -> ComparatorFit:
-    return ComparatorFit.from_fit(fit, comparator)
+    return ComparatorFit.from_album(fit.album, comparator)
 
 
 def sound_in_itself(witness: Witness) -> bool:
@@ -110,7 +111,7 @@ def test_any_size_and_number(
 ) -> None:
     rng = np.random.default_rng(5)
     good = [cv2.resize(process.picture(rng, SIZE), size[::-1]) for size in references]
-    eye = ComparatorFit.from_fit(Fit.from_references(good), comparator)
+    eye = ComparatorFit.from_album(Album.collect(good, 16), comparator)
     image = cv2.resize(process.picture(rng, SIZE), query[::-1])
     assert sound_in_itself(eye.look(image, comparator))
 
@@ -120,7 +121,7 @@ def test_a_constant_image(eye: ComparatorFit, comparator: ComparatorNetwork) -> 
     seen = eye.look(flat, comparator)
     assert sound_in_itself(seen)
     assert seen.probability > 0.5
-    among = ComparatorFit.from_fit(Fit.from_references([flat, flat + 1, flat + 2]), comparator)
+    among = ComparatorFit.from_album(Album.collect([flat, flat + 1, flat + 2], 16), comparator)
     assert sound_in_itself(among.look(flat, comparator))
 
 

@@ -2,8 +2,9 @@ import cv2
 import numpy as np
 import pytest
 
-from reinspect.tools.embedded.fit import Fit, Look
+from reinspect.tools.embedded.fit import Fit
 from reinspect.tools.embedded.folder import FolderFit
+from reinspect.tools.embedded.look import Look
 from reinspect.tools.embedded.single import look_alone
 
 SPOT = (120, 70, 24)  # x, y, side in pixels
@@ -104,7 +105,7 @@ def test_a_saved_fit_looks_alike(make, references: list[np.ndarray], tmp_path) -
 def test_a_file_of_another_kind_is_refused(fit: Fit, tmp_path) -> None:
     path = tmp_path / "saved.npz"
     fit.save(path)
-    with pytest.raises(ValueError, match="holds 'reinspect first look"):
+    with pytest.raises(ValueError, match="holds 'reinspect filters"):
         FolderFit.load(path)
     path.write_bytes(b"no archive")
     with pytest.raises(ValueError, match="is not a saved"):

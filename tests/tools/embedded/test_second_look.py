@@ -157,7 +157,7 @@ def test_a_saved_fit_sees_the_same_as_one_made_anew(expert: Expert, tmp_path: Pa
     about = sample(damaged(part(23)), tmp_path)
     images = [part(seed) for seed in range(5)]
     made = ask(expert_on(images, tmp_path / "good", tmp_path), about)
-    assert sorted(file.suffix for file in (tmp_path / "fits").iterdir()).count(".npz") == 2
+    assert sorted(file.suffix for file in (tmp_path / "fits").iterdir()).count(".npz") == 3
     saved = ask(expert_on(images, tmp_path / "good", tmp_path), about)
     anew = ask(expert, about)
     assert saved.probabilities == pytest.approx(made.probabilities)

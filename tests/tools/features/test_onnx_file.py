@@ -13,8 +13,6 @@ from reinspect.tools.features.onnx_file import OnnxFeatures, OnnxNetwork, open_o
 from support.made_onnx import FREE, put_onnx
 from support.plates import plate
 
-pytestmark = pytest.mark.needs("onnx")
-
 
 def network(file: Path, **options: Any) -> OnnxNetwork:
     return open_onnx(OnnxFeatures.model_validate({"onnx": str(file), **options}))

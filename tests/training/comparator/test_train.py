@@ -152,7 +152,7 @@ class TestTraining:
 
     # Now and then, after hundreds of tests, a warning of torch's exporter passes its filter.
     @pytest.mark.filterwarnings("ignore")
-    @pytest.mark.needs("onnx", "onnxscript")
+    @pytest.mark.needs("onnxscript")
     def test_both_graphs_agree_with_torch(self, tmp_path: Path) -> None:
         import torch
 

@@ -1,0 +1,93 @@
+"""From distances to references to a score, a threshold that needs no defect, and a probability.
+
+A part's score is how much farther it is from the references than these are from each other, each
+left out in turn, as a share; its unit is what good parts vary by. Threshold and slope are the same
+for every product: over seven kinds of real part, each left out, they are the best or near it, and
+what eight references say of themselves adds little to what is usual.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from reinspect.tools.embedded.features import Floats
+from reinspect.tools.embedded.positional import smooth
+from reinspect.tools.embedded.scoring import statistics
+
+THRESHOLD = 1.7
+"""z above which a part is called anomalous: about one good part in ten at 8 references."""
+
+_USUAL = 0.07  # what good parts vary by, as a share of the mean score, before any is seen
+_WEIGHT = 30  # references that this is worth
+_SLOPE = 1.3  # log-odds per z where references are many
+_HALF = 4  # references at which the slope is half of that
+_SLOPE_OF_ONE = 0.1  # stand-ins say hardly anything of how good parts differ
+_BLUR = 0.8  # cells
+_BOX_QUANTILE = 0.998  # of the references' own cells lie below the box threshold
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureCalibration:
+    """What the maps of references look like when each is left out of its own comparison."""
+
+    scores: NDArray[np.float64]  # (k, statistics)
+    centre: float  # median of all cells
+    spread: float  # standard deviation of all cells
+    box_threshold: float  # heat above which a cell may be boxed
+    known: int  # references that are no stand-ins
+
+    @classmethod
+    def learn(cls, maps: Sequence[Floats], *, known: int) -> FeatureCalibration:
+        """Learn from the left-out maps (rows, columns), one a reference or stand-in for one."""
+        pooled = np.concatenate([smooth(plane, _BLUR).ravel() for plane in maps])
+        centre, spread = float(np.median(pooled)), float(pooled.std()) + 0.02
+        hot = float(np.quantile((pooled - centre) / spread, _BOX_QUANTILE))
+        return cls(np.array([statistics(plane) for plane in maps]), centre, spread, hot, known)
+
+    def heat_map(self, plane: Floats) -> Floats:
+        """A map (rows, columns) in units of the references' spread."""
+        return np.asarray((smooth(plane, _BLUR) - self.centre) / self.spread, np.float32)
+
+    def z(self, plane: Floats, *, excluding: int | None = None) -> float:
+        """The score of a part by its map, in what good parts vary by."""
+        usual = self._usual(excluding)
+        return float((statistics(plane) / usual.mean(axis=0)).mean() - 1) / _spread(usual)
+
+    def left_out(self, *, excluding: int | None = None) -> NDArray[np.float64]:
+        """The z of each reference among all: (k,)."""
+        usual = self._usual(excluding)
+        return np.asarray(((usual / usual.mean(axis=0)).mean(axis=1) - 1) / _spread(usual))
+
+    def probability(self, z: float) -> float:
+        """P(anomalous), exactly 0.5 at the threshold; near that where references are few."""
+        slope = _SLOPE_OF_ONE
+        if self.known > 1:
+            slope = _SLOPE * self.known / (self.known + _HALF)
+        return float(1 / (1 + np.exp(-slope * np.clip(z - THRESHOLD, -60, 60))))
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return what ``from_arrays`` needs."""
+        numbers = [self.centre, self.spread, self.box_threshold, float(self.known)]
+        return {"scores": self.scores, "numbers": np.array(numbers)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> FeatureCalibration:
+        """Rebuild a calibration from ``arrays()``."""
+        centre, spread, hot, known = np.asarray(arrays["numbers"], np.float64)
+        scores = np.asarray(arrays["scores"], np.float64)
+        return cls(scores, float(centre), float(spread), float(hot), int(known))
+
+    def _usual(self, excluding: int | None) -> NDArray[np.float64]:
+        rest = self.scores if excluding is None else np.delete(self.scores, excluding, axis=0)
+        return np.maximum(rest, 1e-6)  # identical references are at no distance
+
+
+def _spread(usual: NDArray[np.float64]) -> float:
+    """Standard deviation of good parts' scores, as a share of their mean, pulled to the usual."""
+    own = (usual / usual.mean(axis=0)).mean(axis=1) - 1
+    degrees = len(usual) - 1 + _WEIGHT
+    return float(np.sqrt(((own**2).sum() + _WEIGHT * _USUAL**2) / degrees))
