@@ -7,8 +7,14 @@ from pathlib import Path
 
 from reinspect.dataset import Item, known_good, references_in
 from reinspect.graph.recipe import Recipe
-from reinspect.images import UnreadableImage, digest_of_pixels, load, sha256_of
-from reinspect.references import ALONE, ReferenceMode, ReferenceSet, ReferenceSets
+from reinspect.images import UnreadableImage, load, sha256_of
+from reinspect.references import (
+    ALONE,
+    ReferenceMode,
+    ReferenceSet,
+    ReferenceSets,
+    digest_of_pixels,
+)
 
 FOLDER_SAMPLE = 32
 """Images of a folder that serve as its references when it has no others."""

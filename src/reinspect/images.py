@@ -168,11 +168,6 @@ def read_view(view: View) -> Pixels:
     return loaded.pixels
 
 
-def digest_of_pixels(pixels: Pixels) -> str:
-    """What tells a picture from others, whatever file it came from: SHA-256 in hex."""
-    return digest_of(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
-
-
 def read_mask(path: str | os.PathLike[str]) -> Mask:
     """A mask file as booleans (height, width): True where the picture is not black.
 

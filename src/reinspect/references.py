@@ -4,7 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+import numpy as np
+import numpy.typing as npt
+
 from reinspect.files import digest_of
+
+
+def digest_of_pixels(pixels: npt.NDArray[np.uint8]) -> str:
+    """What tells a picture (H, W, 3) from others, whatever file it came from: SHA-256 in hex."""
+    return digest_of(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
 
 
 class ReferenceMode(StrEnum):

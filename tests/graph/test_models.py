@@ -424,7 +424,7 @@ def test_an_expert_beside_the_model_has_a_second_opinion(tmp_path: Path) -> None
     from reinspect.samples import write_sample_set
 
     write_sample_set(tmp_path / "parts", references=4, good=1, defective=1, seed=1)
-    category = sorted((tmp_path / "parts").iterdir())[0]
+    category = tmp_path / "parts" / "flange"
     defective = next(p for p in sorted(category.glob("test/*/*")) if p.parent.name != "good")
     with ScriptedServer(Reply(said("no"), yes=0.02)) as server:
         recipe = recipe_for(server, detector={"expert": True, "reference": True})

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reinspect.images import digest_of_pixels
+from reinspect.references import digest_of_pixels
 from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.look import Look, heat_signals
