@@ -62,14 +62,14 @@ class BuildContext:
         """By what the recipe's detector describes pictures; the default for any other detector."""
         from reinspect.agents.detector import EmbeddedDetector
         from reinspect.tools.features.first import BY_FILTERS, open_first
-        from reinspect.tools.features.pose import Pose
+        from reinspect.tools.features.pose import PartPose
 
         spec = self.recipe.detector
         given = spec.own_options if spec.kind == EmbeddedDetector.about.name else {}
         options = _checked(EmbeddedDetector.Options, given, "detector")
         if options.features is None and not self.references.compare:
             return BY_FILTERS
-        arguments: dict[str, Any] = {"named": options.features, "pose": Pose(options.pose)}
+        arguments: dict[str, Any] = {"named": options.features, "pose": PartPose(options.pose)}
         arguments |= {"cache": self.cache, "weights": self.weights}
         made: FirstLook = _called(open_first, arguments, "detector")
         return made

@@ -28,7 +28,7 @@ from reinspect.tools.features.first import BY_FILTERS, FirstLook
 from reinspect.tools.features.fit import FeatureFit, appearance
 from reinspect.tools.features.network import FeatureNetwork, open_detail
 from reinspect.tools.features.place_fit import PlaceFit
-from reinspect.tools.features.pose import Pose
+from reinspect.tools.features.pose import PartPose
 from reinspect.tools.fits import Fits, PictureFiles, Saved
 from reinspect.vocabulary import Sample
 
@@ -118,7 +118,7 @@ class Expert:
         network: FeatureNetwork,
         *,
         side: float | None = None,
-        pose: Pose = Pose.AUTO,
+        pose: PartPose = PartPose.AUTO,
     ) -> Look:
         """The look of any network's features at any working side; see ``FeatureFit``.
 
@@ -244,7 +244,7 @@ class Expert:
         load = functools.partial(SecondFit.load, fit=fit)
         return self._once("second", load, lambda: SecondFit.from_fit(fit))
 
-    def _featured(self, network: FeatureNetwork, side: float, pose: Pose) -> FeatureFit:
+    def _featured(self, network: FeatureNetwork, side: float, pose: PartPose) -> FeatureFit:
         return self._once(
             f"{network.key}-{side:g}-{pose}",
             FeatureFit.load,

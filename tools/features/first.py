@@ -7,7 +7,7 @@ from pathlib import Path
 from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.efficientnet import package_of
 from reinspect.tools.features.network import FeatureNetwork
-from reinspect.tools.features.pose import Pose
+from reinspect.tools.features.pose import PartPose
 from reinspect.tools.features.sources import FILTERS, Source, open_source
 
 DEFAULT = "efficientnet-lite0"
@@ -20,7 +20,7 @@ class FirstLook:
 
     network: FeatureNetwork | None = None
     """None for filters learned from the references."""
-    pose: Pose = Pose.AUTO
+    pose: PartPose = PartPose.AUTO
     notice: str = ""
     """Said of every look: why it is not by the network that was meant."""
 
@@ -37,7 +37,7 @@ def source_of(named: Source | None) -> Source:
 
 
 def open_first(
-    named: Source | None, pose: Pose, *, cache: Path | None, weights: Path | None
+    named: Source | None, pose: PartPose, *, cache: Path | None, weights: Path | None
 ) -> FirstLook:
     """The first look that a recipe means. Where it names none and none can be had, the filters.
 

@@ -20,7 +20,7 @@ from reinspect.tools.features.network import FeatureNetwork
 from reinspect.tools.features.pose import (
     LEAST_FALL,
     LEAST_REFERENCES,
-    Pose,
+    PartPose,
     fall,
     turned_cells,
 )
@@ -56,7 +56,7 @@ class FeatureFit:
         network: FeatureNetwork,
         *,
         side: float | None = None,
-        pose: Pose = Pose.AUTO,
+        pose: PartPose = PartPose.AUTO,
         seed: int = 0,
     ) -> FeatureFit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
@@ -91,9 +91,9 @@ class FeatureFit:
             grids += [network.describe(one, side=side) for one in stand_ins]
             distinct += [_At([one], 0) for one in stand_ins]
         working = side or network.side
-        lowered = _fall(grids, distinct, network, working) if pose is Pose.AUTO else 0.0
+        lowered = _fall(grids, distinct, network, working) if pose is PartPose.AUTO else 0.0
         turned: list[Floats] = []
-        if pose is Pose.ANY or lowered >= LEAST_FALL:
+        if pose is PartPose.ANY or lowered >= LEAST_FALL:
             turned = [turned_cells(one.read(), network, working) for one in distinct]
         memory = FeatureMemory.learn(grids, network.channels, turned=turned)
         maps = [memory.compare(grid, excluding=owner) for owner, grid in enumerate(grids)]

@@ -29,7 +29,7 @@ _MULTIPLE = 32  # pixels: sides of the turned pictures, which no network then sc
 _INSIDE = 0.999  # share of a cell and its neighbours that must be picture
 
 
-class Pose(StrEnum):
+class PartPose(StrEnum):
     """How parts may lie. A mirror image is not the same part, whatever its angle."""
 
     FIXED = "fixed"
