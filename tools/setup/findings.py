@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reinspect.tools.embedded.features import Pixels
+from reinspect.tools.embedded.features import Floats, Pixels
 from reinspect.tools.embedded.scoring import Box
 
 Warp = NDArray[np.float64]
@@ -55,19 +55,40 @@ class Correction:
         """(2, 3), as OpenCV takes it with ``WARP_INVERSE_MAP``."""
         return np.array(self.warp, np.float64).reshape(2, 3)
 
-    def apply(self, image: Pixels) -> Pixels:
-        """The corrected picture, of the same size; what lay outside mirrors the border."""
+    def apply(self, image: Pixels, beyond: Pixels) -> Pixels:
+        """The corrected picture, of the same size.
+
+        Args:
+            image: what was checked, BGR uint8 (H, W, 3).
+            beyond: a reference of any size, lying as they do, which shows what lay outside; in
+                the light of the picture.
+        """
         height, width = image.shape[:2]
         turn, shift = self.matrix[:, :2], self.matrix[:, 2]
         whole = np.array_equal(turn, np.eye(2)) and np.array_equal(shift, shift.round())
+        smooth = cv2.INTER_NEAREST if whole else cv2.INTER_LANCZOS4
         moved = cv2.warpAffine(
             image,
             self.matrix,
             (width, height),
-            flags=cv2.WARP_INVERSE_MAP | (cv2.INTER_NEAREST if whole else cv2.INTER_LANCZOS4),
+            flags=cv2.WARP_INVERSE_MAP | smooth,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        return np.asarray(moved, np.uint8)
+        seen = cv2.warpAffine(
+            np.ones((height, width), np.uint8),
+            self.matrix,
+            (width, height),
+            flags=cv2.WARP_INVERSE_MAP | cv2.INTER_NEAREST,
+        )
+        if seen.all() or not seen.any():
+            return np.asarray(moved, np.uint8)
+        other = cv2.resize(beyond, (width, height), interpolation=cv2.INTER_LINEAR)
+        relit = other + (np.array(cv2.mean(moved, seen)) - cv2.mean(other, seen))[:3]
+        # Over two pixels on the inside of the border one goes over into the other.
+        inside = cv2.erode(seen, np.ones((5, 5), np.uint8), borderValue=1)
+        share = cv2.blur(inside.astype(np.float32), (3, 3))[..., None]
+        mixed = moved * share + relit * (1 - share)
+        return np.asarray(np.rint(mixed).clip(0, 255), np.uint8)
 
     def original(self, box: Box, width: int, height: int) -> Box:
         """Where a box of the corrected picture lies in the original, ``width`` × ``height``.
@@ -89,7 +110,7 @@ class SetupCheck:
     findings: tuple[SetupFinding, ...] = ()
     """What can't be put right, what explains most first."""
     correction: Correction | None = None
-    """What can: the corrected picture is to be judged, where nothing else is found."""
+    """What can, where nothing else is found: the corrected picture is to be judged."""
 
     @property
     def ok(self) -> bool:
@@ -102,3 +123,14 @@ class SetupCheck:
         if not self.findings:
             return ""
         return f"setup: {', '.join(finding.words for finding in self.findings)}"
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPicture:
+    """A picture as it is to be judged."""
+
+    check: SetupCheck
+    image: Pixels
+    """Corrected where the check says so, else as it was given."""
+    grid: Floats
+    """Its features."""

@@ -153,8 +153,8 @@ def correlation(template: Floats, picture: Floats, warp: Warp) -> float:
     return float(one @ two) / scale if scale > 1e-6 else 0.0
 
 
-def overlay(pictures: Sequence[Floats]) -> list[Floats]:
-    """Thumbnails laid over the one that most others are like."""
+def overlay(pictures: Sequence[Floats]) -> tuple[list[Floats], int]:
+    """Thumbnails laid over the one that most others are like, and which that is."""
     flat = np.stack([one.ravel() - one.mean() for one in pictures])
     flat = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9)
     central = int((flat @ flat.T).sum(axis=0).argmax())
@@ -165,4 +165,4 @@ def overlay(pictures: Sequence[Floats]) -> list[Floats]:
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
         moved = cv2.warpAffine(one, warp, size, flags=how, borderMode=cv2.BORDER_REFLECT_101)
         laid.append(np.asarray(moved, np.float32))
-    return laid
+    return laid, central

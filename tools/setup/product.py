@@ -54,10 +54,12 @@ class Product:
             entries = entries[self.owners != excluding]
         cells = grid.reshape(-1, grid.shape[2]) * self.scale
         whole = np.sqrt(((wholes - cells.mean(axis=0)) ** 2).mean(axis=1)).min()
-        asked, known = _spaced(cells, _ASKED), entries
-        squares = (asked**2).sum(axis=1)[:, None] + (known**2).sum(axis=1) - 2 * asked @ known.T
-        nearest = np.sqrt(np.maximum(squares.min(axis=1), 0) / grid.shape[2])
-        return float(whole), float(np.quantile(nearest, _ALIKE))
+        return float(whole), float(np.quantile(_nearest(cells, entries), _ALIKE))
+
+    def unlikeness(self, grid: Floats) -> float:
+        """How far half of a picture's places are from any that a reference has."""
+        cells = grid.reshape(-1, grid.shape[2]) * self.scale
+        return float(np.median(_nearest(cells, self.entries)))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""
@@ -77,6 +79,13 @@ class Product:
             entries=np.asarray(arrays["entries"], np.float32),
             owners=np.asarray(arrays["owners"], np.int32),
         )
+
+
+def _nearest(cells: Floats, entries: Floats) -> Floats:
+    """Of some of the cells, how far each is from the nearest entry."""
+    asked = _spaced(cells, _ASKED)
+    squares = (asked**2).sum(axis=1)[:, None] + (entries**2).sum(axis=1) - 2 * asked @ entries.T
+    return np.asarray(np.sqrt(np.maximum(squares.min(axis=1), 0) / cells.shape[1]))
 
 
 def _spaced(cells: Floats, count: int) -> Floats:

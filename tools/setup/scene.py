@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -11,7 +11,13 @@ from numpy.typing import NDArray
 
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.setup import light, place, references
-from reinspect.tools.setup.findings import Correction, SetupCheck, SetupFinding, SetupKind
+from reinspect.tools.setup.findings import (
+    Correction,
+    PreparedPicture,
+    SetupCheck,
+    SetupFinding,
+    SetupKind,
+)
 from reinspect.tools.setup.limits import spread
 from reinspect.tools.setup.place import Pose
 from reinspect.tools.setup.product import Product
@@ -72,6 +78,8 @@ class LearnedScene:
     """Thumbnail of the mean reference."""
     usual: NDArray[np.float64]
     """(k, readings) of each reference, left out; (0, readings) of one."""
+    sample: Pixels
+    """A small picture of the reference that the template lies like."""
     looks: NDArray[np.uint8]
     """(k, n) small pictures of the references, by ``references.look``."""
     product: Product | None
@@ -99,7 +107,9 @@ class LearnedScene:
         grains = np.array([one.grain for one in seen])
         product = Product.learn(grids) if grids is not None else None
         shown = np.unique(np.linspace(0, count - 1, min(count, _PLACED)).round().astype(int))
-        laid = place.overlay([place.resize(seen[index].thumbnail, size) for index in shown])
+        laid, central = place.overlay(
+            [place.resize(seen[index].thumbnail, size) for index in shown]
+        )
         total = np.sum(laid, axis=0)
         usual = np.full((count if count > 1 else 0, len(_PRIORS)), np.nan)
         for index in range(len(usual)):
@@ -125,6 +135,7 @@ class LearnedScene:
             direction=complex(grains.mean()),
             template=np.asarray(total / len(shown), np.float32),
             usual=usual,
+            sample=light.at_side(images[int(shown[central])], light.SIDE),
             looks=np.stack([one.look for one in seen]),
             product=product,
         )
@@ -138,9 +149,9 @@ class LearnedScene:
     def check(self, image: Pixels) -> SetupCheck:
         """Look at a picture before it is described.
 
-        Where the check has a correction, ``correction.apply(image)`` is the picture to describe
-        and judge; its boxes go back by ``correction.original``. ``recognise`` then asks whether
-        it is the product.
+        Where the check has a correction, ``corrected`` is the picture to describe and judge, and
+        its boxes go back by ``correction.original``. ``recognise`` then asks whether it is the
+        product; ``prepare`` does all of it.
 
         Raises:
             ValueError: if it is not a BGR uint8 image (H, W, 3).
@@ -155,6 +166,39 @@ class LearnedScene:
             found, correction = self._placed(seen) if self.rigid else self._grained(seen)
             findings += found
         return _in_order(findings, correction)
+
+    def corrected(self, image: Pixels, check: SetupCheck) -> Pixels:
+        """The picture laid over the references, or itself where that isn't called for.
+
+        What lay outside of the picture is shown as in a reference.
+        """
+        return check.correction.apply(image, self.sample) if check.correction else image
+
+    def prepare(self, image: Pixels, describe: Callable[[Pixels], Floats]) -> PreparedPicture:
+        """Check a picture, correct it where that helps, and describe it.
+
+        It helps where most places of the corrected picture are more like the references' than
+        most of the picture as it is: features that bear a shift need no correction.
+
+        Args:
+            image: BGR uint8 (H, W, 3).
+            describe: a network's features (rows, columns, features), as of the references.
+
+        Raises:
+            ValueError: if it is not a BGR uint8 image (H, W, 3).
+        """
+        check = self.check(image)
+        grid = describe(image)
+        if check.correction is not None:
+            seen = self.corrected(image, check)
+            other = describe(seen)
+            if self.product is None or (
+                self.product.unlikeness(other) < self.product.unlikeness(grid)
+            ):
+                image, grid = seen, other
+            else:
+                check = SetupCheck()
+        return PreparedPicture(self.recognise(check, grid), image, grid)
 
     def recognise(self, check: SetupCheck, grid: Floats) -> SetupCheck:
         """Add to a check whether the picture, corrected where it must be, shows the product.
@@ -329,6 +373,7 @@ class LearnedScene:
             "direction": np.array(self.direction),
             "template": self.template,
             "usual": self.usual,
+            "sample": self.sample,
             "looks": self.looks,
             **(self.product.arrays() if self.product else {}),
         }
@@ -342,6 +387,7 @@ class LearnedScene:
             direction=complex(arrays["direction"]),
             template=np.asarray(arrays["template"], np.float32),
             usual=np.asarray(arrays["usual"], np.float64),
+            sample=np.asarray(arrays["sample"], np.uint8),
             looks=np.asarray(arrays["looks"], np.uint8),
             product=Product.from_arrays(arrays) if "entries" in arrays else None,
         )
