@@ -8,7 +8,7 @@ gives (Bigün and Granlund, 1987).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -153,16 +153,43 @@ def correlation(template: Floats, picture: Floats, warp: Warp) -> float:
     return float(one @ two) / scale if scale > 1e-6 else 0.0
 
 
-def overlay(pictures: Sequence[Floats]) -> tuple[list[Floats], int]:
-    """Thumbnails laid over the one that most others are like, and which that is."""
-    flat = np.stack([one.ravel() - one.mean() for one in pictures])
-    flat = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9)
-    central = int((flat @ flat.T).sum(axis=0).argmax())
-    size = pictures[0].shape[::-1]
-    laid = []
-    for one in pictures:
-        warp = lay(pictures[central], one).warp.astype(np.float32)
+@dataclass(frozen=True, slots=True)
+class Overlay:
+    """Thumbnails of one size, laid over the one that most others are like."""
+
+    pictures: tuple[Floats, ...]
+    laid: tuple[Floats, ...]
+    central: int
+    """Which one the others were laid over."""
+
+    @classmethod
+    def of(cls, pictures: Sequence[Floats]) -> Overlay:
+        """Lay them, at least one."""
+        flat = np.stack([one.ravel() - one.mean() for one in pictures])
+        flat = flat / (np.linalg.norm(flat, axis=1, keepdims=True) + 1e-9)
+        central = int((flat @ flat.T).sum(axis=0).argmax())
+        size = pictures[0].shape[::-1]
         how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        moved = cv2.warpAffine(one, warp, size, flags=how, borderMode=cv2.BORDER_REFLECT_101)
-        laid.append(np.asarray(moved, np.float32))
-    return laid, central
+        laid = []
+        for one in pictures:
+            warp = lay(pictures[central], one).warp.astype(np.float32)
+            moved = cv2.warpAffine(one, warp, size, flags=how, borderMode=cv2.BORDER_REFLECT_101)
+            laid.append(np.asarray(moved, np.float32))
+        return cls(tuple(pictures), tuple(laid), central)
+
+    @property
+    def mean(self) -> Floats:
+        """Of all, laid over each other."""
+        return np.asarray(np.mean(self.laid, axis=0), np.float32)
+
+    def left_out(self) -> list[Pose]:
+        """How each lies over the mean of the others, its size included; none of a single one."""
+        if len(self.laid) < 2:
+            return []
+        total = np.sum(self.laid, axis=0)
+        poses = []
+        for picture, own in zip(self.pictures, self.laid, strict=True):
+            template = np.asarray((total - own) / (len(self.laid) - 1), np.float32)
+            pose = lay(template, picture)
+            poses.append(replace(pose, stretch=lay_scaled(template, picture, pose).stretch))
+        return poses

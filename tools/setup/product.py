@@ -17,6 +17,7 @@ from reinspect.tools.embedded.features import Floats
 _ENTRIES = 1024  # cells kept of all references together
 _ASKED = 100  # cells of a picture that are compared
 _FLOOR = 0.05  # of the spread of all features: the least that one is taken to vary by
+_BLANK = 1e-3  # likewise, of the size of all features
 _ALIKE = 0.1  # share of the cells that is most like the references
 
 
@@ -34,7 +35,8 @@ class Product:
         """Learn from features (rows, columns, features) of each reference."""
         cells = [grid.reshape(-1, grid.shape[2]) for grid in grids]
         spread = np.sqrt(np.mean([own.var(axis=0) for own in cells], axis=0))
-        scale = 1 / (spread + _FLOOR * spread.mean() + 1e-6)
+        size = np.sqrt(np.mean([(own**2).mean() for own in cells]))  # blank pictures vary by less
+        scale = 1 / (spread + _FLOOR * spread.mean() + _BLANK * size + 1e-6)
         kept = [_spaced(own, max(1, _ENTRIES // len(cells))) * scale for own in cells]
         return cls(
             scale=scale.astype(np.float32),

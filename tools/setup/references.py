@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import cv2
@@ -59,29 +59,38 @@ def copies(looks: NDArray[np.uint8]) -> tuple[tuple[int, ...], ...]:
     )
 
 
+def distinct(looks: NDArray[np.uint8]) -> list[int]:
+    """Which pictures are left where of copies only the first counts."""
+    again = {index for group in copies(looks) for index in group[1:]}
+    return [index for index in range(len(looks)) if index not in again]
+
+
 def notes(
     looks: NDArray[np.uint8],
+    kept: Sequence[int],
     wholes: Floats | None,
     scores: Sequence[float] | None,
 ) -> tuple[ReferenceNote, ...]:
     """Look for what is amiss.
 
     Args:
-        looks: (k, n) by ``look``.
-        wholes: (k, features), what each has on the whole, in spreads of a feature.
-        scores: how anomalous each is where it is left out, in the unit of a z.
+        looks: (given, n) by ``look``.
+        kept: which of them are ``distinct``.
+        wholes: (k, features), what each of those has on the whole, in spreads of a feature.
+        scores: (given,) how anomalous each is where it is left out, in the unit of a z.
     """
     found = []
-    same = copies(looks)
-    distinct = len(looks) - sum(len(group) - 1 for group in same)
-    if distinct < ENOUGH:
-        words = f"{distinct} distinct reference{'s' if distinct > 1 else ''}, {ENOUGH} say more"
+    if len(kept) < ENOUGH:
+        words = f"{len(kept)} distinct reference{'s' if len(kept) > 1 else ''}, {ENOUGH} say more"
         found.append(ReferenceNote(ReferenceFault.FEW, (), words))
-    for group in same:
+    for group in copies(looks):
         words = f"{len(group)} references are one picture: it counts once"
         found.append(ReferenceNote(ReferenceFault.COPIES, group, words))
     if wholes is not None:
-        found += _products(wholes)
+        found += [
+            replace(note, references=tuple(kept[index] for index in note.references))
+            for note in _products(wholes)
+        ]
     if scores is not None and len(scores) > 2:
         found += _odd(np.asarray(scores, np.float64))
     return tuple(found)

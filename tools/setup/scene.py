@@ -81,7 +81,9 @@ class LearnedScene:
     sample: Pixels
     """A small picture of the reference that the template lies like."""
     looks: NDArray[np.uint8]
-    """(k, n) small pictures of the references, by ``references.look``."""
+    """(given, n) small pictures of the references, by ``references.look``."""
+    kept: NDArray[np.int32]
+    """(k,) which of the given references count: of near-copies the first."""
     product: Product | None
     """None where no features were given."""
 
@@ -89,9 +91,10 @@ class LearnedScene:
     def learn(cls, images: Sequence[Pixels], grids: Sequence[Floats] | None = None) -> LearnedScene:
         """Learn from the references.
 
+        Near-copies count once (see ``kept``): they make a set-up look steadier than it is.
+
         Args:
-            images: good images, BGR uint8 (H, W, 3), of any sizes; each is read once. Copies
-                should be left out: they make the set-up look steadier than it is.
+            images: good images, BGR uint8 (H, W, 3), of any sizes, read one after the other.
             grids: a network's features (rows, columns, features) of each.
 
         Raises:
@@ -99,44 +102,41 @@ class LearnedScene:
         """
         if not len(images):
             raise ValueError("a set-up needs at least one reference image, got none")
-        seen = [_Seen.of(check_image(image)) for image in images]
+        every = [_Seen.of(check_image(image)) for image in images]
+        looks = np.stack([one.look for one in every])
+        kept = references.distinct(looks)
+        seen = [every[index] for index in kept]
         aspect = float(np.median([one.aspect for one in seen]))
-        size = place.thumbnail_size(aspect)
-        count = len(seen)
         lights = np.stack([one.lights for one in seen])
         grains = np.array([one.grain for one in seen])
-        product = Product.learn(grids) if grids is not None else None
-        shown = np.unique(np.linspace(0, count - 1, min(count, _PLACED)).round().astype(int))
-        laid, central = place.overlay(
-            [place.resize(seen[index].thumbnail, size) for index in shown]
-        )
-        total = np.sum(laid, axis=0)
-        usual = np.full((count if count > 1 else 0, len(_PRIORS)), np.nan)
+        own = [grids[index] for index in kept] if grids is not None else None
+        product = Product.learn(own) if own is not None else None
+        usual = np.full((len(seen) if len(seen) > 1 else 0, len(_PRIORS)), np.nan)
         for index in range(len(usual)):
-            others = (count - 1, lights.sum(axis=0) - lights[index], grains.sum() - grains[index])
+            others = np.delete(np.arange(len(seen)), index)
             usual[index, :7] = [
                 np.log(seen[index].aspect / aspect),
-                *light.compare(lights[index], others[1] / others[0]),
-                _turned(grains[index], others[2]),
+                *light.compare(lights[index], lights[others].mean(axis=0)),
+                _turned(grains[index], grains[others].mean()),
             ]
-            if product is not None and grids is not None:
-                strange = product.strangeness(grids[index], excluding=index)
+            if product is not None and own is not None:
+                strange = product.strangeness(own[index], excluding=index)
                 usual[index, _COLUMN["whole"] :] = np.log(np.maximum(strange, 1e-6))
-        for index, own in zip(shown, laid, strict=True):
-            if len(shown) > 1:
-                template = (total - own) / (len(shown) - 1)
-                thumbnail = place.resize(seen[index].thumbnail, size)
-                pose = place.lay(template, thumbnail)
-                stretch = place.lay_scaled(template, thumbnail, pose).stretch
-                usual[index, 7:12] = [*pose.shift, pose.angle, stretch, pose.correlation]
+        size = place.thumbnail_size(aspect)
+        placed = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _PLACED)).round())
+        placed = placed.astype(int)
+        laid = place.Overlay.of([place.resize(seen[it].thumbnail, size) for it in placed])
+        for index, pose in zip(placed, laid.left_out(), strict=False):  # none of a single one
+            usual[index, 7:12] = [*pose.shift, pose.angle, pose.stretch, pose.correlation]
         return cls(
             aspect=aspect,
             lights=lights.mean(axis=0),
             direction=complex(grains.mean()),
-            template=np.asarray(total / len(shown), np.float32),
+            template=laid.mean,
             usual=usual,
-            sample=light.at_side(images[int(shown[central])], light.SIDE),
-            looks=np.stack([one.look for one in seen]),
+            sample=light.at_side(images[kept[placed[laid.central]]], light.SIDE),
+            looks=looks,
+            kept=np.array(kept, np.int32),
             product=product,
         )
 
@@ -226,10 +226,11 @@ class LearnedScene:
         """What is to be known of the references before they are trusted.
 
         Args:
-            scores: the z of each where it is left out, if known: names one that is defective.
+            scores: the z of each given one where it is left out, if known: names one that is
+                defective.
         """
         wholes = self.product.wholes if self.product is not None else None
-        return references.notes(self.looks, wholes, scores)
+        return references.notes(self.looks, self.kept.tolist(), wholes, scores)
 
     def _shaped(self, seen: _Seen) -> SetupFinding | None:
         off = float(np.log(seen.aspect / self.aspect))
@@ -323,10 +324,9 @@ class LearnedScene:
         best = max(turned, mirrored, key=lambda pose: pose.correlation)
         if best.correlation < least:
             return []
-        angle = abs(best.angle)
         if best is mirrored:
-            # Upside down in a mirror is what a mirror below shows.
             return [SetupFinding(SetupKind.MIRRORED, 1.0, 0.0, "mirrored")]
+        angle = abs(best.angle)
         limit = max(_TURN, self._width("angle"))
         if angle <= limit:
             return []
@@ -375,6 +375,7 @@ class LearnedScene:
             "usual": self.usual,
             "sample": self.sample,
             "looks": self.looks,
+            "kept": self.kept,
             **(self.product.arrays() if self.product else {}),
         }
 
@@ -389,6 +390,7 @@ class LearnedScene:
             usual=np.asarray(arrays["usual"], np.float64),
             sample=np.asarray(arrays["sample"], np.uint8),
             looks=np.asarray(arrays["looks"], np.uint8),
+            kept=np.asarray(arrays["kept"], np.int32),
             product=Product.from_arrays(arrays) if "entries" in arrays else None,
         )
 
