@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -26,12 +27,13 @@ def reference_sets(
     *,
     given: Path | None = None,
     first: int | None = None,
+    draw: int = 0,
 ) -> ReferenceSets:
     """The references of a run, each read once to make sure that it can be.
 
     In this order: the folder `given` by the caller, the recipe's `references`, `train/good` of an
-    MVTec-style category (its `first` so many by name). What has none of these is its own
-    reference: a fixed sample of its images, chosen by content.
+    MVTec-style category (`first` so many of it: by name, or as `draw` draws them). What has none
+    of these is its own reference: a fixed sample of its images, chosen by content.
 
     Raises:
         FileNotFoundError: a folder of references does not exist.
@@ -46,13 +48,21 @@ def reference_sets(
     default = ALONE
     for category, group in itertools.groupby(listed, key=lambda item: item.category or ""):
         members = list(group)
-        files = known_good(members[0].root)[:first] if members[0].root else []
+        files = _some(known_good(members[0].root), first, draw) if members[0].root else []
         own = _read(ReferenceMode.GOLDEN, files) if files else _sampled(members)
         if category:
             by_category[category] = own
         else:
             default = own
     return ReferenceSets(default, by_category)
+
+
+def _some(files: list[Path], count: int | None, draw: int) -> list[Path]:
+    """The first so many, or, for any draw but 0, so many at random, in their order."""
+    if count is None or draw == 0 or count >= len(files):
+        return files[:count]
+    places = random.Random(draw).sample(range(len(files)), count)
+    return [files[place] for place in sorted(places)]
 
 
 def _named(recipe: Recipe, given: Path | None) -> ReferenceSets | None:

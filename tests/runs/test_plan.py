@@ -124,3 +124,14 @@ def test_a_recipe_that_is_wrong_is_a_recipe_error(greys: Path, tmp_path: Path) -
 
 def test_storage_is_listed_only_when_it_is_asked_for() -> None:
     assert Bucket(("s3://plant/x",)).absolute == ("s3://plant/x",)
+
+
+def test_a_draw_takes_as_many_references_of_its_own(sample_parts: Path, quick: Recipe) -> None:
+    def taken(draw: int) -> tuple[str, ...]:
+        plan = RunPlan.of(sample_parts, recipe=quick, categories=["fabric"], first=3, draw=draw)
+        return plan.references.of("fabric").hashes
+
+    draws = [taken(draw) for draw in range(6)]
+    assert {len(own) for own in draws} == {3}
+    assert taken(2) == draws[2]
+    assert len(set(draws)) > 2

@@ -42,6 +42,10 @@ def bench(
             metavar="K|all", help="How many images of train/good to use, the first by name."
         ),
     ] = "all",
+    draw: Annotated[
+        int,
+        typer.Option(min=0, help="Draw these K at random: any number but 0 is a draw of its own."),
+    ] = 0,
     recipe: Annotated[
         list[Path] | None,
         typer.Option(
@@ -109,6 +113,7 @@ def bench(
             source,
             recipe=next(iter(contender.recipes.values())),
             first=first,
+            draw=draw,
             out=folder,
             store=store or (store_of(looks[0], None) if looks else None),
             explore=explore,

@@ -77,6 +77,7 @@ class RunPlan:
         recipe: Recipe | AnyPath | None = None,
         references: AnyPath | None = None,
         first: int | None = None,
+        draw: int = 0,
         out: AnyPath | None = None,
         store: str | None = None,
         categories: Sequence[str] = (),
@@ -102,7 +103,8 @@ class RunPlan:
             recipe: a file, or the recipe itself; the embedded one by default.
             references: folder of known-good images, or of one such folder a category; by default
                 the recipe's, else `train/good` of an MVTec-style category, else the folder itself.
-            first: how many images of `train/good` to use, the first by name; all by default.
+            first: how many images of `train/good` to use; all by default.
+            draw: which: 0 for the first by name, any other number for a draw of its own.
             out: folder for the results; `runs/<time>-<name>` by default.
             store: URL or SQLite file; `reinspect.db` beside `out` by default.
             categories: to take alone; all by default.
@@ -154,7 +156,7 @@ class RunPlan:
                 )
             named = bool(chosen.references or given)
             where_from.refuse(by, references=named, dry_run=dry_run)
-            sets = reference_sets(where_from.found, chosen, given=given, first=first)
+            sets = reference_sets(where_from.found, chosen, given=given, first=first, draw=draw)
         settings = Settings()
         return cls(
             source=where_from,
