@@ -126,12 +126,12 @@ def test_storage_is_listed_only_when_it_is_asked_for() -> None:
     assert Bucket(("s3://plant/x",)).absolute == ("s3://plant/x",)
 
 
-def test_a_draw_takes_as_many_references_of_its_own(sample_parts: Path, quick: Recipe) -> None:
+def test_a_draw_takes_as_many_references_of_its_own(sample_parts: Path, quick: Path) -> None:
     def taken(draw: int) -> tuple[str, ...]:
-        plan = RunPlan.of(sample_parts, recipe=quick, categories=["fabric"], first=3, draw=draw)
+        plan = RunPlan.of(sample_parts, recipe=quick, categories=["fabric"], first=2, draw=draw)
         return plan.references.of("fabric").hashes
 
     draws = [taken(draw) for draw in range(6)]
-    assert {len(own) for own in draws} == {3}
+    assert {len(own) for own in draws} == {2}
     assert taken(2) == draws[2]
-    assert len(set(draws)) > 2
+    assert len(set(draws)) > 1
