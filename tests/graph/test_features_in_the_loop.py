@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 
 from reinspect import build_graph, inspect_image
@@ -113,3 +114,46 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     (tmp_path / "recipe.yaml").write_text(OWN)
     with pytest.raises(RecipeError, match=r"^detector: onnx: .*own\.onnx: no such file$"):
         build_graph(load_recipe(tmp_path / "recipe.yaml"))
+
+
+def test_the_format_of_the_references_changes_nothing(
+    good: Path, fits: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "same").mkdir()
+    for place, file in enumerate(sorted(good.iterdir())):
+        cv2.imwrite(str(tmp_path / "same" / f"{9 - place}.bmp"), cv2.imread(str(file)))
+    cv2.imwrite(str(tmp_path / "part.png"), plate(77, spot=9))
+    recipe = parse_recipe("policies: {trigger: always}")
+    one, other = (
+        inspect_image(tmp_path / "part.png", references=folder, recipe=recipe, cache=fits)
+        for folder in (good, tmp_path / "same")
+    )
+    assert one.verdict is not None
+    assert other.verdict is not None
+    assert one.verdict.probability == pytest.approx(other.verdict.probability, abs=1e-9)
+    assert one.verdict.defects == other.verdict.defects
+
+
+@pytest.mark.parametrize(
+    "pictures",
+    [
+        pytest.param([plate(0)], id="one"),
+        pytest.param([plate(0), plate(1)], id="two"),
+        pytest.param([plate(0)] * 4, id="all-identical"),
+        pytest.param([plate(0), cv2.resize(plate(1), (90, 160)), plate(2)[:40]], id="sizes-differ"),
+        pytest.param([cv2.cvtColor(plate(s), cv2.COLOR_BGR2GRAY) for s in range(3)], id="grey"),
+        pytest.param([plate(s)[::8, ::8] for s in range(60)], id="many"),
+    ],
+)
+def test_any_references_serve(pictures: list[np.ndarray], tmp_path: Path) -> None:
+    (tmp_path / "good").mkdir()
+    for place, picture in enumerate(pictures):
+        cv2.imwrite(str(tmp_path / "good" / f"{place}.png"), picture)
+    cv2.imwrite(str(tmp_path / "part.png"), plate(77, spot=24))
+    trace = inspect_image(
+        tmp_path / "part.png", references=tmp_path / "good", recipe=parse_recipe("")
+    )
+    assert trace.error is None
+    assert trace.first is not None
+    if len(pictures) < 3 or pictures[0] is pictures[-1]:
+        assert trace.first.confidence < 0.95
