@@ -156,4 +156,4 @@ def test_any_references_serve(pictures: list[np.ndarray], tmp_path: Path) -> Non
     assert trace.error is None
     assert trace.first is not None
     if len(pictures) < 3 or pictures[0] is pictures[-1]:
-        assert trace.first.confidence < 0.95
+        assert trace.first.confidence <= 0.8

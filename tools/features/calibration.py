@@ -26,6 +26,7 @@ _WEIGHT = 30  # references that this is worth
 _SLOPE = 1.3  # log-odds per z where references are many
 _HALF = 4  # references at which the slope is half of that
 _SLOPE_OF_ONE = 0.1  # stand-ins say hardly anything of how good parts differ
+_LEAST_DOUBT = 3  # .8 is the most that two references allow, .91 four, .97 eight
 _BLUR = 0.8  # cells
 _BOX_QUANTILE = 0.998  # of the references' own cells lie below the box threshold
 
@@ -63,11 +64,13 @@ class FeatureCalibration:
         return np.asarray(((usual / usual.mean(axis=0)).mean(axis=1) - 1) / _spread(usual))
 
     def probability(self, z: float) -> float:
-        """P(anomalous), exactly 0.5 at the threshold; near that where references are few."""
+        """P(anomalous), exactly 0.5 at the threshold; never sure where references are few."""
         slope = _SLOPE_OF_ONE
         if self.known > 1:
             slope = _SLOPE * self.known / (self.known + _HALF)
-        return float(1 / (1 + np.exp(-slope * np.clip(z - THRESHOLD, -60, 60))))
+        sure = float(1 / (1 + np.exp(-slope * np.clip(z - THRESHOLD, -60, 60))))
+        most = 1 - 1 / (_LEAST_DOUBT + self.known**2 / 2)
+        return 0.5 + (sure - 0.5) * (2 * most - 1)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""

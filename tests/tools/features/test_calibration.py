@@ -33,6 +33,8 @@ def test_the_fewer_references_the_humbler() -> None:
     sure = [FeatureCalibration.learn(maps(6), known=count).probability(4) for count in (1, 2, 4, 8)]
     assert sure == sorted(sure)
     assert sure[0] < 0.6
+    most = [FeatureCalibration.learn(maps(6), known=n).probability(1e6) for n in (2, 8, 40)]
+    assert most == pytest.approx([0.8, 0.971, 0.999], abs=1e-3)
 
 
 def test_farther_is_stranger_and_scale_is_no_matter() -> None:
