@@ -4,10 +4,14 @@ from reinspect.pictures import Pictures
 from reinspect.references import ReferenceMode
 from reinspect.tools.embedded.look import Look
 from reinspect.tools.expert import Experts
+from reinspect.tools.setup.findings import SetupCheck
 from reinspect.tools.witness import compared, regions_of
 from reinspect.vocabulary import Evidence, Picture, Sample
 
 SOURCE = "anomaly_map"
+
+SETUP = "setup_"
+"""What the measurements of a picture that is not judged begin with."""
 
 
 class AnomalyMap:
@@ -25,6 +29,9 @@ class AnomalyMap:
         expert = self._experts.of(sample)
         look = expert.look(sample)
         alone = expert.references.mode is ReferenceMode.ALONE
+        amiss = expert.setup(sample)
+        if not amiss.ok:
+            return self._not_judged(amiss, look, sample)
         said = _alone_in_words(look) if alone else _in_words(look)
         return Evidence(
             source=SOURCE,
@@ -37,6 +44,15 @@ class AnomalyMap:
                 **{f"{name}_z": z for name, z in look.members.items()},
                 **look.signals,
             },
+            pictures=self._kept(look, sample),
+        )
+
+    def _not_judged(self, amiss: SetupCheck, look: Look, sample: Sample) -> Evidence:
+        """What is said of a picture that is not of the learned scene: no probability."""
+        return Evidence(
+            source=SOURCE,
+            summary=amiss.reason,
+            measurements={f"{SETUP}{it.kind}": it.amount for it in amiss.findings},
             pictures=self._kept(look, sample),
         )
 

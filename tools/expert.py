@@ -30,6 +30,8 @@ from reinspect.tools.features.network import FeatureNetwork, open_detail
 from reinspect.tools.features.place_fit import PlaceFit
 from reinspect.tools.features.pose import PartPose
 from reinspect.tools.fits import Fits, PictureFiles, Saved
+from reinspect.tools.setup.findings import PreparedPicture, SetupCheck
+from reinspect.tools.setup.scene_fit import SceneFit
 from reinspect.vocabulary import Sample
 
 KEPT = 1
@@ -127,19 +129,46 @@ class Expert:
             ValueError: there are no references.
         """
         fit = self._featured(network, side or network.side, pose)
-        grid = self.grid(sample, network, fit.side)
+        grid = self._grid(sample, network, fit.side)
         return self._remembered(
             sample,
             f"look {fit.key} {fit.side} {pose}",
             lambda: fit.look(read_view(sample.visual), network, grid=grid),
         )
 
-    def grid(self, sample: Sample, network: FeatureNetwork, side: float) -> Floats:
-        """A network's features of the sample, computed once: (rows, columns, features)."""
+    def setup(self, sample: Sample) -> SetupCheck:
+        """Whether the sample's picture is of the scene that the references show.
+
+        Nothing is amiss where no network looks first, or there are no references to ask by.
+        """
+        prepared = self._prepared(sample)
+        return prepared.check if prepared else SetupCheck()
+
+    def _prepared(self, sample: Sample) -> PreparedPicture | None:
+        """The sample's picture as it is to be judged, laid over the references where that helps."""
+        network = self.first.network
+        if network is None or not self.has_witnesses(sample):
+            return None
+        fit = self._once(
+            f"scene-{network.key}",
+            SceneFit.load,
+            lambda: SceneFit.from_references(self._images, network),
+        )
         return self._remembered(
-            sample,
-            f"grid {network.key} {side}",
-            lambda: network.describe(read_view(sample.visual), side=side),
+            sample, "prepared", lambda: fit.prepare(read_view(sample.visual), network)
+        )
+
+    def _grid(self, sample: Sample, network: FeatureNetwork, side: float) -> Floats:
+        """A network's features of the sample, computed once: (rows, columns, features)."""
+        prepared = self._prepared(sample)
+        if prepared is None:
+            image = read_view(sample.visual)
+        elif network is self.first.network and side == network.side:
+            return prepared.grid
+        else:
+            image = prepared.image
+        return self._remembered(
+            sample, f"grid {network.key} {side}", lambda: network.describe(image, side=side)
         )
 
     def fine(self, sample: Sample) -> Witness | None:
@@ -215,10 +244,16 @@ class Expert:
             PlaceFit.load,
             lambda: PlaceFit.from_references(self._images, network),
         )
-        image, own = read_view(sample.visual), self._index(sample)
-        return self._remembered(
+        prepared, own = self._prepared(sample), self._index(sample)
+        image = prepared.image if prepared else read_view(sample.visual)
+        boxes = self._remembered(
             sample, "placed", lambda: fit.locate(image, seen.heat_map, network, excluding=own)
         )
+        moved = prepared.check.correction if prepared else None
+        if moved is None:
+            return boxes
+        height, width = image.shape[:2]
+        return tuple(moved.original(box, width, height) for box in boxes)
 
     @property
     def _filters(self) -> Fit:
