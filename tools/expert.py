@@ -107,7 +107,7 @@ class Expert:
         """
         if self._is_alone(sample):
             return self._remembered(sample, "alone", lambda: look_alone(read_view(sample.visual)))
-        fit = self._folder if self.references.mode is ReferenceMode.FOLDER else self._filters
+        fit = self._folder if self.references.mode is ReferenceMode.FOLDER else self.filters
         return self._remembered(
             sample,
             "filters",
@@ -135,6 +135,16 @@ class Expert:
             f"look {fit.key} {fit.side} {pose}",
             lambda: fit.look(read_view(sample.visual), network, grid=grid),
         )
+
+    def features_of(
+        self,
+        network: FeatureNetwork,
+        *,
+        side: float | None = None,
+        pose: PartPose = PartPose.AUTO,
+    ) -> FeatureFit:
+        """What a network's features of the references gave: a look without a sample, at pixels."""
+        return self._featured(network, side or network.side, pose)
 
     def setup(self, sample: Sample) -> SetupCheck:
         """Whether the sample's picture is of the scene that the references show.
@@ -256,7 +266,8 @@ class Expert:
         return tuple(moved.original(box, width, height) for box in boxes)
 
     @property
-    def _filters(self) -> Fit:
+    def filters(self) -> Fit:
+        """What the learned filters gave, in the references' order."""
         return self._once("filters", Fit.load, lambda: Fit.from_references(self._images))
 
     @property
@@ -264,7 +275,8 @@ class Expert:
         return self._once("folder", FolderFit.load, lambda: FolderFit.from_references(self._images))
 
     @property
-    def _templates(self) -> TemplateFit:
+    def templates(self) -> TemplateFit:
+        """The templates of printed parts, in the references' order."""
         return self._once(
             "templates", TemplateFit.load, lambda: TemplateFit.from_references(self._images)
         )
@@ -275,7 +287,7 @@ class Expert:
 
     @property
     def _second(self) -> SecondFit:
-        fit = self._filters
+        fit = self.filters
         load = functools.partial(SecondFit.load, fit=fit)
         return self._once("second", load, lambda: SecondFit.from_fit(fit))
 
@@ -317,7 +329,7 @@ class Expert:
         return self._remembered(
             sample,
             "template",
-            lambda: self._templates.look(read_view(sample.visual), excluding=self._index(sample)),
+            lambda: self.templates.look(read_view(sample.visual), excluding=self._index(sample)),
         )
 
     def has_witnesses(self, sample: Sample) -> bool:

@@ -110,19 +110,28 @@ class FeatureFit:
             raise ValueError(f"fitted with {self.key}, not with {network.key}")
         return network.describe(image, side=self.side)
 
-    def look(self, image: Pixels, network: FeatureNetwork, *, grid: Floats | None = None) -> Look:
+    def look(
+        self,
+        image: Pixels,
+        network: FeatureNetwork,
+        *,
+        grid: Floats | None = None,
+        excluding: int | None = None,
+    ) -> Look:
         """Look at an image, BGR uint8 (H, W, 3); a reference is not compared with itself.
 
         Args:
             image: the image to judge; its size may differ from the references'.
             network: that it was fitted with.
             grid: what ``describe`` gave, where it is known already.
+            excluding: the reference, by its place in ``pictures``, that the image was made from,
+                so that it is not compared with that one either.
 
         Raises:
             ValueError: if the image is not a BGR uint8 image, or the network another one.
         """
         grid = self.describe(image, network) if grid is None else grid
-        own = self._owner(image)
+        own = self._owner(image) if excluding is None else excluding
         plane = self.memory.compare(grid, excluding=own)
         z = self.calibration.z(plane, excluding=own)
         heat_map = self.calibration.heat_map(plane)

@@ -1,6 +1,7 @@
 """Progress on a terminal, and nothing elsewhere."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
@@ -74,6 +75,28 @@ class ProgressBar:
         return "  ".join(
             f"[{COLOURS[outcome]}]{outcome} {count}[/]" for outcome, count in self.outcomes.items()
         )
+
+
+@contextmanager
+def counting(console: Console, words: str) -> Iterator[Callable[[int, int], None]]:
+    """Something to be told how much is done, and of how much: a bar, as `ProgressBar` has one."""
+    bar = Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        disable=console.quiet or not console.is_terminal,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(words, total=None)
+
+        def told(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        yield told
 
 
 def run_with_progress(plan: "RunPlan", console: Console, sinks: Sequence[Sink] = ()) -> "RunResult":

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from reinspect.cli.progress import COLOURS
 from reinspect.images import one_line
+from reinspect.qualification.detection import Detection, SizeLimit
 from reinspect.readings import BriefVerdict
 from reinspect.store import Row, Tally
 from reinspect.trace import Trace
@@ -86,6 +87,27 @@ def against_truth(rows: Iterable[Row], truth: Mapping[str, Truth]) -> Text:
         f"Right, of {len(known)} whose truth is known: {first} at the first look, {final} in the "
         f"end; second looks fixed {fixed} and broke {first + fixed - final}"
     )
+
+
+def detected(found: Detection, mm_per_pixel: float | None) -> Table:
+    """From which size on damage is found, all kinds together and each alone."""
+    table = Table(box=box.SIMPLE, pad_edge=False, padding=0)
+    table.add_column("damage")
+    for name in ("found", "a50", "a90", "a90/95"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for limits in (found.overall, *found.kinds):
+        if limits.n:
+            sizes = (limits.a50, limits.a90, limits.a90_95)
+            cells = [_length(size, mm_per_pixel) for size in sizes]
+            table.add_row(Text(limits.kind or "all"), f"{limits.found} of {limits.n}", *cells)
+    return table
+
+
+def _length(size: SizeLimit, mm_per_pixel: float | None) -> str:
+    """A limit in a few letters: of words the page has more."""
+    if size.px is None:
+        return "smaller" if size.why.startswith("below") else "–"
+    return f"{size.px:.3g} px" + (f", {size.px * mm_per_pixel:.2g} mm" if mm_per_pixel else "")
 
 
 def story(console: Console, trace: Trace) -> None:

@@ -5,13 +5,15 @@ from reinspect.qualification.detection import (
     Detection,
     DetectionLimits,
     FalseCalls,
+    PicturesFound,
     Trial,
     extent_of,
     measure_detection,
 )
 from reinspect.qualification.findings import Findings, read_findings
-from reinspect.qualification.page import page, write_page
+from reinspect.qualification.page import answer, page, write_page
 from reinspect.qualification.plot import pod_plot
+from reinspect.qualification.qualifying import Qualification, Qualified, qualify
 
 __all__ = [
     "DamageOrigin",
@@ -19,11 +21,16 @@ __all__ = [
     "DetectionLimits",
     "FalseCalls",
     "Findings",
+    "PicturesFound",
+    "Qualification",
+    "Qualified",
     "Trial",
+    "answer",
     "extent_of",
     "measure_detection",
     "page",
     "pod_plot",
+    "qualify",
     "read_findings",
     "write_page",
 ]

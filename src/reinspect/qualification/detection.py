@@ -75,7 +75,7 @@ class Trial(Value):
     )
     area: float = Field(gt=0, allow_inf_nan=False, description="Pixels of the original picture.")
     probability: Probability = Field(description="That the inspection gave: P(anomalous).")
-    detected: bool = Field(description="Whether the part did not pass.")
+    detected: bool = Field(description="Whether the part was called defective.")
 
 
 class SizeLimit(Value):
@@ -130,7 +130,7 @@ class DetectionLimits(Value):
 
 
 class FalseCalls(Value):
-    """Good parts that did not pass."""
+    """Good parts that were called defective."""
 
     k: int = Field(ge=0)
     n: int = Field(ge=0)
@@ -150,6 +150,27 @@ class FalseCalls(Value):
         return cls(k=k, n=n, bound=upper_bound(k, n, CONFIDENCE))
 
 
+class PicturesFound(Value):
+    """Pictures of defective parts that were found, whatever the size of the damage."""
+
+    k: int = Field(ge=0)
+    n: int = Field(ge=0)
+    bound: Probability = Field(
+        description="Lower 95 % bound of their share, exact (Clopper and Pearson 1934), one-sided."
+    )
+
+    @classmethod
+    def of(cls, k: int, n: int) -> "PicturesFound":
+        """Of n pictures, k.
+
+        Raises:
+            ValueError: k is outside 0 … n.
+        """
+        if not 0 <= k <= n:
+            raise ValueError(f"k {k!r} is outside 0 … {n!r}")
+        return cls(k=k, n=n, bound=1 - upper_bound(n - k, n, CONFIDENCE))
+
+
 class Detection(Value):
     """What an inspection finds of damage, and what it fails without any."""
 
@@ -159,6 +180,9 @@ class Detection(Value):
         default=(), description="Each kind alone, in the order of their names."
     )
     false_calls: FalseCalls | None = None
+    pictures: PicturesFound | None = Field(
+        default=None, description="Real defects, those of unknown size as well."
+    )
 
 
 def measure_detection(

@@ -101,6 +101,12 @@ def page(findings: Findings, pictures: Pictures | None = None) -> str:
     )
 
 
+def answer(findings: Findings) -> str:
+    """The first sentence of its page, for a terminal."""
+    said = first_sentence(findings.detection, _length(findings.mm_per_pixel))
+    return said.replace("\N{NO-BREAK SPACE}", " ")
+
+
 def first_sentence(detection: Detection, length: Length) -> str:
     """What this inspection will find on the part: the buyer's question, answered."""
     found, damage = detection.overall, _DAMAGE[detection.origin]
@@ -114,6 +120,12 @@ def first_sentence(detection: Detection, length: Length) -> str:
         return (
             f"It finds {damage} of every size that was tried, {length(found.smallest)} or longer, "
             "in at least nine of ten cases, with 95 % confidence."
+        )
+    if not found.curve and detection.pictures is not None:
+        seen = detection.pictures
+        return (
+            f"It found {seen.k} of {seen.n} defective parts: at least {_percent(seen.bound)} of "
+            "such parts, with 95 % confidence."
         )
     if not found.curve:
         return f"What it finds is {promise.why}."

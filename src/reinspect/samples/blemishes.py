@@ -18,6 +18,7 @@ from reinspect.samples.surfaces import Floats, Rng, turned
 from reinspect.samples.textures import UNIT, axes, blotches, colour, spread
 
 _VISIBLE = 0.025  # change of brightness from which a pixel counts as defective
+_FAINTEST, _LOUDEST = 0.05, 0.6  # contrast, of full brightness
 _TOLERATED = ("stain", "spots", "scratch", "dent")
 
 
@@ -68,26 +69,58 @@ def blemished(piece: Piece, rng: Rng, strangers: Sequence[Floats] = ()) -> Blemi
     return _damaged(piece, rng, str(rng.choice(BLEMISHES)), strangers)
 
 
+def blemished_at(
+    piece: Piece,
+    rng: Rng,
+    kind: str,
+    *,
+    at: tuple[float, float],
+    length: float,
+    contrast: tuple[float, float] = (_FAINTEST, _LOUDEST),
+) -> Blemished:
+    """The piece with a defect of one kind at one place; see `blemished`.
+
+    Args:
+        piece: what is damaged.
+        rng: where chance comes from.
+        kind: one of `BLEMISHES`.
+        at: column and row in pixels of the unit picture.
+        length: about how long the defect is, in pixels of the unit picture; lines are as long as
+            they come out.
+        contrast: how much it differs at least and at most, of full brightness.
+    """
+    return _damaged(piece, rng, kind, (), contrast=contrast, at=at, length=length)
+
+
 def tolerated(piece: Piece, rng: Rng, kind: int) -> Floats:
     """The piece's image with a slight mark of one kind (any number): oil, wear, a smudge."""
-    return _damaged(piece, rng, _TOLERATED[kind % len(_TOLERATED)], (), kind).image
+    # Marks of one sort look alike, wherever they are.
+    look = np.random.default_rng(kind)
+    sort, contrast = _TOLERATED[kind % len(_TOLERATED)], (_FAINTEST, 0.25)
+    return _damaged(piece, rng, sort, (), look=look, contrast=contrast).image
 
 
 def _damaged(
-    piece: Piece, rng: Rng, kind: str, strangers: Sequence[Floats], sort: int | None = None
+    piece: Piece,
+    rng: Rng,
+    kind: str,
+    strangers: Sequence[Floats],
+    *,
+    look: Rng | None = None,
+    contrast: tuple[float, float] = (_FAINTEST, _LOUDEST),
+    at: tuple[float, float] | None = None,
+    length: float | None = None,
 ) -> Blemished:
-    # Marks of one sort look alike, wherever they are.
-    look = rng if sort is None else np.random.default_rng(sort)
-    loudest = 0.6 if sort is None else 0.25
-    contrast = spread(look, 0.05, loudest) * float(look.choice([-1, 1], p=[0.6, 0.4]))
+    look = look or rng
+    signed = spread(look, *contrast) * float(look.choice([-1, 1], p=[0.6, 0.4]))
     tint = np.ones(3) if look.random() < 0.6 else look.uniform(-0.3, 1, 3)
-    length = spread(look, 2.2, 40)
+    length = spread(look, 2.2, 40) if length is None else length
     spot = _Spot(
         rng=rng,
-        at=_place(piece, rng),
+        at=_place(piece, rng) if at is None else at,
         length=length,
-        contrast=contrast,
-        tint=np.asarray(contrast * tint, np.float32),
+        contrast=signed,
+        tint=np.asarray(signed * tint, np.float32),
         strangers=strangers,
     )
     change = _CHANGES[kind](piece, spot)

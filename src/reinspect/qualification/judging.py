@@ -1,0 +1,209 @@
+"""What an inspection makes of a picture at hand, first look and second, a reference left out."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from reinspect.agents.detector import EmbeddedDetector
+from reinspect.errors import ReinspectError
+from reinspect.graph.build import BuildContext
+from reinspect.graph.components import ComponentSpec
+from reinspect.graph.recipe import Recipe, RecipeError
+from reinspect.images import Pixels
+from reinspect.policies import rules
+from reinspect.policies.triggers import Always, Below, Doubt, Never
+from reinspect.references import ReferenceSet, ReferenceSets
+from reinspect.tools.embedded.features import Floats
+from reinspect.tools.expert import Expert, Experts
+from reinspect.tools.features.cells import FeaturesError
+from reinspect.tools.features.fit import FeatureFit
+from reinspect.tools.features.network import FeatureNetwork
+from reinspect.tools.features.sources import FILTERS, open_source
+from reinspect.tools.network import DEFAULT, NetworkLook
+
+_COMPARING = ("hi_res", "eye", "reference")  # tools whose say is not rehearsed
+_TRIGGERS = tuple(each.about.name for each in (Doubt, Always, Never, Below))
+_JUST_NORMAL = 0.499
+
+
+class QualificationError(ReinspectError, ValueError):
+    """A qualification can't be made; the message is one line: what, why, what to do."""
+
+
+class Opinion(NamedTuple):
+    """What an inspection makes of one picture."""
+
+    z: float
+    """Of the first look: deviations above the references."""
+    first: float
+    """P(anomalous) by the first look."""
+    second: float | None
+    """P(anomalous) by the second look alone; None where it was not taken."""
+    final: float
+    """P(anomalous) in the end."""
+    grid: Floats | None
+    """The first network's features (rows, columns, features); None without one."""
+
+
+class RehearsalJudge:
+    """The looks of a recipe, at pixels instead of samples. Safe to share between threads.
+
+    The embedded detector's first look and the second look by another network, as hand-set rules
+    put them together; `unheard` names what else the recipe has.
+
+    Args:
+        recipe: of the inspection.
+        references: of one product, at least two.
+        cache: folder for fits; without, they are made anew.
+        weights: folder of weights that have a name.
+
+    Raises:
+        QualificationError: another detector than the embedded one can't be rehearsed.
+        RecipeError: the features that the recipe names can't be had here.
+    """
+
+    def __init__(
+        self, recipe: Recipe, references: ReferenceSet, cache: Path | None, weights: Path | None
+    ) -> None:
+        kind = recipe.detector.kind
+        if kind != EmbeddedDetector.about.name:
+            raise QualificationError(
+                f"detector {kind!r}: only the embedded one can be rehearsed; bring its verdicts as "
+                "trials, see docs/qualification.md"
+            )
+        context = BuildContext(
+            recipe=recipe, references=ReferenceSets(references), cache=cache, weights=weights
+        )
+        experts: Experts = context.experts
+        self._expert = Expert(references, cache, experts.first)
+        self._first = experts.first
+        self._recipe = recipe
+        self.notes: list[str] = [experts.first.notice] if experts.first.notice else []
+        self._second, self._side = self._second_network(cache, weights)
+        self._wants = _trigger(recipe, by_network=experts.first.network is not None)
+        self._keeps = recipe.policies.revision.kind == "keep"
+        self.unheard = tuple(self._unheard())
+
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Keys of what looks, the first look's first."""
+        first = self._first.network.key if self._first.network else FILTERS
+        return (first, self._second.key) if self._second else (first,)
+
+    @property
+    def network(self) -> FeatureNetwork | None:
+        """The first look's; None for the learned filters."""
+        return self._first.network
+
+    @property
+    def fit(self) -> FeatureFit | None:
+        """The first look's fit by a network; None for filters, and for parts with a template."""
+        if self._first.network is None or self._expert.templates.templates is not None:
+            return None
+        return self._expert.features_of(self._first.network, pose=self._first.pose)
+
+    @property
+    def threshold(self) -> float:
+        """P(anomalous) from which a part is called anomalous."""
+        return 0.5
+
+    def prepare(self) -> None:
+        """Make the fits, which may take seconds."""
+        if self.fit is None and self._expert.templates.templates is None:
+            _ = self._expert.filters
+        if self._second is not None:
+            self._second_fit(self._second)
+
+    def __call__(self, image: Pixels, owner: int | None, digest: str | None = None) -> Opinion:
+        """RehearsalJudge a picture.
+
+        Args:
+            image: BGR uint8 (H, W, 3).
+            owner: place, in the set of references, of the one that it was made from; None for
+                another part.
+            digest: of that reference's pixels.
+        """
+        z, first, grid = self._look(image, owner, digest)
+        alone = self._expert.templates.templates is not None
+        if self._second is None or alone or not self._wants(first):
+            return Opinion(z, first, None, first, grid)
+        fit = self._second_fit(self._second)
+        second = fit.look(image, self._second, excluding=_place(fit, digest)).probability
+        final = rules.fuse(first, {rules.NETWORK: second})
+        if self._keeps or not (
+            (final >= 0.5) is (first >= 0.5)
+            or rules.flip_allowed(first, final, {rules.NETWORK: second})
+        ):
+            final = max(final, 0.5) if first >= 0.5 else min(final, _JUST_NORMAL)
+        return Opinion(z, first, second, final, grid)
+
+    def _look(
+        self, image: Pixels, owner: int | None, digest: str | None
+    ) -> tuple[float, float, Floats | None]:
+        templated = self._expert.templates.look(image, excluding=owner)
+        if templated is not None:
+            return templated.z, templated.probability, None
+        network = self._first.network
+        if network is None:
+            seen = self._expert.filters.look(image, excluding=owner)
+            return seen.z, seen.probability, None
+        fit = self._expert.features_of(network, pose=self._first.pose)
+        grid = fit.describe(image, network)
+        seen = fit.look(image, network, grid=grid, excluding=_place(fit, digest))
+        return seen.z, seen.probability, grid
+
+    def _second_fit(self, network: FeatureNetwork) -> FeatureFit:
+        return self._expert.features_of(network, side=self._side, pose=self._first.pose)
+
+    def _second_network(
+        self, cache: Path | None, weights: Path | None
+    ) -> tuple[FeatureNetwork | None, float | None]:
+        """What the recipe's second look sees by; none where it has no such tool, or never looks."""
+        spec = _named(self._recipe, NetworkLook.about.name)
+        if spec is None or not self._recipe.budgets.rounds:
+            return None, None
+        options = NetworkLook.Options.model_validate({"name": spec.kind, **spec.own_options})
+        try:
+            network = open_source(options.features or DEFAULT, cache=cache, weights=weights)
+        except FeaturesError as failure:
+            if options.features is not None:
+                raise RecipeError(f"tools: {failure}") from failure
+            self.notes.append(f"no second network: {failure}")
+            return None, None
+        return network, options.side
+
+    def _unheard(self) -> list[str]:
+        """What the recipe has that has no say here."""
+        recipe = self._recipe
+        heard = self._second is not None
+        found = [f"tool {spec.kind}" for spec in recipe.tools if spec.kind in _COMPARING]
+        found = [] if heard or not recipe.budgets.rounds else found
+        if recipe.policies.trigger is not None and recipe.policies.trigger.kind not in _TRIGGERS:
+            found.append(f"trigger {recipe.policies.trigger.kind}")
+        if recipe.detector.options.get("eye"):
+            found.append("the eye in the first look")
+        if recipe.monitor.kind != "embedded":
+            found.append(f"monitor {recipe.monitor.kind}")
+        return found
+
+
+def _place(fit: FeatureFit, digest: str | None) -> int | None:
+    return None if digest is None else fit.pictures.index(digest)
+
+
+def _named(recipe: Recipe, kind: str) -> ComponentSpec | None:
+    return next((spec for spec in recipe.tools if spec.kind == kind), None)
+
+
+def _trigger(recipe: Recipe, *, by_network: bool) -> Callable[[float], bool]:
+    """Whether the first look's P(anomalous) calls for a second one, by the recipe's trigger."""
+    spec = recipe.policies.trigger
+    kind = spec.kind if spec is not None else ""
+    if kind == Always.about.name:
+        return lambda _: True
+    if kind == Never.about.name:
+        return lambda _: False
+    if spec is not None and kind == Below.about.name:
+        border = float(spec.option("reliability"))
+        return lambda first: rules.reliability(first) < border
+    return lambda first: rules.wants_second_look(rules.reliability(first), by_network=by_network)

@@ -1,0 +1,323 @@
+"""A whole qualification: rehearsed, or of real defects, kept in the cache, and made anew."""
+
+import base64
+import contextlib
+import importlib.metadata
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from reinspect.engine.work import single_threaded
+from reinspect.errors import ReinspectError
+from reinspect.files import SavedKind, WriteError, digest_of, read_json, write_json
+from reinspect.graph.recipe import Recipe, dump_recipe
+from reinspect.images import size_of
+from reinspect.qualification.assembling import (
+    Example,
+    advice,
+    examples,
+    false_calls,
+    said_of_second_look,
+    second_look_worth,
+)
+from reinspect.qualification.damage import LEAST_SIDE
+from reinspect.qualification.defects import look_at_defects
+from reinspect.qualification.detection import (
+    DamageOrigin,
+    Detection,
+    FalseCalls,
+    PicturesFound,
+    measure_detection,
+)
+from reinspect.qualification.findings import Findings, OddReference, ThresholdInUse
+from reinspect.qualification.judging import QualificationError, RehearsalJudge
+from reinspect.qualification.learning import learning_curve
+from reinspect.qualification.references import ProductReferences, odd_references, references_of
+from reinspect.qualification.rehearsal import (
+    DAMAGED,
+    Rehearsed,
+    RehearsedLook,
+    plan,
+    rehearse,
+    spaced,
+    trials_of,
+)
+from reinspect.references import digest_of_pixels
+from reinspect.tools.network import NetworkLook
+from reinspect.tools.setup.references import ENOUGH
+from reinspect.tools.setup.scene import LearnedScene
+from reinspect.vocabulary import Value
+
+FORMAT: Literal["reinspect-qualification"] = "reinspect-qualification"
+VERSION: Literal[1] = 1
+
+Progress = Callable[[int, int], None]
+
+
+class KeptQualificationError(ReinspectError, ValueError):
+    """What is kept in the cache can't be used; it is made anew."""
+
+
+class Qualification(Value):
+    """What was found out about one product, with the looks that it rests on."""
+
+    format: Literal["reinspect-qualification"] = FORMAT
+    version: Literal[1] = VERSION
+    made_of: Mapping[str, str] = Field(description="References, recipe, networks, program.")
+    findings: Findings
+    looks: tuple[RehearsedLook, ...] = ()
+    pictures: Mapping[str, str] = Field(
+        default={}, description="Of examples, by name: JPEG in base64."
+    )
+
+    @property
+    def images(self) -> dict[str, bytes]:
+        """The pictures, as `write_page` takes them."""
+        return {name: base64.b64decode(coded) for name, coded in self.pictures.items()}
+
+
+_KIND = SavedKind(
+    "qualification", "reinspect qualify", "qualify", KeptQualificationError, VERSION, FORMAT
+)
+
+
+class Qualified(NamedTuple):
+    """A qualification and how it came about."""
+
+    qualification: Qualification
+    notice: str
+    """Whether it was kept, and why it was made anew if one was kept."""
+
+
+def qualify(
+    references: Path,
+    recipe: Recipe | None = None,
+    *,
+    defects: Path | None = None,
+    cache: Path | None = None,
+    weights: Path | None = None,
+    looks: int = DAMAGED,
+    seed: int = 0,
+    progress: Progress = lambda done, total: None,
+) -> Qualified:
+    """Find out what an inspection finds on a product.
+
+    Args:
+        references: folder of known-good pictures of one product, or an MVTec-style category.
+        recipe: of the inspection; the embedded one by default.
+        defects: folder of pictures of real defects: the qualification is of these, and not kept.
+        cache: folder for fits and for the qualification; without, nothing is kept.
+        weights: folder of models' weights.
+        looks: damaged ones a kind; more make the bounds narrower.
+        seed: of what is drawn.
+        progress: told how many looks are done, and of how many.
+
+    Raises:
+        QualificationError: there are too few references, of several products, or no defects.
+        ReinspectError: a folder is missing, a picture can't be read, the recipe can't be used.
+    """
+    recipe = recipe or Recipe()
+    known = references_of(references, recipe)
+    _drawable(known)
+    with single_threaded():
+        judge = RehearsalJudge(recipe, known.set, cache, weights)
+        made_of = _made_of(known, recipe, judge, looks, seed)
+        kept, notice = (None, "") if defects else _kept(cache, made_of)
+        if kept is not None:
+            named = {"product": known.product, "mm_per_pixel": recipe.product.mm_per_pixel}
+            findings = kept.findings.model_copy(update=named)
+            return Qualified(kept.model_copy(update={"findings": findings}), notice)
+        judge.prepare()
+        if defects is not None:
+            made = _of_defects(defects, known, recipe, judge, made_of, progress)
+            return Qualified(made, "")
+        made = _rehearsed(known, recipe, judge, made_of, looks, seed, progress)
+    if cache is not None:
+        with contextlib.suppress(WriteError):  # a cache that can't be written is only slower
+            write_json(_place(cache, made_of), made)
+    return Qualified(made, notice)
+
+
+def _rehearsed(
+    known: ProductReferences,
+    recipe: Recipe,
+    judge: RehearsalJudge,
+    made_of: Mapping[str, str],
+    count: int,
+    seed: int,
+    progress: Progress,
+) -> Qualification:
+    owners = spaced(len(known.set.files))
+    attempts = plan(owners, damaged=count, seed=seed)
+    done = rehearse(judge, known.images, known.names, attempts, progress)
+    looks = [one.look for one in done]
+    detection = measure_detection(list(trials_of(looks)), false_calls(looks))
+    network = judge.network
+    shown = examples(done, known.images.__getitem__)
+    learned = (
+        learning_curve(done, network.channels, seed=seed)
+        if judge.fit is not None and network is not None and not judge.fit.turned
+        else None
+    )
+    worth = second_look_worth(NetworkLook.about.name, looks) if len(judge.networks) > 1 else None
+    varied = [look for look in looks if look.varied]
+    findings = _findings(known, recipe, judge, made_of, detection).model_copy(
+        update={
+            "examples": tuple(it.example for it in shown),
+            "learning": learned,
+            "odd": tuple(_odd(known, done)),
+            "looks": (worth,) if worth else (),
+            "second_look": said_of_second_look(worth) if worth else "",
+            "details": {
+                **_details(known, judge, made_of),
+                "looks": f"{len(looks)} at {len(owners)} references",
+                "slightly varied references": f"{sum(it.detected for it in varied)} of "
+                f"{len(varied)} looks found them anomalous",
+            },
+        }
+    )
+    return _made(findings, made_of, looks, shown)
+
+
+def _of_defects(
+    folder: Path,
+    known: ProductReferences,
+    recipe: Recipe,
+    judge: RehearsalJudge,
+    made_of: Mapping[str, str],
+    progress: Progress,
+) -> Qualification:
+    owners = spaced(len(known.set.files))
+    images = known.images
+    done = rehearse(judge, images, known.names, plan(owners, damaged=0))
+    looks = [one.look for one in done]
+    grids = [one.grid.astype(np.float32) for one in done if one.grid is not None]
+    scene = None
+    if len(grids) == len(owners):
+        scene = LearnedScene.learn([images[owner] for owner in owners], grids)
+    digests = [digest_of_pixels(image) for image in images]
+    real = look_at_defects(folder, judge, known=digests, scene=scene, progress=progress)
+    defective = [look for look in real.looks if look.kind is not None]
+    good = [look for look in real.looks if look.kind is None]
+    own = false_calls(looks)
+    calls = FalseCalls.of(own.k + sum(look.detected for look in good), own.n + len(good))
+    found = sum(look.detected for look in defective)
+    detection = measure_detection(real.trials, calls, origin=DamageOrigin.REAL).model_copy(
+        update={"pictures": PicturesFound.of(found, len(defective))}
+    )
+    findings = _findings(known, recipe, judge, made_of, detection).model_copy(
+        update={
+            "examples": tuple(it.example for it in real.examples),
+            "odd": tuple(_odd(known, done)),
+            "details": {**_details(known, judge, made_of), "defects": " ".join(real.notes)},
+        }
+    )
+    return _made(findings, made_of, looks, real.examples)
+
+
+def _findings(
+    known: ProductReferences,
+    recipe: Recipe,
+    judge: RehearsalJudge,
+    made_of: Mapping[str, str],
+    detection: Detection,
+) -> Findings:
+    threshold = ThresholdInUse(
+        name="P(anomalous) from which a part is defective",
+        value=judge.threshold,
+        source="the recipe's looks, put together by hand-set rules",
+    )
+    return Findings(
+        product=known.product,
+        recipe=f"embedded: {' and '.join(judge.networks)}",
+        references=len(known.set.files),
+        mm_per_pixel=recipe.product.mm_per_pixel,
+        made=datetime.now(UTC).replace(microsecond=0),
+        program=made_of["program"],
+        detection=detection,
+        advice=tuple(advice(detection, len(known.set.files), ENOUGH)),
+        thresholds=(threshold,),
+    )
+
+
+def _details(
+    known: ProductReferences, judge: RehearsalJudge, made_of: Mapping[str, str]
+) -> dict[str, str]:
+    said = {"key of the references": made_of["references"]}
+    copies = known.given - len(known.set.files)
+    if copies:
+        said["copies"] = f"{copies} of {known.given} references repeat another: each counts once"
+    if judge.unheard:
+        said["not rehearsed"] = ", ".join(judge.unheard)
+    if judge.notes:
+        said["note"] = "; ".join(judge.notes)
+    return said
+
+
+def _odd(known: ProductReferences, done: list[Rehearsed]) -> list[OddReference]:
+    as_is = [it for it in done if it.attempt.kind is None and not it.attempt.varied]
+    grids = [it.grid.astype(np.float32) for it in as_is if it.grid is not None]
+    return odd_references(
+        known,
+        [it.attempt.owner for it in as_is],
+        [it.look.z for it in as_is],
+        grids if len(grids) == len(as_is) else None,
+    )
+
+
+def _made(
+    findings: Findings,
+    made_of: Mapping[str, str],
+    looks: list[RehearsedLook],
+    shown: list[Example],
+) -> Qualification:
+    coded = {it.example.picture: base64.b64encode(it.picture).decode() for it in shown}
+    return Qualification(made_of=made_of, findings=findings, looks=tuple(looks), pictures=coded)
+
+
+def _made_of(
+    known: ProductReferences, recipe: Recipe, judge: RehearsalJudge, looks: int, seed: int
+) -> dict[str, str]:
+    told = recipe.placeless.model_copy(update={"product": Recipe().product})
+    return {
+        "references": known.set.key[:24],
+        "recipe": digest_of(dump_recipe(told))[:16],
+        "networks": " ".join(judge.networks),
+        "looks": str(looks),
+        "seed": str(seed),
+        "program": importlib.metadata.version("reinspect"),
+    }
+
+
+def _place(cache: Path, made_of: Mapping[str, str]) -> Path:
+    return cache / "qualifications" / f"{made_of['references']}.{made_of['recipe']}.json"
+
+
+def _kept(cache: Path | None, made_of: Mapping[str, str]) -> tuple[Qualification | None, str]:
+    """What is kept, or why it is of no use."""
+    if cache is None or not _place(cache, made_of).is_file():
+        return None, ""
+    try:
+        kept = read_json(_place(cache, made_of), Qualification, _KIND)
+    except KeptQualificationError:
+        return None, "Qualified anew: what was kept is damaged, or of another version."
+    differs = [name for name, value in made_of.items() if kept.made_of.get(name) != value]
+    if differs:
+        return None, f"Qualified anew: what was kept is of another {' and '.join(differs)}."
+    when = kept.findings.made
+    return kept, f"As qualified on {when:%Y-%m-%d %H:%M} UTC." if when else ""
+
+
+def _drawable(known: ProductReferences) -> None:
+    """Refuse pictures that are too small to draw on, before anything is fitted."""
+    for name, file in zip(known.names, known.set.files, strict=True):
+        width, height = size_of(file)
+        if min(width, height) < LEAST_SIDE:
+            raise QualificationError(
+                f"{name}: {width} × {height} pixels are too few to draw damage on; "
+                f"give pictures of {LEAST_SIDE} or more a side"
+            )

@@ -1,0 +1,123 @@
+"""The references of one product, as they are rehearsed: copies once, and what is amiss said."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reinspect.graph.recipe import Recipe
+from reinspect.graph.references import reference_sets
+from reinspect.images import one_line
+from reinspect.qualification.findings import OddReference
+from reinspect.qualification.judging import QualificationError
+from reinspect.references import ReferenceMode, ReferenceSet
+from reinspect.tools.embedded.features import Floats
+from reinspect.tools.fits import PictureFiles
+from reinspect.tools.setup import references as checks
+from reinspect.tools.setup.product import Product
+from reinspect.tools.setup.references import ReferenceFault
+
+
+class ProductReferences(NamedTuple):
+    """Of one product, each of its parts once."""
+
+    product: str
+    given: int
+    """Files that were given."""
+    set: ReferenceSet
+    looks: npt.NDArray[np.uint8]
+    """(k, n) by `tools.setup.references.look`, in the set's order."""
+
+    @property
+    def names(self) -> list[str]:
+        """Of the files."""
+        return [one_line(Path(file).name) for file in self.set.files]
+
+    @property
+    def images(self) -> PictureFiles:
+        """Read when they are asked for."""
+        return PictureFiles(self.set.files)
+
+
+def references_of(folder: Path, recipe: Recipe) -> ProductReferences:
+    """The references in a folder, or in `train/good` of an MVTec-style category.
+
+    Copies, and pictures that hardly differ, count once: one that vouches for another makes the
+    inspection look better than it is.
+
+    Raises:
+        NotThereError: there is no such folder.
+        DataError: it holds no images.
+        UnreadableImage: one can't be read.
+        QualificationError: they are of several products, or only one is left.
+    """
+    sets = reference_sets([], recipe, given=folder)
+    own = list(sets.by_category.items())
+    chosen, product = sets.default, _name_of(folder)
+    if chosen.mode is not ReferenceMode.GOLDEN and len(own) == 1:
+        product, chosen = own[0]
+    elif own:
+        some = ", ".join(name for name, _ in own[:4])
+        raise QualificationError(
+            f"{one_line(str(folder))}: references of several products ({some}): "
+            "name the folder of one"
+        )
+    looks = np.stack([checks.look(image) for image in PictureFiles(chosen.files)])
+    kept = checks.distinct(looks)
+    if len(kept) < 2:
+        what = "one reference" if len(chosen.files) == 1 else f"{len(chosen.files)} copies of one"
+        raise QualificationError(
+            f"{one_line(str(folder))}: {what}: left out, there is nothing to compare it with; give "
+            f"two or more known-good pictures, {checks.ENOUGH} say more"
+        )
+    distinct = ReferenceSet(
+        chosen.mode,
+        tuple(chosen.files[place] for place in kept),
+        tuple(chosen.hashes[place] for place in kept),
+    )
+    return ProductReferences(product, len(chosen.files), distinct, looks[kept])
+
+
+def odd_references(
+    references: ProductReferences,
+    owners: Sequence[int],
+    scores: Sequence[float],
+    grids: Sequence[Floats] | None,
+) -> list[OddReference]:
+    """References that are unlike the others.
+
+    Args:
+        references: all.
+        owners: those that were looked at.
+        scores: z of each of these, left out.
+        grids: features of each of these, where there are any.
+    """
+    wholes = Product.learn(grids).wholes if grids else None
+    names = references.names
+    found: dict[str, str] = {}
+    looked = references.looks[list(owners)]
+    for note in checks.notes(looked, range(len(owners)), wholes, scores):
+        if note.fault not in (ReferenceFault.ODD, ReferenceFault.PRODUCTS):
+            continue
+        for place in note.references:
+            why = _WHY[note.fault]
+            if note.fault is ReferenceFault.ODD:
+                why = f"{why} (z {scores[place]:.1f}; the others' median {np.median(scores):.1f})"
+            found.setdefault(names[owners[place]], why)
+    return [OddReference(name=name, why=why) for name, why in found.items()]
+
+
+_WHY = {
+    ReferenceFault.ODD: "strange beside the others: maybe defective",
+    ReferenceFault.PRODUCTS: "looks like another product than most",
+}
+
+
+def _name_of(folder: Path) -> str:
+    """What the product is called: of `…/flange/train/good`, flange."""
+    parts = folder.absolute().parts
+    if parts[-2:] == ("train", "good") and len(parts) > 2:
+        return one_line(parts[-3])
+    return one_line(parts[-1])

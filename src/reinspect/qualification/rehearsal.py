@@ -1,0 +1,210 @@
+"""Rehearsal: each reference, left out, looked at as it is, slightly varied, and with drawn damage.
+
+Nobody has to label anything: what is drawn is known, and so is that a reference is good.
+"""
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import Field
+
+from reinspect.images import Pixels
+from reinspect.qualification.damage import KINDS, SIZES, Damaged, damage, varied
+from reinspect.qualification.detection import Trial, extent_of
+from reinspect.qualification.judging import RehearsalJudge
+from reinspect.references import digest_of_pixels
+from reinspect.vocabulary import Probability, Value
+
+REHEARSED = 40
+"""References that are looked at, evenly spaced: of more, the others are compared with only."""
+
+DAMAGED = 24
+"""Damaged looks a kind, over all references."""
+
+_GOOD = 48  # looks at varied references in all, at most
+_VARIED = 3  # looks at one varied reference, at most
+_THREADS = 2
+
+
+class RehearsedLook(Value):
+    """One look at one reference, changed or not."""
+
+    reference: str = Field(description="Its file's name.")
+    kind: str | None = Field(default=None, description="Of damage; null: a good part.")
+    varied: bool = Field(default=False, description="Whether it was moved, turned, lit otherwise.")
+    size: float | None = Field(default=None, gt=0, description="Longest extent, pixels.")
+    area: float | None = Field(default=None, gt=0, description="Pixels.")
+    z: float = Field(description="Of the first look.")
+    first: Probability
+    second: Probability | None = Field(default=None, description="Null: it was not taken.")
+    final: Probability
+
+    @property
+    def detected(self) -> bool:
+        """Whether the inspection calls it anomalous."""
+        return self.final >= 0.5
+
+    @property
+    def trial(self) -> Trial | None:
+        """As a trial; none of a good part."""
+        if self.kind is None or self.size is None or self.area is None:
+            return None
+        return Trial(
+            part=self.reference,
+            kind=self.kind,
+            size=self.size,
+            area=self.area,
+            probability=self.final,
+            detected=self.detected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What is to be looked at: drawn anew, it comes out the same."""
+
+    owner: int
+    """Place of the reference."""
+    seed: tuple[int, ...]
+    kind: str | None = None
+    """Of damage; none for a good part."""
+    share: float = 0.0
+    """Size of the damage, of the picture's side."""
+    varied: bool = False
+
+    def damaged(self, image: Pixels) -> Damaged | None:
+        """The reference with damage drawn on it; none where nothing comes out."""
+        if self.kind is None:
+            raise ValueError("a good part has no damage")
+        return damage(image, self.kind, self.share, np.random.default_rng(self.seed))
+
+
+class Rehearsed(NamedTuple):
+    """One attempt and what came of it."""
+
+    attempt: Attempt
+    look: RehearsedLook
+    grid: npt.NDArray[np.float16] | None
+    """The first network's features; None without one."""
+
+
+def plan(owners: Sequence[int], *, damaged: int = DAMAGED, seed: int = 0) -> list[Attempt]:
+    """What to look at, by reference: equally many damaged looks a kind, of all sizes.
+
+    Args:
+        owners: places of the references that are rehearsed.
+        damaged: looks a kind; none for good parts as they are alone.
+        seed: the same seed plans the same.
+    """
+    rng = np.random.default_rng(seed)
+    attempts = [Attempt(owner, (seed, owner)) for owner in owners]
+    if damaged:
+        times = max(1, min(_VARIED, _GOOD // len(owners)))
+        attempts += [
+            Attempt(owner, (seed, owner, time + 1), varied=True)
+            for owner in owners
+            for time in range(times)
+        ]
+    low, high = np.log(SIZES)
+    for number, kind in enumerate(KINDS if damaged else ()):
+        steps = (rng.permutation(damaged) + rng.random(damaged)) / damaged
+        shift = int(rng.integers(len(owners)))
+        for time, step in enumerate(steps):
+            attempts.append(
+                Attempt(
+                    owner=owners[(shift + time) % len(owners)],
+                    seed=(seed, 1000 + number, time),
+                    kind=kind,
+                    share=float(np.exp(low + step * (high - low))),
+                )
+            )
+    return sorted(attempts, key=lambda it: it.owner)
+
+
+def spaced(count: int, most: int = REHEARSED) -> list[int]:
+    """Places of at most so many of some references, evenly spaced."""
+    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most)).round()})
+
+
+def rehearse(
+    judge: RehearsalJudge,
+    images: Sequence[Pixels],
+    names: Sequence[str],
+    attempts: Sequence[Attempt],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Rehearsed]:
+    """Look at all that is planned; what can't be drawn is left out.
+
+    Args:
+        judge: of the references, its fits made.
+        images: the references, read when they are asked for.
+        names: of the references.
+        attempts: see `plan`.
+        progress: told how many attempts are done, and of how many.
+
+    Raises:
+        UnreadableImage: a reference can't be read.
+    """
+    by_owner: dict[int, list[Attempt]] = {}
+    for attempt in attempts:
+        by_owner.setdefault(attempt.owner, []).append(attempt)
+    counting, done = threading.Lock(), 0
+
+    def work(owner: int) -> list[Rehearsed]:
+        nonlocal done
+        image = images[owner]
+        digest = digest_of_pixels(image)
+        found = []
+        for attempt in by_owner[owner]:
+            looked = _looked(judge, image, names[owner], digest, attempt)
+            found += [] if looked is None else [looked]
+            with counting:
+                done += 1
+                progress(done, len(attempts))
+        return found
+
+    with ThreadPoolExecutor(_THREADS) as threads:
+        try:
+            results = list(threads.map(work, by_owner))
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
+    return [one for own in results for one in own]
+
+
+def trials_of(looks: Sequence[RehearsedLook]) -> Iterator[Trial]:
+    """Those at damage."""
+    yield from (trial for look in looks if (trial := look.trial) is not None)
+
+
+def _looked(
+    judge: RehearsalJudge, image: Pixels, name: str, digest: str, attempt: Attempt
+) -> Rehearsed | None:
+    shown, size, area = image, None, None
+    if attempt.kind is not None:
+        drawn = attempt.damaged(image)
+        if drawn is None:
+            return None
+        shown = drawn.image
+        size, area = extent_of(drawn.mask)
+    elif attempt.varied:
+        shown = varied(image, np.random.default_rng(attempt.seed))
+    opinion = judge(shown, attempt.owner, digest)
+    look = RehearsedLook(
+        reference=name,
+        kind=attempt.kind,
+        varied=attempt.varied,
+        size=size,
+        area=area,
+        z=opinion.z,
+        first=opinion.first,
+        second=opinion.second,
+        final=opinion.final,
+    )
+    grid = None if opinion.grid is None else opinion.grid.astype(np.float16)
+    return Rehearsed(attempt, look, grid)

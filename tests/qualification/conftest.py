@@ -1,0 +1,26 @@
+from pathlib import Path
+
+import cv2
+import pytest
+
+from reinspect.graph.recipe import Recipe, parse_recipe
+from support.plates import plate
+
+
+@pytest.fixture(scope="session")
+def quick_recipe() -> Recipe:
+    """A first look by the small network, and no second."""
+    return parse_recipe("{detector: {kind: embedded, features: efficientnet-lite0}, tools: []}")
+
+
+@pytest.fixture(scope="session")
+def plates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six good plates."""
+    return put_plates(tmp_path_factory.mktemp("plates") / "plate" / "train" / "good", range(6))
+
+
+def put_plates(folder: Path, seeds: range, spot: int = 0) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        cv2.imwrite(str(folder / f"{seed:03}.png"), plate(seed, spot=spot))
+    return folder
