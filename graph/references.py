@@ -15,6 +15,7 @@ from reinspect.references import (
     ReferenceSet,
     ReferenceSets,
     digest_of_pixels,
+    learned_threshold,
 )
 
 FOLDER_SAMPLE = 32
@@ -39,6 +40,7 @@ def reference_sets(
         FileNotFoundError: a folder of references does not exist.
         ValueError: it holds no images.
         UnreadableImage: a reference can't be read.
+        LearnedThresholdError: the file beside the references is no threshold.
     """
     named = _named(recipe, given)
     if named is not None:
@@ -75,17 +77,19 @@ def _named(recipe: Recipe, given: Path | None) -> ReferenceSets | None:
     if given is None:
         return None
     found = references_in(given)
+    own = _read(ReferenceMode.GOLDEN, found.default) if found.default else ALONE
     return ReferenceSets(
-        _read(ReferenceMode.GOLDEN, found.default) if found.default else ALONE,
+        own.with_threshold(learned_threshold(given)),
         {name: _read(ReferenceMode.GOLDEN, files) for name, files in found.by_category.items()},
     )
 
 
 def _flat(folder: Path) -> ReferenceSet:
     found = references_in(folder)
-    return _read(
+    own = _read(
         ReferenceMode.GOLDEN, [*found.default, *itertools.chain(*found.by_category.values())]
     )
+    return own.with_threshold(learned_threshold(folder))
 
 
 def _read(mode: ReferenceMode, files: Iterable[Path]) -> ReferenceSet:

@@ -292,11 +292,15 @@ class Expert:
         return self._once("second", load, lambda: SecondFit.from_fit(fit))
 
     def _featured(self, network: FeatureNetwork, side: float, pose: PartPose) -> FeatureFit:
-        return self._once(
+        fit = self._once(
             f"{network.key}-{side:g}-{pose}",
             FeatureFit.load,
             lambda: FeatureFit.from_references(self._images, network, side=side, pose=pose),
         )
+        learned = self.references.threshold
+        if learned is None or (learned.network, learned.side) != (fit.key, fit.side):
+            return fit
+        return fit.moved(learned.threshold)
 
     def _comparison(self, network: ComparatorNetwork) -> ComparatorFit:
         return self._once(

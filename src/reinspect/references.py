@@ -1,18 +1,63 @@
 """References: the known-good images that a part is compared with."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import Field
 
-from reinspect.files import digest_of
+from reinspect.errors import ReinspectError
+from reinspect.files import SavedKind, digest_of, read_json
+from reinspect.vocabulary import Value
+
+THRESHOLDS = "threshold.json"
+"""File beside references that holds a threshold learned from answers on this product."""
 
 
 def digest_of_pixels(pixels: npt.NDArray[np.uint8]) -> str:
     """What tells a picture (H, W, 3) from others, whatever file it came from: SHA-256 in hex."""
     return digest_of(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
+
+
+class LearnedThresholdError(ReinspectError, ValueError):
+    """The file beside the references is no threshold."""
+
+
+class LearnedThreshold(Value):
+    """Where parts of this product are called defective, as people's answers say."""
+
+    format: Literal["reinspect threshold"] = "reinspect threshold"
+    version: Literal[1] = 1
+    network: str = Field(description="Whose features it is for.")
+    side: float = Field(gt=0, description="At which working side, in pixels.")
+    references: str = Field(description="Key of the very references that it is for.")
+    threshold: float = Field(allow_inf_nan=False, description="z.")
+    good: int = Field(ge=0, description="Parts that were called good.")
+    defective: int = Field(ge=0)
+
+
+_KIND = SavedKind(
+    name="threshold",
+    command="reinspect commission",
+    again="commission",
+    error=LearnedThresholdError,
+    version=1,
+    format="reinspect threshold",
+)
+
+
+def learned_threshold(folder: Path) -> LearnedThreshold | None:
+    """The threshold beside the references in a folder; none where there is none.
+
+    Raises:
+        LearnedThresholdError: the file is something else.
+    """
+    file = folder / THRESHOLDS
+    return read_json(file, LearnedThreshold, _KIND) if file.is_file() else None
 
 
 class ReferenceMode(StrEnum):
@@ -33,11 +78,18 @@ class ReferenceSet:
     mode: ReferenceMode
     files: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
+    threshold: LearnedThreshold | None = None
 
     @property
     def key(self) -> str:
         """Content hash of the whole set, whatever its order and its names."""
-        return digest_of("\n".join((self.mode, *sorted(self.hashes))))
+        moved = () if self.threshold is None else (f"threshold {self.threshold.threshold}",)
+        return digest_of("\n".join((self.mode, *sorted(self.hashes), *moved)))
+
+    def with_threshold(self, learned: LearnedThreshold | None) -> "ReferenceSet":
+        """The set with a threshold that was learned for these very references, else as it is."""
+        mine = learned is not None and learned.references == self.key
+        return replace(self, threshold=learned) if mine else self
 
     def index(self, sha256: str | None) -> int | None:
         """The place of a picture in the set, if it is one of them."""

@@ -40,6 +40,7 @@ class FeatureCalibration:
     spread: float  # standard deviation of all cells
     box_threshold: float  # heat above which a cell may be boxed
     known: int  # references that are no stand-ins
+    threshold: float = THRESHOLD  # z; not kept with the references, since answers move it
 
     @classmethod
     def learn(cls, maps: Sequence[Floats], *, known: int) -> FeatureCalibration:
@@ -68,7 +69,7 @@ class FeatureCalibration:
         slope = _SLOPE_OF_ONE
         if self.known > 1:
             slope = _SLOPE * self.known / (self.known + _HALF)
-        sure = float(1 / (1 + np.exp(-slope * np.clip(z - THRESHOLD, -60, 60))))
+        sure = float(1 / (1 + np.exp(-slope * np.clip(z - self.threshold, -60, 60))))
         most = 1 - 1 / (_LEAST_DOUBT + self.known**2 / 2)
         return 0.5 + (sure - 0.5) * (2 * most - 1)
 

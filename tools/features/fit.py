@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.look import Look, heat_signals
 from reinspect.tools.embedded.scoring import find_boxes
 from reinspect.tools.embedded.variation import vary
-from reinspect.tools.features.calibration import THRESHOLD, FeatureCalibration
+from reinspect.tools.features.calibration import FeatureCalibration
 from reinspect.tools.features.memory import FeatureMemory
 from reinspect.tools.features.network import FeatureNetwork
 from reinspect.tools.features.pose import (
@@ -139,7 +139,7 @@ class FeatureFit:
         usual = self.calibration.left_out(excluding=own)
         return Look(
             z=z,
-            threshold=THRESHOLD,
+            threshold=self.calibration.threshold,
             probability=self.calibration.probability(z),
             members={MEMBER: z},
             heat_map=heat_map,
@@ -147,7 +147,7 @@ class FeatureFit:
             appearance=appearance(grid),
             signals={
                 **heat_signals(heat_map, self.calibration.box_threshold),
-                "margin": z - THRESHOLD,
+                "margin": z - self.calibration.threshold,
                 "boxes": float(len(boxes)),
                 "references": float(len(self.pictures)),
                 "usual_spread": float(usual.std()),
@@ -162,6 +162,10 @@ class FeatureFit:
         if len(self.pictures) == 1 or digest not in self.pictures:
             return None
         return self.pictures.index(digest)
+
+    def moved(self, threshold: float) -> FeatureFit:
+        """The fit with another z above which a part is called anomalous."""
+        return replace(self, calibration=replace(self.calibration, threshold=threshold))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fit to one file."""

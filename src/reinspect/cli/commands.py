@@ -17,6 +17,7 @@ from reinspect.cli import (
     train,
     ui,
 )
+from reinspect.cli.qualification import commission
 
 app = typer.Typer(
     name="reinspect",
@@ -29,6 +30,7 @@ app = typer.Typer(
 for module in (
     run,
     bench,
+    commission,
     reading,
     monitor,
     train,
