@@ -159,13 +159,17 @@ class Expert:
         network = self.first.network
         if network is None or not self.has_witnesses(sample):
             return None
-        fit = self._once(
+        fit = self.scene_of(network)
+        return self._remembered(
+            sample, "prepared", lambda: fit.prepare(read_view(sample.visual), network)
+        )
+
+    def scene_of(self, network: FeatureNetwork) -> SceneFit:
+        """The scene that the references show, by a network's features."""
+        return self._once(
             f"scene-{network.key}",
             SceneFit.load,
             lambda: SceneFit.from_references(self._images, network),
-        )
-        return self._remembered(
-            sample, "prepared", lambda: fit.prepare(read_view(sample.visual), network)
         )
 
     def _grid(self, sample: Sample, network: FeatureNetwork, side: float) -> Floats:

@@ -12,7 +12,13 @@ from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.qualification import DamageOrigin, Qualified, page, qualify
 from reinspect.qualification.assembling import said_of_second_look, second_look_worth
 from reinspect.qualification.damage import KINDS
-from reinspect.qualification.rehearsal import RehearsedLook, plan, spaced
+from reinspect.qualification.rehearsal import (
+    RehearsedLook,
+    falsely_called,
+    plan,
+    spaced,
+    trials_of,
+)
 from support.plates import plate
 
 pytestmark = pytest.mark.model
@@ -27,6 +33,16 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def qualified(plates: Path, quick_recipe: Recipe, cache: Path) -> Qualified:
     return qualify(plates, quick_recipe, cache=cache, looks=LOOKS)
+
+
+@pytest.fixture
+def fits(cache: Path, qualified: Qualified, tmp_path: Path) -> Path:
+    """A cache of its own, with the fits that were made before."""
+    own = tmp_path / "own"
+    own.mkdir()
+    for name in ("features", "fits"):
+        (own / name).symlink_to(cache / name)
+    return own
 
 
 def refused(folder: Path, recipe: Recipe, **options: object) -> str:
@@ -58,6 +74,11 @@ def test_large_damage_is_found_more_often_than_small(qualified: Qualified) -> No
     assert {limits.kind for limits in found.detection.kinds} == set(KINDS)
     assert found.detection.false_calls is not None
     assert found.detection.false_calls.n == 6
+    strange = falsely_called(looks)
+    assert not {trial.part for trial in trials_of(looks)} & strange
+    assert found.detection.overall.n == sum(
+        it.kind is not None and it.reference not in strange for it in looks
+    )
     damaged = sorted((it.size, it.detected) for it in looks if it.size is not None)
     small, large = damaged[: len(damaged) // 2], damaged[len(damaged) // 2 :]
     assert sum(hit for _, hit in large) > sum(hit for _, hit in small)
@@ -101,36 +122,36 @@ def test_it_is_kept_for_the_same_and_made_anew_for_another(
     ],
 )
 def test_what_is_kept_of_another_version_is_made_anew(
-    spoil: dict[str, object] | None, told: str, plates: Path, quick_recipe: Recipe, tmp_path: Path
+    spoil: dict[str, object] | None, told: str, plates: Path, quick_recipe: Recipe, fits: Path
 ) -> None:
-    qualify(plates, quick_recipe, cache=tmp_path, looks=1)
-    (file,) = (tmp_path / "qualifications").iterdir()
+    qualify(plates, quick_recipe, cache=fits, looks=1)
+    (file,) = (fits / "qualifications").iterdir()
     kept = json.loads(file.read_text())
     file.write_text("{" if spoil is None else json.dumps(kept | spoil))
-    again = qualify(plates, quick_recipe, cache=tmp_path, looks=1)
+    again = qualify(plates, quick_recipe, cache=fits, looks=1)
     assert told in again.notice
-    assert qualify(plates, quick_recipe, cache=tmp_path, looks=1).notice.startswith("As qualified")
+    assert qualify(plates, quick_recipe, cache=fits, looks=1).notice.startswith("As qualified")
 
 
 def test_a_cache_that_cannot_be_written_is_only_slower(
-    plates: Path, quick_recipe: Recipe, tmp_path: Path
+    plates: Path, quick_recipe: Recipe, fits: Path
 ) -> None:
-    (tmp_path / "qualifications").write_text("a file where a folder should be")
-    made = qualify(plates, quick_recipe, cache=tmp_path, looks=1)
+    (fits / "qualifications").write_text("a file where a folder should be")
+    made = qualify(plates, quick_recipe, cache=fits, looks=1)
     assert made.qualification.findings.references == 6
 
 
 def test_nothing_half_is_left_after_an_interruption(
-    plates: Path, quick_recipe: Recipe, tmp_path: Path
+    plates: Path, quick_recipe: Recipe, fits: Path
 ) -> None:
     def interrupted(done: int, total: int) -> None:
         if done > total // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        qualify(plates, quick_recipe, cache=tmp_path, looks=1, progress=interrupted)
-    assert not (tmp_path / "qualifications").exists()
-    assert qualify(plates, quick_recipe, cache=tmp_path, looks=1).notice == ""
+        qualify(plates, quick_recipe, cache=fits, looks=1, progress=interrupted)
+    assert not (fits / "qualifications").exists()
+    assert qualify(plates, quick_recipe, cache=fits, looks=1).notice == ""
 
 
 @pytest.mark.parametrize(
@@ -156,13 +177,13 @@ def test_another_detector_is_refused(plates: Path) -> None:
 
 
 def test_near_copies_count_once_and_an_odd_one_is_named(
-    plates: Path, quick_recipe: Recipe, tmp_path: Path
+    plates: Path, quick_recipe: Recipe, cache: Path, tmp_path: Path
 ) -> None:
     for file in plates.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     cv2.imwrite(str(tmp_path / "again.png"), plate(0) + np.uint8(1))
     cv2.imwrite(str(tmp_path / "spotted.png"), plate(9, spot=36))
-    found = qualify(tmp_path, quick_recipe, looks=1).qualification.findings
+    found = qualify(tmp_path, quick_recipe, cache=cache, looks=1).qualification.findings
     assert found.references == 7
     assert "1 of 8 references repeat another" in found.details["copies"]
     assert [odd.name for odd in found.odd] == ["spotted.png"]

@@ -10,7 +10,12 @@ import numpy.typing as npt
 from reinspect.images import Pixels
 from reinspect.qualification.detection import Detection, FalseCalls
 from reinspect.qualification.findings import DamageExample, LookWorth
-from reinspect.qualification.rehearsal import Attempt, Rehearsed, RehearsedLook
+from reinspect.qualification.rehearsal import (
+    Attempt,
+    Rehearsed,
+    RehearsedLook,
+    falsely_called,
+)
 
 _EXAMPLES = 4  # just found, and as many just missed
 _AROUND, _LEAST = 2.5, 96  # of a place, times its size; pixels
@@ -65,9 +70,11 @@ def examples(rehearsed: Sequence[Rehearsed], image_of: Callable[[int], Pixels]) 
         image_of: a reference by its place.
     """
     found = []
+    strange = falsely_called([it.look for it in rehearsed])
+    damaged = [it for it in rehearsed if it.attempt.kind and it.look.reference not in strange]
     for detected in (True, False):
         at_limit = sorted(
-            (it for it in rehearsed if it.attempt.kind and it.look.detected is detected),
+            (it for it in damaged if it.look.detected is detected),
             key=lambda it: abs(it.look.final - 0.5),
         )
         kinds: dict[str, Rehearsed] = {}

@@ -14,7 +14,6 @@ from reinspect.qualification.findings import DamageExample
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
 from reinspect.references import digest_of_pixels
 from reinspect.tools.setup.findings import SetupKind
-from reinspect.tools.setup.scene import LearnedScene
 from reinspect.vocabulary import Label, Probability, Value
 
 MOST = 500
@@ -33,11 +32,12 @@ class RealLook(Value):
     size: float | None = None
     area: float | None = None
     final: Probability
+    setup: str = ""
 
     @property
     def detected(self) -> bool:
-        """Whether the inspection calls it anomalous."""
-        return self.final >= 0.5
+        """Whether the inspection calls it anomalous, or holds it back unjudged."""
+        return self.final >= 0.5 or bool(self.setup)
 
 
 class RealDefects(NamedTuple):
@@ -69,7 +69,6 @@ def look_at_defects(
     judge: RehearsalJudge,
     *,
     known: Sequence[str],
-    scene: LearnedScene | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RealDefects:
     """Look at each picture in a folder, or below `test/` of an MVTec-style category.
@@ -81,7 +80,6 @@ def look_at_defects(
         folder: of pictures, or a category.
         judge: of the references.
         known: digests of the references' pixels.
-        scene: that the references show; without, every picture is taken to be of the product.
         progress: told how many pictures are done, and of how many.
 
     Raises:
@@ -115,16 +113,19 @@ def look_at_defects(
             unread += 1
             continue
         opinion = judge(image, None)
-        if scene is not None and opinion.grid is not None:
-            setup = scene.recognise(scene.check(image), opinion.grid)
-            if any(it.kind is SetupKind.PRODUCT for it in setup.findings):
-                others += 1
-                continue
+        if any(it.kind is SetupKind.PRODUCT for it in opinion.check.findings):
+            others += 1
+            continue
         good = truth is not None and truth.label is Label.NORMAL
         kind = None if good else (truth.types[0] if truth and truth.types else "defect")
         size, area = extent_of(mask) if mask is not None and mask.any() else (None, None)
         look = RealLook(
-            picture=one_line(item.id), kind=kind, size=size, area=area, final=opinion.final
+            picture=one_line(item.id),
+            kind=kind,
+            size=size,
+            area=area,
+            final=opinion.final,
+            setup=opinion.check.reason,
         )
         looks.append(look)
         if truth is not None and truth.mask is not None and size is not None:

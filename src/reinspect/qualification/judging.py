@@ -14,12 +14,14 @@ from reinspect.policies import rules
 from reinspect.policies.triggers import Always, Below, Doubt, Never
 from reinspect.references import ReferenceSet, ReferenceSets
 from reinspect.tools.embedded.features import Floats
+from reinspect.tools.embedded.look import Look
 from reinspect.tools.expert import Expert, Experts
 from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.fit import FeatureFit
 from reinspect.tools.features.network import FeatureNetwork
 from reinspect.tools.features.sources import FILTERS, open_source
 from reinspect.tools.network import DEFAULT, NetworkLook
+from reinspect.tools.setup.findings import SetupCheck
 
 _COMPARING = ("hi_res", "eye", "reference")  # tools whose say is not rehearsed
 _TRIGGERS = tuple(each.about.name for each in (Doubt, Always, Never, Below))
@@ -41,8 +43,15 @@ class Opinion(NamedTuple):
     """P(anomalous) by the second look alone; None where it was not taken."""
     final: float
     """P(anomalous) in the end."""
+    check: SetupCheck
+    """Of the picture's set-up: what is not of the learned scene is not judged."""
     grid: Floats | None
     """The first network's features (rows, columns, features); None without one."""
+
+    @classmethod
+    def of_first(cls, look: Look) -> "Opinion":
+        """What the first look alone says."""
+        return cls(look.z, look.probability, None, look.probability, SetupCheck(), None)
 
 
 class RehearsalJudge:
@@ -109,13 +118,18 @@ class RehearsalJudge:
 
     def prepare(self) -> None:
         """Make the fits, which may take seconds."""
-        if self.fit is None and self._expert.templates.templates is None:
+        if self._expert.templates.templates is not None:
+            return
+        if self._first.network is None:
             _ = self._expert.filters
+            return
+        self._expert.features_of(self._first.network, pose=self._first.pose)
+        self._expert.scene_of(self._first.network)
         if self._second is not None:
             self._second_fit(self._second)
 
     def __call__(self, image: Pixels, owner: int | None, digest: str | None = None) -> Opinion:
-        """RehearsalJudge a picture.
+        """Judge a picture.
 
         Args:
             image: BGR uint8 (H, W, 3).
@@ -123,34 +137,31 @@ class RehearsalJudge:
                 another part.
             digest: of that reference's pixels.
         """
-        z, first, grid = self._look(image, owner, digest)
-        alone = self._expert.templates.templates is not None
-        if self._second is None or alone or not self._wants(first):
-            return Opinion(z, first, None, first, grid)
-        fit = self._second_fit(self._second)
-        second = fit.look(image, self._second, excluding=_place(fit, digest)).probability
-        final = rules.fuse(first, {rules.NETWORK: second})
-        if self._keeps or not (
-            (final >= 0.5) is (first >= 0.5)
-            or rules.flip_allowed(first, final, {rules.NETWORK: second})
-        ):
-            final = max(final, 0.5) if first >= 0.5 else min(final, _JUST_NORMAL)
-        return Opinion(z, first, second, final, grid)
-
-    def _look(
-        self, image: Pixels, owner: int | None, digest: str | None
-    ) -> tuple[float, float, Floats | None]:
         templated = self._expert.templates.look(image, excluding=owner)
         if templated is not None:
-            return templated.z, templated.probability, None
+            return Opinion.of_first(templated)
         network = self._first.network
         if network is None:
-            seen = self._expert.filters.look(image, excluding=owner)
-            return seen.z, seen.probability, None
+            return Opinion.of_first(self._expert.filters.look(image, excluding=owner))
         fit = self._expert.features_of(network, pose=self._first.pose)
-        grid = fit.describe(image, network)
-        seen = fit.look(image, network, grid=grid, excluding=_place(fit, digest))
-        return seen.z, seen.probability, grid
+        prepared = self._expert.scene_of(network).prepare(image, network)
+        seen = fit.look(image, network, grid=prepared.grid, excluding=_place(fit, digest))
+        opinion = Opinion.of_first(seen)._replace(check=prepared.check, grid=prepared.grid)
+        if self._second is None or not prepared.check.ok or not self._wants(opinion.first):
+            return opinion
+        return self._seen_again(prepared.image, opinion, digest, self._second)
+
+    def _seen_again(
+        self, image: Pixels, opinion: Opinion, digest: str | None, network: FeatureNetwork
+    ) -> Opinion:
+        fit = self._second_fit(network)
+        second = fit.look(image, network, excluding=_place(fit, digest)).probability
+        first, heard = opinion.first, {rules.NETWORK: second}
+        final = rules.fuse(first, heard)
+        same = (final >= 0.5) is (first >= 0.5)
+        if self._keeps or not (same or rules.flip_allowed(first, final, heard)):
+            final = max(final, 0.5) if first >= 0.5 else min(final, _JUST_NORMAL)
+        return opinion._replace(second=second, final=final)
 
     def _second_fit(self, network: FeatureNetwork) -> FeatureFit:
         return self._expert.features_of(network, side=self._side, pose=self._first.pose)

@@ -14,7 +14,8 @@ from reinspect.tools.features.memory import FeatureMemory
 _STEPS = (2, 4, 8, 16, 32)
 _DRAWS, _LOOKS = 3, 48  # of fewer references; looks a draw
 _WORK = 800  # references times looks times draws: a second or two
-_RISES = 0.01  # AUROC from the last step but one: more would help
+_RISES = 0.03  # AUROC above every step before: less may be chance
+_SAYS = 3  # points: fewer don't say that a curve is flat
 _AIM = 0.99  # AUROC with which a curve has nowhere to go
 
 
@@ -93,8 +94,10 @@ def _ranked(scores: Sequence[float], looks: Sequence[Rehearsed]) -> float | None
 
 
 def _advice(points: Sequence[LearningPoint]) -> str:
-    last, before = points[-1], points[-2]
-    more = last.references + 1
-    if last.value >= _AIM or last.value - before.value < _RISES:
+    last, more = points[-1], points[-1].references + 1
+    rise = last.value - max(point.value for point in points[:-1])
+    if last.value < _AIM and rise >= _RISES:
+        return f"The curve still rises: {more} more would help."
+    if last.value >= _AIM or len(points) > _SAYS:
         return f"{more} references are enough: the curve hardly rises any more."
-    return f"The curve still rises: {more} more would help."
+    return f"Whether more than {more} references would help can't be told from so few."

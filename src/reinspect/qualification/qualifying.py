@@ -41,6 +41,7 @@ from reinspect.qualification.rehearsal import (
     DAMAGED,
     Rehearsed,
     RehearsedLook,
+    falsely_called,
     plan,
     rehearse,
     spaced,
@@ -49,7 +50,6 @@ from reinspect.qualification.rehearsal import (
 from reinspect.references import digest_of_pixels
 from reinspect.tools.network import NetworkLook
 from reinspect.tools.setup.references import ENOUGH
-from reinspect.tools.setup.scene import LearnedScene
 from reinspect.vocabulary import Value
 
 FORMAT: Literal["reinspect-qualification"] = "reinspect-qualification"
@@ -165,6 +165,7 @@ def _rehearsed(
     )
     worth = second_look_worth(NetworkLook.about.name, looks) if len(judge.networks) > 1 else None
     varied = [look for look in looks if look.varied]
+    stopped = sum(bool(look.setup) for look in looks)
     findings = _findings(known, recipe, judge, made_of, detection).model_copy(
         update={
             "examples": tuple(it.example for it in shown),
@@ -174,7 +175,10 @@ def _rehearsed(
             "second_look": said_of_second_look(worth) if worth else "",
             "details": {
                 **_details(known, judge, made_of),
-                "looks": f"{len(looks)} at {len(owners)} references",
+                "looks": f"{len(looks)} at {len(owners)} references; {stopped} were held back by "
+                "the set-up check, unjudged",
+                "left out": f"damage on {len(falsely_called(looks))} references that are called "
+                "defective without any",
                 "slightly varied references": f"{sum(it.detected for it in varied)} of "
                 f"{len(varied)} looks found them anomalous",
             },
@@ -195,12 +199,8 @@ def _of_defects(
     images = known.images
     done = rehearse(judge, images, known.names, plan(owners, damaged=0))
     looks = [one.look for one in done]
-    grids = [one.grid.astype(np.float32) for one in done if one.grid is not None]
-    scene = None
-    if len(grids) == len(owners):
-        scene = LearnedScene.learn([images[owner] for owner in owners], grids)
     digests = [digest_of_pixels(image) for image in images]
-    real = look_at_defects(folder, judge, known=digests, scene=scene, progress=progress)
+    real = look_at_defects(folder, judge, known=digests, progress=progress)
     defective = [look for look in real.looks if look.kind is not None]
     good = [look for look in real.looks if look.kind is None]
     own = false_calls(looks)

@@ -43,11 +43,12 @@ class RehearsedLook(Value):
     first: Probability
     second: Probability | None = Field(default=None, description="Null: it was not taken.")
     final: Probability
+    setup: str = Field(default="", description="Why it is not judged; empty: it is.")
 
     @property
     def detected(self) -> bool:
-        """Whether the inspection calls it anomalous."""
-        return self.final >= 0.5
+        """Whether the inspection calls it anomalous, or holds it back unjudged."""
+        return self.final >= 0.5 or bool(self.setup)
 
     @property
     def trial(self) -> Trial | None:
@@ -177,9 +178,21 @@ def rehearse(
     return [one for own in results for one in own]
 
 
+def falsely_called(looks: Sequence[RehearsedLook]) -> set[str]:
+    """References that are held back as they are."""
+    return {it.reference for it in looks if it.kind is None and not it.varied and it.detected}
+
+
 def trials_of(looks: Sequence[RehearsedLook]) -> Iterator[Trial]:
-    """Those at damage."""
-    yield from (trial for look in looks if (trial := look.trial) is not None)
+    """Looks at damage, but for those at parts that are held back without any.
+
+    There, damage is found however small, which says nothing of the damage.
+    """
+    strange = falsely_called(looks)
+    for look in looks:
+        trial = look.trial
+        if trial is not None and trial.part not in strange:
+            yield trial
 
 
 def _looked(
@@ -205,6 +218,7 @@ def _looked(
         first=opinion.first,
         second=opinion.second,
         final=opinion.final,
+        setup=opinion.check.reason,
     )
     grid = None if opinion.grid is None else opinion.grid.astype(np.float16)
     return Rehearsed(attempt, look, grid)
