@@ -43,7 +43,7 @@ OURS = "reinspect"
 METHODS = (
     OURS,
     "patchcore:blocks.4+blocks.5",  # the taps of ours
-    "patchcore:blocks.3+blocks.4+blocks.5",  # the best of those tried
+    "patchcore:blocks.3+blocks.4+blocks.5",  # the best of a trial: docs/benchmarks.md
     "padim:blocks.2+blocks.4+blocks.5",  # likewise
 )
 NETWORK = "efficientnet-lite0"
