@@ -30,12 +30,12 @@ class AnomalyMap:
         look = expert.look(sample)
         alone = expert.references.mode is ReferenceMode.ALONE
         amiss = expert.setup(sample)
-        if not amiss.ok:
+        if amiss.stops(anomalous=look.probability >= 0.5):
             return self._not_judged(amiss, look, sample)
         said = _alone_in_words(look) if alone else _in_words(look)
         return Evidence(
             source=SOURCE,
-            summary="; ".join(filter(None, (said, expert.first.notice))),
+            summary="; ".join(filter(None, (said, amiss.reason, expert.first.notice))),
             probability=None if alone else look.probability,
             regions=regions_of(look.boxes),
             measurements={
@@ -43,6 +43,7 @@ class AnomalyMap:
                 "threshold": look.threshold,
                 **{f"{name}_z": z for name, z in look.members.items()},
                 **look.signals,
+                **_measured(amiss),
             },
             pictures=self._kept(look, sample),
         )
@@ -52,7 +53,7 @@ class AnomalyMap:
         return Evidence(
             source=SOURCE,
             summary=amiss.reason,
-            measurements={f"{SETUP}{it.kind}": it.amount for it in amiss.findings},
+            measurements=_measured(amiss),
             pictures=self._kept(look, sample),
         )
 
@@ -61,6 +62,10 @@ class AnomalyMap:
             return ()
         key = sample.visual.sha256 or ""
         return (self._pictures.save_map(look.heat_map, key=key),)
+
+
+def _measured(check: SetupCheck) -> dict[str, float]:
+    return {f"{SETUP}{finding.kind}": finding.amount for finding in check.findings}
 
 
 def _in_words(look: Look) -> str:

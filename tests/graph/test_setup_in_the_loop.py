@@ -49,7 +49,7 @@ def inspected(good: Path, fits: Path, tmp_path: Path) -> Callable[[np.ndarray], 
     [
         pytest.param(lambda it: np.ascontiguousarray(np.rot90(it)), "setup: ", id="turned"),
         pytest.param(lambda it: cv2.resize(it, (120, 120)), "another shape", id="squashed"),
-        pytest.param(lambda it: (it * 0.3).astype(np.uint8), "too dark", id="dark"),
+        pytest.param(lambda it: (it * 0.15).astype(np.uint8), "too dark", id="dark"),
     ],
 )
 def test_what_is_amiss_is_the_reason(

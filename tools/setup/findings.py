@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from math import log
 
 import cv2
 import numpy as np
@@ -28,6 +29,10 @@ class SetupKind(StrEnum):
     NOISE = "noise"
     EXPOSURE = "exposure"
     COLOUR = "colour"
+
+
+_STOPPING = {SetupKind.PRODUCT, SetupKind.SHAPE, SetupKind.MIRRORED}
+_FAR_OFF = {SetupKind.ANGLE: 15.0, SetupKind.EXPOSURE: log(3)}  # degrees; log of times as bright
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +122,31 @@ class SetupCheck:
         """Whether the picture, corrected where it must be, may be judged."""
         return not self.findings
 
+    def stops(self, *, anomalous: bool) -> bool:
+        """Whether the picture must not be judged, whatever it shows.
+
+        Another product or shape stops every picture, and so does an angle of 15° or light that is
+        three times off; a picture out of focus is only held back where it would be called
+        defective. All else is said of it: real parts come with noise, light and places that eight
+        references don't show.
+
+        Args:
+            anomalous: whether the first look would call it so.
+        """
+        return any(_stops(finding, anomalous) for finding in self.findings)
+
     @property
     def reason(self) -> str:
         """In words, ``setup: turned by 88°, too dark``; empty where nothing is amiss."""
         if not self.findings:
             return ""
         return f"setup: {', '.join(finding.words for finding in self.findings)}"
+
+
+def _stops(finding: SetupFinding, anomalous: bool) -> bool:
+    if finding.kind in _FAR_OFF:
+        return abs(finding.amount) > _FAR_OFF[finding.kind]
+    return finding.kind in _STOPPING or (anomalous and finding.kind is SetupKind.BLUR)
 
 
 @dataclass(frozen=True, slots=True)
