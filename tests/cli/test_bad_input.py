@@ -230,7 +230,11 @@ def test_odd_references_give_verdicts(
     out = tmp_path / "out"
     answer = invoke("run", parts, "--references", tmp_path / "known", "--out", out, "--explore")
     assert answer.code == 0, [row["error"] for row in rows(out)]
-    assert all(row["verdict"] for row in rows(out))
+    found = rows(out)
+    if put in (tiny, of_one_pixel, blank):  # the parts are nothing like these
+        assert {row["disposition"] for row in found} == {"REVIEW"}
+    else:
+        assert all(row["verdict"] for row in found)
 
 
 def test_one_unreadable_reference_is_named(sample_parts: Path, tmp_path: Path) -> None:
