@@ -504,10 +504,19 @@ def test_the_table_is_plain_and_fits_where_there_is_no_terminal():
     assert (first[2:5], first[-2:]) == (["1.000", ".500", ".500"], ["+1", "−0"])
     assert final[:3] == ["n", "=", "2"]
     assert (final[3:8], final[-2:]) == (["final", *["1.000"] * 3, "–"], ["of", "1"])
-    assert "150 s an image, peak memory 312 MB, 1 of 4 images with an error" in text
+    assert "150 s an image, peak memory 312 MB, 1 of 4 images failed or were not judged" in text
     assert "[red]magnetic_tile" in drawn(made, 120)
 
 
 def test_the_tables_overall_row_shows_the_control():
     assert " control " in drawn(report(*BOLT, *NUT), 80)
     assert " control " not in drawn(report(*BOLT), 80)
+
+
+def test_a_picture_that_was_not_judged_is_no_guess() -> None:
+    reason = "setup: not this product"
+    sample = Sample(id="a.png", category="bolt", views=(View(path="a.png", sha256="0" * 64),))
+    settled = Disposition(outcome=Outcome.REVIEW, reason=reason)
+    trace = Trace(sample=sample, steps=(Step(node="settle", products=(settled,)),))
+    judged = JudgedImage.of(trace, Truth(label=Label.NORMAL))
+    assert (judged.first, judged.outcome, judged.error) == (None, Outcome.REVIEW, reason)

@@ -77,7 +77,9 @@ class JudgedImage(Value):
     final_map: str | None = Field(
         default=None, description="The same after the second look; null: the first map stands."
     )
-    error: str | None = None
+    error: str | None = Field(
+        default=None, description="What failed, or why the picture was not judged."
+    )
 
     @model_validator(mode="after")
     def _failed_or_judged(self) -> Self:
@@ -123,8 +125,15 @@ class JudgedImage(Value):
             sha256=read.sha256,
             first_map=first_map,
             final_map=final_map,
-            error=read.error,
+            error=read.error or _not_judged(trace),
         )
+
+
+def _not_judged(trace: Trace) -> str | None:
+    """Why a part has no verdict though nothing failed: its picture is not of the learned scene."""
+    if trace.verdict is not None or trace.disposition is None:
+        return None
+    return trace.disposition.reason
 
 
 class LookFigures(Value):
@@ -161,7 +170,7 @@ class CategoryReport(Value):
     )
     ledger: Ledger
     references: int | None = Field(description="Good images that the detector was given.")
-    errors: int = Field(description="Images with a failure on record, with or without verdict.")
+    errors: int = Field(description="Images with a failure on record, or that were not judged.")
     seconds: float = Field(description="Mean time an image took, as the run recorded it.")
     peak_memory: float | None = Field(description="MB, as measured by the caller.")
 

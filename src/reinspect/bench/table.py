@@ -185,5 +185,5 @@ def _caption(overall: CategoryReport) -> str:
     if overall.peak_memory is not None:
         parts.append(f"peak memory {overall.peak_memory:.0f} MB")
     if overall.errors:
-        parts.append(f"{overall.errors} of {overall.final.n} images with an error")
+        parts.append(f"{overall.errors} of {overall.final.n} images failed or were not judged")
     return ", ".join(parts)
