@@ -11,7 +11,9 @@ from reinspect.tools.setup.findings import SetupCheck, SetupFinding, SetupKind
     ("kind", "amount", "sound", "flagged"),
     [
         pytest.param(SetupKind.PRODUCT, 2.0, True, True, id="another-product"),
-        pytest.param(SetupKind.SHAPE, 0.3, True, True, id="another-shape"),
+        pytest.param(SetupKind.PRODUCT, 0.8, False, False, id="a-part-much-damaged"),
+        pytest.param(SetupKind.SHAPE, log(1.3), True, True, id="another-shape"),
+        pytest.param(SetupKind.SHAPE, log(1.03), False, False, id="cropped-a-little"),
         pytest.param(SetupKind.MIRRORED, 1.0, True, True, id="mirrored"),
         pytest.param(SetupKind.ANGLE, 88.0, True, True, id="turned"),
         pytest.param(SetupKind.ANGLE, -88.0, True, True, id="turned-back"),
