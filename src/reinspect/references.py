@@ -23,6 +23,11 @@ def digest_of_pixels(pixels: npt.NDArray[np.uint8]) -> str:
     return digest_of(repr(pixels.shape).encode() + np.ascontiguousarray(pixels).tobytes())
 
 
+def evenly_spaced(count: int, most: int) -> list[int]:
+    """Places of at most so many of `count` things, evenly spaced, the first and last among them."""
+    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most)).round()})
+
+
 class LearnedThresholdError(ReinspectError, ValueError):
     """The file beside the references is no threshold."""
 

@@ -13,12 +13,13 @@ from reinspect.qualification import DamageOrigin, Qualified, page, qualify
 from reinspect.qualification.assembling import said_of_second_look, second_look_worth
 from reinspect.qualification.damage import KINDS
 from reinspect.qualification.rehearsal import (
+    REHEARSED,
     RehearsedLook,
     falsely_called,
     plan,
-    spaced,
     trials_of,
 )
+from reinspect.references import evenly_spaced
 from support.plates import plate
 
 pytestmark = pytest.mark.model
@@ -195,7 +196,7 @@ def test_near_copies_count_once_and_an_odd_one_is_named(
 
 
 def test_many_references_are_sampled() -> None:
-    owners = spaced(500)
+    owners = evenly_spaced(500, REHEARSED)
     assert len(owners) == 40
     attempts = plan(owners)
     assert {it.owner for it in attempts} == set(owners)

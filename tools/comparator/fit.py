@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.references import evenly_spaced
 from reinspect.tools.comparator.network import (
     SCALES,
     ComparatorNetwork,
@@ -85,9 +86,7 @@ class ComparatorFit:
 
         A single reference is joined by stand-ins for the others (see ``variation``).
         """
-        last = len(album.pages) - 1
-        spaced = np.linspace(0, last, min(MAX_REFERENCES, last + 1)).round()
-        pages = tuple(int(page) for page in np.unique(spaced))
+        pages = tuple(evenly_spaced(len(album.pages), MAX_REFERENCES))
         images = [album.image(page) for page in pages]
         alone = len(images) == 1
         if alone:

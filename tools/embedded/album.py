@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.references import evenly_spaced
 from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Pixels, check_image
 
@@ -38,8 +39,8 @@ class Album:
         """
         keys = [_key(check_image(image)) for image in images]
         distinct = list(dict.fromkeys(keys))
-        spaced = np.unique(np.linspace(0, len(distinct) - 1, min(limit, len(distinct))).round())
-        kept = {distinct[int(index)]: page for page, index in enumerate(spaced)}
+        spaced = evenly_spaced(len(distinct), limit)
+        kept = {distinct[index]: page for page, index in enumerate(spaced)}
         pages = tuple(_encode(images[keys.index(key)]) for key in kept)
         positions = np.array([kept.get(key, _NOT_KEPT) for key in keys], np.int32)
         copies = np.array([keys.count(key) for key in keys], np.int32)

@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.references import evenly_spaced
 from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.features import CELL, Floats, Pixels
 from reinspect.tools.embedded.scoring import Box, probability
@@ -65,8 +66,8 @@ class Templates:
     @classmethod
     def collect(cls, images: Sequence[Pixels]) -> Templates | None:
         """Keep the references as templates, or return None if they are not black and white."""
-        spaced = np.unique(np.linspace(0, len(images) - 1, _ASKED).round().astype(int))
-        if np.median([_two_level_share(images[place]) for place in spaced]) < _TWO_LEVEL:
+        asked = evenly_spaced(len(images), _ASKED)
+        if np.median([_two_level_share(images[place]) for place in asked]) < _TWO_LEVEL:
             return None
         album = Album.collect(images, MAX_TEMPLATES)
         thumbnails = np.stack([_thumbnail(_grey(image)) for image in album.images()])

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from reinspect.references import digest_of_pixels
+from reinspect.references import digest_of_pixels, evenly_spaced
 from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.look import Look, heat_signals
@@ -224,7 +224,7 @@ def _fall(
     """By how much turning a few of the references explains these better; see ``pose.fall``."""
     if len(grids) < LEAST_REFERENCES:
         return 0.0
-    spaced = np.unique(np.linspace(0, len(grids) - 1, min(_TRIED, len(grids))).round().astype(int))
+    spaced = evenly_spaced(len(grids), _TRIED)
     few = [grids[place] for place in spaced]
     cells = [turned_cells(distinct[place].read(), network, side) for place in spaced]
     upright = FeatureMemory.learn(few, network.channels)

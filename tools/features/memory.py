@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.references import evenly_spaced
 from reinspect.tools.embedded.features import Floats
 
 BUDGET = 16_384
@@ -114,8 +115,7 @@ def _newest(cells: Floats, kept: Sequence[Floats], share: int) -> Floats:
     if len(cells) <= share:
         return cells
     if not kept:
-        spaced = np.linspace(0, len(cells) - 1, share).round().astype(int)
-        return np.asarray(cells[spaced], np.float32)
+        return np.asarray(cells[evenly_spaced(len(cells), share)], np.float32)
     far = _distances(cells, np.concatenate(kept))
     chosen = np.sort(np.argpartition(far, -share)[-share:])
     return np.asarray(cells[chosen], np.float32)

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.references import evenly_spaced
 from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.scoring import Box
@@ -117,8 +118,7 @@ class PlaceFit:
         """
         if not len(images):
             raise ValueError("places need at least one reference image, got none")
-        count = min(len(images), _MOST)
-        chosen = tuple(int(own) for own in np.linspace(0, len(images) - 1, count).round())
+        chosen = tuple(evenly_spaced(len(images), _MOST))
         kept = [images[index] for index in chosen]
         if len(kept) == 1:
             kept += vary(kept[0], _STAND_INS, np.random.default_rng(seed))

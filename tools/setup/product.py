@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.references import evenly_spaced
 from reinspect.tools.embedded.features import Floats
 
 _ENTRIES = 1024  # cells kept of all references together
@@ -92,6 +93,4 @@ def _nearest(cells: Floats, entries: Floats) -> Floats:
 
 def _spaced(cells: Floats, count: int) -> Floats:
     """So many of the cells, evenly spaced."""
-    if len(cells) <= count:
-        return cells
-    return np.asarray(cells[np.linspace(0, len(cells) - 1, count).round().astype(int)])
+    return np.asarray(cells[evenly_spaced(len(cells), count)])

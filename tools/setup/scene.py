@@ -9,6 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.references import evenly_spaced
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.setup import light, place, references
 from reinspect.tools.setup.findings import (
@@ -123,8 +124,7 @@ class LearnedScene:
                 strange = product.strangeness(own[index], excluding=index)
                 usual[index, _COLUMN["whole"] :] = np.log(np.maximum(strange, 1e-6))
         size = place.thumbnail_size(aspect)
-        placed = np.unique(np.linspace(0, len(seen) - 1, min(len(seen), _PLACED)).round())
-        placed = placed.astype(int)
+        placed = evenly_spaced(len(seen), _PLACED)
         laid = place.Overlay.of([place.resize(seen[it].thumbnail, size) for it in placed])
         for index, pose in zip(placed, laid.left_out(), strict=False):  # none of a single one
             usual[index, 7:12] = [*pose.shift, pose.angle, pose.stretch, pose.correlation]

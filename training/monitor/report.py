@@ -16,6 +16,7 @@ from reinspect import metrics
 from reinspect.metrics import Bin, Interval, Ledger
 from reinspect.policies.case import Case
 from reinspect.policies.fitted import FittedMonitor, Result
+from reinspect.references import evenly_spaced
 from reinspect.training.monitor.fit import FitError, fit_monitor
 from reinspect.training.splits import Split, digest, folds, ordered
 from reinspect.vocabulary import Outcome, Value
@@ -294,5 +295,5 @@ def _uncertainty(view: _Scores, truth: Bools, rng: np.random.Generator) -> Uncer
 def _curve(view: _Scores, truth: Bools) -> tuple[tuple[float, float], ...]:
     """Coverage and risk, at no more places than a plot can show."""
     coverage, risk = metrics.risk_coverage(view.rank, metrics.right(view.probability, truth))
-    kept = np.unique(np.linspace(0, len(risk) - 1, min(len(risk), _CURVE)).round().astype(int))
+    kept = evenly_spaced(len(risk), _CURVE)
     return tuple((float(coverage[i]), float(risk[i])) for i in kept)

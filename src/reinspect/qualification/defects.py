@@ -4,15 +4,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from reinspect.dataset import discover, truth_of
 from reinspect.images import UnreadableImage, one_line, read_image, read_mask
 from reinspect.qualification.assembling import Example, picture_of
 from reinspect.qualification.detection import Trial, extent_of
 from reinspect.qualification.findings import DamageExample
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
-from reinspect.references import digest_of_pixels
+from reinspect.references import digest_of_pixels, evenly_spaced
 from reinspect.tools.setup.findings import SetupKind
 from reinspect.vocabulary import Label, Probability, Value
 
@@ -87,14 +85,7 @@ def look_at_defects(
         QualificationError: it holds no picture of a defect, or mostly pictures of something else.
     """
     listed = list(discover([folder]))
-    chosen = (
-        [
-            listed[int(place)]
-            for place in np.unique(np.linspace(0, len(listed) - 1, min(len(listed), MOST)).round())
-        ]
-        if listed
-        else []
-    )
+    chosen = [listed[place] for place in evenly_spaced(len(listed), MOST)]
     looks: list[RealLook] = []
     pictured: list[tuple[RealLook, Path, Path]] = []
     copies = others = unread = 0

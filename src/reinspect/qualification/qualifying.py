@@ -39,15 +39,15 @@ from reinspect.qualification.learning import learning_curve
 from reinspect.qualification.references import ProductReferences, odd_references, references_of
 from reinspect.qualification.rehearsal import (
     DAMAGED,
+    REHEARSED,
     Rehearsed,
     RehearsedLook,
     falsely_called,
     plan,
     rehearse,
-    spaced,
     trials_of,
 )
-from reinspect.references import digest_of_pixels
+from reinspect.references import digest_of_pixels, evenly_spaced
 from reinspect.tools.network import NetworkLook
 from reinspect.tools.setup.references import ENOUGH
 from reinspect.vocabulary import Value
@@ -151,7 +151,7 @@ def _rehearsed(
     seed: int,
     progress: Progress,
 ) -> Qualification:
-    owners = spaced(len(known.set.files))
+    owners = evenly_spaced(len(known.set.files), REHEARSED)
     attempts = plan(owners, damaged=count, seed=seed)
     done = rehearse(judge, known.images, known.names, attempts, progress)
     looks = [one.look for one in done]
@@ -195,7 +195,7 @@ def _of_defects(
     made_of: Mapping[str, str],
     progress: Progress,
 ) -> Qualification:
-    owners = spaced(len(known.set.files))
+    owners = evenly_spaced(len(known.set.files), REHEARSED)
     images = known.images
     done = rehearse(judge, images, known.names, plan(owners, damaged=0))
     looks = [one.look for one in done]

@@ -127,11 +127,6 @@ def plan(owners: Sequence[int], *, damaged: int = DAMAGED, seed: int = 0) -> lis
     return sorted(attempts, key=lambda it: it.owner)
 
 
-def spaced(count: int, most: int = REHEARSED) -> list[int]:
-    """Places of at most so many of some references, evenly spaced."""
-    return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most)).round()})
-
-
 def rehearse(
     judge: RehearsalJudge,
     images: Sequence[Pixels],
