@@ -37,7 +37,7 @@ def restated(verdict: Verdict, assessment: Assessment | None) -> Verdict:
     """The same finding, as probable as the monitor puts it; its label stays."""
     if assessment is None or assessment.probability is None:
         return verdict
-    probability = _on_its_side(assessment.probability, verdict.label)
+    probability = on_its_side(assessment.probability, verdict.label)
     return verdict.model_copy(update={"probability": probability})
 
 
@@ -47,7 +47,7 @@ def held(trace: Trace, proposal: Revision) -> Revision:
     if before is None or after.label is before.label:
         return proposal.model_copy(update={"move": Move.KEEP})
     kept = Verdict.of(
-        _on_its_side(after.probability, before.label),
+        on_its_side(after.probability, before.label),
         defects=before.defects,
         rationale=after.rationale,
         evidence=after.evidence,
@@ -56,7 +56,8 @@ def held(trace: Trace, proposal: Revision) -> Revision:
     return Revision(move=Move.KEEP, after=kept, reflection=reflection)
 
 
-def _on_its_side(probability: float, label: Label) -> float:
+def on_its_side(probability: float, label: Label) -> float:
+    """The probability of a label that is kept: it stops at that label's border."""
     if label is Label.ANOMALOUS:
         return max(probability, 0.5)
     return min(probability, _JUST_NORMAL)

@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import Self
 
 from reinspect.components import About, PathOrName, ToolOptions
-from reinspect.files import digest_of
 from reinspect.pictures import Pictures
 from reinspect.tools.comparator.network import WEIGHTS, ComparatorError, open_comparator
 from reinspect.tools.context import ToolContext
 from reinspect.tools.expert import Experts
-from reinspect.tools.witness import heard, regions_of
+from reinspect.tools.witness import heard, own_key, regions_of
 from reinspect.trace import Trace
 from reinspect.vocabulary import Evidence, Sample
 
@@ -90,7 +89,5 @@ class Comparator:
             said = said.model_copy(update={"regions": regions_of(witness.boxes)})
         if self._pictures is None:
             return said
-        # A name of its own, beside the first look's map of the same picture.
-        key = digest_of(f"{sample.visual.sha256} {self._name}")
-        kept = self._pictures.save_map(witness.heat_map, key=key)
+        kept = self._pictures.save_map(witness.heat_map, key=own_key(sample, self._name))
         return said.model_copy(update={"pictures": (kept,)})

@@ -31,7 +31,7 @@ from reinspect.tools.features.place_fit import PlaceFit
 from reinspect.tools.features.pose import PartPose
 from reinspect.tools.fits import Fits, PictureFiles, Saved
 from reinspect.tools.setup.findings import PreparedPicture, SetupCheck
-from reinspect.tools.setup.scene_fit import SceneFit
+from reinspect.tools.setup.scene import LearnedScene
 from reinspect.vocabulary import Sample
 
 KEPT = 1
@@ -128,7 +128,7 @@ class Expert:
             UnreadableImage: the sample or a reference can't be read.
             ValueError: there are no references.
         """
-        fit = self._featured(network, side or network.side, pose)
+        fit = self.features_of(network, side=side, pose=pose)
         grid = self._grid(sample, network, fit.side)
         return self._remembered(
             sample,
@@ -143,8 +143,17 @@ class Expert:
         side: float | None = None,
         pose: PartPose = PartPose.AUTO,
     ) -> FeatureFit:
-        """What a network's features of the references gave: a look without a sample, at pixels."""
-        return self._featured(network, side or network.side, pose)
+        """What a network's features of the references gave, with a threshold learned for them."""
+        side = side or network.side
+        fit = self._once(
+            f"{network.key}-{side:g}-{pose}",
+            FeatureFit.load,
+            lambda: FeatureFit.from_references(self._images, network, side=side, pose=pose),
+        )
+        learned = self.references.threshold
+        if learned is None or (learned.network, learned.side) != (fit.key, fit.side):
+            return fit
+        return fit.moved(learned.threshold)
 
     def setup(self, sample: Sample) -> SetupCheck:
         """Whether the sample's picture is of the scene that the references show.
@@ -159,17 +168,17 @@ class Expert:
         network = self.first.network
         if network is None or not self.has_witnesses(sample):
             return None
-        fit = self.scene_of(network)
+        scene = self.scene_of(network)
         return self._remembered(
-            sample, "prepared", lambda: fit.prepare(read_view(sample.visual), network)
+            sample, "prepared", lambda: scene.prepare(read_view(sample.visual), network.describe)
         )
 
-    def scene_of(self, network: FeatureNetwork) -> SceneFit:
+    def scene_of(self, network: FeatureNetwork) -> LearnedScene:
         """The scene that the references show, by a network's features."""
         return self._once(
             f"scene-{network.key}",
-            SceneFit.load,
-            lambda: SceneFit.from_references(self._images, network),
+            LearnedScene.load,
+            lambda: LearnedScene.learn(self._images, [*map(network.describe, self._images)]),
         )
 
     def _grid(self, sample: Sample, network: FeatureNetwork, side: float) -> Floats:
@@ -294,17 +303,6 @@ class Expert:
         fit = self.filters
         load = functools.partial(SecondFit.load, fit=fit)
         return self._once("second", load, lambda: SecondFit.from_fit(fit))
-
-    def _featured(self, network: FeatureNetwork, side: float, pose: PartPose) -> FeatureFit:
-        fit = self._once(
-            f"{network.key}-{side:g}-{pose}",
-            FeatureFit.load,
-            lambda: FeatureFit.from_references(self._images, network, side=side, pose=pose),
-        )
-        learned = self.references.threshold
-        if learned is None or (learned.network, learned.side) != (fit.key, fit.side):
-            return fit
-        return fit.moved(learned.threshold)
 
     def _comparison(self, network: ComparatorNetwork) -> ComparatorFit:
         return self._once(

@@ -8,14 +8,13 @@ from typing import Annotated, Protocol, Self
 from pydantic import Field
 
 from reinspect.components import About, ToolOptions
-from reinspect.errors import ReinspectError
 from reinspect.pictures import Pictures
 from reinspect.tools.context import ToolContext
 from reinspect.tools.expert import Experts
 from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.network import FeatureNetwork
-from reinspect.tools.features.sources import FILTERS, FeatureSource, open_source
-from reinspect.tools.witness import compared, picture_key
+from reinspect.tools.features.sources import FeatureSource, open_source
+from reinspect.tools.witness import compared, own_key
 from reinspect.trace import Trace
 from reinspect.vocabulary import Evidence
 
@@ -36,6 +35,23 @@ class NetworkLookOptions(ToolOptions):
 
     features: FeatureSource | None = None
     side: Annotated[float, Field(ge=64, le=2048)] | None = None
+
+    def opened(self, cache: Path | None, weights: Path | None) -> FeatureNetwork | str:
+        """The network that is meant; of the default one, why it can't be had here.
+
+        Raises:
+            ReinspectError: the features that the recipe names can't be had.
+            ValueError: it names the learned filters, which are another tool's.
+        """
+        try:
+            network = open_source(self.features or DEFAULT, cache=cache, weights=weights)
+        except FeaturesError as failure:
+            if self.features is not None:
+                raise
+            return str(failure)
+        if network is None:
+            raise ValueError("features: 'filters' are no network's; the tool hi_res looks by them")
+        return network
 
 
 class NetworkLook:
@@ -77,18 +93,7 @@ class NetworkLook:
             ReinspectError: the features that the recipe names can't be had.
             ValueError: it names the learned filters, which are another tool's.
         """
-        if options.features == FILTERS:
-            raise ValueError("features: 'filters' are no network's; the tool hi_res looks by them")
-        source = options.features or DEFAULT
-        try:
-            network = open_source(source, cache=context.cache, weights=context.weights)
-        except FeaturesError as failure:
-            if options.features is not None:
-                raise
-            return cls(context.experts, str(failure), name=options.name)
-        if network is None:
-            raise ReinspectError(f"features: {source!r} is no network")
-        pictures = context.pictures
+        network, pictures = options.opened(context.cache, context.weights), context.pictures
         return cls(
             context.experts, network, side=options.side, pictures=pictures, name=options.name
         )
@@ -113,6 +118,6 @@ class NetworkLook:
         )
         if self._pictures is None:
             return said
-        key = picture_key(sample, self._name, About(""))
+        key = own_key(sample, self._name)
         kept = self._pictures.save_map(look.heat_map, key=key)
         return said.model_copy(update={"pictures": (kept,)})

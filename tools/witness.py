@@ -33,5 +33,9 @@ def regions_of(boxes: Iterable[scoring.Box]) -> tuple[Region, ...]:
 
 def picture_key(sample: Sample, name: str, about: About) -> str:
     """What a tool's pictures of a sample are filed under: two of one kind keep theirs apart."""
-    own = sample.visual.sha256 or ""
-    return own if name == about.name else digest_of(f"{own} {name}")
+    return (sample.visual.sha256 or "") if name == about.name else own_key(sample, name)
+
+
+def own_key(sample: Sample, name: str) -> str:
+    """What a tool's map is filed under, beside the first look's of the same picture."""
+    return digest_of(f"{sample.visual.sha256 or ''} {name}")

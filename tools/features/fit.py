@@ -130,8 +130,9 @@ class FeatureFit:
         Raises:
             ValueError: if the image is not a BGR uint8 image, or the network another one.
         """
+        check_image(image)
         grid = self.describe(image, network) if grid is None else grid
-        own = self._owner(image) if excluding is None else excluding
+        own = self.place(digest_of_pixels(image)) if excluding is None else excluding
         plane = self.memory.compare(grid, excluding=own)
         z = self.calibration.z(plane, excluding=own)
         heat_map = self.calibration.heat_map(plane)
@@ -156,10 +157,9 @@ class FeatureFit:
             },
         )
 
-    def _owner(self, image: Pixels) -> int | None:
-        """The reference that is this very image; none where it is the only one."""
-        digest = digest_of_pixels(check_image(image))
-        if len(self.pictures) == 1 or digest not in self.pictures:
+    def place(self, digest: str | None) -> int | None:
+        """Place of the reference of these pixels, to be left out; none where it is the only one."""
+        if digest not in self.pictures or len(self.pictures) == 1:
             return None
         return self.pictures.index(digest)
 

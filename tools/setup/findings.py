@@ -123,7 +123,7 @@ class SetupCheck:
 
     @property
     def ok(self) -> bool:
-        """Whether the picture, corrected where it must be, may be judged."""
+        """Whether nothing is amiss with the picture, corrected where it must be; see `stops`."""
         return not self.findings
 
     def stops(self, *, anomalous: bool) -> bool:

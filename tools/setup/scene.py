@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reinspect.references import evenly_spaced
+from reinspect.tools.embedded import archive
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.setup import light, place, references
 from reinspect.tools.setup.findings import (
@@ -57,6 +59,7 @@ _PRIORS = {
     "whole": 0.15,
     "near": 0.1,
 }
+_KIND = "reinspect scene"
 _COLUMN = {name: column for column, name in enumerate(_PRIORS)}
 
 
@@ -364,6 +367,19 @@ class LearnedScene:
 
     def _off(self, name: str, value: float) -> float:
         return abs(value - self._centre(name))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write it to one file."""
+        archive.write(path, _KIND, self.arrays())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> LearnedScene:
+        """Read what ``save`` wrote.
+
+        Raises:
+            ValueError: if the file holds no scene, or one of another version.
+        """
+        return cls.from_arrays(archive.read(path, _KIND))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""

@@ -260,9 +260,8 @@ class Commissioning:
         self._paths[sha256] = path
 
     def _plane(self, fit: FeatureFit, sha256: str) -> tuple[Floats, int | None]:
-        digest, own = self._digests[sha256], None
-        if digest in fit.pictures and len(fit.pictures) > 1:
-            own = fit.pictures.index(digest)
+        digest = self._digests[sha256]
+        own = fit.place(digest)
         return fit.memory.compare(self._network.known(digest), excluding=own), own
 
     def _score(self, fit: FeatureFit, sha256: str) -> float:

@@ -11,6 +11,7 @@ from reinspect.graph.components import ComponentSpec
 from reinspect.graph.recipe import Recipe, RecipeError
 from reinspect.images import Pixels
 from reinspect.policies import rules
+from reinspect.policies.revision import on_its_side
 from reinspect.policies.triggers import Always, Below, Doubt, Never
 from reinspect.references import ReferenceSet, ReferenceSets
 from reinspect.tools.embedded.features import Floats
@@ -19,13 +20,13 @@ from reinspect.tools.expert import Expert, Experts
 from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.fit import FeatureFit
 from reinspect.tools.features.network import FeatureNetwork
-from reinspect.tools.features.sources import FILTERS, open_source
-from reinspect.tools.network import DEFAULT, NetworkLook
+from reinspect.tools.features.sources import FILTERS
+from reinspect.tools.network import NetworkLook
 from reinspect.tools.setup.findings import SetupCheck
+from reinspect.vocabulary import Label
 
 _COMPARING = ("hi_res", "eye", "reference")  # tools whose say is not rehearsed
 _TRIGGERS = tuple(each.about.name for each in (Doubt, Always, Never, Below))
-_JUST_NORMAL = 0.499
 
 
 class QualificationError(ReinspectError, ValueError):
@@ -144,8 +145,8 @@ class RehearsalJudge:
         if network is None:
             return Opinion.of_first(self._expert.filters.look(image, excluding=owner))
         fit = self._expert.features_of(network, pose=self._first.pose)
-        prepared = self._expert.scene_of(network).prepare(image, network)
-        seen = fit.look(image, network, grid=prepared.grid, excluding=_place(fit, digest))
+        prepared = self._expert.scene_of(network).prepare(image, network.describe)
+        seen = fit.look(image, network, grid=prepared.grid, excluding=fit.place(digest))
         opinion = Opinion.of_first(seen)._replace(check=prepared.check, grid=prepared.grid)
         if self._second is None or not prepared.check.ok or not self._wants(opinion.first):
             return opinion
@@ -155,12 +156,12 @@ class RehearsalJudge:
         self, image: Pixels, opinion: Opinion, digest: str | None, network: FeatureNetwork
     ) -> Opinion:
         fit = self._second_fit(network)
-        second = fit.look(image, network, excluding=_place(fit, digest)).probability
+        second = fit.look(image, network, excluding=fit.place(digest)).probability
         first, heard = opinion.first, {rules.NETWORK: second}
         final = rules.fuse(first, heard)
         same = (final >= 0.5) is (first >= 0.5)
         if self._keeps or not (same or rules.flip_allowed(first, final, heard)):
-            final = max(final, 0.5) if first >= 0.5 else min(final, _JUST_NORMAL)
+            final = on_its_side(final, Label.of(first >= 0.5))
         return opinion._replace(second=second, final=final)
 
     def _second_fit(self, network: FeatureNetwork) -> FeatureFit:
@@ -175,11 +176,11 @@ class RehearsalJudge:
             return None, None
         options = NetworkLook.Options.model_validate({"name": spec.kind, **spec.own_options})
         try:
-            network = open_source(options.features or DEFAULT, cache=cache, weights=weights)
-        except FeaturesError as failure:
-            if options.features is not None:
-                raise RecipeError(f"tools: {failure}") from failure
-            self.notes.append(f"no second network: {failure}")
+            network = options.opened(cache, weights)
+        except (FeaturesError, ValueError) as failure:
+            raise RecipeError(f"tools: {failure}") from failure
+        if isinstance(network, str):
+            self.notes.append(f"no second network: {network}")
             return None, None
         return network, options.side
 
@@ -196,10 +197,6 @@ class RehearsalJudge:
         if recipe.monitor.kind != "embedded":
             found.append(f"monitor {recipe.monitor.kind}")
         return found
-
-
-def _place(fit: FeatureFit, digest: str | None) -> int | None:
-    return None if digest is None else fit.pictures.index(digest)
 
 
 def _named(recipe: Recipe, kind: str) -> ComponentSpec | None:
