@@ -21,6 +21,9 @@ from reinspect.vocabulary import (
     Verdict,
 )
 
+SETUP = "setup: "
+"""What the reason begins with where the set-up check stopped a picture."""
+
 _VERDICTS = {"verdict": "", "first": "first_"}
 """Field → what the names of its columns begin with."""
 

@@ -180,6 +180,8 @@ def _serve(
             tally = session.finish(status, cost.add_to(session.run.counters))
             left = f"; {intake.left} wait for the next start" if intake.left else ""
             typer.echo(f"Stopped; {tally.images} pictures inspected{left}")
+            if session.alarm:
+                typer.echo(session.alarm)
 
 
 def _keys(file: Path | None, given: str | None) -> "Keys":

@@ -213,6 +213,8 @@ def _tell(
             _show(console, opened, result, brief=result.nothing_new)
         for line in result.cost.lines():
             say(console, line)
+    if result.setup_alarm:
+        say(console, result.setup_alarm)
     if result.nothing_new:
         count = result.resumed
         say(console, f"All {count} images were inspected before; nothing was left to do.")

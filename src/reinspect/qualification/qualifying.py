@@ -282,15 +282,35 @@ def _made(
 def _made_of(
     known: ProductReferences, recipe: Recipe, judge: RehearsalJudge, looks: int, seed: int
 ) -> dict[str, str]:
-    told = recipe.placeless.model_copy(update={"product": Recipe().product})
     return {
         "references": known.set.key[:24],
-        "recipe": digest_of(dump_recipe(told))[:16],
+        "recipe": _key(recipe),
         "networks": " ".join(judge.networks),
         "looks": str(looks),
         "seed": str(seed),
-        "program": importlib.metadata.version("reinspect"),
+        "program": _program(),
     }
+
+
+def kept_for(references: str, recipe: Recipe, cache: Path | None) -> Qualification | None:
+    """The qualification in the cache, by the key of its references; none by another version."""
+    if cache is None:
+        return None
+    file = _place(cache, {"references": references[:24], "recipe": _key(recipe)})
+    try:
+        kept = read_json(file, Qualification, _KIND) if file.is_file() else None
+    except KeptQualificationError:
+        return None
+    return kept if kept and kept.made_of.get("program") == _program() else None
+
+
+def _key(recipe: Recipe) -> str:
+    told = recipe.placeless.model_copy(update={"product": Recipe().product})
+    return digest_of(dump_recipe(told))[:16]
+
+
+def _program() -> str:
+    return importlib.metadata.version("reinspect")
 
 
 def _place(cache: Path, made_of: Mapping[str, str]) -> Path:

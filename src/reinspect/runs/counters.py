@@ -8,13 +8,14 @@ from typing import Any
 from reinspect.cost import ModelCost
 from reinspect.export import causes
 from reinspect.files import write_file
+from reinspect.runs.alarm import Expectation, alarm_of
 from reinspect.store import Run, Store
 from reinspect.vocabulary import Outcome
 
 COUNTERS = "counters.json"
 
 
-def write_counters(store: Store, run_id: int, folder: Path) -> None:
+def write_counters(store: Store, run_id: int, folder: Path, expected: Expectation) -> None:
     """Write the counters of a run that has ended.
 
     It is the last file of a run's folder: where it is, the others are of the same rows.
@@ -23,11 +24,11 @@ def write_counters(store: Store, run_id: int, folder: Path) -> None:
         WriteError: the file can't be written.
         StoreError: the store can't be read.
     """
-    text = json.dumps(counters_of(store, run_id), indent=2)
+    text = json.dumps(counters_of(store, run_id, expected), indent=2)
     write_file(folder / COUNTERS, text + "\n")
 
 
-def counters_of(store: Store, run_id: int) -> dict[str, Any]:
+def counters_of(store: Store, run_id: int, expected: Expectation) -> dict[str, Any]:
     """What `counters.json` says. Seconds are wall time, all sessions of a resumed run together."""
     run, tally = store.run_of(run_id), store.tally(run_id)
     outcomes = {Outcome.PASS: tally.passed, Outcome.FAIL: tally.failed}
@@ -42,6 +43,8 @@ def counters_of(store: Store, run_id: int) -> dict[str, Any]:
         | {Outcome.REVIEW.value: tally.review},
         "looked_at_twice": tally.revisited,
         "corrected": tally.corrected,
+        "setup_stops": tally.stopped,
+        "setup_alarm": alarm_of(store, run_id, expected),
         "failed": tally.errors,
         "failures": causes(store, run_id),
         "seconds": round(seconds, 3),

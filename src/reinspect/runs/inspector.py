@@ -16,6 +16,7 @@ from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.graph.references import reference_sets
 from reinspect.images import legible
 from reinspect.pictures import Pictures
+from reinspect.readings import SETUP
 from reinspect.runs.defaults import UsageError, usage_errors
 from reinspect.runs.sources import Listed
 from reinspect.settings import Settings
@@ -57,6 +58,7 @@ class FolderResult:
             errors=sum(row.error is not None for row in rows),
             revisited=sum(row.rounds > 0 for row in rows),
             corrected=sum(row.revised for row in rows),
+            stopped=sum(row.reason.startswith(SETUP) for row in rows),
             seconds=sum(row.seconds for row in rows),
         )
 

@@ -16,6 +16,7 @@ from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import dump_recipe
 from reinspect.images import UnreadableImage
 from reinspect.roles import Sink
+from reinspect.runs.alarm import Expectation, alarm_of
 from reinspect.runs.counters import COUNTERS, is_whole, of_sessions, write_counters
 from reinspect.runs.defaults import UsageError, usage_errors
 from reinspect.runs.limits import Ending, RunLimits, interruptible
@@ -49,6 +50,8 @@ class RunResult:
     wall_seconds: float
     cost: RunCost
     """What models were asked, and what that cost."""
+    setup_alarm: str
+    """Whether so many pictures of another set-up, or so many FAIL, can't be chance: one line."""
 
     @property
     def interrupted(self) -> bool:
@@ -96,6 +99,7 @@ def run(
             session.finish(status, {**cost.add_to(session.run.counters), **own})
             session.write_folder()
         tally = session.store.tally(session.run.id)
+        alarm = session.alarm
     listed = len(plan.source.items)
     resumed = listed - (feed.total or 0)
     return RunResult(
@@ -107,6 +111,7 @@ def run(
         nothing_new=listed > 0 and resumed == listed,
         wall_seconds=time.perf_counter() - start,
         cost=cost,
+        setup_alarm=alarm,
     )
 
 
@@ -137,10 +142,13 @@ class Session:
     run: Run
     new: bool
     """Whether the run begins; it is resumed otherwise."""
+    expected: Expectation
+    """What its references let expect of a run."""
 
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
         self.context, self._truths = validate(plan)
+        self.expected = Expectation.of(plan.references, plan.recipe, plan.cache)
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -196,11 +204,16 @@ class Session:
         self.store.finish_run(self.run.id, status, {**tally.model_dump(), **counters})
         return tally
 
+    @property
+    def alarm(self) -> str:
+        """What is to be said of the set-up in one line; empty where nothing is."""
+        return alarm_of(self.store, self.run.id, self.expected)
+
     def write_folder(self) -> None:
         """Write the results; `counters.json` last, as it says that all others are there."""
         write_run_folder(self.store, self.run.id, self.plan.out)
         self.plan.engine.leave_files(self.store, self.run.id, self.plan.out)
-        write_counters(self.store, self.run.id, self.plan.out)
+        write_counters(self.store, self.run.id, self.plan.out, self.expected)
 
 
 def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:

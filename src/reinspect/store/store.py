@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from reinspect.errors import explain_invalid
 from reinspect.files import digest_of
+from reinspect.readings import SETUP
 from reinspect.store import tables
 from reinspect.store.browse import Browse
 from reinspect.store.database import (
@@ -49,6 +50,8 @@ class Tally(Value):
     errors: int = 0
     revisited: int = 0
     corrected: int = 0
+    stopped: int = 0
+    """By the set-up check: not judged, and for REVIEW."""
     seconds: float = 0.0
 
 
@@ -211,6 +214,7 @@ class Store:
             count(col(table.error).is_not(None)),
             count(col(table.rounds) > 0),
             count(col(table.revised).is_(True)),
+            count(col(table.reason).startswith(SETUP, autoescape=True)),
             func.coalesce(func.sum(table.seconds), 0.0),
         ).where(table.run_id == run_id)
         with reading(self._engine) as session:
