@@ -1,6 +1,7 @@
 """The inspection as a graph, composed from a recipe, run on one image or on many."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,7 @@ def build_graph(
     from reinspect.graph.inspection import build
 
     context = _context(recipe, references, pictures, cache, weights)
-    return build(build_pipeline(context))
+    return build(replace(build_pipeline(context), attended=True))
 
 
 def inspect_image(
@@ -70,9 +71,9 @@ def inspect_image(
 
     An unreadable image raises nothing: the trace has its error, and its disposition is REVIEW.
     """
-    graph = build_graph(
-        recipe, references=references, pictures=pictures, cache=cache, weights=weights
-    )
+    from reinspect.graph.inspection import build
+
+    graph = build(build_pipeline(_context(recipe, references, pictures, cache, weights)))
     trace: Trace = graph.invoke({"image": str(image), "explore": explore})["trace"]
     return trace
 

@@ -12,55 +12,40 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
-from typing import Any, Literal, Required, TypedDict
+from typing import Any, Literal
 
+from langgraph.errors import GraphBubbleUp
 from langgraph.graph import END, START, StateGraph
-from langgraph.graph.state import CompiledStateGraph
+from langgraph.types import Checkpointer
 
 from reinspect.agents.calls import recorded
 from reinspect.components import Stage
 from reinspect.cost import ModelCost
+from reinspect.errors import shorten
 from reinspect.graph.pipeline import Pipeline, Placed
+from reinspect.graph.state import (
+    Compiled,
+    GraphInput,
+    GraphOutput,
+    GraphState,
+    compile_anew,
+    path_of,
+)
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
 from reinspect.roles import Tool
 from reinspect.trace import Branch, Step, Trace
 from reinspect.vocabulary import (
     Decision,
+    Disposition,
     Label,
     Move,
+    Outcome,
     Product,
     Revision,
     Sample,
     View,
 )
-
-
-class GraphInput(TypedDict, total=False):
-    """What a caller gives: a picture, and where known its category and its id in the run."""
-
-    image: Required[str]
-    category: str | None
-    id: str
-    explore: bool
-
-
-class GraphState(GraphInput, total=False):
-    """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small.
-
-    Where a second look is explored, `trace` follows it as if it had been asked for, while the main
-    line waits in `accepted`; `conclude` puts both together.
-    """
-
-    trace: Trace
-    accepted: Trace | None
-
-
-class GraphOutput(TypedDict):
-    """What `invoke` returns."""
-
-    trace: Trace
-
 
 Node = Callable[[Pipeline, GraphState], dict[str, Any]]
 
@@ -71,8 +56,7 @@ def detect(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     if fault:
         unread = Step(node="detect", error=fault, started=datetime.now(UTC))
         return {"trace": Trace(sample=sample, steps=(unread,)), "accepted": None}
-    looked = _attempt("detect", lambda: [pipeline.detector(sample)])
-    # All of the state anew: a thread that is used again has that of the part before.
+    looked = _attempt(pipeline, "detect", lambda: [pipeline.detector(sample)])
     return {"trace": Trace(sample=sample, steps=(looked,)), "accepted": None}
 
 
@@ -85,7 +69,7 @@ def assess(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
         yield assessment
         yield _decide(pipeline, trace.then(Step(node="assess", products=(assessment,))))
 
-    after = _record(trace, _attempt("assess", work))
+    after = _record(trace, _attempt(pipeline, "assess", work))
     decided = after.decision is not None and after.decision.move is not Move.REVISIT
     if state.get("explore") and decided and not after.rounds:
         return {"trace": after, "accepted": after}
@@ -94,12 +78,12 @@ def assess(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
 
 def locate(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Find where to look again."""
-    return _use("locate", _granted(pipeline, state, Stage.LOCATE), state)
+    return _use(pipeline, "locate", _granted(pipeline, state, Stage.LOCATE), state)
 
 
 def examine(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Look again, there and with other means."""
-    return _use("examine", _granted(pipeline, state, Stage.EXAMINE), state)
+    return _use(pipeline, "examine", _granted(pipeline, state, Stage.EXAMINE), state)
 
 
 def revise(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -111,7 +95,7 @@ def revise(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
         move = pipeline.revision(trace.then(Step(node="revise", products=(proposal,))))
         yield proposal if move is Move.CORRECT else held(trace, proposal)
 
-    return {"trace": _record(trace, _attempt("revise", work))}
+    return {"trace": _record(trace, _attempt(pipeline, "revise", work))}
 
 
 def conclude(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -125,26 +109,30 @@ def conclude(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     if verdict is None or trace.rounds:
         return {"trace": trace}
     flagged = verdict.label is Label.ANOMALOUS
-    steps = _used("conclude", pipeline.at(Stage.LOCATE), trace) if flagged else []
+    steps = _used(pipeline, "conclude", pipeline.at(Stage.LOCATE), trace) if flagged else []
     regions = Trace(sample=trace.sample, steps=tuple(steps)).regions
     final = restated(verdict.at(regions), trace.assessment)
     if final != verdict:
         said = "Accepted at the first look: the exact place, and the monitor's probability."
         stands = Revision(move=Move.KEEP, after=final, reflection=said)
-        steps.append(_attempt("conclude", lambda: [stands]))
+        steps.append(_attempt(pipeline, "conclude", lambda: [stands]))
     return {"trace": trace.then(*steps)}
 
 
 def explain(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Put the first and the final verdict into words."""
     trace = state["trace"]
-    return {"trace": trace.then(_attempt("explain", lambda: [pipeline.explainer(trace)]))}
+    return {"trace": trace.then(_attempt(pipeline, "explain", lambda: [pipeline.explainer(trace)]))}
 
 
 def settle(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Decide what happens to the part, and close the trace."""
     trace = state["trace"]
-    return {"trace": trace.then(_attempt("settle", lambda: [pipeline.settler(trace)]))}
+    step = _attempt(pipeline, "settle", lambda: [pipeline.settler(trace)])
+    if step.error:
+        stands = Disposition(outcome=Outcome.REVIEW, reason=step.error)
+        step = step.model_copy(update={"products": (*step.products, stands)})
+    return {"trace": trace.then(step)}
 
 
 def after_detect(state: GraphState) -> Literal["assess", "settle"]:
@@ -163,7 +151,7 @@ def after_assess(state: GraphState) -> Literal["locate", "conclude"]:
     return "locate" if revisit else "conclude"
 
 
-def build(pipeline: Pipeline) -> CompiledStateGraph[GraphState, None, GraphInput, GraphOutput]:
+def build(pipeline: Pipeline, *, checkpointer: Checkpointer = None) -> Compiled:
     """The compiled graph, its nodes bound to a pipeline."""
     graph = StateGraph(GraphState, input_schema=GraphInput, output_schema=GraphOutput)
     for node in (detect, assess, locate, examine, revise, conclude, explain, settle):
@@ -177,7 +165,7 @@ def build(pipeline: Pipeline) -> CompiledStateGraph[GraphState, None, GraphInput
     graph.add_edge("conclude", "explain")
     graph.add_edge("explain", "settle")
     graph.add_edge("settle", END)
-    return graph.compile(name="inspection")
+    return compile_anew(graph, name="inspection", checkpointer=checkpointer)
 
 
 def _decide(pipeline: Pipeline, trace: Trace) -> Decision:
@@ -196,7 +184,7 @@ def _decide(pipeline: Pipeline, trace: Trace) -> Decision:
 
 def _opened(state: GraphState) -> tuple[Sample, str | None]:
     """The sample, its picture decoded once to be sure that it can be; and what is wrong with it."""
-    path, sha256, size, fault = state["image"], None, None, None
+    path, sha256, size, fault = path_of(state), None, None, None
     try:
         sha256, pixels = load(path)
         size = (pixels.shape[1], pixels.shape[0])
@@ -206,8 +194,10 @@ def _opened(state: GraphState) -> tuple[Sample, str | None]:
     if readable != path and fault is None:
         fault = str(UnreadableImage(path, "its name is not valid UTF-8", "rename the file"))
     view = View(path=readable, sha256=sha256, size=size)
-    name = state.get("id", readable)
-    return Sample(id=name, category=state.get("category"), views=(view,)), fault
+    name = state.get("id")
+    return Sample(
+        id=readable if name is None else name, category=state.get("category"), views=(view,)
+    ), fault
 
 
 def _granted(pipeline: Pipeline, state: GraphState, stage: Stage) -> tuple[Placed, ...]:
@@ -219,16 +209,18 @@ def _granted(pipeline: Pipeline, state: GraphState, stage: Stage) -> tuple[Place
     return tuple(placed for placed in tools if placed.name == wish.look)
 
 
-def _use(node: str, tools: Iterable[Placed], state: GraphState) -> dict[str, Any]:
+def _use(
+    pipeline: Pipeline, node: str, tools: Iterable[Placed], state: GraphState
+) -> dict[str, Any]:
     trace = state["trace"]
-    return {"trace": _record(trace, *_used(node, tools, trace))}
+    return {"trace": _record(trace, *_used(pipeline, node, tools, trace))}
 
 
-def _used(node: str, tools: Iterable[Placed], trace: Trace) -> list[Step]:
+def _used(pipeline: Pipeline, node: str, tools: Iterable[Placed], trace: Trace) -> list[Step]:
     """Each tool in turn; a later one sees what the earlier ones found."""
     steps = []
     for name, _, tool in tools:
-        attempt = _attempt(node, functools.partial(_asked, tool, trace))
+        attempt = _attempt(pipeline, node, functools.partial(_asked, tool, trace))
         step = attempt.model_copy(update={"tool": name})
         steps.append(step)
         trace = trace.then(step)
@@ -239,18 +231,33 @@ def _asked(tool: Tool, trace: Trace) -> list[Product]:
     return [tool(trace)]
 
 
-def _attempt(node: str, work: Callable[[], Iterable[Product]]) -> Step:
-    """Run a node's work, timed. The one place where a member's failure is caught."""
+def _attempt(pipeline: Pipeline, node: str, work: Callable[[], Iterable[Product]]) -> Step:
+    """Run a node's work, timed. The one place where a member's failure is caught.
+
+    What LangGraph itself raises through a node, `interrupt()` before all, is no failure: where
+    somebody attends, it goes on to the graph, which does the node anew when it is resumed.
+    """
     started, start = datetime.now(UTC), time.perf_counter()
     with recorded() as calls:
         try:
             step = Step(node=node, products=tuple(work()))  # refuses what is no product
+        except GraphBubbleUp as bubble:
+            if pipeline.attended:
+                raise
+            step = Step(node=node, error=f"{node}: {_unanswered(bubble)}")
         except Exception as failure:  # noqa: BLE001 - a member is anybody's code; the batch goes on
             words = " ".join(f"{node}: {type(failure).__name__}: {failure}".split())
             step = Step(node=node, error=legible(words))
     took = time.perf_counter() - start
     products = (*calls, *step.products)
     return step.model_copy(update={"products": products, "started": started, "seconds": took})
+
+
+def _unanswered(bubble: GraphBubbleUp) -> str:
+    """Why a member's interrupt comes to nothing, in one line."""
+    asked = bubble.args[0] if bubble.args else ()
+    questions = ", ".join(shorten(getattr(one, "value", one)) for one in asked)
+    return legible(f"interrupt({' '.join(questions.split())}): nobody is there to answer")
 
 
 def _record(trace: Trace, *steps: Step) -> Trace:

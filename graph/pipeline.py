@@ -34,6 +34,9 @@ class Pipeline:
     settler: Settler
     rounds: int
     limits: ModelLimits = field(default_factory=ModelLimits)
+    attended: bool = False
+    """Whether somebody answers when a component calls `interrupt()`: then the graph pauses there.
+    A batch has nobody; there it is a failure of the component, and the part goes to REVIEW."""
 
     def at(self, stage: Stage) -> tuple[Placed, ...]:
         """The tools of one stage, in their order."""

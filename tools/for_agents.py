@@ -94,6 +94,7 @@ def _answering(name: str, tool: Tool) -> Callable[..., tuple[str, list[Evidence]
         phrases: Sequence[str] = (),
     ) -> tuple[str, list[Evidence]]:
         from langchain_core.tools import ToolException
+        from langgraph.errors import GraphBubbleUp
 
         try:
             loaded = load(image)
@@ -102,6 +103,8 @@ def _answering(name: str, tool: Tool) -> Callable[..., tuple[str, list[Evidence]
             sample = Sample(id=image, category=category, views=(view,))
             asked = _asked(sample, name, tuple(boxes), tuple(phrases))
             found = [tool(trace) for trace in asked]
+        except GraphBubbleUp:  # a tool that asks a person: the agent's graph pauses
+            raise
         except Exception as failure:
             words = " ".join(str(failure).split()) or type(failure).__name__
             raise ToolException(f"{name}: {words}") from failure

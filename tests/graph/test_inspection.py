@@ -1,24 +1,17 @@
 """The state machine, with scripted members."""
 
-import dataclasses
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from langgraph.checkpoint.memory import InMemorySaver
 
-from reinspect.agents.monitor import RAMonitor
 from reinspect.components import Stage
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
 from reinspect.graph.pipeline import Pipeline, Placed
-from reinspect.policies.disposition import Thresholds
-from reinspect.policies.revision import Agreement
 from reinspect.testing import (
     Failing,
-    ScriptedDetector,
-    ScriptedEstimator,
     ScriptedMonitor,
     ScriptedPolicy,
     ScriptedTool,
@@ -29,11 +22,11 @@ from reinspect.vocabulary import (
     Defect,
     Evidence,
     Label,
-    Move,
     Outcome,
     Sample,
     Verdict,
 )
+from support.scripted_pipeline import LOCATOR, pipeline
 
 
 @pytest.fixture
@@ -41,26 +34,6 @@ def part(tmp_path: Path) -> str:
     path = tmp_path / "part.png"
     cv2.imwrite(str(path), np.full((20, 30, 3), 90, np.uint8))
     return str(path)
-
-
-LOCATOR = Placed("locator", Stage.LOCATE, ScriptedTool(0.9, source="locator"))
-
-
-def pipeline(**parts: object) -> Pipeline:
-    monitor = RAMonitor(ScriptedEstimator(0.9))
-    usual = Pipeline(
-        detector=ScriptedDetector(default=0.4),
-        monitor=monitor,
-        reviser=monitor.revise,
-        explainer=monitor.explain,
-        tools=(LOCATOR, Placed("examiner", Stage.EXAMINE, ScriptedTool(0.9))),
-        trigger=ScriptedPolicy(Move.ACCEPT),
-        trigger_name="scripted",
-        revision=Agreement(),
-        settler=Thresholds(reliability=0.6),
-        rounds=1,
-    )
-    return dataclasses.replace(usual, **parts)  # type: ignore[arg-type]
 
 
 def inspect(part: str, members: Pipeline, **rest: object) -> Trace:
@@ -73,21 +46,6 @@ def nodes(trace: Trace) -> list[str]:
 
 
 LOOK_AGAIN = ["locate", "examine", "revise", "assess"]
-
-
-@pytest.mark.parametrize("explore", [True, False])
-def test_a_thread_that_is_used_again_has_no_memory_of_the_part_before(
-    part: str, *, explore: bool
-) -> None:
-    graph = build(pipeline(detector=ScriptedDetector({"one": 0.9, "two": 0.2})))
-    graph.checkpointer = InMemorySaver()
-    same = {"configurable": {"thread_id": "line 1"}}
-    one = graph.invoke({"image": part, "id": "one", "explore": True}, same)["trace"]
-    two = graph.invoke({"image": part, "id": "two", "explore": explore}, same)["trace"]
-    assert [trace.first.probability for trace in (one, two)] == [0.9, 0.2]
-    assert nodes(one)[:2] == nodes(two)[:2] == ["detect", "assess"]
-    assert one.explored is not None
-    assert (two.explored is not None) is explore
 
 
 def test_a_verdict_that_can_be_relied_on_is_accepted(part: str) -> None:
@@ -185,6 +143,7 @@ def test_exploring_adds_nothing_where_a_second_look_was_taken(part: str) -> None
         pytest.param("reviser", "revise", id="reviser"),
         pytest.param("revision", "revise", id="revision policy"),
         pytest.param("explainer", "explain", id="explainer"),
+        pytest.param("settler", "settle", id="settler"),
     ],
 )
 def test_a_failing_member_is_a_step_and_the_part_goes_to_review(

@@ -13,6 +13,8 @@ BROUGHT_BY: Mapping[str, str] = {
     "datasets": "train",
     "groundingdino": "vision",
     "huggingface_hub": "vision",
+    "langgraph.checkpoint.postgres": "checkpoints",
+    "langgraph.checkpoint.sqlite": "checkpoints",
     "onnxscript": "train",
     "playwright": "browser",
     "psycopg": "postgres",
@@ -31,6 +33,7 @@ BROUGHT_BY: Mapping[str, str] = {
 
 INSTALL: Mapping[str, str] = {
     "browser": "pip install 'reinspect[dev]'",
+    "checkpoints": "pip install 'reinspect[dev]'",
     "peers": "make test-peers",
     "vllm": "make test-serving",
 }

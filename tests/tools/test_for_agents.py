@@ -6,8 +6,10 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import StructuredTool
+from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
+from langgraph.types import Command, interrupt
 
 from reinspect import tools_of
 from reinspect.graph.recipe import parse_recipe
@@ -119,3 +121,20 @@ def test_a_tool_that_fails_is_an_answer(part: str) -> None:
     answer = called(tools, "Failing", image=part)
     assert answer.status == "error"
     assert answer.text.startswith("reinspect.testing:Failing: ")
+
+
+def test_a_tool_that_asks_a_person_pauses_the_agent(part: str) -> None:
+    def asks(trace: Trace) -> Evidence:
+        """Asks whether the part is dirty."""
+        return Evidence(source="person", summary=interrupt("dirty?"))
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("tools", ToolNode(as_langchain({"person": asks})))
+    graph.add_edge(START, "tools")
+    agent = graph.compile(checkpointer=InMemorySaver())
+    thread = {"configurable": {"thread_id": "1"}}
+    call = {"name": "person", "args": {"image": part}, "id": "1", "type": "tool_call"}
+    asked = agent.invoke({"messages": [AIMessage(content="", tool_calls=[call])]}, thread)
+    assert [one.value for one in asked["__interrupt__"]] == ["dirty?"]
+    answered = agent.invoke(Command(resume="only dust"), thread)
+    assert answered["messages"][-1].text == "person: only dust"

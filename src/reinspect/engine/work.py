@@ -15,7 +15,7 @@ from reinspect.trace import Step, Trace
 from reinspect.vocabulary import Disposition, Outcome, Sample, View
 
 if TYPE_CHECKING:
-    from reinspect.graph.inspection import GraphInput
+    from reinspect.graph.state import GraphInput
 
 Inspect = Callable[[Item], Trace]
 """Inspects one image; never raises for what happens to it."""

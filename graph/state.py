@@ -1,0 +1,87 @@
+"""What goes into the graph, what its nodes pass on, and what comes out."""
+
+import os
+from collections.abc import Mapping
+from typing import Any, Required
+
+from langgraph.graph import START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from typing_extensions import TypedDict  # typing's own gives pydantic no schema on Python 3.11
+
+from reinspect.errors import ReinspectError, shorten
+from reinspect.trace import Trace
+
+Compiled = CompiledStateGraph[Any, None, Any, Any]
+
+
+class GraphInputError(ReinspectError, ValueError):
+    """What a graph was given is no part."""
+
+
+class GraphInput(TypedDict, total=False):
+    """What a caller gives: a picture, and where known its category and its id in the run."""
+
+    image: Required[str]
+    category: str | None
+    id: str | None
+    explore: bool
+
+
+class GraphState(GraphInput, total=False):
+    """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small.
+
+    `trace` is None until `detect` has looked at the part.
+
+    Where a second look is explored, `trace` follows it as if it had been asked for, while the main
+    line waits in `accepted`; `conclude` puts both together.
+    """
+
+    trace: Trace
+    accepted: Trace | None
+
+
+class GraphOutput(TypedDict):
+    """What `invoke` returns."""
+
+    trace: Trace
+
+
+def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compiled:
+    """The compiled graph, which begins each part anew, whatever its thread has been used for.
+
+    LangGraph writes what a caller gives, and keeps all else of the thread: the id and the category
+    of the part before where a caller leaves them out, and its verdict until the first look is
+    over, which may be paused, or fail.
+
+    Args:
+        graph: of `GraphInput` and `GraphState`, or of more.
+        options: of its `compile`.
+    """
+    # What START writes are the keys of the input; the others that are reset join them.
+    fields = graph.schemas[graph.state_schema]
+    graph.schemas[graph.input_schema] |= {name: fields[name] for name in _OURS}
+    compiled = graph.compile(**options)
+    compiled.nodes[START].mapper = _whole
+    return compiled
+
+
+_UNSAID = {"image": None, "category": None, "id": None, "explore": False}
+_OURS = {"trace": None, "accepted": None}
+
+
+def _whole(given: Any) -> Any:
+    """A caller's input with all that it leaves out, and without what is the graph's own."""
+    return {**_UNSAID, **given, **_OURS} if isinstance(given, Mapping) else given
+
+
+def path_of(state: GraphInput) -> str:
+    """The path of the part's picture.
+
+    Raises:
+        GraphInputError: none was given, or it is no path.
+    """
+    try:
+        return os.fspath(state["image"])
+    except (KeyError, TypeError):
+        given = shorten(state.get("image"))
+        raise GraphInputError(f"image: the path of a picture is needed (value {given})") from None
