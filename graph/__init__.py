@@ -15,6 +15,9 @@ from reinspect.trace import Trace
 
 if TYPE_CHECKING:
     from langgraph.graph.state import CompiledStateGraph
+    from langgraph.types import Checkpointer
+
+    from reinspect.graph.own_nodes import OwnNodes
 
 __all__ = [
     "Recipe",
@@ -36,6 +39,10 @@ def build_graph(
     pictures: AnyPath | None = None,
     cache: AnyPath | None = None,
     weights: AnyPath | None = None,
+    checkpointer: "Checkpointer" = None,
+    before: "OwnNodes | None" = None,
+    after: "OwnNodes | None" = None,
+    state: type[Any] | None = None,
 ) -> "CompiledStateGraph[Any, None, Any, Any]":
     """A compiled LangGraph: `.invoke({"image": path})["trace"]` is the finished trace.
 
@@ -46,15 +53,25 @@ def build_graph(
         pictures: folder for heat-maps and crops; without, none are kept.
         cache: folder for fits; without, each graph fits anew.
         weights: folder in which components look for weights that the recipe names by a short name.
+        checkpointer: LangGraph's, which keeps threads: a component may then pause the graph by
+            `interrupt()`. A thread that is used again begins each part anew.
+        before: node → a node of one's own that comes right before it, or several by their names.
+        after: the same, right after it.
+        state: a TypedDict of further fields for these nodes: part of input and output. A field with
+            a reducer goes on over the parts of a thread, any other begins anew.
 
     Raises:
         RecipeError: a component can't be made.
+        GraphError: a node or a field of one's own doesn't fit.
         FileNotFoundError, ValueError: there are no such references, or one can't be read.
     """
     from reinspect.graph.inspection import build
+    from reinspect.graph.own_nodes import OwnParts
 
     context = _context(recipe, references, pictures, cache, weights)
-    return build(replace(build_pipeline(context), attended=True))
+    pipeline = replace(build_pipeline(context), attended=True)
+    own = OwnParts(before or {}, after or {}, state)
+    return build(pipeline, checkpointer=checkpointer, own=own)
 
 
 def inspect_image(

@@ -178,6 +178,7 @@ def build_pipeline(context: BuildContext) -> Pipeline:
         settler=_make("policies.disposition", disposition, context),
         rounds=recipe.budgets.rounds,
         limits=recipe.budgets.image,
+        asks=policies.escalate == "interrupt",
     )
 
 

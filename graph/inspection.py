@@ -4,6 +4,8 @@
                       ↑      └─ revisit → locate → examine → revise ─┐
                       └──────────────── at most N rounds ────────────┘
 
+By recipe, a part for REVIEW is asked for in place: settle → ask → END.
+
 A node is one function of the pipeline and of the trace so far. It never raises for what happens to
 one part: a failure becomes a step with its error, and the part goes to REVIEW.
 """
@@ -15,18 +17,18 @@ from datetime import UTC, datetime
 from typing import Any, Literal
 
 from langgraph.errors import GraphBubbleUp
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import END, START
 from langgraph.types import Checkpointer
 
 from reinspect.agents.calls import recorded
 from reinspect.components import Stage
 from reinspect.cost import ModelCost
 from reinspect.errors import shorten
+from reinspect.graph.escalation import ask_operator
+from reinspect.graph.own_nodes import OwnParts
 from reinspect.graph.pipeline import Pipeline, Placed
 from reinspect.graph.state import (
     Compiled,
-    GraphInput,
-    GraphOutput,
     GraphState,
     compile_anew,
     path_of,
@@ -135,6 +137,15 @@ def settle(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     return {"trace": trace.then(step)}
 
 
+def ask(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
+    """Ask an operator what happens to a part that is for REVIEW; the answer is the last word."""
+    trace = state["trace"]
+    return {"trace": trace.then(_attempt(pipeline, "ask", lambda: [ask_operator(trace)]))}
+
+
+NODES: tuple[Node, ...] = (detect, assess, locate, examine, revise, conclude, explain, settle)
+
+
 def after_detect(state: GraphState) -> Literal["assess", "settle"]:
     """Without a verdict there is nothing to assess."""
     return "assess" if state["trace"].first else "settle"
@@ -151,20 +162,44 @@ def after_assess(state: GraphState) -> Literal["locate", "conclude"]:
     return "locate" if revisit else "conclude"
 
 
-def build(pipeline: Pipeline, *, checkpointer: Checkpointer = None) -> Compiled:
-    """The compiled graph, its nodes bound to a pipeline."""
-    graph = StateGraph(GraphState, input_schema=GraphInput, output_schema=GraphOutput)
-    for node in (detect, assess, locate, examine, revise, conclude, explain, settle):
-        graph.add_node(node.__name__, functools.partial(node, pipeline))
-    graph.add_edge(START, "detect")
-    graph.add_conditional_edges("detect", after_detect)
-    graph.add_conditional_edges("assess", after_assess)
-    graph.add_edge("locate", "examine")
-    graph.add_edge("examine", "revise")
-    graph.add_edge("revise", "assess")
-    graph.add_edge("conclude", "explain")
-    graph.add_edge("explain", "settle")
-    graph.add_edge("settle", END)
+def after_settle(state: GraphState) -> Literal["ask", "__end__"]:
+    """A part for REVIEW ends in place, where an operator is asked."""
+    settled = state["trace"].disposition
+    return "ask" if settled and settled.outcome is Outcome.REVIEW else "__end__"
+
+
+def build(
+    pipeline: Pipeline, *, checkpointer: Checkpointer = None, own: OwnParts | None = None
+) -> Compiled:
+    """The compiled graph, its nodes bound to a pipeline.
+
+    Raises:
+        GraphError: what is a user's own doesn't fit.
+    """
+    own = own or OwnParts()
+    asks = pipeline.asks and pipeline.attended
+    graph, nodes = own.graph(), (*NODES, ask) if asks else NODES
+    at = own.add(graph, {node.__name__: functools.partial(node, pipeline) for node in nodes})
+
+    def lead(here: str, there: str) -> None:
+        graph.add_edge(at[here].last, at[there].first)
+
+    def fork(here: str, route: Callable[..., str], *there: str) -> None:
+        graph.add_conditional_edges(
+            at[here].last, route, {name: at[name].first if name in at else name for name in there}
+        )
+
+    graph.add_edge(START, at["detect"].first)
+    fork("detect", after_detect, "assess", "settle")
+    fork("assess", after_assess, "locate", "conclude")
+    lead("locate", "examine")
+    lead("examine", "revise")
+    lead("revise", "assess")
+    lead("conclude", "explain")
+    lead("explain", "settle")
+    if asks:
+        fork("settle", after_settle, "ask", END)
+    graph.add_edge(at["ask" if asks else "settle"].last, END)
     return compile_anew(graph, name="inspection", checkpointer=checkpointer)
 
 

@@ -34,6 +34,8 @@ class Pipeline:
     settler: Settler
     rounds: int
     limits: ModelLimits = field(default_factory=ModelLimits)
+    asks: bool = False
+    """Whether an operator is asked what happens to a part for REVIEW, where somebody attends."""
     attended: bool = False
     """Whether somebody answers when a component calls `interrupt()`: then the graph pauses there.
     A batch has nobody; there it is a failure of the component, and the part goes to REVIEW."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -35,6 +35,18 @@ class Policies(_RecipeSection):
     trigger: ComponentSpec | None = None
     revision: ComponentSpec = ComponentSpec(kind="agreement")
     disposition: ComponentSpec | None = None
+    escalate: Literal["review", "interrupt"] = Field(
+        default="review",
+        exclude_if=lambda said: said == "review",  # older recipes are the same as before
+        description="What becomes of a part for REVIEW: it waits for a reviewer, or a graph with a "
+        "checkpointer asks an operator by an interrupt.",
+    )
+
+    @property
+    def components(self) -> Mapping[str, ComponentSpec]:
+        """Those that are named, by their role."""
+        every = {role: getattr(self, role) for role in type(self).model_fields}
+        return {role: spec for role, spec in every.items() if isinstance(spec, ComponentSpec)}
 
 
 class Budgets(_RecipeSection):
@@ -103,10 +115,8 @@ class Recipe(_RecipeSection):
         yield "detector", "detector", self.detector
         yield "monitor", "monitor", self.monitor
         yield from (("tools", f"tools.{place}", tool) for place, tool in enumerate(self.tools))
-        for role in Policies.model_fields:
-            spec = getattr(self.policies, role)
-            if spec is not None:
-                yield f"policies.{role}", f"policies.{role}", spec
+        for role, spec in self.policies.components.items():
+            yield f"policies.{role}", f"policies.{role}", spec
 
     @property
     def asking(self) -> tuple[ComponentSpec, ...]:
@@ -155,8 +165,8 @@ class Recipe(_RecipeSection):
 
     def _each(self, change: Callable[[str, ComponentSpec], ComponentSpec]) -> "Recipe":
         """The recipe with each of its components changed."""
-        chosen = {role: getattr(self.policies, role) for role in Policies.model_fields}
-        policies = {role: change(f"policies.{role}", spec) for role, spec in chosen.items() if spec}
+        chosen = self.policies.components
+        policies = {role: change(f"policies.{role}", spec) for role, spec in chosen.items()}
         return self.model_copy(
             update={
                 "detector": change("detector", self.detector),

@@ -1,9 +1,11 @@
 """What goes into the graph, what its nodes pass on, and what comes out."""
 
+import functools
 import os
 from collections.abc import Mapping
 from typing import Any, Required
 
+from langgraph.channels import LastValue
 from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict  # typing's own gives pydantic no schema on Python 3.11
@@ -51,7 +53,8 @@ def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compi
 
     LangGraph writes what a caller gives, and keeps all else of the thread: the id and the category
     of the part before where a caller leaves them out, and its verdict until the first look is
-    over, which may be paused, or fail.
+    over, which may be paused, or fail. Of further fields, those with a reducer are the thread's,
+    and go on; any other begins anew as well.
 
     Args:
         graph: of `GraphInput` and `GraphState`, or of more.
@@ -60,18 +63,18 @@ def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compi
     # What START writes are the keys of the input; the others that are reset join them.
     fields = graph.schemas[graph.state_schema]
     graph.schemas[graph.input_schema] |= {name: fields[name] for name in _OURS}
+    unsaid = {name: None for name, field in fields.items() if type(field) is LastValue}
     compiled = graph.compile(**options)
-    compiled.nodes[START].mapper = _whole
+    compiled.nodes[START].mapper = functools.partial(_whole, unsaid)
     return compiled
 
 
-_UNSAID = {"image": None, "category": None, "id": None, "explore": False}
 _OURS = {"trace": None, "accepted": None}
 
 
-def _whole(given: Any) -> Any:
+def _whole(unsaid: Mapping[str, None], given: Any) -> Any:
     """A caller's input with all that it leaves out, and without what is the graph's own."""
-    return {**_UNSAID, **given, **_OURS} if isinstance(given, Mapping) else given
+    return {**unsaid, **given, **_OURS} if isinstance(given, Mapping) else given
 
 
 def path_of(state: GraphInput) -> str:

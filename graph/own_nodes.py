@@ -1,0 +1,118 @@
+"""Nodes and state of one's own, before and after the nodes of the inspection."""
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias, cast, get_type_hints
+
+from langchain_core.runnables import Runnable
+from langgraph.graph import StateGraph
+from typing_extensions import TypedDict, is_typeddict
+
+from reinspect.errors import ReinspectError, did_you_mean, shorten
+from reinspect.graph.state import GraphInput, GraphOutput, GraphState
+
+OwnNode: TypeAlias = Callable[..., Any] | Runnable[Any, Any]
+"""What LangGraph takes for a node: a function of the state, a runnable, a compiled graph."""
+
+OwnNodes: TypeAlias = Mapping[str, OwnNode | Mapping[str, OwnNode]]
+"""Node of the inspection → a node beside it, or several in their order, by their names."""
+
+
+class GraphError(ReinspectError, ValueError):
+    """Nodes or a state that don't fit into the inspection; the message is one line."""
+
+
+class Chain(NamedTuple):
+    """A node of the inspection with those before and after it: where edges lead to, and from."""
+
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True)
+class OwnParts:
+    """What a user adds to the inspection."""
+
+    before: OwnNodes = field(default_factory=dict)
+    after: OwnNodes = field(default_factory=dict)
+    state: type[Any] | None = None
+
+    def graph(self) -> StateGraph[Any, None, Any, Any]:
+        """A graph without nodes, its state with the fields of one's own.
+
+        Raises:
+            GraphError: the state is no TypedDict, or has a field of the inspection's.
+        """
+        own = self._further()
+        return StateGraph(
+            _extended(GraphState, own),
+            input_schema=_extended(GraphInput, own),
+            output_schema=_extended(GraphOutput, own),
+        )
+
+    def add(
+        self, graph: StateGraph[Any, None, Any, Any], nodes: Mapping[str, OwnNode]
+    ) -> dict[str, Chain]:
+        """Add the inspection's nodes, and one's own beside each.
+
+        Raises:
+            GraphError: there is no such node, or a name is taken, or missing.
+        """
+        for side, given in (("before", self.before), ("after", self.after)):
+            for name in given:
+                if name not in nodes:
+                    raise GraphError(f"{side}: no node {name!r}; {did_you_mean(name, nodes)}")
+        chains, taken = {}, set(nodes)
+        for name, node in nodes.items():
+            before = list(_named(self.before.get(name, {}), f"before.{name}"))
+            after = list(_named(self.after.get(name, {}), f"after.{name}"))
+            for own, _ in (*before, *after):
+                if own in taken:
+                    raise GraphError(f"a node {own!r} is there already: name yours otherwise")
+                taken.add(own)
+            row = [*before, (name, node), *after]
+            for own, node in row:
+                graph.add_node(own, cast(Any, node))
+            for (one, _), (other, _) in itertools.pairwise(row):
+                graph.add_edge(one, other)
+            chains[name] = Chain(row[0][0], row[-1][0])
+        return chains
+
+    def _further(self) -> dict[str, Any]:
+        if self.state is None:
+            return {}
+        if not is_typeddict(self.state):
+            raise GraphError(
+                f"state: a TypedDict of further fields is needed, not {self.state.__name__}"
+            )
+        own = get_type_hints(self.state, include_extras=True)
+        known = get_type_hints(GraphState)
+        for name in own:
+            if name in known:
+                raise GraphError(
+                    f"state: {name!r} is a field of the inspection: give yours another name"
+                )
+        return own
+
+
+def _extended(schema: type[Any], own: Mapping[str, Any]) -> type[Any]:
+    if not own:
+        return schema
+    fields = {**get_type_hints(schema, include_extras=True), **own}
+    # Called as a function, which no checker can follow.
+    made: type[Any] = cast(Any, TypedDict)(schema.__name__, fields, total=False)
+    made.__doc__ = schema.__doc__
+    return made
+
+
+def _named(given: OwnNode | Mapping[str, OwnNode], where: str) -> Iterator[tuple[str, OwnNode]]:
+    if isinstance(given, Mapping):
+        yield from given.items()
+        return
+    if not callable(given) and not isinstance(given, Runnable):
+        raise GraphError(f"{where}: {shorten(given)} is no node")
+    name = getattr(given, "__name__", None) or getattr(given, "name", None)
+    if not isinstance(name, str) or not name.isidentifier() or name == "LangGraph":
+        raise GraphError(f"{where}: a node without a name: give it as {{'name': node}}")
+    yield name, given
