@@ -7,6 +7,7 @@ import shlex
 import shutil
 from pathlib import Path
 
+import cv2
 import pytest
 import yaml
 
@@ -16,6 +17,7 @@ from reinspect.testing import Reply, ScriptedServer
 from reinspect.trace import Step
 from support.command_line import invoke, judged, names, put_greys, put_recipe, rows, said
 from support.made_answers import said as said_by_model
+from support.plates import plate
 
 KEYS = [
     "image",
@@ -302,6 +304,21 @@ def test_the_counters_of_a_run(greys: Path, quick: Path, tmp_path: Path) -> None
     assert counters["images_per_second"] == pytest.approx(12 / counters["seconds"], rel=0.01)
     assert (counters["calls"], counters["tokens"], counters["usd"]) == (0, 0, 0)
     assert counters["peak_memory_mb"] > 20
+
+
+@pytest.mark.parametrize(("option", "told"), [([], True), (["--accept-references"], False)])
+def test_references_are_told_of_unless_they_are_accepted(
+    option: list[str], told: bool, tmp_path: Path
+) -> None:
+    good = tmp_path / "good"
+    good.mkdir()
+    for seed in range(3):
+        cv2.imwrite(str(good / f"{seed}.png"), plate(seed))
+    cv2.imwrite(str(tmp_path / "part.png"), plate(9))
+    paths = (tmp_path / "part.png", "--references", good, "--out", tmp_path / "out")
+    answer = invoke("run", *paths, "--workers", 1, *option)
+    assert answer.code == 0
+    assert ("References: 3 different parts, 8 say more\n" in answer.out) is told
 
 
 # Limits

@@ -17,6 +17,8 @@ ENOUGH = 8
 
 _SIDE = 32  # of what is compared for copies
 _SAME = 1.5  # grey levels there: another file or moment, but not another part
+_OWN = 0.5  # of the fine structure there: two pieces of an even material differ by more
+_BLANK = 1e-3  # grey levels, likewise, of pictures without any
 _APART = 0.7  # spreads of a feature: references farther apart than this may be two products
 _GAP = 1.8  # times the usual step from one to the next like it
 _ODD = 3.5  # robust deviations of a score among the references'
@@ -31,6 +33,9 @@ class ReferenceFault(StrEnum):
     COPIES = "copies"
     ODD = "odd"
     PRODUCTS = "products"
+
+
+_OTHER = {ReferenceFault.ODD, ReferenceFault.PRODUCTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +58,14 @@ def copies(looks: NDArray[np.uint8]) -> tuple[tuple[int, ...], ...]:
     """Groups of pictures, by ``look``, that show one part once: the same, or hardly changed."""
     if len(looks) < 2:
         return ()
-    levels = looks.astype(np.float32)
-    return tuple(
-        group for group in _groups(levels / np.sqrt(levels.shape[1]), _SAME) if len(group) > 1
-    )
+    from scipy.spatial.distance import pdist
+
+    levels = looks.reshape(len(looks), _SIDE, _SIDE).astype(np.float32)
+    fine = [float((one - cv2.blur(one, (5, 5))).std()) for one in levels]
+    least = pdist(np.array(fine)[:, None], lambda one, other: min(one[0], other[0]))
+    apart = pdist(levels.reshape(len(looks), -1)) / _SIDE
+    steps = apart / np.minimum(_SAME, _OWN * least + _BLANK)
+    return tuple(group for group in _joined(steps, 1.0) if len(group) > 1)
 
 
 def distinct(looks: NDArray[np.uint8]) -> list[int]:
@@ -81,10 +90,10 @@ def notes(
     """
     found = []
     if len(kept) < ENOUGH:
-        words = f"{len(kept)} distinct reference{'s' if len(kept) > 1 else ''}, {ENOUGH} say more"
+        words = f"{len(kept)} different part{'s' if len(kept) > 1 else ''}, {ENOUGH} say more"
         found.append(ReferenceNote(ReferenceFault.FEW, (), words))
     for group in copies(looks):
-        words = f"{len(group)} references are one picture: it counts once"
+        words = f"{len(group)} are one picture, and say no more than one"
         found.append(ReferenceNote(ReferenceFault.COPIES, group, words))
     if wholes is not None:
         found += [
@@ -92,7 +101,8 @@ def notes(
             for note in _products(wholes)
         ]
     if scores is not None and len(scores) > 2:
-        found += _odd(np.asarray(scores, np.float64))
+        said = {place for note in found if note.fault in _OTHER for place in note.references}
+        found += [note for note in _odd(np.asarray(scores)) if not said & {*note.references}]
     return tuple(found)
 
 
@@ -111,10 +121,10 @@ def _products(wholes: Floats) -> list[ReferenceNote]:
     found = []
     for group in groups[1:]:
         if len(group) == 1:
-            words = "one reference looks like no other"
+            words = "one looks like no other"
             found.append(ReferenceNote(ReferenceFault.ODD, group, words))
         else:
-            words = f"{len(group)} of {len(wholes)} references look like another product"
+            words = f"{len(group)} of {len(wholes)} look like another product"
             found.append(ReferenceNote(ReferenceFault.PRODUCTS, group, words))
     return found
 
@@ -123,7 +133,7 @@ def _odd(scores: NDArray[np.float64]) -> list[ReferenceNote]:
     middle = float(np.median(scores))
     usual = max(_MAD * float(np.median(np.abs(scores - middle))), _DOUBT)
     return [
-        ReferenceNote(ReferenceFault.ODD, (index,), "one reference is strange: maybe defective")
+        ReferenceNote(ReferenceFault.ODD, (index,), "one is strange, and maybe defective")
         for index, score in enumerate(scores)
         if (score - middle) / usual > _ODD
     ]
@@ -131,9 +141,16 @@ def _odd(scores: NDArray[np.float64]) -> list[ReferenceNote]:
 
 def _groups(points: Floats, reach: float) -> list[tuple[int, ...]]:
     """Points that a chain of steps no longer than ``reach`` joins."""
+    from scipy.spatial.distance import pdist
+
+    return _joined(pdist(points), reach)
+
+
+def _joined(steps: NDArray[np.floating], reach: float) -> list[tuple[int, ...]]:
+    """As ``_groups``, by the condensed distances."""
     from scipy.cluster.hierarchy import fcluster, linkage
 
-    labels = fcluster(linkage(points, "single"), reach, "distance")
+    labels = fcluster(linkage(steps, "single"), reach, "distance")
     return [
         tuple(int(index) for index in np.flatnonzero(labels == label))
         for label in dict.fromkeys(labels.tolist())

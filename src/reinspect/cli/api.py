@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reinspect.cli.run import Recipe, Store, Workers
+from reinspect.cli.run import AcceptReferences, Recipe, Store, Workers
 from reinspect.cli.telemetry import Otel, telemetry
 from reinspect.errors import ReinspectError
 from reinspect.runs.defaults import RUNS, usage_errors
@@ -87,6 +87,7 @@ def api(
         typer.Option("--drain", min=0, help="Seconds to finish in when told to stop."),
     ] = 30.0,
     otel: Otel = None,
+    accept_references: AcceptReferences = False,
 ) -> None:
     """Serve inspections over HTTP: send a picture, get the verdict and the id of its trace.
 
@@ -123,7 +124,16 @@ def api(
     limits = RequestLimits(max_bytes=max_bytes, max_images=max_images, rate=rate)
     spans = telemetry(otel, out.absolute().name, os.environ)
     with _listen(host, port) as listening, spans as sink:
-        _serve(plan, listening, keys, limits, pace, patience, [sink] if sink else [])
+        _serve(
+            plan,
+            listening,
+            keys,
+            limits,
+            pace,
+            patience,
+            [sink] if sink else [],
+            accepted=accept_references,
+        )
 
 
 def _serve(
@@ -134,6 +144,8 @@ def _serve(
     pace: "Pace",
     patience: float,
     sinks: "Sequence[Sink]",
+    *,
+    accepted: bool,
 ) -> None:
     import uvicorn
 
@@ -148,6 +160,8 @@ def _serve(
     cost = RunCost()
     with Session(plan) as session:
         session.take_up()
+        for line in () if accepted else session.said_of_references:
+            typer.echo(line)
         intake = Intake(
             session.context,
             session.store,

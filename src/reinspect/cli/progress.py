@@ -99,9 +99,14 @@ def counting(console: Console, words: str) -> Iterator[Callable[[int, int], None
         yield told
 
 
-def run_with_progress(plan: "RunPlan", console: Console, sinks: Sequence[Sink] = ()) -> "RunResult":
+def run_with_progress(
+    plan: "RunPlan",
+    console: Console,
+    sinks: Sequence[Sink] = (),
+    noted: Callable[[Sequence[str]], object] | None = None,
+) -> "RunResult":
     """Carry out a plan, its progress shown on the console; see `reinspect.run`."""
     from reinspect.runs.session import run
 
     with ProgressBar(console) as bar:
-        return run(plan, [bar, *sinks], started=bar.begin)
+        return run(plan, [bar, *sinks], started=bar.begin, noted=noted)

@@ -3,8 +3,9 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -48,6 +49,12 @@ class EngineName(StrEnum):
     RAY = "ray"
 
 
+AcceptReferences = Annotated[
+    bool,
+    typer.Option(
+        "--accept-references", help="The references are as they should be: say nothing of them."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 
 
@@ -125,6 +132,7 @@ def run(
         typer.Option("--address", help="Ray's, as host:port or auto. \\[default: start one here]"),
     ] = None,
     otel: Otel = None,
+    accept_references: AcceptReferences = False,
     quiet: Quiet = False,
 ) -> None:
     """Inspect images and write verdicts, traces and a report."""
@@ -161,13 +169,19 @@ def run(
         "--address": address,
         "--explore": explore or None,
         "--watch": watch or None,
+        "--accept-references": accept_references or None,
     }
     again = _resume_line(plan, options)
     if watch:
         say(console, f"Watching {', '.join(sources)}; Ctrl-C ends it")
     try:
         with telemetry(otel, plan.out.absolute().name, os.environ) as spans:
-            result = run_with_progress(plan, console, [spans] if spans else [])
+            result = run_with_progress(
+                plan,
+                console,
+                [spans] if spans else [],
+                noted=None if accept_references or quiet else partial(_say_all, console),
+            )
     except KeyboardInterrupt:
         _stopped("Interrupted", again if (plan.out / "recipe.yaml").exists() else None)
     _tell(console, plan, result, again, retry=not watch)
@@ -268,6 +282,11 @@ CAUSES = 5
 def say(console: Console, text: str) -> None:
     """Print a line as it is: no mark-up, no wrapping, no colours."""
     console.print(text, soft_wrap=True, markup=False, highlight=False)
+
+
+def _say_all(console: Console, lines: Sequence[str]) -> None:
+    for line in lines:
+        say(console, line)
 
 
 def _stopped(why: str, resume_line: str | None, *, code: int = 130) -> NoReturn:

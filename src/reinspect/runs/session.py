@@ -19,6 +19,7 @@ from reinspect.roles import Sink
 from reinspect.runs.alarm import Expectation, alarm_of
 from reinspect.runs.counters import COUNTERS, is_whole, of_sessions, write_counters
 from reinspect.runs.defaults import UsageError, usage_errors
+from reinspect.runs.known_good import said_of_references
 from reinspect.runs.limits import Ending, RunLimits, interruptible
 from reinspect.runs.plan import RunPlan
 from reinspect.runs.resources import MemorySampler
@@ -64,6 +65,7 @@ def run(
     sinks: Sequence[Sink] = (),
     *,
     started: Callable[[int | None], object] | None = None,
+    noted: Callable[[Sequence[str]], object] | None = None,
 ) -> RunResult:
     """Inspect all images of a plan, and write the run's folder, on Ctrl-C too.
 
@@ -72,6 +74,7 @@ def run(
         sinks: are shown each trace as it arrives, after the store.
         started: is told how many images are left to inspect as the work begins; None where nobody
             knows.
+        noted: is told before what is amiss with the references, a line each; without, nobody asks.
 
     Raises:
         UsageError: the folder is not empty, or the run to resume is of another recipe, references …
@@ -87,6 +90,8 @@ def run(
             session.hold(plan.engine.ready(session.context))
         if session.new or feed.total != 0 or not is_whole(session.run, plan.out):
             session.take_up(feed)
+            if noted is not None and feed.total != 0:
+                noted(session.said_of_references)
             if started is not None:
                 started(feed.total)
             with session.store.writer(session.run.id) as writer:
@@ -203,6 +208,16 @@ class Session:
         tally = self.store.tally(self.run.id)
         self.store.finish_run(self.run.id, status, {**tally.model_dump(), **counters})
         return tally
+
+    @property
+    def said_of_references(self) -> tuple[str, ...]:
+        """What is amiss with the references, a line each.
+
+        Raises:
+            UsageError: one of them can't be read any more.
+        """
+        with usage_errors():
+            return said_of_references(self.context)
 
     @property
     def alarm(self) -> str:

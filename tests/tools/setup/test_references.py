@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from reinspect.tools.setup.references import ReferenceFault
+from reinspect.tools.setup.references import ReferenceFault, copies, look
 from reinspect.tools.setup.scene import LearnedScene
 from support.plates import plate
 
@@ -66,3 +66,12 @@ def test_a_set_of_references_is_described(
         (ReferenceFault(fault), which) for fault, which in expected
     ]
     assert all(note.words and "\n" not in note.words for note in notes)
+
+
+def test_pieces_of_an_even_material_are_no_copies() -> None:
+    rng = np.random.default_rng(0)
+    film = [np.repeat(rng.normal(128, 9, (300, 300, 1)), 3, 2) for _ in range(4)]
+    again = film[0] + rng.normal(0, 2, film[0].shape)
+    images = [one.clip(0, 255).astype(np.uint8) for one in (*film, again)]
+    looks = np.stack([look(image) for image in images])
+    assert copies(looks) == ((0, 4),)

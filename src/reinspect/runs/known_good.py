@@ -1,0 +1,63 @@
+"""What is to be known of the references before parts are judged by them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reinspect.agents.detector import EmbeddedDetector
+from reinspect.engine.work import single_threaded
+from reinspect.graph.build import BuildContext
+from reinspect.images import one_line
+from reinspect.references import ReferenceMode, ReferenceSet, digest_of_pixels
+from reinspect.tools.expert import Expert
+from reinspect.tools.features.first import FirstLook
+from reinspect.tools.fits import PictureFiles
+from reinspect.tools.setup import references as checks
+from reinspect.tools.setup.references import ReferenceNote
+
+_NAMED = 3  # files of a line
+
+
+def said_of_references(context: BuildContext) -> tuple[str, ...]:
+    """One line for each thing that is amiss: too few, copies, two products, an odd one.
+
+    The fits that it takes are those of the inspection, which finds them in the cache. Nothing is
+    said where no references are given, or another detector than the embedded one judges.
+
+    Raises:
+        UnreadableImage: a reference can't be read any more.
+        RecipeError: the features that the recipe names can't be had here.
+    """
+    if context.recipe.detector.kind != EmbeddedDetector.about.name:
+        return ()
+    sets = {"": context.references.default, **context.references.by_category}
+    with single_threaded():  # as those that judge make their fits
+        return tuple(
+            _line(name, note, own.files)
+            for name, own in sets.items()
+            if own.mode is ReferenceMode.GOLDEN
+            for note in _notes(own, context.experts.first, context.cache)
+        )
+
+
+def _notes(own: ReferenceSet, first: FirstLook, cache: Path | None) -> Sequence[ReferenceNote]:
+    images = PictureFiles(own.files)
+    if first.network is None:
+        looks = np.stack([checks.look(image) for image in images])
+        return checks.notes(looks, checks.distinct(looks), None, None)
+    expert = Expert(own, cache, first)
+    fit = expert.features_of(first.network, pose=first.pose)
+    scores = [float(z) for z in fit.calibration.left_out()]
+    if len(fit.pictures) < len(images):  # exact copies have one score
+        scores = [scores[fit.pictures.index(digest_of_pixels(image))] for image in images]
+    known = scores[: len(images)] if len(fit.pictures) > 1 else None  # stand-ins come after
+    return expert.scene_of(first.network).references_report(known)
+
+
+def _line(category: str, note: ReferenceNote, files: Sequence[str]) -> str:
+    of = f" of {one_line(category)}" if category else ""
+    names = [one_line(Path(files[place]).name) for place in note.references]
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    listed = f": {', '.join(names[:_NAMED])}{more}" if names else ""
+    return f"References{of}: {note.words}{listed}"

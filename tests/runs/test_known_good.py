@@ -1,0 +1,109 @@
+"""What is said of the references before parts are judged by them."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reinspect import Recipe, RunPlan, run
+from reinspect.engine.local import Local
+from reinspect.graph.build import BuildContext
+from reinspect.graph.references import reference_sets
+from reinspect.runs.known_good import said_of_references
+from support.plates import plate
+
+Put = Callable[[Sequence[np.ndarray]], Path]
+
+
+def other(seed: int) -> np.ndarray:
+    """Of another product."""
+    image = np.full((120, 200, 3), (30, 90, 160), np.uint8)
+    cv2.circle(image, (100, 60), 40 + seed % 3, (200, 220, 230), -1)
+    return image + np.random.default_rng(seed).integers(0, 20, image.shape).astype(np.uint8)
+
+
+def touched(image: np.ndarray) -> np.ndarray:
+    """One pixel is another."""
+    again = image.copy()
+    again[5, 7] = 255 - again[5, 7]
+    return again
+
+
+PLATES = [plate(seed) for seed in range(8)]
+
+
+@pytest.fixture
+def good(tmp_path: Path) -> Put:
+    def put(images: Sequence[np.ndarray]) -> Path:
+        folder = tmp_path / "good"
+        folder.mkdir()
+        for index, image in enumerate(images):
+            cv2.imwrite(str(folder / f"{index}.png"), image)
+        return folder
+
+    return put
+
+
+def told(folder: Path, cache: Path, **options: object) -> tuple[str, ...]:
+    recipe = Recipe.model_validate(options)
+    sets = reference_sets((), recipe, given=folder)
+    return said_of_references(BuildContext(recipe=recipe, references=sets, cache=cache))
+
+
+@pytest.mark.parametrize(
+    ("images", "lines"),
+    [
+        pytest.param(PLATES, [], id="as-they-should-be"),
+        pytest.param(PLATES[:3], ["References: 3 different parts, 8 say more"], id="three"),
+        pytest.param(PLATES[:1], ["References: 1 different part, 8 say more"], id="one"),
+        pytest.param(
+            [*PLATES, touched(PLATES[2])],
+            ["References: 2 are one picture, and say no more than one: "],
+            id="one-of-them-twice",
+        ),
+        pytest.param(
+            [*PLATES, *map(other, range(3))],
+            ["References: 3 of 11 look like another product: "],
+            id="two-products",
+        ),
+        pytest.param(
+            [*PLATES, other(0)], ["References: one looks like no other: 8.png"], id="an-odd-one"
+        ),
+    ],
+)
+def test_what_is_amiss_is_said_in_a_line_each(
+    images: list[np.ndarray], lines: list[str], good: Put, fits: Path
+) -> None:
+    said = told(good(images), fits)
+    assert len(said) == len(lines)
+    for line, start in zip(said, lines, strict=True):
+        assert line.startswith(start)
+        assert "\n" not in line
+
+
+def test_learned_filters_tell_copies_and_numbers(good: Put, fits: Path) -> None:
+    folder = good([*PLATES[:4], touched(PLATES[1])])
+    said = told(folder, fits, detector={"kind": "embedded", "features": "filters"})
+    assert [line.partition(":")[2].split(",")[0] for line in said] == [
+        " 4 different parts",
+        " 2 are one picture",
+    ]
+
+
+def test_nobody_asks_where_another_detector_judges(good: Put, fits: Path) -> None:
+    folder = good(PLATES[:2])
+    assert told(folder, fits, detector="support.own_parts:Brightness", tools=[]) == ()
+
+
+def test_a_run_tells_before_it_begins(good: Put, fits: Path, tmp_path: Path) -> None:
+    part = tmp_path / "part.png"
+    cv2.imwrite(str(part), plate(40))
+    plan = RunPlan.of(
+        part, references=good(PLATES[:2]), out=tmp_path / "out", cache=fits, engine=Local(workers=1)
+    )
+    order: list[object] = []
+    result = run(plan, [lambda trace: order.append("trace")], noted=order.append)
+    assert result.tally.images == 1
+    assert order == [("References: 2 different parts, 8 say more",), "trace"]
