@@ -180,7 +180,17 @@ class Model:
     def _invoked(
         self, messages: "list[BaseMessage]", options: dict[str, Any]
     ) -> "tuple[list[ChatGeneration], Mapping[str, Any]]":
-        result = self._client().generate([messages], **options)
+        from langchain_core.runnables import ensure_config
+
+        # `generate` alone gives several answers to one question, and alone doesn't look it up.
+        around = ensure_config()
+        result = self._client().generate(
+            [messages],
+            callbacks=around.get("callbacks"),
+            tags=around.get("tags"),
+            metadata=around.get("metadata"),
+            **options,
+        )
         generations: list[ChatGeneration] = list(result.generations[0])  # type: ignore[arg-type]
         return generations, (result.llm_output or {}).get("token_usage") or _streamed(generations)
 

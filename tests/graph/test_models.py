@@ -1,5 +1,6 @@
 """Models in the graph: a scripted server takes the first look, reflects, asks, and misbehaves."""
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.runnables import RunnableConfig
 
 from reinspect.components import Stage
 from reinspect.cost import ModelCost, calls_of
@@ -18,10 +21,11 @@ from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, parse_recipe
+from reinspect.images import sha256_of
 from reinspect.policies.triggers import calibrated
 from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.trace import Trace
-from reinspect.vocabulary import Explanation, Label, Outcome
+from reinspect.vocabulary import Explanation, Label, Outcome, Sample, Verdict, View
 from support.made_answers import said
 
 pytestmark = pytest.mark.server
@@ -548,3 +552,45 @@ def test_a_calibrated_share_of_a_thousand_is_revisited_whatever_the_order(tmp_pa
             found.append({t.sample.id: (t.rounds, t.verdict, outcome(t)) for t in traces})
     assert found[0] == found[1]
     assert 270 <= sum(rounds for rounds, _, _ in found[0].values()) <= 330
+
+
+class Heard(BaseCallbackHandler):
+    """What a tracer is told of."""
+
+    def __init__(self) -> None:
+        self.runs: list[tuple[bool, Any]] = []
+        self.ended = 0
+
+    def on_chat_model_start(self, *given: Any, **told: Any) -> None:
+        self.runs.append(("night" in told["tags"], told["metadata"].get("line")))
+
+    def on_llm_end(self, *given: Any, **told: Any) -> None:
+        self.ended += 1
+
+
+def test_callbacks_tags_and_metadata_of_a_run_reach_the_model(part: str) -> None:
+    heard = Heard()
+    with ScriptedServer(said("no")) as server:
+        graph = build(build_pipeline(BuildContext(recipe=recipe_for(server))))
+        config: RunnableConfig = {"callbacks": [heard], "tags": ["night"], "metadata": {"line": 7}}
+        graph.invoke({"image": part}, config)
+        asyncio.run(graph.ainvoke({"image": part}, config))
+    assert heard.runs == [(True, 7)] * 2
+    assert heard.ended == 2
+
+
+def test_messages_of_models_are_streamed(part: str) -> None:
+    with ScriptedServer(said("no")) as server:
+        graph = build(build_pipeline(BuildContext(recipe=recipe_for(server))))
+        (whole,) = graph.stream({"image": part}, stream_mode="messages")
+    message, facts = whole
+    assert message.text == said("no")
+    assert facts["langgraph_node"] == "detect"
+
+
+def test_a_model_that_is_asked_outside_a_graph_has_no_callbacks(part: str) -> None:
+    with ScriptedServer(said("no")) as server:
+        pipeline = build_pipeline(BuildContext(recipe=recipe_for(server)))
+        view = View(path=part, sha256=sha256_of(part))
+        verdict = pipeline.detector(Sample(id="1", views=(view,)))
+    assert isinstance(verdict, Verdict)
