@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from reinspect.graph.build import BuildContext, build_pipeline
+from reinspect.graph.pipeline import GraphError
 from reinspect.graph.recipe import Recipe, RecipeError, load_recipe
 from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 AnyPath = str | Path
+Errors = Literal["record", "raise"]
 
 
 def build_graph(
@@ -43,6 +45,7 @@ def build_graph(
     before: "OwnNodes | None" = None,
     after: "OwnNodes | None" = None,
     state: type[Any] | None = None,
+    errors: Errors = "record",
 ) -> "CompiledStateGraph[Any, None, Any, Any]":
     """A compiled LangGraph: `.invoke({"image": path})["trace"]` is the finished trace.
 
@@ -59,17 +62,19 @@ def build_graph(
         after: the same, right after it.
         state: a TypedDict of further fields for these nodes: part of input and output. A field with
             a reducer goes on over the parts of a thread, any other begins anew.
+        errors: of a component: `record` keeps each as a step, and the part goes to REVIEW; `raise`
+            raises it as it is, for whoever debugs a component.
 
     Raises:
         RecipeError: a component can't be made.
-        GraphError: a node or a field of one's own doesn't fit.
+        GraphError: a node or a field of one's own doesn't fit, or `errors` is neither.
         FileNotFoundError, ValueError: there are no such references, or one can't be read.
     """
     from reinspect.graph.inspection import build
     from reinspect.graph.own_nodes import OwnParts
 
     context = _context(recipe, references, pictures, cache, weights)
-    pipeline = replace(build_pipeline(context), attended=True)
+    pipeline = replace(build_pipeline(context), attended=True, raises=_raises(errors))
     own = OwnParts(before or {}, after or {}, state)
     return build(pipeline, checkpointer=checkpointer, own=own)
 
@@ -83,6 +88,7 @@ def inspect_image(
     cache: AnyPath | None = None,
     weights: AnyPath | None = None,
     explore: bool = False,
+    errors: Errors = "record",
 ) -> Trace:
     """Inspect one image; see `build_graph` for the arguments.
 
@@ -90,7 +96,8 @@ def inspect_image(
     """
     from reinspect.graph.inspection import build
 
-    graph = build(build_pipeline(_context(recipe, references, pictures, cache, weights)))
+    context = _context(recipe, references, pictures, cache, weights)
+    graph = build(replace(build_pipeline(context), raises=_raises(errors)))
     trace: Trace = graph.invoke({"image": str(image), "explore": explore})["trace"]
     return trace
 
@@ -109,6 +116,12 @@ def tools_of(
     """
     context = _context(recipe, references, pictures, cache, weights)
     return {placed.name: placed.tool for placed in build_pipeline(context).tools}
+
+
+def _raises(errors: Errors) -> bool:
+    if errors not in get_args(Errors):
+        raise GraphError(f"errors: {errors!r} is neither 'record' nor 'raise'")
+    return errors == "raise"
 
 
 def _context(

@@ -19,6 +19,7 @@ from reinspect.agents.product import ProductKnowledge
 from reinspect.components import CONTEXT, ComponentOptions, ToolOptions, options_of, takes_context
 from reinspect.errors import ReinspectError, explain_invalid
 from reinspect.graph import components
+from reinspect.graph.awaiting import synchronous
 from reinspect.graph.components import ComponentError, ComponentSpec
 from reinspect.graph.pipeline import Pipeline, Placed, Renamed
 from reinspect.graph.recipe import Recipe, RecipeError
@@ -167,15 +168,15 @@ def build_pipeline(context: BuildContext) -> Pipeline:
     if not hasattr(monitor, "revise"):
         words = _make("monitor", ComponentSpec(kind="embedded"), context)
     return Pipeline(
-        detector=_make("detector", recipe.detector, context),
-        monitor=monitor,
-        reviser=words.revise,
-        explainer=words.explain,
+        detector=synchronous(_make("detector", recipe.detector, context)),
+        monitor=synchronous(monitor),
+        reviser=synchronous(words.revise),
+        explainer=synchronous(words.explain),
         tools=tuple(_placed(context)),
-        trigger=_make("policies.trigger", trigger, context),
+        trigger=synchronous(_make("policies.trigger", trigger, context)),
         trigger_name=trigger.kind,
-        revision=_make("policies.revision", policies.revision, context),
-        settler=_make("policies.disposition", disposition, context),
+        revision=synchronous(_make("policies.revision", policies.revision, context)),
+        settler=synchronous(_make("policies.disposition", disposition, context)),
         rounds=recipe.budgets.rounds,
         limits=recipe.budgets.image,
         asks=policies.escalate == "interrupt",
@@ -255,13 +256,16 @@ def _make(
         if issubclass(known, ToolOptions):
             given["name"] = name
         options = _checked(known, given, where)
-        return _called(component.from_recipe, {"options": options, "context": context}, where)
+        made = _called(component.from_recipe, {"options": options, "context": context}, where)
+        return synchronous(made) if role == "tools" else made
     else:
         arguments = _checked(options_of(component), given, where).given()
         wanted = takes_context(component)
         made = _called(component, arguments | ({wanted: context} if wanted else {}), where)
-    default = components.about(role, spec).name
-    return Renamed(made, name) if role == "tools" and (named or name != default) else made
+    if role != "tools":
+        return made
+    made, default = synchronous(made), components.about(role, spec).name
+    return Renamed(made, name) if named or name != default else made
 
 
 def _is_made(component: Any, options: Mapping[str, Any]) -> bool:

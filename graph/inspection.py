@@ -26,7 +26,7 @@ from reinspect.cost import ModelCost
 from reinspect.errors import shorten
 from reinspect.graph.escalation import ask_operator
 from reinspect.graph.own_nodes import OwnParts
-from reinspect.graph.pipeline import Pipeline, Placed
+from reinspect.graph.pipeline import Pipeline, Placed, pieces_of
 from reinspect.graph.state import (
     Compiled,
     GraphState,
@@ -263,7 +263,7 @@ def _used(pipeline: Pipeline, node: str, tools: Iterable[Placed], trace: Trace) 
 
 
 def _asked(tool: Tool, trace: Trace) -> list[Product]:
-    return [tool(trace)]
+    return list(pieces_of(tool(trace)))
 
 
 def _attempt(pipeline: Pipeline, node: str, work: Callable[[], Iterable[Product]]) -> Step:
@@ -280,7 +280,9 @@ def _attempt(pipeline: Pipeline, node: str, work: Callable[[], Iterable[Product]
             if pipeline.attended:
                 raise
             step = Step(node=node, error=f"{node}: {_unanswered(bubble)}")
-        except Exception as failure:  # noqa: BLE001 - a member is anybody's code; the batch goes on
+        except Exception as failure:
+            if pipeline.raises:
+                raise
             words = " ".join(f"{node}: {type(failure).__name__}: {failure}".split())
             step = Step(node=node, error=legible(words))
     took = time.perf_counter() - start

@@ -9,7 +9,8 @@ from langchain_core.runnables import Runnable
 from langgraph.graph import StateGraph
 from typing_extensions import TypedDict, is_typeddict
 
-from reinspect.errors import ReinspectError, did_you_mean, shorten
+from reinspect.errors import did_you_mean, shorten
+from reinspect.graph.pipeline import GraphError
 from reinspect.graph.state import GraphInput, GraphOutput, GraphState
 
 OwnNode: TypeAlias = Callable[..., Any] | Runnable[Any, Any]
@@ -17,10 +18,6 @@ OwnNode: TypeAlias = Callable[..., Any] | Runnable[Any, Any]
 
 OwnNodes: TypeAlias = Mapping[str, OwnNode | Mapping[str, OwnNode]]
 """Node of the inspection → a node beside it, or several in their order, by their names."""
-
-
-class GraphError(ReinspectError, ValueError):
-    """Nodes or a state that don't fit into the inspection; the message is one line."""
 
 
 class Chain(NamedTuple):

@@ -102,7 +102,7 @@ def _answering(name: str, tool: Tool) -> Callable[..., tuple[str, list[Evidence]
             view = View(path=image, sha256=loaded.sha256, size=(width, height))
             sample = Sample(id=image, category=category, views=(view,))
             asked = _asked(sample, name, tuple(boxes), tuple(phrases))
-            found = [tool(trace) for trace in asked]
+            found = [piece for trace in asked for piece in _pieces(tool(trace))]
         except GraphBubbleUp:  # a tool that asks a person: the agent's graph pauses
             raise
         except Exception as failure:
@@ -111,6 +111,10 @@ def _answering(name: str, tool: Tool) -> Callable[..., tuple[str, list[Evidence]
         return "\n".join(map(_in_words, found)), found
 
     return answer
+
+
+def _pieces(found: Evidence | Sequence[Evidence]) -> Sequence[Evidence]:
+    return (found,) if isinstance(found, Evidence) else found
 
 
 def _asked(sample: Sample, name: str, boxes: Sequence[Box], phrases: Sequence[str]) -> list[Trace]:

@@ -1,9 +1,11 @@
 """What each component must be able to do: one synchronous call a role.
 
 Anything callable with the right signature fits: a function, or an object with `__call__`. It may be
-called from several threads at once when the pipeline asks a model server.
+called from several threads at once when the pipeline asks a model server. One that is asynchronous
+(`async def`) is waited for.
 """
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from reinspect.trace import Trace
@@ -42,9 +44,9 @@ class Estimator(Protocol):
 
 
 class Tool(Protocol):
-    """Brings new evidence on the verdict in force."""
+    """Brings new evidence on the verdict in force: one piece, or several, by their sources."""
 
-    def __call__(self, trace: Trace, /) -> Evidence: ...
+    def __call__(self, trace: Trace, /) -> Evidence | Sequence[Evidence]: ...
 
 
 class Reviser(Protocol):

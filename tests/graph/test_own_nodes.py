@@ -14,7 +14,8 @@ from typing_extensions import TypedDict
 
 from reinspect.graph import build_graph
 from reinspect.graph.inspection import NODES, build
-from reinspect.graph.own_nodes import GraphError, OwnParts
+from reinspect.graph.own_nodes import OwnParts
+from reinspect.graph.pipeline import GraphError
 from reinspect.graph.recipe import Recipe
 from reinspect.testing import ScriptedPolicy
 from reinspect.trace import Trace
