@@ -12,9 +12,9 @@ from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.qualification import DamageOrigin, Qualified, page, qualify
 from reinspect.qualification.assembling import said_of_second_look, second_look_worth
 from reinspect.qualification.damage import KINDS
+from reinspect.qualification.looks import PartLook
 from reinspect.qualification.rehearsal import (
     REHEARSED,
-    RehearsedLook,
     falsely_called,
     plan,
     trials_of,
@@ -277,7 +277,7 @@ def test_pictures_that_are_no_defects_are_refused(
     ],
 )
 def test_whether_a_second_look_pays(fixed: int, broken: int, told: str) -> None:
-    base = RehearsedLook(reference="a", kind="stain", size=5, area=9, z=1, first=0.4, final=0.4)
+    base = PartLook(part="a", kind="stain", size=5, area=9, z=1, first=0.4, final=0.4)
     looks = [base] * 3
     looks += [base.model_copy(update={"second": 0.8, "final": 0.6})] * fixed
     looks += [base.model_copy(update={"first": 0.6, "second": 0.2, "final": 0.4})] * broken

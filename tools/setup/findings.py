@@ -137,7 +137,11 @@ class SetupCheck:
         Args:
             anomalous: whether the first look would call it so.
         """
-        return any(_stops(finding, anomalous) for finding in self.findings)
+        return bool(self.stopping(anomalous=anomalous))
+
+    def stopping(self, *, anomalous: bool) -> tuple[SetupFinding, ...]:
+        """What of it stops the picture; see `stops`."""
+        return tuple(finding for finding in self.findings if _stops(finding, anomalous))
 
     @property
     def reason(self) -> str:

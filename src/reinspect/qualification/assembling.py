@@ -1,7 +1,7 @@
 """From looks to findings: what they say of the product, in numbers, pictures and advice."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -10,14 +10,12 @@ import numpy.typing as npt
 from reinspect.images import Pixels
 from reinspect.qualification.detection import Detection, FalseCalls
 from reinspect.qualification.findings import DamageExample, LookWorth
-from reinspect.qualification.rehearsal import (
-    Attempt,
-    Rehearsed,
-    RehearsedLook,
-    falsely_called,
-)
+from reinspect.qualification.looks import PartLook
+from reinspect.qualification.rehearsal import Attempt, Rehearsed, falsely_called
 
-_EXAMPLES = 4  # just found, and as many just missed
+EXAMPLES = 4
+"""Just found, and as many just missed."""
+
 _AROUND, _LEAST = 2.5, 96  # of a place, times its size; pixels
 _SHOWN = 320  # pixels
 _PAYS = 2  # labels fixed for each broken from which a second look pays
@@ -29,14 +27,34 @@ class Example(NamedTuple):
     example: DamageExample
     picture: bytes
 
+    @classmethod
+    def of(cls, look: PartLook, number: int, picture: bytes) -> "Example":
+        """The look's damage, the `number`th of those found, or of those missed."""
+        said = DamageExample(
+            picture=f"{'found' if look.detected else 'missed'}-{number}.jpg",
+            kind=look.kind or "",
+            size=look.size or 1,
+            probability=look.final,
+            detected=look.detected,
+        )
+        return cls(said, picture)
 
-def false_calls(looks: Sequence[RehearsedLook]) -> FalseCalls:
+
+T = TypeVar("T")
+
+
+def at_limit(looked: Iterable[T], look_of: Callable[[T], PartLook]) -> list[T]:
+    """What is nearest to the threshold first."""
+    return sorted(looked, key=lambda it: abs(look_of(it).final - 0.5))
+
+
+def false_calls(looks: Sequence[PartLook]) -> FalseCalls:
     """References, each left out, that are called anomalous as they are."""
     good = [look for look in looks if look.kind is None and not look.varied]
     return FalseCalls.of(sum(look.detected for look in good), len(good))
 
 
-def second_look_worth(name: str, looks: Sequence[RehearsedLook]) -> LookWorth:
+def second_look_worth(name: str, looks: Sequence[PartLook]) -> LookWorth:
     """What the second look put right and made wrong."""
     taken = [look for look in looks if look.second is not None]
     turned = [look for look in taken if (look.first >= 0.5) is not look.detected]
@@ -71,31 +89,16 @@ def examples(rehearsed: Sequence[Rehearsed], image_of: Callable[[int], Pixels]) 
     """
     found = []
     strange = falsely_called([it.look for it in rehearsed])
-    damaged = [it for it in rehearsed if it.attempt.kind and it.look.reference not in strange]
+    damaged = [it for it in rehearsed if it.attempt.kind and it.look.part not in strange]
     for detected in (True, False):
-        at_limit = sorted(
-            (it for it in damaged if it.look.detected is detected),
-            key=lambda it: abs(it.look.final - 0.5),
-        )
         kinds: dict[str, Rehearsed] = {}
-        for one in at_limit:
-            kinds.setdefault(one.attempt.kind or "", one)
-        for number, one in enumerate(list(kinds.values())[:_EXAMPLES]):
-            name = f"{'found' if detected else 'missed'}-{number}.jpg"
+        for one in at_limit(damaged, lambda it: it.look):
+            if one.look.detected is detected:
+                kinds.setdefault(one.attempt.kind or "", one)
+        for number, one in enumerate(list(kinds.values())[:EXAMPLES]):
             picture = _pictured(one.attempt, image_of(one.attempt.owner))
-            if picture is not None and one.look.size is not None:
-                found.append(
-                    Example(
-                        DamageExample(
-                            picture=name,
-                            kind=one.attempt.kind or "",
-                            size=one.look.size,
-                            probability=one.look.final,
-                            detected=detected,
-                        ),
-                        picture,
-                    )
-                )
+            if picture is not None:
+                found.append(Example.of(one.look, number, picture))
     return found
 
 

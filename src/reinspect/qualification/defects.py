@@ -1,65 +1,42 @@
 """Real defects: whole pictures, or with masks; the same page of them as of drawn damage."""
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reinspect.dataset import discover, truth_of
+from reinspect.dataset import Item, discover, truth_of
 from reinspect.images import UnreadableImage, one_line, read_image, read_mask
-from reinspect.qualification.assembling import Example, picture_of
-from reinspect.qualification.detection import Trial, extent_of
-from reinspect.qualification.findings import DamageExample
+from reinspect.qualification.assembling import EXAMPLES, Example, at_limit, picture_of
+from reinspect.qualification.detection import Trial
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
+from reinspect.qualification.looks import PartLook
 from reinspect.references import digest_of_pixels, evenly_spaced
 from reinspect.tools.setup.findings import SetupKind
-from reinspect.vocabulary import Label, Probability, Value
+from reinspect.vocabulary import Label
 
 MOST = 500
 """Pictures that are looked at, evenly spaced: of more, the others are left out."""
 
-_EXAMPLES = 4
 _OTHER = 0.5  # share of pictures of something else from which they are refused
 
-
-class RealLook(Value):
-    """One look at one picture of a real part."""
-
-    picture: str
-    kind: str | None
-    """Of defect; none for a good part."""
-    size: float | None = None
-    area: float | None = None
-    final: Probability
-    setup: str = ""
-
-    @property
-    def detected(self) -> bool:
-        """Whether the inspection calls it anomalous, or holds it back unjudged."""
-        return self.final >= 0.5 or bool(self.setup)
+_COPIES = "are references, and left out"
+_OTHERS = "are not of this product, and left out"
+_UNREAD = "can't be read, and are left out"
+_LEFT_OUT = (_COPIES, _OTHERS, _UNREAD)
 
 
 class RealDefects(NamedTuple):
     """What came of pictures of real defects."""
 
-    looks: list[RealLook]
+    looks: list[PartLook]
     examples: list[Example]
     notes: list[str]
 
     @property
     def trials(self) -> list[Trial]:
         """Of those whose size a mask tells."""
-        return [
-            Trial(
-                part=look.picture,
-                kind=look.kind or "",
-                size=look.size,
-                area=look.area,
-                probability=look.final,
-                detected=look.detected,
-            )
-            for look in self.looks
-            if look.kind is not None and look.size is not None and look.area is not None
-        ]
+        return [look.trial for look in self.looks if look.trial is not None]
 
 
 def look_at_defects(
@@ -86,42 +63,17 @@ def look_at_defects(
     """
     listed = list(discover([folder]))
     chosen = [listed[place] for place in evenly_spaced(len(listed), MOST)]
-    looks: list[RealLook] = []
-    pictured: list[tuple[RealLook, Path, Path]] = []
-    copies = others = unread = 0
+    seen: list[_Seen] = []
+    left_out: Counter[str] = Counter()
     for number, item in enumerate(chosen):
         progress(number, len(chosen))
-        try:
-            image, truth = read_image(item.path), truth_of(item)
-            digest = digest_of_pixels(image)
-            if digest in known:
-                copies += 1
-                continue
-            mask = None
-            if truth is not None and truth.mask is not None:
-                mask = read_mask(truth.mask)
-        except UnreadableImage:
-            unread += 1
-            continue
-        opinion = judge(image, None)
-        if any(it.kind is SetupKind.PRODUCT for it in opinion.check.findings):
-            others += 1
-            continue
-        good = truth is not None and truth.label is Label.NORMAL
-        kind = None if good else (truth.types[0] if truth and truth.types else "defect")
-        size, area = extent_of(mask) if mask is not None and mask.any() else (None, None)
-        look = RealLook(
-            picture=one_line(item.id),
-            kind=kind,
-            size=size,
-            area=area,
-            final=opinion.final,
-            setup=opinion.check.reason,
-        )
-        looks.append(look)
-        if truth is not None and truth.mask is not None and size is not None:
-            pictured.append((look, Path(item.path), Path(truth.mask)))
+        found = _look(item, judge, known)
+        if isinstance(found, _Seen):
+            seen.append(found)
+        else:
+            left_out[found] += 1
     progress(len(chosen), len(chosen))
+    looks, others = [it.look for it in seen], left_out[_OTHERS]
     where = one_line(str(folder))
     if others > _OTHER * max(1, len(looks) + others):
         raise QualificationError(
@@ -129,54 +81,66 @@ def look_at_defects(
             "references show: name the folder of its defects"
         )
     if not any(look.kind for look in looks):
-        raise QualificationError(f"{where}: no picture of a defect in it{_but(copies, looks)}")
-    return RealDefects(
-        looks, _examples(pictured), _notes(len(listed), chosen, looks, copies, others, unread)
-    )
+        why = _but(left_out[_COPIES], looks)
+        raise QualificationError(f"{where}: no picture of a defect in it{why}")
+    return RealDefects(looks, _examples(seen), _notes(len(listed), len(chosen), looks, left_out))
 
 
-def _but(copies: int, looks: Sequence[RealLook]) -> str:
+class _Seen(NamedTuple):
+    look: PartLook
+    picture: Path
+    mask: Path | None
+    """Where one tells the size."""
+
+
+def _look(item: Item, judge: RehearsalJudge, known: Sequence[str]) -> _Seen | str:
+    """One picture looked at, or why it is left out."""
+    try:
+        image, truth = read_image(item.path), truth_of(item)
+        if digest_of_pixels(image) in known:
+            return _COPIES
+        drawn = truth.mask if truth is not None else None
+        mask = read_mask(drawn) if drawn is not None else None
+    except UnreadableImage:
+        return _UNREAD
+    opinion = judge(image, None)
+    if any(it.kind is SetupKind.PRODUCT for it in opinion.held_back):
+        return _OTHERS
+    good = truth is not None and truth.label is Label.NORMAL
+    kind = None if good else (truth.types[0] if truth and truth.types else "defect")
+    if mask is None or not mask.any():
+        return _Seen(opinion.as_look(one_line(item.id), kind), Path(item.path), None)
+    look = opinion.as_look(one_line(item.id), kind, mask=mask)
+    return _Seen(look, Path(item.path), Path(drawn) if drawn is not None else None)
+
+
+def _but(copies: int, looks: Sequence[PartLook]) -> str:
     if copies:
         return f", but {copies} of the references themselves"
     return f", but {len(looks)} of good parts" if looks else ""
 
 
 def _notes(
-    listed: int,
-    chosen: Sequence[object],
-    looks: Sequence[RealLook],
-    copies: int,
-    others: int,
-    unread: int,
+    listed: int, chosen: int, looks: Sequence[PartLook], left_out: Mapping[str, int]
 ) -> list[str]:
     good = sum(look.kind is None for look in looks)
     bare = sum(look.kind is not None and look.size is None for look in looks)
     said = {
-        f"{len(chosen)} of {listed} pictures were looked at.": listed - len(chosen),
+        f"{chosen} of {listed} pictures were looked at.": listed - chosen,
         f"{good} are of good parts: they count among the false calls.": good,
         f"{bare} defects have no mask: they are counted, and have no size.": bare,
-        f"{copies} are references, and left out.": copies,
-        f"{others} are not of this product, and left out.": others,
-        f"{unread} can't be read, and are left out.": unread,
     }
+    said |= {f"{left_out.get(why, 0)} {why}.": left_out.get(why, 0) for why in _LEFT_OUT}
     return [line for line, count in said.items() if count]
 
 
-def _examples(pictured: Sequence[tuple[RealLook, Path, Path]]) -> list[Example]:
+def _examples(seen: Sequence[_Seen]) -> list[Example]:
     """Nearest to the threshold, found and missed."""
     made = []
     for detected in (True, False):
-        at_limit = sorted(
-            (it for it in pictured if it[0].detected is detected),
-            key=lambda it: abs(it[0].final - 0.5),
-        )
-        for number, (look, image, mask) in enumerate(at_limit[:_EXAMPLES]):
-            example = DamageExample(
-                picture=f"{'found' if detected else 'missed'}-{number}.jpg",
-                kind=look.kind or "",
-                size=look.size or 1,
-                probability=look.final,
-                detected=detected,
-            )
-            made.append(Example(example, picture_of(read_image(image), read_mask(mask))))
+        pictured = [it for it in seen if it.mask is not None and it.look.detected is detected]
+        for number, one in enumerate(at_limit(pictured, lambda it: it.look)[:EXAMPLES]):
+            if one.mask is not None:
+                picture = picture_of(read_image(one.picture), read_mask(one.mask))
+                made.append(Example.of(one.look, number, picture))
     return made

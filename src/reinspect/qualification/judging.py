@@ -4,6 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from reinspect.agents.detector import EmbeddedDetector
 from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext
@@ -13,6 +16,8 @@ from reinspect.images import Pixels
 from reinspect.policies import rules
 from reinspect.policies.revision import on_its_side
 from reinspect.policies.triggers import Always, Below, Doubt, Never
+from reinspect.qualification.detection import extent_of
+from reinspect.qualification.looks import PartLook
 from reinspect.references import ReferenceSet, ReferenceSets
 from reinspect.tools.embedded.features import Floats
 from reinspect.tools.embedded.look import Look
@@ -22,7 +27,7 @@ from reinspect.tools.features.fit import FeatureFit
 from reinspect.tools.features.network import FeatureNetwork
 from reinspect.tools.features.sources import FILTERS
 from reinspect.tools.network import NetworkLook
-from reinspect.tools.setup.findings import SetupCheck
+from reinspect.tools.setup.findings import SetupCheck, SetupFinding
 from reinspect.vocabulary import Label
 
 _COMPARING = ("hi_res", "eye", "reference")  # tools whose say is not rehearsed
@@ -45,7 +50,7 @@ class Opinion(NamedTuple):
     final: float
     """P(anomalous) in the end."""
     check: SetupCheck
-    """Of the picture's set-up: what is not of the learned scene is not judged."""
+    """Of the picture's set-up."""
     grid: Floats | None
     """The first network's features (rows, columns, features); None without one."""
 
@@ -53,6 +58,41 @@ class Opinion(NamedTuple):
     def of_first(cls, look: Look) -> "Opinion":
         """What the first look alone says."""
         return cls(look.z, look.probability, None, look.probability, SetupCheck(), None)
+
+    @property
+    def held_back(self) -> tuple[SetupFinding, ...]:
+        """Why the picture is not judged, as an inspection decides it; empty: it is."""
+        return self.check.stopping(anomalous=self.first >= 0.5)
+
+    def as_look(
+        self,
+        part: str,
+        kind: str | None = None,
+        *,
+        mask: npt.NDArray[np.bool_] | None = None,
+        varied: bool = False,
+    ) -> PartLook:
+        """The same of a part whose truth is known.
+
+        Args:
+            part: its name.
+            kind: of its damage; none for a good part.
+            mask: of the damage, (H, W).
+            varied: whether the picture was moved, turned, lit otherwise.
+        """
+        size, area = (None, None) if mask is None else extent_of(mask)
+        return PartLook(
+            part=part,
+            kind=kind,
+            varied=varied,
+            size=size,
+            area=area,
+            z=self.z,
+            first=self.first,
+            second=self.second,
+            final=self.final,
+            setup=self.check.reason if self.held_back else "",
+        )
 
 
 class RehearsalJudge:
@@ -148,7 +188,7 @@ class RehearsalJudge:
         prepared = self._expert.scene_of(network).prepare(image, network.describe)
         seen = fit.look(image, network, grid=prepared.grid, excluding=fit.place(digest))
         opinion = Opinion.of_first(seen)._replace(check=prepared.check, grid=prepared.grid)
-        if self._second is None or not prepared.check.ok or not self._wants(opinion.first):
+        if self._second is None or opinion.held_back or not self._wants(opinion.first):
             return opinion
         return self._seen_again(prepared.image, opinion, digest, self._second)
 

@@ -36,12 +36,12 @@ from reinspect.qualification.detection import (
 from reinspect.qualification.findings import Findings, OddReference, ThresholdInUse
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
 from reinspect.qualification.learning import learning_curve
+from reinspect.qualification.looks import PartLook
 from reinspect.qualification.references import ProductReferences, odd_references, references_of
 from reinspect.qualification.rehearsal import (
     DAMAGED,
     REHEARSED,
     Rehearsed,
-    RehearsedLook,
     falsely_called,
     plan,
     rehearse,
@@ -69,7 +69,7 @@ class Qualification(Value):
     version: Literal[1] = VERSION
     made_of: Mapping[str, str] = Field(description="References, recipe, networks, program.")
     findings: Findings
-    looks: tuple[RehearsedLook, ...] = ()
+    looks: tuple[PartLook, ...] = ()
     pictures: Mapping[str, str] = Field(
         default={}, description="Of examples, by name: JPEG in base64."
     )
@@ -272,7 +272,7 @@ def _odd(known: ProductReferences, done: list[Rehearsed]) -> list[OddReference]:
 def _made(
     findings: Findings,
     made_of: Mapping[str, str],
-    looks: list[RehearsedLook],
+    looks: list[PartLook],
     shown: list[Example],
 ) -> Qualification:
     coded = {it.example.picture: base64.b64encode(it.picture).decode() for it in shown}

@@ -11,14 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from reinspect.images import Pixels
 from reinspect.qualification.damage import KINDS, SIZES, Damaged, damage, varied
-from reinspect.qualification.detection import Trial, extent_of
+from reinspect.qualification.detection import Trial
 from reinspect.qualification.judging import RehearsalJudge
+from reinspect.qualification.looks import PartLook
 from reinspect.references import digest_of_pixels
-from reinspect.vocabulary import Probability, Value
 
 REHEARSED = 40
 """References that are looked at, evenly spaced: of more, the others are compared with only."""
@@ -29,40 +28,6 @@ DAMAGED = 24
 _GOOD = 48  # looks at varied references in all, at most
 _VARIED = 3  # looks at one varied reference, at most
 _THREADS = 2
-
-
-class RehearsedLook(Value):
-    """One look at one reference, changed or not."""
-
-    reference: str = Field(description="Its file's name.")
-    kind: str | None = Field(default=None, description="Of damage; null: a good part.")
-    varied: bool = Field(default=False, description="Whether it was moved, turned, lit otherwise.")
-    size: float | None = Field(default=None, gt=0, description="Longest extent, pixels.")
-    area: float | None = Field(default=None, gt=0, description="Pixels.")
-    z: float = Field(description="Of the first look.")
-    first: Probability
-    second: Probability | None = Field(default=None, description="Null: it was not taken.")
-    final: Probability
-    setup: str = Field(default="", description="Why it is not judged; empty: it is.")
-
-    @property
-    def detected(self) -> bool:
-        """Whether the inspection calls it anomalous, or holds it back unjudged."""
-        return self.final >= 0.5 or bool(self.setup)
-
-    @property
-    def trial(self) -> Trial | None:
-        """As a trial; none of a good part."""
-        if self.kind is None or self.size is None or self.area is None:
-            return None
-        return Trial(
-            part=self.reference,
-            kind=self.kind,
-            size=self.size,
-            area=self.area,
-            probability=self.final,
-            detected=self.detected,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +54,7 @@ class Rehearsed(NamedTuple):
     """One attempt and what came of it."""
 
     attempt: Attempt
-    look: RehearsedLook
+    look: PartLook
     grid: npt.NDArray[np.float16] | None
     """The first network's features; None without one."""
 
@@ -173,12 +138,12 @@ def rehearse(
     return [one for own in results for one in own]
 
 
-def falsely_called(looks: Sequence[RehearsedLook]) -> set[str]:
+def falsely_called(looks: Sequence[PartLook]) -> set[str]:
     """References that are held back as they are."""
-    return {it.reference for it in looks if it.kind is None and not it.varied and it.detected}
+    return {it.part for it in looks if it.kind is None and not it.varied and it.detected}
 
 
-def trials_of(looks: Sequence[RehearsedLook]) -> Iterator[Trial]:
+def trials_of(looks: Sequence[PartLook]) -> Iterator[Trial]:
     """Looks at damage, but for those at parts that are held back without any.
 
     There, damage is found however small, which says nothing of the damage.
@@ -193,27 +158,15 @@ def trials_of(looks: Sequence[RehearsedLook]) -> Iterator[Trial]:
 def _looked(
     judge: RehearsalJudge, image: Pixels, name: str, digest: str, attempt: Attempt
 ) -> Rehearsed | None:
-    shown, size, area = image, None, None
+    shown, mask = image, None
     if attempt.kind is not None:
         drawn = attempt.damaged(image)
         if drawn is None:
             return None
-        shown = drawn.image
-        size, area = extent_of(drawn.mask)
+        shown, mask = drawn.image, drawn.mask
     elif attempt.varied:
         shown = varied(image, np.random.default_rng(attempt.seed))
     opinion = judge(shown, attempt.owner, digest)
-    look = RehearsedLook(
-        reference=name,
-        kind=attempt.kind,
-        varied=attempt.varied,
-        size=size,
-        area=area,
-        z=opinion.z,
-        first=opinion.first,
-        second=opinion.second,
-        final=opinion.final,
-        setup=opinion.check.reason,
-    )
+    look = opinion.as_look(name, attempt.kind, mask=mask, varied=attempt.varied)
     grid = None if opinion.grid is None else opinion.grid.astype(np.float16)
     return Rehearsed(attempt, look, grid)
