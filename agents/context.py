@@ -8,7 +8,9 @@ from reinspect.agents.calls import ModelLimits, Price, RunBudget
 from reinspect.agents.product import ProductKnowledge
 from reinspect.policies.critic import CriticContext
 from reinspect.policies.fitted import FittedContext
+from reinspect.policies.qualified import ProductLimits
 from reinspect.tools.context import ToolContext
+from reinspect.vocabulary import Sample
 
 
 class ModelContext(Protocol):
@@ -44,6 +46,9 @@ class AgentContext(ToolContext, FittedContext, CriticContext, ModelContext, Prot
     @property
     def kinds(self) -> Collection[str]:
         """Of the recipe's tools."""
+
+    def qualified(self, sample: Sample, /) -> ProductLimits | None:
+        """What a qualification found of the product that a sample is of; None without one."""
 
     @property
     def looks(self) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ from typing import Any, Self
 from reinspect.agents.context import AgentContext
 from reinspect.components import About, ComponentOptions, RecipePath
 from reinspect.policies.opinions import Opinions
+from reinspect.policies.qualified import LimitsOf
 from reinspect.policies.reliability import CaseEstimator
 from reinspect.roles import Estimator
 from reinspect.trace import Trace
@@ -32,13 +33,13 @@ class RAMonitor:
     about = About("embedded")
     Options: type[ComponentOptions] = ComponentOptions
 
-    def __init__(self, estimate: Estimator) -> None:
-        self._estimate = estimate
+    def __init__(self, estimate: Estimator, qualified: LimitsOf = lambda sample: None) -> None:
+        self._estimate, self._qualified = estimate, qualified
 
     @classmethod
     def from_recipe(cls, options: Any, context: AgentContext) -> Self:
         """The monitor of a recipe."""
-        return cls(Opinions())
+        return cls(Opinions(), context.qualified)
 
     def __call__(self, trace: Trace) -> Assessment:
         """Confidence against reliability of the verdict in force."""
@@ -76,15 +77,18 @@ class RAMonitor:
         return Revision(move=move, after=after, reflection=reflection)
 
     def explain(self, trace: Trace) -> Explanation:
-        """What was seen, what was compared, what was kept or corrected."""
+        """What was seen, what was compared, what was kept or corrected, what that is worth."""
         first, final = trace.first, _in_force(trace)
         assert first is not None
-        said, says = _finding(first, trace.sample), _finding(final, trace.sample)
-        if not trace.rounds:
-            return Explanation(first=said, final=f"{says}; accepted at the first look")
-        views = "; ".join(_said(first, _newest_look(trace))) or "nothing new was found"
-        did = f"corrected to {final.label.value}" if trace.revised else "kept"
-        return Explanation(first=said, final=f"{says}; {views}; {did}")
+        said, says = _finding(first, trace.sample), [_finding(final, trace.sample)]
+        if trace.rounds:
+            says.append("; ".join(_said(first, _newest_look(trace))) or "nothing new was found")
+            says.append(f"corrected to {final.label.value}" if trace.revised else "kept")
+        else:
+            says.append("accepted at the first look")
+        limits = self._qualified(trace.sample)
+        says.append(limits.words(final.label) if limits else "")
+        return Explanation(first=said, final="; ".join(filter(None, says)))
 
 
 class FittedRAMonitorOptions(ComponentOptions):
@@ -106,7 +110,7 @@ class FittedRAMonitor(RAMonitor):
     @classmethod
     def from_recipe(cls, options: Any, context: AgentContext) -> Self:
         """The monitor of a recipe."""
-        return cls(CaseEstimator(context.fitted))
+        return cls(CaseEstimator(context.fitted), context.qualified)
 
 
 class CriticRAMonitorOptions(ComponentOptions):
@@ -125,7 +129,7 @@ class CriticRAMonitor(RAMonitor):
     @classmethod
     def from_recipe(cls, options: Any, context: AgentContext) -> Self:
         """The monitor of a recipe."""
-        return cls(CaseEstimator(context.critic))
+        return cls(CaseEstimator(context.critic), context.qualified)
 
 
 def _in_force(trace: Trace) -> Verdict:

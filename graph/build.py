@@ -22,13 +22,15 @@ from reinspect.graph import components
 from reinspect.graph.awaiting import synchronous
 from reinspect.graph.components import ComponentError, ComponentSpec
 from reinspect.graph.pipeline import Pipeline, Placed, Renamed
-from reinspect.graph.recipe import Recipe, RecipeError
+from reinspect.graph.recipe import Recipe, RecipeError, looks_digest
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceSets
+from reinspect.vocabulary import Sample
 
 if TYPE_CHECKING:
     from reinspect.policies.critic import Critic
     from reinspect.policies.fitted import FittedMonitor
+    from reinspect.policies.qualified import KeptLimits, ProductLimits
     from reinspect.tools.expert import Embedder, Experts
     from reinspect.tools.features.first import FirstLook
 
@@ -93,6 +95,16 @@ class BuildContext:
                 made: Embedder | None = _called(Segmentation.backend, arguments, where)
                 return made
         return None
+
+    def qualified(self, sample: Sample) -> "ProductLimits | None":
+        """What a qualification by the same references and recipe found; None without one."""
+        return self._kept_limits.of(self.references.of(sample.category).key)
+
+    @cached_property
+    def _kept_limits(self) -> "KeptLimits":
+        from reinspect.policies.qualified import KeptLimits
+
+        return KeptLimits(self.cache, looks_digest(self.recipe))
 
     @cached_property
     def fitted(self) -> "FittedMonitor":

@@ -11,6 +11,7 @@ from reinspect.agents.calls import ModelLimits, Price
 from reinspect.agents.models.settings import without_password
 from reinspect.agents.product import ProductKnowledge
 from reinspect.errors import ReinspectError, explain_invalid
+from reinspect.files import digest_of
 from reinspect.graph.components import ComponentSpec, about, paths
 from reinspect.tools.features.first import source_of
 from reinspect.tools.features.sources import FILTERS
@@ -249,3 +250,9 @@ def dump_recipe(recipe: Recipe) -> str:
     """The recipe as YAML, every default written out, passwords in addresses blotted out."""
     content = recipe.model_dump(mode="json")
     return without_password(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+
+
+def looks_digest(recipe: Recipe) -> str:
+    """What a recipe looks and decides by, in 16 digits: neither paths nor words on a product."""
+    told = recipe.placeless.model_copy(update={"product": Recipe().product})
+    return digest_of(dump_recipe(told))[:16]

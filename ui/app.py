@@ -27,6 +27,7 @@ from reinspect.ui.views import (
     compare,
     export,
     inspections,
+    qualification,
     reliability,
     review,
     runs,
@@ -41,6 +42,7 @@ _PAGES = {
     "review": (review.page, "Review queue", ":material/rate_review:", "Decide"),
     "captions": (captions.page, "Training data", ":material/edit_note:", "Decide"),
     "reliability": (reliability.page, "Reliability", ":material/monitoring:", "Measure"),
+    "qualification": (qualification.page, "Qualification", ":material/verified:", "Measure"),
     "compare": (compare.page, "Compare", ":material/compare_arrows:", "Measure"),
     "export": (export.page, "Export", ":material/download:", "Measure"),
 }

@@ -1,8 +1,11 @@
 """RA-Monitor's words and numbers, over a scripted estimator."""
 
+from typing import Any
+
 import pytest
 
 from reinspect.agents.monitor import RAMonitor
+from reinspect.policies.qualified import ProductLimits
 from reinspect.testing import ScriptedEstimator
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
@@ -102,6 +105,29 @@ def test_an_accepted_verdict_is_explained_without_a_second_look(
     explained = RAMonitor(ScriptedEstimator()).explain(trace(verdict))
     assert explained.first == words
     assert explained.final == f"{words}; accepted at the first look"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "known", "words"),
+    [
+        pytest.param(0.1, {"half": 6.2, "nine_of_ten": 24}, "on this product drawn damage is "
+            "found: of 6 px in half of the cases, of 24 px in nine of ten cases", id="pass"),
+        pytest.param(0.1, {"half": 6.2}, "on this product drawn damage is found: of 6 px in half "
+            "of the cases", id="no-nine-of-ten"),
+        pytest.param(0.1, {"drawn": False, "found": 3, "tried": 4}, "on this product real damage "
+            "was found in 3 of 4 cases", id="no-sizes"),
+        pytest.param(0.9, {}, "on this product 1 of 8 good parts are flagged", id="fail"),
+        pytest.param(0.9, {"references": 0}, "accepted at the first look", id="nothing-known"),
+    ],
+)  # fmt: skip
+def test_an_explanation_says_what_a_verdict_is_worth_on_the_product(
+    verdict: float, known: dict[str, Any], words: str
+) -> None:
+    bare = {"half": None, "nine_of_ten": None, "found": 0, "tried": 0, "false_calls": 1}
+    limits = ProductLimits.model_validate({"drawn": True, "references": 8, **bare, **known})
+    monitor = RAMonitor(ScriptedEstimator(), lambda sample: limits)
+    said = monitor.explain(trace(Verdict.of(verdict)))
+    assert said.final.split("; ")[-1] == words
 
 
 @pytest.mark.parametrize("rounds", [0, 1])

@@ -7,12 +7,16 @@ import cv2
 import numpy as np
 import pytest
 
+from reinspect import Inspector
 from reinspect.errors import ReinspectError
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.qualification import DamageOrigin, Qualified, page, qualify
 from reinspect.qualification.assembling import said_of_second_look, second_look_worth
 from reinspect.qualification.damage import KINDS
+from reinspect.qualification.judging import RehearsalJudge
+from reinspect.qualification.keeping import kept_qualifications, read_qualification
 from reinspect.qualification.looks import PartLook
+from reinspect.qualification.references import references_of
 from reinspect.qualification.rehearsal import (
     REHEARSED,
     falsely_called,
@@ -20,6 +24,7 @@ from reinspect.qualification.rehearsal import (
     trials_of,
 )
 from reinspect.references import evenly_spaced
+from reinspect.vocabulary import Explanation
 from support.plates import plate
 
 pytestmark = pytest.mark.model
@@ -78,7 +83,7 @@ def test_large_damage_is_found_more_often_than_small(qualified: Qualified) -> No
     strange = falsely_called(looks)
     assert not {trial.part for trial in trials_of(looks)} & strange
     assert found.detection.overall.n == sum(
-        it.kind is not None and it.reference not in strange for it in looks
+        it.kind is not None and it.part not in strange for it in looks
     )
     damaged = sorted((it.size, it.detected) for it in looks if it.size is not None)
     small, large = damaged[: len(damaged) // 2], damaged[len(damaged) // 2 :]
@@ -129,7 +134,7 @@ def test_what_is_kept_of_another_version_is_made_anew(
     cache: Path,
     fits: Path,
 ) -> None:
-    (kept,) = (cache / "qualifications").glob("*.json")
+    (kept,) = (file for file in kept_qualifications(cache) if "defects" not in file.name)
     (fits / "qualifications").mkdir()
     file = fits / "qualifications" / kept.name
     file.write_text("{" if spoil is None else json.dumps(json.loads(kept.read_text()) | spoil))
@@ -193,6 +198,44 @@ def test_near_copies_count_once_and_an_odd_one_is_named(
     assert found.references == 7
     assert "1 of 8 references repeat another" in found.details["copies"]
     assert [odd.name for odd in found.odd] == ["spotted.png"]
+
+
+def test_inspections_quote_what_was_found(
+    plates: Path, quick_recipe: Recipe, fits: Path, tmp_path: Path
+) -> None:
+    def explained() -> str:
+        with Inspector(quick_recipe, plates, cache=fits) as inspector:
+            said = inspector.one(plates / "000.png").last(Explanation)
+        assert said is not None
+        return said.final
+
+    assert "on this product" not in explained()
+    qualify(plates, quick_recipe, cache=fits, looks=LOOKS)
+    assert "drawn damage " in explained()
+    defects = put_defects(tmp_path / "real", range(20, 28))
+    qualify(plates, quick_recipe, defects=defects, cache=fits)
+    assert "real damage " in explained()
+    qualify(plates, quick_recipe, cache=fits, looks=1)  # drawn anew: real defects say more
+    assert "real damage " in explained()
+    kept = [read_qualification(file) for file in kept_qualifications(fits)]
+    assert {one.findings.detection.origin for one in kept} == set(DamageOrigin)
+
+
+@pytest.mark.parametrize(
+    ("light", "judged"), [pytest.param(0.6, True, id="dim"), pytest.param(0.2, False, id="dark")]
+)
+def test_what_an_inspection_judges_is_judged_in_the_rehearsal(
+    light: float, judged: bool, plates: Path, fits: Path
+) -> None:
+    recipe = parse_recipe(
+        "{detector: {kind: embedded, features: efficientnet-lite0}, policies: {trigger: always}}"
+    )
+    judge = RehearsalJudge(recipe, references_of(plates, recipe).set, fits, None)
+    opinion = judge((plate(60) * light).astype(np.uint8), None)
+    assert opinion.check.findings
+    assert (not opinion.held_back) is judged
+    assert (opinion.second is not None) is judged
+    assert (not opinion.as_look("part").setup) is judged
 
 
 def test_many_references_are_sampled() -> None:

@@ -117,10 +117,12 @@ def _script(url: str, runs: str | None, reviewer: str | None, start: str) -> Non
 
 
 @pytest.fixture
-def show(tmp_path: Path) -> Callable[..., Any]:
+def show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
     """Show a page as if its address had these parameters."""
     import streamlit as st
     from streamlit.testing.v1 import AppTest
+
+    monkeypatch.setenv("REINSPECT_CACHE_DIR", str(tmp_path / "cache"))
 
     st.cache_data.clear()
     st.cache_resource.clear()

@@ -19,6 +19,7 @@ PAGES = {
     "Reliability": "reliability?run=two-looks",
     "Compare": "compare?a=first-look&b=two-looks",
     "Export": "export",
+    "Qualification": "qualification",
 }
 NAVIGATION = '[data-testid="stSidebarNav"]'
 """Streamlit's own list of pages, whose sections axe-core takes for broken lists."""

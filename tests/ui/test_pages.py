@@ -6,14 +6,21 @@ from typing import Any
 
 import pytest
 
+from reinspect.qualification import Findings, measure_detection
+from reinspect.qualification.keeping import Qualification, keep
 from reinspect.store import Filter, NewCaption, RunInfo, Store
 from reinspect.vocabulary import Outcome, Verdict
 from support.odd_texts import LONG, ODD
 
 PAGES = (
     "runs", "inspections", "trace", "review", "reliability", "compare", "export", "captions",
+    "qualification",
 )  # fmt: skip
 Show = Callable[..., Any]
+QUALIFIED = Qualification(
+    made_of={"references": "a" * 24, "recipe": "looks"},
+    findings=Findings(product="<b>plate</b>", references=6, detection=measure_detection([])),
+)
 
 
 def _text(app: Any) -> str:
@@ -363,3 +370,23 @@ def test_a_caption_is_edited(monday: int, store: Store, show: Show) -> None:
     ((edited,), total) = store.browse.captions("edited")
     assert (edited.text, edited.reviewer, total) == ("a dent at the rim", "Ann", 1)
     assert json.loads(edited.model_dump_json())["source"] == "t"
+
+
+def test_a_qualification_is_shown_as_its_page(store: Store, show: Show, tmp_path: Path) -> None:
+    keep(QUALIFIED, "a" * 64, tmp_path / "cache")
+    app = show("qualification")
+    assert not app.exception
+    assert app.selectbox[0].options == ["<b>plate</b>: drawn damage, 6 references"]
+    assert "It found" not in _text(app)
+    (frame,) = app.get("iframe")
+    assert "&lt;b&gt;plate&lt;/b&gt;" in frame.proto.srcdoc
+    assert "<b>plate</b>" not in frame.proto.srcdoc
+
+
+def test_a_qualification_that_cannot_be_read_is_named(
+    store: Store, show: Show, tmp_path: Path
+) -> None:
+    place = tmp_path / "cache/qualifications/odd.json"
+    place.parent.mkdir(parents=True)
+    place.write_text("{")
+    assert "odd.json" in show("qualification").warning[0].value

@@ -11,9 +11,10 @@ from reinspect.qualification.detection import (
     measure_detection,
 )
 from reinspect.qualification.findings import Findings, read_findings
+from reinspect.qualification.keeping import Qualification
 from reinspect.qualification.page import answer, page, write_page
 from reinspect.qualification.plot import pod_plot
-from reinspect.qualification.qualifying import Qualification, Qualified, qualify
+from reinspect.qualification.qualifying import Qualified, qualify
 
 __all__ = [
     "DamageOrigin",

@@ -68,11 +68,11 @@ def second_look_worth(name: str, looks: Sequence[PartLook]) -> LookWorth:
     )
 
 
-def said_of_second_look(worth: LookWorth) -> str:
+def said_of_second_look(worth: LookWorth, where: str = "in the rehearsal") -> str:
     """Whether it pays: one sentence."""
-    ledger = f"{worth.fixed} labels put right, {worth.broken} made wrong in the rehearsal"
+    ledger = f"{worth.fixed} labels put right, {worth.broken} made wrong {where}"
     if not worth.fixed and not worth.broken:
-        return "It changed no label in the rehearsal."
+        return f"It changed no label {where}."
     if worth.fixed >= _PAYS * max(1, worth.broken):
         return f"It pays: {ledger}."
     if worth.fixed > worth.broken:

@@ -2,19 +2,16 @@
 
 import base64
 import contextlib
-import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import Field
 
 from reinspect.engine.work import single_threaded
-from reinspect.errors import ReinspectError
-from reinspect.files import SavedKind, WriteError, digest_of, read_json, write_json
-from reinspect.graph.recipe import Recipe, dump_recipe
+from reinspect.files import WriteError
+from reinspect.graph.recipe import Recipe, looks_digest
 from reinspect.images import size_of
 from reinspect.qualification.assembling import (
     Example,
@@ -33,8 +30,9 @@ from reinspect.qualification.detection import (
     PicturesFound,
     measure_detection,
 )
-from reinspect.qualification.findings import Findings, OddReference, ThresholdInUse
+from reinspect.qualification.findings import Findings, LookWorth, OddReference, ThresholdInUse
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
+from reinspect.qualification.keeping import Qualification, keep, kept, program
 from reinspect.qualification.learning import learning_curve
 from reinspect.qualification.looks import PartLook
 from reinspect.qualification.references import ProductReferences, odd_references, references_of
@@ -50,39 +48,8 @@ from reinspect.qualification.rehearsal import (
 from reinspect.references import digest_of_pixels, evenly_spaced
 from reinspect.tools.network import NetworkLook
 from reinspect.tools.setup.references import ENOUGH
-from reinspect.vocabulary import Value
-
-FORMAT: Literal["reinspect-qualification"] = "reinspect-qualification"
-VERSION: Literal[1] = 1
 
 Progress = Callable[[int, int], None]
-
-
-class KeptQualificationError(ReinspectError, ValueError):
-    """What is kept in the cache can't be used; it is made anew."""
-
-
-class Qualification(Value):
-    """What was found out about one product, with the looks that it rests on."""
-
-    format: Literal["reinspect-qualification"] = FORMAT
-    version: Literal[1] = VERSION
-    made_of: Mapping[str, str] = Field(description="References, recipe, networks, program.")
-    findings: Findings
-    looks: tuple[PartLook, ...] = ()
-    pictures: Mapping[str, str] = Field(
-        default={}, description="Of examples, by name: JPEG in base64."
-    )
-
-    @property
-    def images(self) -> dict[str, bytes]:
-        """The pictures, as `write_page` takes them."""
-        return {name: base64.b64decode(coded) for name, coded in self.pictures.items()}
-
-
-_KIND = SavedKind(
-    "qualification", "reinspect qualify", "qualify", KeptQualificationError, VERSION, FORMAT
-)
 
 
 class Qualified(NamedTuple):
@@ -126,19 +93,19 @@ def qualify(
     with single_threaded():
         judge = RehearsalJudge(recipe, known.set, cache, weights)
         made_of = _made_of(known, recipe, judge, looks, seed)
-        kept, notice = (None, "") if defects else _kept(cache, made_of)
-        if kept is not None:
+        found, notice = (None, "") if defects else kept(cache, made_of)
+        if found is not None:
             named = {"product": known.product, "mm_per_pixel": recipe.product.mm_per_pixel}
-            findings = kept.findings.model_copy(update=named)
-            return Qualified(kept.model_copy(update={"findings": findings}), notice)
+            findings = found.findings.model_copy(update=named)
+            return Qualified(found.model_copy(update={"findings": findings}), notice)
         judge.prepare()
         if defects is not None:
             made = _of_defects(defects, known, recipe, judge, made_of, progress)
-            return Qualified(made, "")
-        made = _rehearsed(known, recipe, judge, made_of, looks, seed, progress)
+        else:
+            made = _rehearsed(known, recipe, judge, made_of, looks, seed, progress)
     if cache is not None:
         with contextlib.suppress(WriteError):  # a cache that can't be written is only slower
-            write_json(_place(cache, made_of), made)
+            keep(made, known.key, cache)
     return Qualified(made, notice)
 
 
@@ -163,7 +130,7 @@ def _rehearsed(
         if judge.fit is not None and network is not None and not judge.fit.turned
         else None
     )
-    worth = second_look_worth(NetworkLook.about.name, looks) if len(judge.networks) > 1 else None
+    worth = _worth(judge, looks)
     varied = [look for look in looks if look.varied]
     stopped = sum(bool(look.setup) for look in looks)
     findings = _findings(known, recipe, judge, made_of, detection).model_copy(
@@ -201,6 +168,7 @@ def _of_defects(
     looks = [one.look for one in done]
     digests = [digest_of_pixels(image) for image in images]
     real = look_at_defects(folder, judge, known=digests, progress=progress)
+    worth = _worth(judge, real.looks)
     defective = [look for look in real.looks if look.kind is not None]
     good = [look for look in real.looks if look.kind is None]
     own = false_calls(looks)
@@ -213,10 +181,19 @@ def _of_defects(
         update={
             "examples": tuple(it.example for it in real.examples),
             "odd": tuple(_odd(known, done)),
+            "looks": (worth,) if worth else (),
+            "second_look": said_of_second_look(worth, "on these parts") if worth else "",
             "details": {**_details(known, judge, made_of), "defects": " ".join(real.notes)},
         }
     )
     return _made(findings, made_of, looks, real.examples)
+
+
+def _worth(judge: RehearsalJudge, looks: Sequence[PartLook]) -> LookWorth | None:
+    """What the second look did; None where the recipe has none that is rehearsed."""
+    if len(judge.networks) < 2:
+        return None
+    return second_look_worth(NetworkLook.about.name, looks)
 
 
 def _findings(
@@ -284,52 +261,12 @@ def _made_of(
 ) -> dict[str, str]:
     return {
         "references": known.set.key[:24],
-        "recipe": _key(recipe),
+        "recipe": looks_digest(recipe),
         "networks": " ".join(judge.networks),
         "looks": str(looks),
         "seed": str(seed),
-        "program": _program(),
+        "program": program(),
     }
-
-
-def kept_for(references: str, recipe: Recipe, cache: Path | None) -> Qualification | None:
-    """The qualification in the cache, by the key of its references; none by another version."""
-    if cache is None:
-        return None
-    file = _place(cache, {"references": references[:24], "recipe": _key(recipe)})
-    try:
-        kept = read_json(file, Qualification, _KIND) if file.is_file() else None
-    except KeptQualificationError:
-        return None
-    return kept if kept and kept.made_of.get("program") == _program() else None
-
-
-def _key(recipe: Recipe) -> str:
-    told = recipe.placeless.model_copy(update={"product": Recipe().product})
-    return digest_of(dump_recipe(told))[:16]
-
-
-def _program() -> str:
-    return importlib.metadata.version("reinspect")
-
-
-def _place(cache: Path, made_of: Mapping[str, str]) -> Path:
-    return cache / "qualifications" / f"{made_of['references']}.{made_of['recipe']}.json"
-
-
-def _kept(cache: Path | None, made_of: Mapping[str, str]) -> tuple[Qualification | None, str]:
-    """What is kept, or why it is of no use."""
-    if cache is None or not _place(cache, made_of).is_file():
-        return None, ""
-    try:
-        kept = read_json(_place(cache, made_of), Qualification, _KIND)
-    except KeptQualificationError:
-        return None, "Qualified anew: what was kept is damaged, or of another version."
-    differs = [name for name, value in made_of.items() if kept.made_of.get(name) != value]
-    if differs:
-        return None, f"Qualified anew: what was kept is of another {' and '.join(differs)}."
-    when = kept.findings.made
-    return kept, f"As qualified on {when:%Y-%m-%d %H:%M} UTC." if when else ""
 
 
 def _drawable(known: ProductReferences) -> None:

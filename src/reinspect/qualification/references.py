@@ -26,6 +26,8 @@ class ProductReferences(NamedTuple):
     product: str
     given: int
     """Files that were given."""
+    key: str
+    """Of the set as it was given, copies and all: what an inspection compares with."""
     set: ReferenceSet
     looks: npt.NDArray[np.uint8]
     """(k, n) by `tools.setup.references.look`, in the set's order."""
@@ -76,8 +78,9 @@ def references_of(folder: Path, recipe: Recipe) -> ProductReferences:
         chosen.mode,
         tuple(chosen.files[place] for place in kept),
         tuple(chosen.hashes[place] for place in kept),
+        chosen.threshold,
     )
-    return ProductReferences(product, len(chosen.files), distinct, looks[kept])
+    return ProductReferences(product, len(chosen.files), chosen.key, distinct, looks[kept])
 
 
 def odd_references(

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from reinspect.graph.recipe import Recipe
-from reinspect.qualification.qualifying import kept_for
+from reinspect.qualification.keeping import kept_for
 from reinspect.references import ReferenceMode, ReferenceSets
 from reinspect.store import Store, Tally
 from reinspect.vocabulary import Label, Probability, Value

@@ -1,0 +1,66 @@
+"""Qualification: what inspections find on each product that was qualified on this machine."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from reinspect.qualification import answer
+from reinspect.qualification import page as qualification_page
+from reinspect.qualification.keeping import (
+    KeptQualificationError,
+    Qualification,
+    kept_qualifications,
+    read_qualification,
+)
+from reinspect.settings import Settings
+from reinspect.ui.console import empty
+
+_HINT = "reinspect qualify REFERENCES"
+
+
+def page() -> None:
+    """Draw the page."""
+    st.title("Qualification", anchor=False)
+    files = kept_qualifications(Settings().cache_dir)
+    if not files:
+        empty("No product was qualified on this machine yet.", _HINT)
+        return
+    known, unread = _read(files)
+    for words in unread:
+        st.warning(words)
+    if not known:
+        return
+    names = [_named(one) for one in known]
+    chosen = st.selectbox(
+        "Product", range(len(known)), format_func=lambda place: names[place], key="product"
+    )
+    shown = known[chosen]
+    st.text(answer(shown.findings))
+    st.download_button(
+        "Download the page",
+        qualification_page(shown.findings, shown.images),
+        f"qualification-{shown.findings.product}.html",
+        mime="text/html",
+        on_click="ignore",
+    )
+    # Its template escapes whatever came from outside: names of files and of kinds of damage.
+    st.iframe(
+        qualification_page(shown.findings, shown.images),
+        height=1400,
+    )
+
+
+def _read(files: list[Path]) -> tuple[list[Qualification], list[str]]:
+    known, unread = [], []
+    for file in files:
+        try:
+            known.append(read_qualification(file))
+        except KeptQualificationError as failure:
+            unread.append(str(failure))
+    return known, unread
+
+
+def _named(one: Qualification) -> str:
+    found = one.findings
+    when = f", {found.made:%Y-%m-%d %H:%M} UTC" if found.made else ""
+    return f"{found.product}: {found.detection.origin} damage, {found.references} references{when}"
