@@ -192,6 +192,7 @@ def build_pipeline(context: BuildContext) -> Pipeline:
         rounds=recipe.budgets.rounds,
         limits=recipe.budgets.image,
         asks=policies.escalate == "interrupt",
+        references=context.references,
     )
 
 

@@ -35,6 +35,7 @@ from reinspect.graph.state import (
 )
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
+from reinspect.references import ReferenceSet
 from reinspect.roles import Tool
 from reinspect.trace import Branch, Step, Trace
 from reinspect.vocabulary import (
@@ -54,7 +55,7 @@ Node = Callable[[Pipeline, GraphState], dict[str, Any]]
 
 def detect(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Read the part and take the first look."""
-    sample, fault = _opened(state)
+    sample, fault = _opened(pipeline.references.of(state.get("category")), state)
     if fault:
         unread = Step(node="detect", error=fault, started=datetime.now(UTC))
         return {"trace": Trace(sample=sample, steps=(unread,)), "accepted": None}
@@ -217,18 +218,20 @@ def _decide(pipeline: Pipeline, trace: Trace) -> Decision:
     return Decision(move=move, policy=pipeline.trigger_name)
 
 
-def _opened(state: GraphState) -> tuple[Sample, str | None]:
+def _opened(references: ReferenceSet, state: GraphState) -> tuple[Sample, str | None]:
     """The sample, its picture decoded once to be sure that it can be; and what is wrong with it."""
     path, sha256, size, fault = path_of(state), None, None, None
+    scale, outside = None, 0.0
     try:
-        sha256, pixels = load(path)
-        size = (pixels.shape[1], pixels.shape[0])
+        loaded = load(path, scale=references.scale, max_pixels=references.max_pixels)
+        sha256, size = loaded.sha256, (loaded.pixels.shape[1], loaded.pixels.shape[0])
+        scale, outside = loaded.scale, loaded.outside
     except UnreadableImage as failure:
         sha256, fault = failure.sha256, str(failure)
     readable = legible(path)  # to every program that the trace is for
     if readable != path and fault is None:
         fault = str(UnreadableImage(path, "its name is not valid UTF-8", "rename the file"))
-    view = View(path=readable, sha256=sha256, size=size)
+    view = View(path=readable, sha256=sha256, size=size, scale=scale, outside=outside)
     name = state.get("id")
     return Sample(
         id=readable if name is None else name, category=state.get("category"), views=(view,)

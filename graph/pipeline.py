@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from reinspect.agents.calls import ModelLimits
 from reinspect.components import Stage
 from reinspect.errors import ReinspectError
+from reinspect.references import ReferenceSets
 from reinspect.roles import Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
 from reinspect.trace import Trace
 from reinspect.vocabulary import Evidence
@@ -48,6 +49,8 @@ class Pipeline:
     attended: bool = False
     """Whether somebody answers when a component calls `interrupt()`: then the graph pauses there.
     A batch has nobody; there it is a failure of the component, and the part goes to REVIEW."""
+    references: ReferenceSets = field(default_factory=ReferenceSets)
+    """Whose scale pictures are read by."""
 
     def at(self, stage: Stage) -> tuple[Placed, ...]:
         """The tools of one stage, in their order."""

@@ -1,11 +1,20 @@
 """The recipe: one small YAML file that names the components of an inspection."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from reinspect.agents.calls import ModelLimits, Price
 from reinspect.agents.models.settings import without_password
@@ -13,9 +22,10 @@ from reinspect.agents.product import ProductKnowledge
 from reinspect.errors import ReinspectError, explain_invalid
 from reinspect.files import digest_of
 from reinspect.graph.components import ComponentSpec, about, paths
+from reinspect.references import ReferenceSet
 from reinspect.tools.features.first import source_of
 from reinspect.tools.features.sources import FILTERS
-from reinspect.vocabulary import current_source
+from reinspect.vocabulary import MAX_PIXELS, Scale, current_source
 
 
 class RecipeError(ReinspectError, ValueError):
@@ -71,6 +81,43 @@ class Budgets(_RecipeSection):
     )
 
 
+class PictureRules(_RecipeSection):
+    """How files become pictures."""
+
+    bits: int | None = Field(
+        default=None,
+        ge=1,
+        le=32,
+        description="Of the camera, where files have more than 8 a channel; else from their tags, "
+        "else from the references.",
+    )
+    range: tuple[FiniteFloat, FiniteFloat] | None = Field(
+        default=None, description="Instead: the values that are black and white."
+    )
+    max_pixels: int = Field(
+        default=MAX_PIXELS, ge=1, description="Of a picture, by its header; larger ones are REVIEW."
+    )
+
+    @model_validator(mode="after")
+    def _says_one_scale(self) -> Self:
+        if self.bits is not None and self.range is not None:
+            raise ValueError("bits and range are two ways to say one thing: give one")
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(f"range {list(self.range)} is empty: [black, white]")
+        return self
+
+    @property
+    def scale(self) -> Scale | None:
+        """What they say of pictures with more than 8 bits a channel."""
+        if self.range is not None:
+            return Scale(black=self.range[0], white=self.range[1])
+        return None if self.bits is None else Scale(white=2.0**self.bits - 1)
+
+    def applied_to(self, references: ReferenceSet) -> ReferenceSet:
+        """A set without pictures, for pictures that are read by these rules."""
+        return replace(references, scale=self.scale, max_pixels=self.max_pixels)
+
+
 def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
     """Another network where a network looks first; else the filters' witnesses beside the eye.
 
@@ -99,6 +146,7 @@ class Recipe(_RecipeSection):
         default=None, description="Folder of known-good images, or category → folder."
     )
     product: ProductKnowledge = ProductKnowledge()
+    pictures: PictureRules = PictureRules()
 
     @field_validator("tools")
     @classmethod

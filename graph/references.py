@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from reinspect.dataset import Item, known_good, references_in
-from reinspect.graph.recipe import Recipe
-from reinspect.images import UnreadableImage, load, sha256_of
+from reinspect.graph.recipe import PictureRules, Recipe
+from reinspect.images import UnreadableImage, load, scale_of, sha256_of
 from reinspect.references import (
     ALONE,
     ReferenceMode,
@@ -17,6 +17,7 @@ from reinspect.references import (
     digest_of_pixels,
     learned_threshold,
 )
+from reinspect.vocabulary import Scale
 
 FOLDER_SAMPLE = 32
 """Images of a folder that serve as its references when it has no others."""
@@ -42,16 +43,17 @@ def reference_sets(
         UnreadableImage: a reference can't be read.
         LearnedThresholdError: the file beside the references is no threshold.
     """
+    rules = recipe.pictures
     named = _named(recipe, given)
     if named is not None:
         return named
     listed = sorted(items, key=lambda item: item.category or "")
     by_category: dict[str, ReferenceSet] = {}
-    default = ALONE
+    default = rules.applied_to(ALONE)
     for category, group in itertools.groupby(listed, key=lambda item: item.category or ""):
         members = list(group)
         files = _some(known_good(members[0].root), first, draw) if members[0].root else []
-        own = _read(ReferenceMode.GOLDEN, files) if files else _sampled(members)
+        own = _read(files, rules) if files else _sampled(members, rules)
         if category:
             by_category[category] = own
         else:
@@ -70,38 +72,40 @@ def _some(files: list[Path], count: int | None, draw: int) -> list[Path]:
 def _named(recipe: Recipe, given: Path | None) -> ReferenceSets | None:
     if given is None and isinstance(recipe.references, Mapping):
         folders = {name: Path(folder) for name, folder in recipe.references.items()}
-        sets = {name: _flat(folder) for name, folder in folders.items()}
-        return ReferenceSets(by_category=sets)
+        sets = {name: _flat(folder, recipe.pictures) for name, folder in folders.items()}
+        return ReferenceSets(recipe.pictures.applied_to(ALONE), sets)
     if given is None and isinstance(recipe.references, str):
         given = Path(recipe.references)
     if given is None:
         return None
     found = references_in(given)
-    own = _read(ReferenceMode.GOLDEN, found.default) if found.default else ALONE
+    rules = recipe.pictures
+    own = _read(found.default, rules) if found.default else rules.applied_to(ALONE)
     return ReferenceSets(
         own.with_threshold(learned_threshold(given)),
-        {name: _read(ReferenceMode.GOLDEN, files) for name, files in found.by_category.items()},
+        {name: _read(files, rules) for name, files in found.by_category.items()},
     )
 
 
-def _flat(folder: Path) -> ReferenceSet:
+def _flat(folder: Path, rules: PictureRules) -> ReferenceSet:
     found = references_in(folder)
-    own = _read(
-        ReferenceMode.GOLDEN, [*found.default, *itertools.chain(*found.by_category.values())]
-    )
+    own = _read([*found.default, *itertools.chain(*found.by_category.values())], rules)
     return own.with_threshold(learned_threshold(folder))
 
 
-def _read(mode: ReferenceMode, files: Iterable[Path]) -> ReferenceSet:
+def _read(files: Iterable[Path], rules: PictureRules) -> ReferenceSet:
+    every = list(files)
+    limit = rules.max_pixels
+    scale = rules.scale or scale_of(every, max_pixels=limit)
     hashes, pixels = {}, {}
-    for file in reversed(list(files)):
-        loaded = load(file)
+    for file in reversed(every):
+        loaded = load(file, scale=scale, max_pixels=limit)
         hashes[loaded.sha256] = str(file)
         pixels[loaded.sha256] = digest_of_pixels(loaded.pixels)
-    return _ordered(mode, hashes, by=pixels)
+    return _ordered(ReferenceMode.GOLDEN, hashes, pixels, scale, limit)
 
 
-def _sampled(items: Iterable[Item]) -> ReferenceSet:
+def _sampled(items: Iterable[Item], rules: PictureRules) -> ReferenceSet:
     """A fixed sample of the items themselves: the first so many by content hash.
 
     Unreadable ones are passed over here; each gets its own row with its error.
@@ -110,28 +114,40 @@ def _sampled(items: Iterable[Item]) -> ReferenceSet:
     for item in items:
         with contextlib.suppress(UnreadableImage):
             hashes[sha256_of(item.path)] = item.path
-    sound = ((name, file) for name, file in sorted(hashes.items()) if _decodes(file))
+    limit = rules.max_pixels
+    sound = ((name, file) for name, file in sorted(hashes.items()) if _decodes(file, limit))
     chosen = dict(itertools.islice(sound, FOLDER_SAMPLE))
-    return _ordered(ReferenceMode.FOLDER, chosen) if len(chosen) > 1 else ALONE
+    if len(chosen) < 2:
+        return rules.applied_to(ALONE)
+    scale = rules.scale or scale_of(chosen.values(), max_pixels=limit)
+    pixels = {
+        name: digest_of_pixels(load(file, scale=scale, max_pixels=limit).pixels)
+        for name, file in chosen.items()
+    }
+    return _ordered(ReferenceMode.FOLDER, chosen, pixels, scale, limit)
 
 
-def _decodes(file: str) -> bool:
+def _decodes(file: str, max_pixels: int) -> bool:
     try:
-        load(file)
+        load(file, max_pixels=max_pixels)
     except UnreadableImage:
         return False
     return True
 
 
 def _ordered(
-    mode: ReferenceMode, hashes: Mapping[str, str], *, by: Mapping[str, str] | None = None
+    mode: ReferenceMode,
+    hashes: Mapping[str, str],
+    pixels: Mapping[str, str],
+    scale: Scale | None,
+    max_pixels: int,
 ) -> ReferenceSet:
-    """By content, so that neither names nor copies change a verdict.
-
-    By the pixels, where they are known, so that the format of the files changes none either.
-    """
-    order = by or {}
-    ordered = sorted(hashes.items(), key=lambda item: (order.get(item[0], ""), item[0]))
+    """By their pixels, so that neither names, copies nor formats of files change a verdict."""
+    ordered = sorted(hashes.items(), key=lambda item: (pixels[item[0]], item[0]))
     return ReferenceSet(
-        mode, files=tuple(file for _, file in ordered), hashes=tuple(name for name, _ in ordered)
+        mode,
+        files=tuple(file for _, file in ordered),
+        hashes=tuple(name for name, _ in ordered),
+        scale=scale,
+        max_pixels=max_pixels,
     )

@@ -68,8 +68,9 @@ def powerless() -> Iterator[Path]:
 
 
 def test_a_folder_in_natural_order(tmp_path: Path) -> None:
-    for name in ("b10.png", "b2.JPG", "a/c.tif", "x.txt", ".hidden.png", ".git/d.png", "Ä ö\n.png"):
+    for name in ("b10.png", "b2.JPG", "a/c.tif", ".hidden.png", ".git/d.png", "Ä ö\n.png"):
         put(tmp_path / name)
+    (tmp_path / "x.txt").write_text("no picture")
     assert ids(tmp_path) == ["Ä ö\n.png", "a/c.tif", "b2.JPG", "b10.png"]
 
 
@@ -365,3 +366,43 @@ def test_sample_at_takes_any_name(tmp_path: Path) -> None:
     assert (sample.id, sample.category) == ("lot 7", "bolt")
     with pytest.raises(UnreadableImage, match="not a directory"):
         sample_at(tmp_path / "1.png" / "2.png", id="x")
+
+
+def test_every_file_is_accounted_for(tmp_path: Path) -> None:
+    for name in ("a.png", "b.jfif", "c.JPE", "d.pnm", "e.tga", "without", "f.bak", "g.avif"):
+        put(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("P")
+    (tmp_path / "README").write_text("BM of no picture")
+    put(tmp_path / ".hidden.png")
+    put(tmp_path / "golden" / "h.png")
+    put_category(tmp_path / "screws")
+    listing = discover([tmp_path], exclude=[tmp_path / "golden"])
+    taken = [item.id for item in listing]
+    assert taken == [
+        *("a.png", "b.jfif", "c.JPE", "d.pnm", "e.tga", "f.bak", "g.avif"),
+        *("screws/test/crack/3.png", "screws/test/good/1.png", "without"),
+    ]
+    census = listing.census
+    assert (census.looked_at, census.taken) == (17, len(taken))
+    assert {why: which.examples for why, which in census.left_out.items()} == {
+        "under train/ of a data set": (
+            "screws/train/good/2.png",
+            "screws/train/good/10.png",
+        ),
+        "folder of references or results": ("golden",),
+        "hidden": (".hidden.png",),
+        "no picture: .txt": ("notes.txt",),
+        "no picture: without an ending": ("README",),
+        "under ground_truth/ of a data set": ("screws/ground_truth/crack/3_mask.png",),
+    }
+
+
+def test_a_census_names_a_few_of_each_kind(tmp_path: Path) -> None:
+    put(tmp_path / "a.png")
+    for number in range(5):
+        (tmp_path / f"{number}.txt").write_text("")
+    listing = discover([tmp_path])
+    list(listing)
+    assert listing.census.line == (
+        "Looked at 6 files: 1 to inspect; 5 no picture: .txt (0.txt, 1.txt, 2.txt, …)"
+    )

@@ -12,7 +12,7 @@ from PIL import Image
 
 from reinspect import images, pictures
 from reinspect.images import UnreadableImage, read_image
-from reinspect.vocabulary import Box, Rle, View
+from reinspect.vocabulary import Box, Rle, Scale, View
 
 
 def scene(height: int = 40, width: int = 60) -> np.ndarray:
@@ -195,7 +195,9 @@ TWELVE = DEEP // 16
         pytest.param(np.stack([DEEP, DEEP // 2, DEEP // 3], 2), 65535, ".tif", id="colour-tiff"),
         pytest.param(np.stack([TWELVE, TWELVE // 2, TWELVE], 2), 4095, ".png", id="colour-12-bit"),
         pytest.param(np.full((3, 5), 4095, np.uint16), 4095, ".png", id="12-bit-white"),
-        pytest.param(np.full((3, 5), 4096, np.uint16), 65535, ".png", id="just-over-12-bit"),
+        pytest.param(np.full((3, 5), 4400, np.uint16), 16383, ".png", id="over-12-bit"),
+        pytest.param(DEEP // 64, 1023, ".png", id="grey-10-bit"),
+        pytest.param(DEEP // 257, 255, ".png", id="8-bit-in-16"),
         pytest.param(np.zeros((3, 5), np.uint16), 4095, ".png", id="black"),
     ],
 )
@@ -208,6 +210,73 @@ def test_16_bits_are_scaled_by_a_fixed_full_scale(
     if values.ndim == 2:
         expected = np.stack([expected] * 3, axis=2)
     assert np.abs(read_image(path) - expected).max() <= 0.5  # float32 against float64 at a tie
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        pytest.param([[0.0, 0.5, 1.0]], [0, 128, 255], id="0-to-1"),
+        pytest.param([[0.0, 51.0, 255.0]], [0, 51, 255], id="0-to-255"),
+        pytest.param([[0.0, float("nan"), 255.0]], [0, 0, 255], id="no-number"),
+        pytest.param([[-20.0, 15.0, 50.0]], [0, 128, 255], id="signed"),
+    ],
+)
+def test_floats_are_scaled_by_their_range(
+    tmp_path: Path, values: list[list[float]], expected: list[int]
+) -> None:
+    Image.fromarray(np.array(values * 2, np.float32)).save(tmp_path / "a.tif")
+    assert read_image(tmp_path / "a.tif")[0, :, 0].tolist() == expected
+
+
+def put_deep(path: Path, values: np.ndarray, **info: object) -> Path:
+    Image.fromarray(values.astype(np.uint16)).save(path, **info)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("brightest", "bits", "full"),
+    [
+        pytest.param([900, 1000], None, 1023, id="10-bit"),
+        pytest.param([4000, 200], None, 4095, id="one-dark-one-bright"),
+        pytest.param([4000, 4200], None, 4095, id="about-12-bit"),
+        pytest.param([200, 250], None, 255, id="8-bit-in-16"),
+        pytest.param([200, 250], 4095, 4095, id="told-by-the-tags"),
+        pytest.param([60000, 250], 4095, 65535, id="tags-belied"),
+    ],
+)
+def test_references_decide_together_on_their_scale(
+    tmp_path: Path, brightest: list[int], bits: int | None, full: int
+) -> None:
+    ramp = np.linspace(0, 1, 10_000).reshape(100, 100)
+    files = []
+    for number, value in enumerate(brightest):
+        values = (ramp * value).astype(np.uint16)
+        values[0, 0] = 65535  # a hot pixel has no say
+        info = {} if bits is None else {"tiffinfo": {281: bits}}
+        files.append(put_deep(tmp_path / f"{number}.tif", values, **info))
+    assert images.scale_of(files) == Scale(white=full)
+
+
+def test_pictures_of_8_bits_have_no_scale(tmp_path: Path) -> None:
+    pillow(scene()).save(tmp_path / "a.png")
+    assert images.scale_of([tmp_path / "a.png"]) is None
+    assert images.load(tmp_path / "a.png", scale=Scale(white=4095)).scale is None
+
+
+def test_a_picture_tells_what_lies_beyond_the_scale(tmp_path: Path) -> None:
+    values = np.full((10, 10), 2000)
+    values[:2] = 60000
+    loaded = images.load(put_deep(tmp_path / "a.tif", values), scale=Scale(white=4095))
+    assert (loaded.scale, loaded.outside) == (Scale(white=4095), pytest.approx(0.2))
+    assert loaded.pixels[:, 0, 0].tolist() == [255, 255, *[125] * 8]
+
+
+def test_a_view_is_read_by_its_scale(tmp_path: Path) -> None:
+    path = put_deep(tmp_path / "a.tif", np.full((10, 10), 1000))
+    sha256 = images.sha256_of(path)
+    for white, expected in ((4095, 62), (1023, 249), (4095, 62)):
+        view = View(path=str(path), sha256=sha256, scale=Scale(white=white))
+        assert images.read_view(view)[0, 0, 0] == expected
 
 
 def tiff_16(values: np.ndarray, orientation: int) -> bytes:
@@ -311,10 +380,6 @@ def make_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def make_float(path: Path) -> None:
-    Image.fromarray(np.ones((4, 4), np.float32)).save(path, "TIFF")
-
-
 @pytest.mark.parametrize(
     ("make", "message"),
     [
@@ -331,7 +396,6 @@ def make_float(path: Path) -> None:
         pytest.param(make_loop, "symbolic links", id="link-to-itself"),
         pytest.param(make_pipe, "not a regular file", id="pipe"),
         pytest.param(lambda p: p.symlink_to("gone.png"), "broken link to gone.png", id="link"),
-        pytest.param(make_float, "float32", id="float-pixels"),
         pytest.param(
             lambda p: p.write_bytes(png_header(20_000, 10_000)),
             r"20000×10000 pixels \(200 megapixels\) is over the limit of 100 megapixels",

@@ -13,6 +13,9 @@ SOURCE = "anomaly_map"
 SETUP = "setup_"
 """What the measurements of a picture that is not judged begin with."""
 
+BEYOND = 0.01
+"""Share of pixels that a scale cuts off, from which on it is said."""
+
 
 class AnomalyMap:
     """One look of the embedded expert as evidence, its heat-map kept as a file.
@@ -35,7 +38,9 @@ class AnomalyMap:
         said = _alone_in_words(look) if alone else _in_words(look)
         return Evidence(
             source=SOURCE,
-            summary="; ".join(filter(None, (said, amiss.reason, expert.first.notice))),
+            summary="; ".join(
+                filter(None, (said, amiss.reason, _beyond(sample), expert.first.notice))
+            ),
             probability=None if alone else look.probability,
             regions=regions_of(look.boxes),
             measurements={
@@ -66,6 +71,13 @@ class AnomalyMap:
 
 def _measured(check: SetupCheck) -> dict[str, float]:
     return {f"{SETUP}{finding.kind}": finding.amount for finding in check.findings}
+
+
+def _beyond(sample: Sample) -> str:
+    view = sample.visual
+    if view.outside < BEYOND or view.scale is None:
+        return ""
+    return f"{view.outside:.0%} of its pixels are beyond the scale of the set ({view.scale})"
 
 
 def _in_words(look: Look) -> str:

@@ -70,7 +70,7 @@ class Expert:
         self.references = references
         self.first = first
         self._cache = cache
-        self._images = PictureFiles(references.files)
+        self._images = PictureFiles.of(references)
         self._fits = Fits(cache, references.key)
         self._making = threading.RLock()
         self._kept: dict[str, Any] = {}

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar, overload
 
-from reinspect.images import Pixels, read_image
+from reinspect.images import MAX_PIXELS, Pixels, read_image
+from reinspect.references import ReferenceSet
+from reinspect.vocabulary import Scale
 
 
 class Saved(Protocol):
@@ -49,8 +51,15 @@ class Fits:
 class PictureFiles(Sequence[Pixels]):
     """Pictures read when they are asked for: a thousand references don't fit into memory."""
 
-    def __init__(self, files: Sequence[str]) -> None:
-        self._files = files
+    def __init__(
+        self, files: Sequence[str], scale: Scale | None = None, max_pixels: int = MAX_PIXELS
+    ) -> None:
+        self._files, self._scale, self._max_pixels = files, scale, max_pixels
+
+    @classmethod
+    def of(cls, references: ReferenceSet) -> "PictureFiles":
+        """Those of a set, by its scale."""
+        return cls(references.files, references.scale, references.max_pixels)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -61,8 +70,8 @@ class PictureFiles(Sequence[Pixels]):
     def __getitem__(self, index: slice) -> Sequence[Pixels]: ...
     def __getitem__(self, index: int | slice) -> Pixels | Sequence[Pixels]:
         if isinstance(index, slice):
-            return PictureFiles(self._files[index])
-        return read_image(self._files[index])
+            return PictureFiles(self._files[index], self._scale, self._max_pixels)
+        return read_image(self._files[index], scale=self._scale, max_pixels=self._max_pixels)
 
 
 @contextlib.contextmanager

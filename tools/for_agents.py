@@ -99,7 +99,7 @@ def _answering(name: str, tool: Tool) -> Callable[..., tuple[str, list[Evidence]
         try:
             loaded = load(image)
             height, width = loaded.pixels.shape[:2]
-            view = View(path=image, sha256=loaded.sha256, size=(width, height))
+            view = View(path=image, sha256=loaded.sha256, size=(width, height), scale=loaded.scale)
             sample = Sample(id=image, category=category, views=(view,))
             asked = _asked(sample, name, tuple(boxes), tuple(phrases))
             found = [piece for trace in asked for piece in _pieces(tool(trace))]

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, digest_of, read_json
-from reinspect.vocabulary import Value
+from reinspect.vocabulary import MAX_PIXELS, Scale, Value
 
 THRESHOLDS = "threshold.json"
 """File beside references that holds a threshold learned from answers on this product."""
@@ -84,12 +84,17 @@ class ReferenceSet:
     files: tuple[str, ...] = ()
     hashes: tuple[str, ...] = ()
     threshold: LearnedThreshold | None = None
+    scale: Scale | None = None
+    """Of pictures with more than 8 bits a channel: which values are black and white."""
+    max_pixels: int = MAX_PIXELS
+    """That a picture judged by them may have."""
 
     @property
     def key(self) -> str:
         """Content hash of the whole set, whatever its order and its names."""
         moved = () if self.threshold is None else (f"threshold {self.threshold.threshold}",)
-        return digest_of("\n".join((self.mode, *sorted(self.hashes), *moved)))
+        scaled = () if self.scale is None else (f"scale {self.scale}",)
+        return digest_of("\n".join((self.mode, *sorted(self.hashes), *moved, *scaled)))
 
     def with_threshold(self, learned: LearnedThreshold | None) -> "ReferenceSet":
         """The set with a threshold that was learned for these very references, else as it is."""

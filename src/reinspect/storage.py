@@ -14,6 +14,7 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from natsort import natsort_keygen
 
+from reinspect.census import CensusTaker
 from reinspect.errors import ReinspectError
 from reinspect.images import SUFFIXES, legible
 
@@ -48,8 +49,14 @@ def name_of(url: str) -> str:
     return posixpath.basename(unquote(parts.path).rstrip("/")) or parts.netloc
 
 
-def pictures_below(url: str) -> list[Stored]:
+def pictures_below(url: str, counted: CensusTaker | None = None) -> list[Stored]:
     """All pictures at or below a URL, in natural order; hidden files and folders left out.
+
+    They are told by their names alone: to look into each would fetch it.
+
+    Args:
+        url: of a picture or a folder.
+        counted: is told of each file that there is.
 
     Raises:
         StorageError: it can't be read, or there is nothing.
@@ -59,6 +66,8 @@ def pictures_below(url: str) -> list[Stored]:
 
     try:
         if system.get_file_info(path).type == fs.FileType.File:
+            if counted is not None:
+                counted.take()
             return [Stored(legible(posixpath.basename(path)), url)]
         found = system.get_file_info(fs.FileSelector(path, recursive=True))
     except OSError as failure:
@@ -67,7 +76,14 @@ def pictures_below(url: str) -> list[Stored]:
         (posixpath.relpath(info.path, path) for info in found if info.type == fs.FileType.File),
         key=lambda name: (_natural(name), name),
     )
-    return [Stored(legible(name), _beneath(url, name)) for name in below if _is_picture(name)]
+    pictures = []
+    for name in below:
+        why = _why_left_out(name)
+        if why is None:
+            pictures.append(Stored(legible(name), _beneath(url, name)))
+        if counted is not None:
+            counted.take() if why is None else counted.leave(why, legible(name))
+    return pictures
 
 
 def read(url: str) -> Iterator[bytes]:
@@ -126,11 +142,13 @@ def _beneath(url: str, name: str) -> str:
     return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{quote(name)}"))
 
 
-def _is_picture(name: str) -> bool:
-    parts = name.split("/")
-    return posixpath.splitext(name)[1].lower() in SUFFIXES and not any(
-        part.startswith(".") for part in parts
-    )
+def _why_left_out(name: str) -> str | None:
+    if any(part.startswith(".") for part in name.split("/")):
+        return "hidden"
+    suffix = posixpath.splitext(name)[1].lower()
+    if suffix in SUFFIXES:
+        return None
+    return f"no picture by its name: {legible(suffix) or 'without an ending'}"
 
 
 def _words(failure: Exception) -> str:

@@ -25,6 +25,9 @@ from pydantic import (
     model_validator,
 )
 
+MAX_PIXELS = 100_000_000
+"""Of a picture that is decoded, unless somebody sets another limit."""
+
 
 class Label(StrEnum):
     """What a verdict says about a part."""
@@ -116,6 +119,22 @@ def _renamed(part: Any, old: str, new: str) -> Any:
     return part
 
 
+class Scale(Value):
+    """Which values of a picture with more than 8 bits a channel are black and white."""
+
+    black: FiniteFloat = 0.0
+    white: FiniteFloat
+
+    @model_validator(mode="after")
+    def _is_some(self) -> Self:
+        if not self.black < self.white:
+            raise ValueError(f"a scale from {self.black:g} to {self.white:g} is empty")
+        return self
+
+    def __str__(self) -> str:
+        return f"{self.black:g} to {self.white:g}"
+
+
 class View(Value):
     """One picture of a part. `path` is where to read it, never shown to a member or a prompt."""
 
@@ -123,6 +142,10 @@ class View(Value):
     sha256: Sha256 | None = Field(description="Of the file's bytes; none where they can't be read.")
     modality: Modality = Modality.VISUAL
     size: tuple[int, int] | None = Field(default=None, description="(width, height) in pixels.")
+    scale: Scale | None = Field(
+        default=None, description="What it was read by; none of pictures with 8 bits a channel."
+    )
+    outside: float = Field(default=0.0, ge=0, le=1, description="Share of pixels beyond the scale.")
 
 
 class Sample(Value):

@@ -304,6 +304,18 @@ def test_the_counters_of_a_run(greys: Path, quick: Path, tmp_path: Path) -> None
     assert counters["images_per_second"] == pytest.approx(12 / counters["seconds"], rel=0.01)
     assert (counters["calls"], counters["tokens"], counters["usd"]) == (0, 0, 0)
     assert counters["peak_memory_mb"] > 20
+    assert first["files"]["left_out"]["beyond the limit"]["count"] == 7
+    assert counters["files"] == {"looked_at": 12, "taken": 12, "left_out": {}}
+
+
+def test_a_run_says_what_it_left_out(greys: Path, quick: Path, tmp_path: Path) -> None:
+    (greys / "notes.txt").write_text("")
+    out = tmp_path / "out"
+    said = invoke("run", greys, "--recipe", quick, "--out", out).out
+    assert "Looked at 13 files: 12 to inspect; 1 no picture: .txt (notes.txt)" in said
+    files = json.loads((out / "counters.json").read_text())["files"]
+    left_out = {"no picture: .txt": {"count": 1, "examples": ["notes.txt"]}}
+    assert files == {"looked_at": 13, "taken": 12, "left_out": left_out}
 
 
 @pytest.mark.parametrize(("option", "told"), [([], True), (["--accept-references"], False)])

@@ -124,6 +124,7 @@ def bench(
         for contender in every
     ]
     console, ends = Console(quiet=quiet), list["RunResult"]()
+    say(console, source.census.line)
     if looks:
         results = [replay_contender(*pair, looks) for pair in zip(every, plans, strict=True)]
     else:

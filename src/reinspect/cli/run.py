@@ -156,6 +156,8 @@ def run(
         max_seconds=max_seconds,
         max_failures=1 if fail_fast else max_failures,
     )
+    if not watch:
+        say_census(console, plan)
     if dry_run:
         _say_what_it_takes(console, plan)
         return
@@ -287,6 +289,15 @@ def say(console: Console, text: str) -> None:
 def _say_all(console: Console, lines: Sequence[str]) -> None:
     for line in lines:
         say(console, line)
+
+
+def say_census(console: Console, plan: "RunPlan") -> None:
+    """Print how many files were looked at, and what was left out of them."""
+    from reinspect.runs.sources import census_of
+
+    census = census_of(plan.source)
+    if census is not None:
+        say(console, census.line)
 
 
 def _stopped(why: str, resume_line: str | None, *, code: int = 130) -> NoReturn:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, WriteError, digest_of_file, read_json, write_json
+from reinspect.images import scale_of
 from reinspect.qualification.answers import AnswerRecord, PartAnswer
 from reinspect.qualification.commissioning import LearnedParts, RoundGain
 from reinspect.references import THRESHOLDS, LearnedThreshold, ReferenceMode, ReferenceSet
@@ -98,14 +99,19 @@ class CommissioningFolder:
         write_json(
             self.folder / "commissioning.json", Curve(references=references, rounds=tuple(rounds))
         )
-        hashes = [digest_of_file(copy) for copy in _copies(self.references).values()]
+        copies = _copies(self.references).values()
+        own = ReferenceSet(
+            ReferenceMode.GOLDEN,
+            hashes=tuple(digest_of_file(copy) for copy in copies),
+            scale=scale_of(copies),
+        )
         answers = [line.answer for line in self.record.standing.values()]
         write_json(
             self.references / THRESHOLDS,
             LearnedThreshold(
                 network=learned.fit.key,
                 side=learned.fit.side,
-                references=ReferenceSet(ReferenceMode.GOLDEN, hashes=tuple(hashes)).key,
+                references=own.key,
                 threshold=round(learned.threshold, 4),
                 good=answers.count(PartAnswer.GOOD),
                 defective=answers.count(PartAnswer.DEFECTIVE),

@@ -14,7 +14,7 @@ from pydantic import Field
 from scipy.optimize import minimize_scalar
 
 from reinspect.errors import ReinspectError
-from reinspect.images import Pixels, UnreadableImage, read_image
+from reinspect.images import Pixels, UnreadableImage, read_image, scale_of
 from reinspect.qualification.answers import Answered, PartAnswer
 from reinspect.references import digest_of_pixels
 from reinspect.tools.embedded.features import Floats
@@ -146,6 +146,7 @@ class Commissioning:
         self.references = dict(references)
         self._network = _Described(network)
         self._pose = pose
+        self._scale = scale_of(self.references.values())
         self._digests: dict[str, str] = {}  # of the pixels of each part
         self._paths: dict[str, str] = {}
         self.unreadable: list[str] = []
@@ -250,11 +251,11 @@ class Commissioning:
         return learned.fit.calibration.z(plane)
 
     def _fit(self, paths: Iterable[str]) -> FeatureFit:
-        files = PictureFiles(list(paths))
+        files = PictureFiles(list(paths), self._scale)
         return FeatureFit.from_references(files, self._network, pose=self._pose)
 
     def _describe(self, sha256: str, path: str) -> None:
-        image = read_image(path)
+        image = read_image(path, scale=self._scale)
         self._network.describe(image)
         self._digests[sha256] = digest_of_pixels(image)
         self._paths[sha256] = path

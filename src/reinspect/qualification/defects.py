@@ -13,7 +13,7 @@ from reinspect.qualification.judging import QualificationError, RehearsalJudge
 from reinspect.qualification.looks import PartLook
 from reinspect.references import digest_of_pixels, evenly_spaced
 from reinspect.tools.setup.findings import SetupKind
-from reinspect.vocabulary import Label
+from reinspect.vocabulary import Label, Scale
 
 MOST = 500
 """Pictures that are looked at, evenly spaced: of more, the others are left out."""
@@ -44,6 +44,7 @@ def look_at_defects(
     judge: RehearsalJudge,
     *,
     known: Sequence[str],
+    scale: Scale | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RealDefects:
     """Look at each picture in a folder, or below `test/` of an MVTec-style category.
@@ -55,6 +56,7 @@ def look_at_defects(
         folder: of pictures, or a category.
         judge: of the references.
         known: digests of the references' pixels.
+        scale: of the references, where they have more than 8 bits a channel.
         progress: told how many pictures are done, and of how many.
 
     Raises:
@@ -67,7 +69,7 @@ def look_at_defects(
     left_out: Counter[str] = Counter()
     for number, item in enumerate(chosen):
         progress(number, len(chosen))
-        found = _look(item, judge, known)
+        found = _look(item, judge, known, scale)
         if isinstance(found, _Seen):
             seen.append(found)
         else:
@@ -83,7 +85,9 @@ def look_at_defects(
     if not any(look.kind for look in looks):
         why = _but(left_out[_COPIES], looks)
         raise QualificationError(f"{where}: no picture of a defect in it{why}")
-    return RealDefects(looks, _examples(seen), _notes(len(listed), len(chosen), looks, left_out))
+    return RealDefects(
+        looks, _examples(seen, scale), _notes(len(listed), len(chosen), looks, left_out)
+    )
 
 
 class _Seen(NamedTuple):
@@ -93,10 +97,12 @@ class _Seen(NamedTuple):
     """Where one tells the size."""
 
 
-def _look(item: Item, judge: RehearsalJudge, known: Sequence[str]) -> _Seen | str:
+def _look(
+    item: Item, judge: RehearsalJudge, known: Sequence[str], scale: Scale | None
+) -> _Seen | str:
     """One picture looked at, or why it is left out."""
     try:
-        image, truth = read_image(item.path), truth_of(item)
+        image, truth = read_image(item.path, scale=scale), truth_of(item)
         if digest_of_pixels(image) in known:
             return _COPIES
         drawn = truth.mask if truth is not None else None
@@ -134,13 +140,13 @@ def _notes(
     return [line for line, count in said.items() if count]
 
 
-def _examples(seen: Sequence[_Seen]) -> list[Example]:
+def _examples(seen: Sequence[_Seen], scale: Scale | None) -> list[Example]:
     """Nearest to the threshold, found and missed."""
     made = []
     for detected in (True, False):
         pictured = [it for it in seen if it.mask is not None and it.look.detected is detected]
         for number, one in enumerate(at_limit(pictured, lambda it: it.look)[:EXAMPLES]):
             if one.mask is not None:
-                picture = picture_of(read_image(one.picture), read_mask(one.mask))
+                picture = picture_of(read_image(one.picture, scale=scale), read_mask(one.mask))
                 made.append(Example.of(one.look, number, picture))
     return made

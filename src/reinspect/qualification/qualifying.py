@@ -167,7 +167,8 @@ def _of_defects(
     done = rehearse(judge, images, known.names, plan(owners, damaged=0))
     looks = [one.look for one in done]
     digests = [digest_of_pixels(image) for image in images]
-    real = look_at_defects(folder, judge, known=digests, progress=progress)
+    scale = known.set.scale
+    real = look_at_defects(folder, judge, known=digests, scale=scale, progress=progress)
     worth = _worth(judge, real.looks)
     defective = [look for look in real.looks if look.kind is not None]
     good = [look for look in real.looks if look.kind is None]

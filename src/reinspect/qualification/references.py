@@ -1,6 +1,7 @@
 """The references of one product, as they are rehearsed: copies once, and what is amiss said."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +41,7 @@ class ProductReferences(NamedTuple):
     @property
     def images(self) -> PictureFiles:
         """Read when they are asked for."""
-        return PictureFiles(self.set.files)
+        return PictureFiles.of(self.set)
 
 
 def references_of(folder: Path, recipe: Recipe) -> ProductReferences:
@@ -66,7 +67,7 @@ def references_of(folder: Path, recipe: Recipe) -> ProductReferences:
             f"{one_line(str(folder))}: references of several products ({some}): "
             "name the folder of one"
         )
-    looks = np.stack([checks.look(image) for image in PictureFiles(chosen.files)])
+    looks = np.stack([checks.look(image) for image in PictureFiles.of(chosen)])
     kept = checks.distinct(looks)
     if len(kept) < 2:
         what = "one reference" if len(chosen.files) == 1 else f"{len(chosen.files)} copies of one"
@@ -74,11 +75,10 @@ def references_of(folder: Path, recipe: Recipe) -> ProductReferences:
             f"{one_line(str(folder))}: {what}: left out, there is nothing to compare it with; give "
             f"two or more known-good pictures, {checks.ENOUGH} say more"
         )
-    distinct = ReferenceSet(
-        chosen.mode,
-        tuple(chosen.files[place] for place in kept),
-        tuple(chosen.hashes[place] for place in kept),
-        chosen.threshold,
+    distinct = replace(
+        chosen,
+        files=tuple(chosen.files[place] for place in kept),
+        hashes=tuple(chosen.hashes[place] for place in kept),
     )
     return ProductReferences(product, len(chosen.files), chosen.key, distinct, looks[kept])
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from reinspect.census import Census, as_counters
 from reinspect.cost import ModelCost
 from reinspect.export import causes
 from reinspect.files import write_file
@@ -15,16 +16,30 @@ from reinspect.vocabulary import Outcome
 COUNTERS = "counters.json"
 
 
-def write_counters(store: Store, run_id: int, folder: Path, expected: Expectation) -> None:
+def write_counters(
+    store: Store,
+    run_id: int,
+    folder: Path,
+    expected: Expectation,
+    census: Census | None = None,
+) -> None:
     """Write the counters of a run that has ended.
 
     It is the last file of a run's folder: where it is, the others are of the same rows.
+
+    Args:
+        store: that the run is in.
+        run_id: its key there.
+        folder: of the run.
+        expected: what was expected of its images.
+        census: of the files that it looked at, where somebody has counted.
 
     Raises:
         WriteError: the file can't be written.
         StoreError: the store can't be read.
     """
-    text = json.dumps(counters_of(store, run_id, expected), indent=2)
+    counters = counters_of(store, run_id, expected) | as_counters(census)
+    text = json.dumps(counters, indent=2)
     write_file(folder / COUNTERS, text + "\n")
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from reinspect.census import Census
 from reinspect.dataset import AnyPath, Item
 from reinspect.engine.local import inspect_all
 from reinspect.engine.work import build_inspect, single_threaded
@@ -33,6 +34,8 @@ class FolderResult:
     """What was found in a folder: the traces of its images, in the folder's order."""
 
     traces: tuple[Trace, ...]
+    census: Census | None = None
+    """How many files were looked at, how many were left out, why."""
 
     def __iter__(self) -> Iterator[Trace]:
         return iter(self.traces)
@@ -205,7 +208,7 @@ class Inspector:
                 inspect = build_inspect(context)
         traces = inspect_all(source.items, context, workers=self._workers, inspect=inspect)
         found = {trace.sample.id: trace for trace in traces}
-        return FolderResult(tuple(found[item.id] for item in source.items))
+        return FolderResult(tuple(found[item.id] for item in source.items), source.census)
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -24,7 +24,7 @@ from reinspect.runs.limits import Ending, RunLimits, interruptible
 from reinspect.runs.plan import RunPlan
 from reinspect.runs.resources import MemorySampler
 from reinspect.runs.resume import changed, done_before, fingerprint, versions
-from reinspect.runs.sources import Feed
+from reinspect.runs.sources import Feed, census_of
 from reinspect.store import Run, RunInfo, Status, Store, Tally, Writer
 from reinspect.vocabulary import Truth
 
@@ -228,7 +228,8 @@ class Session:
         """Write the results; `counters.json` last, as it says that all others are there."""
         write_run_folder(self.store, self.run.id, self.plan.out)
         self.plan.engine.leave_files(self.store, self.run.id, self.plan.out)
-        write_counters(self.store, self.run.id, self.plan.out, self.expected)
+        census = census_of(self.plan.source)
+        write_counters(self.store, self.run.id, self.plan.out, self.expected, census)
 
 
 def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:

@@ -1,11 +1,12 @@
 """Where the images of a run come from: listed paths, a folder that fills, object storage."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
+from reinspect.census import Census, CensusTaker
 from reinspect.dataset import AnyPath, Item, discover
 from reinspect.engine.roles import Engine
 from reinspect.runs.defaults import UsageError
@@ -67,6 +68,21 @@ class Source(Protocol):
         ...
 
 
+@runtime_checkable
+class Counting(Protocol):
+    """A source that knows how many files it has looked at; one of your own need not."""
+
+    @property
+    def census(self) -> Census:
+        """What it has taken, and what it has left out."""
+        ...
+
+
+def census_of(source: Source) -> Census | None:
+    """What a source has looked at; None where it doesn't count."""
+    return source.census if isinstance(source, Counting) else None
+
+
 @dataclass(frozen=True, slots=True)
 class Listed:
     """Images of this machine, listed when the run is planned."""
@@ -75,6 +91,8 @@ class Listed:
     found: tuple[Item, ...] = ()
     limit: int | None = None
     """Images to inspect at most, the first ones."""
+    seen: Census = field(default_factory=Census)
+    """All files that were looked at, before the limit."""
 
     @classmethod
     def below(
@@ -99,7 +117,9 @@ class Listed:
             NotThereError: a path does not exist.
             UsageError: nothing is left to inspect, or a category is not there.
         """
-        every = [i for i in discover(paths, exclude=exclude) if i.category or not categorised]
+        listing = discover(paths, exclude=exclude)
+        listed = list(listing)
+        every = [item for item in listed if item.category or not categorised]
         known = sorted({item.category for item in every if item.category})
         for name in categories:
             if name not in known:
@@ -108,7 +128,18 @@ class Listed:
         if not found:
             what = "MVTec-style categories" if categorised else "images"
             raise UsageError(f"no {what} in {', '.join(map(str, paths))}")
-        return cls(tuple(map(str, paths)), found, limit)
+        loose = [item.id for item in listed if categorised and not item.category]
+        others = [item.id for item in every if categories and item.category not in categories]
+        seen = listing.census.without("in no category", loose).without(
+            "of other categories", others
+        )
+        return cls(tuple(map(str, paths)), found, limit, seen)
+
+    @property
+    def census(self) -> Census:
+        """See `Counting`."""
+        rest = [item.id for item in self.found[len(self.items) :]]
+        return self.seen.without("beyond the limit", rest)
 
     @property
     def absolute(self) -> tuple[str, ...]:
@@ -150,6 +181,14 @@ class DropFolder:
         return ()
 
     items = found
+
+    @property
+    def census(self) -> Census:
+        """See `Counting`: as the folders are now."""
+        listing = discover(self.paths, exclude=self.exclude)
+        for _ in listing:
+            pass
+        return listing.census
 
     def refuse(self, engine: Engine, *, references: bool, dry_run: bool) -> None:
         """See `Source`."""
@@ -196,7 +235,7 @@ class Bucket:
         """See `Source`."""
         return (self.url,)
 
-    @cached_property
+    @property
     def found(self) -> tuple[Item, ...]:
         """See `Source`.
 
@@ -204,10 +243,21 @@ class Bucket:
             StorageError: it can't be read.
             UsageError: there is nothing to inspect.
         """
-        found = tuple(Item(id=one.id, path=one.url) for one in pictures_below(self.url))
+        return self._listed[0]
+
+    @property
+    def census(self) -> Census:
+        """See `Counting`."""
+        found, seen = self._listed
+        return seen.without("beyond the limit", [item.id for item in found[len(self.items) :]])
+
+    @cached_property
+    def _listed(self) -> tuple[tuple[Item, ...], Census]:
+        counted = CensusTaker()
+        found = tuple(Item(id=one.id, path=one.url) for one in pictures_below(self.url, counted))
         if not found:
             raise UsageError(f"no images in {self.url}")
-        return found
+        return found, counted.census
 
     @property
     def items(self) -> tuple[Item, ...]:

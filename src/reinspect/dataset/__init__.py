@@ -1,0 +1,23 @@
+"""Data sets as people have them: what there is to inspect, its references, its truth."""
+
+from reinspect.dataset.categories import categories, item_at, sample_at
+from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
+from reinspect.dataset.references import ReferenceFiles, known_good, references_in
+from reinspect.dataset.truth import truth_of
+from reinspect.dataset.walk import Listing, discover
+
+__all__ = [
+    "AnyPath",
+    "DataError",
+    "Item",
+    "Listing",
+    "NotThereError",
+    "ReferenceFiles",
+    "categories",
+    "discover",
+    "item_at",
+    "known_good",
+    "references_in",
+    "sample_at",
+    "truth_of",
+]

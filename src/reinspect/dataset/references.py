@@ -1,0 +1,61 @@
+"""The known-good pictures that a data set, or a folder, gives."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from reinspect.dataset.items import AnyPath, DataError, NotThereError
+from reinspect.dataset.layout import is_category
+from reinspect.dataset.walk import Walk, discover
+from reinspect.images import one_line
+
+
+class ReferenceFiles(NamedTuple):
+    """Known-good images: for each category that has its own, and for all others."""
+
+    default: list[Path]
+    by_category: dict[str, list[Path]]
+
+
+def known_good(category_root: AnyPath) -> list[Path]:
+    """The images under `train/good` of a category, sorted by name; none where it has none."""
+    return _images_in(Path(category_root) / "train" / "good")
+
+
+def references_in(folder: AnyPath) -> ReferenceFiles:
+    """The known-good images that a folder gives.
+
+    Of a category its known-good images, for everything; of a folder that holds categories the ones
+    of each, and what images lie beside them for everything else; of any other folder all images in
+    it, at any depth. Sorted by name.
+
+    Raises:
+        NotThereError: there is no such folder.
+        DataError: it has no such images.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise NotThereError(f"no folder of references at {one_line(str(folder))}")
+    if is_category(str(folder)):
+        references = ReferenceFiles(known_good(folder), {})
+    else:
+        default: list[Path] = []
+        roots: dict[str, str] = {}
+        for item in discover([folder]):
+            if item.category is not None and item.root is not None:
+                roots[item.category] = item.root
+            else:
+                default.append(Path(item.path))
+        own = {name: known_good(root) for name, root in roots.items()}
+        references = ReferenceFiles(
+            sorted(default), {k: files for k, files in own.items() if files}
+        )
+    if not references.default and not references.by_category:
+        raise DataError(f"{one_line(str(folder))}: no images in it; give known-good images")
+    return references
+
+
+def _images_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(Path(item.path) for item in Walk(os.path.abspath(folder), ()).below(str(folder)))  # noqa: PTH100

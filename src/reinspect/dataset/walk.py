@@ -1,0 +1,202 @@
+"""The files under some paths that are to be inspected."""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from natsort import natsort_keygen
+
+from reinspect.census import Census, CensusTaker
+from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
+from reinspect.dataset.layout import is_category
+from reinspect.images import SUFFIXES, holds_picture, legible, one_line
+
+_natural = natsort_keygen()
+
+
+class Listing:
+    """The files under some paths, listed anew on each iteration and never held all at once."""
+
+    def __init__(self, paths: Sequence[AnyPath], exclude: Sequence[AnyPath]) -> None:
+        self.paths = tuple(os.fspath(path) for path in paths)
+        self._exclude = tuple(os.fspath(path) for path in exclude)
+        folders = [p if os.path.isdir(p) else os.path.dirname(p) for p in self._absolute]  # noqa: PTH112, PTH120
+        self._base = os.path.commonpath(folders)
+        self._newest = CensusTaker()
+
+    @property
+    def _absolute(self) -> list[str]:
+        return [os.path.abspath(path) for path in self.paths]  # noqa: PTH100 - keeps links as named
+
+    def __iter__(self) -> Iterator[Item]:
+        walk = Walk(self._base, self._exclude)
+        self._newest = walk.counted
+        for path in self.paths:
+            yield from walk.below(path)
+
+    @property
+    def census(self) -> Census:
+        """What the newest iteration has seen so far, of a complete one everything."""
+        return self._newest.census
+
+    def count(self) -> int:
+        """How many items there are; it lists all folders."""
+        return sum(1 for _ in self)
+
+
+def discover(paths: Sequence[AnyPath], *, exclude: Sequence[AnyPath] = ()) -> Listing:
+    """What to inspect at some paths: images, folders, categories, folders of categories.
+
+    Folders are searched at any depth in natural order for files that are named like images, or that
+    begin as images do; of a category only what lies under `test/` is taken. Hidden files are left
+    out, and each folder is read once,
+    whatever links lead to it. A broken link and a folder that can't be listed are items as well:
+    reading them says what is wrong with them. Folders in `exclude` are passed over.
+
+    An item's id is relative to the folder given; for an image its name; for several paths relative
+    to the folder that they have in common.
+
+    Raises:
+        NotThereError: a path does not exist.
+        DataError: there is no path.
+    """
+    if not paths:
+        raise DataError("no path to inspect: give an image or a folder")
+    for path in paths:
+        if not os.path.lexists(path):
+            raise NotThereError(f"no image or folder at {one_line(os.fspath(path))}")
+    return Listing(paths, exclude)
+
+
+class Walk:
+    """One pass over folders, in natural order, each folder once."""
+
+    def __init__(self, base: str, exclude: Iterable[str], *, categories_only: bool = False) -> None:
+        self._base = Path(base)
+        self._excluded = {_identity(path) for path in exclude} - {None}
+        self._entered: set[tuple[int, int]] = set()
+        self._files: set[str] = set()
+        self._categories_only = categories_only
+        self.counted = CensusTaker()
+        """The files so far."""
+
+    def below(self, path: str) -> Iterator[Item]:
+        """The items at a path that the caller named, which is therefore never excluded."""
+        if os.path.isdir(path):  # noqa: PTH112
+            yield from self._folder(path, None, None)
+            return
+        absolute = Path(os.path.abspath(path))  # noqa: PTH100
+        listed = _identity(absolute.parent) in self._entered and not _why_left_out(str(absolute))
+        if not listed and str(absolute) not in self._files:
+            self._files.add(str(absolute))
+            yield self._item(path, None, None)
+        else:
+            self.counted.leave("named before", self._relative(path))
+
+    def _folder(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
+        if not self._enter(path):
+            return
+        if root is None and is_category(path):
+            root, category = path, self._category(path)
+            if self._categories_only:
+                yield self._item(root, category, root)
+                return
+            self._leave_all_but_test(path)
+            path = os.path.join(path, "test")  # noqa: PTH118 - paths stay strings, for speed
+            self._enter(path)
+        try:
+            listing = _listing(path)
+        except OSError:
+            yield self._item(path, category, root)
+            return
+        for name, is_folder, is_broken in listing:
+            below = os.path.join(path, name)  # noqa: PTH118
+            if is_folder:
+                yield from self._subfolder(below, category, root)
+            elif self._categories_only:
+                continue
+            elif why := None if is_broken else _why_left_out(below):
+                self.counted.leave(why, self._relative(below))
+            elif os.path.abspath(below) in self._files:  # noqa: PTH100
+                self.counted.leave("named before", self._relative(below))
+            else:
+                yield self._item(below, category, root)
+
+    def _subfolder(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
+        if _identity(path) in self._excluded:
+            self.counted.leave("folder of references or results", self._relative(path))
+        elif os.path.basename(path).startswith("."):  # noqa: PTH119
+            self.counted.leave("hidden", self._relative(path))
+        else:
+            yield from self._folder(path, category, root)
+
+    def _leave_all_but_test(self, root: str) -> None:
+        """Count what lies beside the test images of a category."""
+        for folder, below, files in os.walk(root):
+            if folder == root:
+                below[:] = [name for name in below if name != "test"]
+            top = os.path.relpath(folder, root).partition(os.sep)[0]
+            why = "beside test/ of a data set" if top == "." else f"under {top}/ of a data set"
+            for name in sorted(files, key=_natural):
+                self.counted.leave(why, self._relative(os.path.join(folder, name)))  # noqa: PTH118
+
+    def _enter(self, path: str) -> bool:
+        """Whether the folder is new to this walk."""
+        identity = _identity(path)
+        if identity is None:
+            return True
+        new = identity not in self._entered
+        self._entered.add(identity)
+        return new
+
+    def _item(self, path: str, category: str | None, root: str | None) -> Item:
+        self.counted.take()
+        return Item(self._relative(path), path, category, root)
+
+    def _category(self, root: str) -> str:
+        relative = self._relative(root)
+        return self._base.name if relative == "." else relative
+
+    def _relative(self, path: str) -> str:
+        # Without pathlib, which costs a large folder a second for every ten thousand files.
+        relative = os.path.relpath(path, self._base)
+        if os.sep != "/":
+            relative = relative.replace(os.sep, "/")
+        # Bytes that are no text would break every JSON file and table that the id goes into.
+        return os.fsencode(relative).decode("utf-8", "backslashreplace")
+
+
+def _why_left_out(path: str) -> str | None:
+    """Why a file is none to inspect; None where it is one."""
+    name = os.path.basename(path)  # noqa: PTH119
+    if name.startswith("."):
+        return "hidden"
+    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+    if suffix in SUFFIXES or holds_picture(path):
+        return None
+    return f"no picture: {legible(suffix) or 'without an ending'}"
+
+
+def _listing(folder: str) -> list[tuple[str, bool, bool]]:
+    """Names in natural order, and of each whether it is a folder, or a broken link."""
+    listing = []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            is_folder = broken = False
+            try:
+                is_folder = entry.is_dir()
+                if entry.is_symlink():
+                    entry.stat()
+            except OSError:
+                broken = True  # reported whatever its name: it may have led to a folder
+            broken = broken and not entry.name.startswith(".")
+            listing.append((entry.name, is_folder, broken))
+    return sorted(listing, key=lambda entry: (_natural(entry[0]), entry[0]))
+
+
+def _identity(path: AnyPath) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

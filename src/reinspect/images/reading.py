@@ -1,0 +1,103 @@
+"""The bytes of image files; what to say of files that are none."""
+
+import os
+import stat
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from reinspect.errors import ReinspectError
+from reinspect.files import digest_of
+from reinspect.vocabulary import MAX_PIXELS
+
+Pixels = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+class UnreadableImage(ReinspectError, ValueError):  # noqa: N818 - it names the image, not a fault of ours
+    """A file that can't be inspected. One line: where, what, what to do.
+
+    `sha256` is of the bytes that are no picture; none where not even these could be read.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], what: str, remedy: str) -> None:
+        super().__init__(path, what, remedy)
+        self.path = os.fspath(path)
+        self.what = what
+        self.remedy = remedy
+        self.sha256: str | None = None
+
+    def __str__(self) -> str:
+        # repr keeps a name with a newline, or with bytes that are no text, on one printable line.
+        return f"{one_line(self.path)}: {self.what}; {self.remedy}"
+
+
+def one_line(text: str) -> str:
+    """`text` itself where it prints as one line, else its quoted and escaped form."""
+    return text if text.isprintable() else repr(text)
+
+
+def legible(text: str) -> str:
+    """`text` with the bytes that are no text escaped: they would break every file it goes into."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def sha256_of(path: str | os.PathLike[str]) -> str:
+    """The hex SHA-256 of a file's bytes.
+
+    Raises:
+        UnreadableImage: the file can't be read, is empty or too large for an image.
+    """
+    return digest_of(bytes_of(path, MAX_PIXELS))
+
+
+def bytes_of(path: str | os.PathLike[str], max_pixels: int) -> bytes:
+    """All bytes of a file.
+
+    Raises:
+        UnreadableImage: they can't be read, there are none, or too many for an image.
+    """
+    path = Path(path)
+    try:
+        # Asked before opening: a named pipe would wait for a writer, for ever.
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise UnreadableImage(path, *_why_no_file(path))
+        # Four channels of 16 bits without compression, and room for metadata.
+        if status.st_size > 8 * max_pixels + (64 << 20):
+            megapixels = f"{max_pixels / 1e6:g} megapixels"
+            raise UnreadableImage(
+                path,
+                f"{status.st_size / 1e6:.0f} MB is more than an image of {megapixels} takes",
+                "scale it down or leave it out",
+            )
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableImage(path, *_why_unread(path, error)) from error
+    if not data:
+        raise UnreadableImage(path, "the file is empty", "copy it again")
+    return data
+
+
+def _why_no_file(path: Path) -> tuple[str, str]:
+    if not path.is_dir():
+        return "is not a regular file", "give an image file"
+    try:
+        next(path.iterdir(), None)
+    except OSError as error:
+        reason = (error.strerror or type(error).__name__).lower()
+        return f"the folder can't be listed ({reason})", "change its permissions"
+    return "is a folder", "give an image file"
+
+
+def _why_unread(path: Path, error: OSError) -> tuple[str, str]:
+    match error:
+        case FileNotFoundError() if path.is_symlink():
+            target = one_line(str(path.readlink()))
+            return f"broken link to {target}", "repair or remove the link"
+        case FileNotFoundError():
+            return "no such file", "check the path"
+        case PermissionError():
+            return "no permission to read it", "change its permissions"
+    return (error.strerror or type(error).__name__).lower(), "check the path and the disk"

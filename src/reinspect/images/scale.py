@@ -1,0 +1,98 @@
+"""One scale for a whole set of pictures: which of their values are black and white.
+
+A camera of 10 or 12 bits stores its values in 16, and nothing in most files says so. Judged picture
+by picture, one hot pixel would darken a part sixteen times; so the references decide together.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from reinspect.images.reading import Pixels
+from reinspect.vocabulary import Scale
+
+CAMERA_BITS = (8, 10, 12, 14, 16)
+"""Depths that cameras have; a scale is the least of them that holds a set."""
+
+QUANTILE = 0.999
+"""Of the values of a set: what is brighter, hot pixels for one, has no say."""
+
+SLACK = 1.0625
+"""How far beyond a full scale that quantile may lie: to clip a little costs less than a scale that
+is four times as coarse."""
+
+SAMPLE = 1 << 20
+"""Values that a scale is told from at most, of all pictures together."""
+
+
+class Raw(NamedTuple):
+    """A picture as it is stored, with more than 8 bits a channel."""
+
+    values: npt.NDArray[Any]
+    """(H, W), or (H, W, 3) in BGR order."""
+    alpha: Pixels | None = None
+    """(H, W), 255 where it is opaque."""
+    declared: float | None = None
+    """The full scale by the file's own tags; a claim, which its values may belie."""
+
+
+class Levels(NamedTuple):
+    """What of a picture has a say in the scale of its set."""
+
+    values: npt.NDArray[np.float32]
+    """(n,)"""
+    whole: bool
+    """Whether it holds integers."""
+    declared: float | None
+
+
+def levels(raw: Raw, most: int = SAMPLE) -> Levels:
+    """So many of a picture's values at most, evenly spread; of colours the largest of a pixel."""
+    grey = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
+    flat = grey.reshape(-1)
+    flat = flat[:: max(1, -(-flat.size // most))].astype(np.float32)
+    return Levels(flat[np.isfinite(flat)], grey.dtype.kind in "iu", raw.declared)
+
+
+def common_scale(found: Iterable[Levels]) -> Scale | None:
+    """The scale of pictures that belong together; none where there are no such.
+
+    It is the full scale that most of their tags claim, if their values don't belie it; else the
+    least one of a camera that holds a high quantile of all their values together.
+    """
+    every = list(found)
+    values = np.concatenate([own.values for own in every]) if every else np.zeros(0)
+    if not values.size:
+        return None
+    low, high = (float(np.quantile(values, share)) for share in (1 - QUANTILE, QUANTILE))
+    claims = Counter(own.declared for own in every if own.declared is not None)
+    steps = [float(2**bits - 1) for bits in CAMERA_BITS]
+    if not all(own.whole for own in every):
+        steps.insert(0, 1.0)
+    fitting = [claim for claim, _ in claims.most_common(1)] + steps
+    white = next((step for step in fitting if high <= step * SLACK), high)
+    if low < 0:  # signed values, such as temperatures
+        return Scale(black=low, white=max(high, low + 1e-6))
+    return Scale(white=white)
+
+
+def to_8_bits(values: npt.NDArray[Any], scale: Scale) -> Pixels:
+    """Values of any shape by a scale: clipped to it; what is no number is black."""
+    factor = np.float32(255 / (scale.white - scale.black))
+    wide = values.astype(np.float32)
+    if scale.black:
+        wide -= np.float32(scale.black)
+    wide *= factor
+    np.nan_to_num(wide, copy=False, nan=0.0)
+    scaled: Pixels = np.rint(wide.clip(0, 255, out=wide), out=wide).astype(np.uint8)
+    return scaled
+
+
+def outside(values: npt.NDArray[Any], scale: Scale) -> float:
+    """The share of values that a scale cuts off, or that are no numbers, in [0, 1]."""
+    more = (scale.white - scale.black) * (SLACK - 1)
+    inside = (values >= scale.black - more) & (values <= scale.white + more)
+    return float(1 - np.count_nonzero(inside) / inside.size)
