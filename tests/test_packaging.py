@@ -1,7 +1,9 @@
 """What is installed: the whole package under one name, light to import, with its command."""
 
 import importlib
+import importlib.metadata
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 import pytest
 from langgraph.graph.state import CompiledStateGraph
 
+import reinspect
 from support.places import REPOSITORY
 
 pytestmark = pytest.mark.process
@@ -158,6 +161,27 @@ def test_public_names_resolve() -> None:
         assert getattr(package, name)
     with pytest.raises(AttributeError, match="inspect_imagge"):
         _ = package.inspect_imagge
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert reinspect.__version__ == importlib.metadata.version("reinspect")
+
+
+@pytest.mark.process
+@pytest.mark.slow
+def test_the_readme_passes_a_strict_type_check(tmp_path: Path) -> None:
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    snippets = re.findall(r"^```python\n(.*?)^```$", text, re.M | re.S)
+    (tmp_path / "snippet.py").write_text("\n".join(snippets), encoding="utf-8")
+    cache = REPOSITORY / ".mypy_cache"
+    checked = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", f"--cache-dir={cache}", "snippet.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert checked.returncode == 0, checked.stdout
 
 
 def test_langgraph_json_names_a_graph(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

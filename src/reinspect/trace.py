@@ -5,11 +5,14 @@ from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import AwareDatetime, Field, model_validator
 
+from reinspect.notebook import shown
 from reinspect.vocabulary import (
     Assessment,
+    Call,
     Decision,
     Disposition,
     Evidence,
+    Explanation,
     Product,
     Region,
     Revision,
@@ -117,6 +120,22 @@ class Trace(Value):
             pass
         return newest
 
+    def _repr_html_(self) -> str:
+        settled, verdict = self.disposition, self.verdict
+        said = f"{settled.outcome.value}: {settled.reason}" if settled else "not settled"
+        if verdict:
+            said = f"{said} ({verdict.label.value}, p = {verdict.probability:.3f})"
+        rows = [
+            (
+                f"{step.node} (explored)" if explored else step.node,
+                step.tool or "",
+                "; ".join(filter(None, (step.error, *map(_in_words, step.products)))),
+                f"{step.seconds:.3f}",
+            )
+            for step, explored in self.taken
+        ]
+        return shown(f"{self.sample.id}: {said}", rows, ("step", "tool", "what came of it", "s"))
+
     @property
     def first(self) -> Verdict | None:
         """The first look's verdict; none if the detector failed."""
@@ -172,6 +191,27 @@ class Trace(Value):
     def seconds(self) -> float:
         """What all steps took, explored ones included."""
         return sum(step.seconds for step in self.all_steps)
+
+
+def _in_words(product: Product) -> str:
+    """A product in a line."""
+    match product:
+        case Verdict():
+            return f"{product.label.value}, p = {product.probability:.3f}"
+        case Assessment():
+            return f"confidence {product.confidence:.2f}, reliability {product.reliability:.2f}"
+        case Decision():
+            return f"{product.move.value} ({product.policy})"
+        case Evidence():
+            return f"{product.source}: {product.summary}"
+        case Revision():
+            return f"{product.move.value}: p = {product.after.probability:.3f}"
+        case Explanation():
+            return product.final
+        case Disposition():
+            return f"{product.outcome.value}: {product.reason}"
+        case Call():
+            return f"asked {product.model}"
 
 
 def _lines(taken: Iterable[tuple[Any, bool]]) -> dict[str, Any]:

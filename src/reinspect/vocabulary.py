@@ -25,6 +25,8 @@ from pydantic import (
     model_validator,
 )
 
+from reinspect.notebook import shown
+
 MAX_PIXELS = 100_000_000
 """Of a picture that is decoded, unless somebody sets another limit."""
 
@@ -209,6 +211,10 @@ class Rle(Value):
     counts: str
 
 
+def _corners(box: Box) -> str:
+    return ", ".join(f"{corner:.3f}" for corner in box)
+
+
 class Region(Value):
     """A place in the picture. `score` is its strength in the unit of whoever found it."""
 
@@ -293,6 +299,11 @@ class Verdict(Value):
     def confidence(self) -> float:
         """How sure the detector is of its own label, [0.5, 1]."""
         return max(self.probability, 1 - self.probability)
+
+    def _repr_html_(self) -> str:
+        rows = [(d.type or "defect", _corners(d.box), f"{d.score:.2f}") for d in self.defects]
+        heading = f"{self.label.value}, p = {self.probability:.3f}"
+        return shown(heading, rows, ("defect", "x1, y1, x2, y2", "score"))
 
     def at(self, regions: Sequence[Region]) -> Self:
         """The same verdict with its defects at these regions, typed as those that they overlap.
