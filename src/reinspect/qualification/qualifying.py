@@ -261,7 +261,7 @@ def _made_of(
     known: ProductReferences, recipe: Recipe, judge: RehearsalJudge, looks: int, seed: int
 ) -> dict[str, str]:
     return {
-        "references": known.set.key[:24],
+        "references": known.key[:24],
         "recipe": looks_digest(recipe),
         "networks": " ".join(judge.networks),
         "looks": str(looks),
