@@ -1,4 +1,4 @@
-"""`reinspect bench` and `qualify`: figures of annotated parts, and of a product's references."""
+"""`reinspect bench`: figures of annotated parts."""
 
 import sys
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.console import Console
 
-from reinspect.cli.progress import counting, run_with_progress
-from reinspect.cli.run import Category, Out, Quiet, Recipe, Store, Workers, say
+from reinspect.cli.progress import run_with_progress
+from reinspect.cli.run import Category, Out, Quiet, Store, Workers, say
 from reinspect.runs.defaults import (
     critics_beside,
     default_out,
@@ -22,16 +22,14 @@ if TYPE_CHECKING:
 
     from reinspect.bench.comparison import Contender
     from reinspect.bench.side_by_side import Benched, SideBySide
-    from reinspect.qualification import Findings
     from reinspect.roles import Sink
     from reinspect.runs.plan import RunPlan
     from reinspect.runs.session import RunResult
 
 
 def add_to(app: typer.Typer) -> None:
-    """Register the commands."""
+    """Register the command."""
     app.command()(bench)
-    app.command()(qualify)
 
 
 def bench(
@@ -142,108 +140,6 @@ def bench(
         say(console, f"Report   {folder / 'report.html'}")
     if any(end.tally.errors for end in ends):
         raise typer.Exit(1)
-
-
-def qualify(
-    references: Annotated[
-        Path,
-        typer.Argument(
-            metavar="REFERENCES", help="Folder of known-good images, or MVTec-style category."
-        ),
-    ],
-    defects: Annotated[
-        Path | None,
-        typer.Option(
-            "--defects",
-            metavar="DIR",
-            help="Images of real defects, or MVTec-style category with masks: of these instead of "
-            "drawn damage.",
-        ),
-    ] = None,
-    recipe: Recipe = None,
-    out: Annotated[
-        Path, typer.Option("--out", help="The page, which needs nothing but a browser.")
-    ] = Path("qualification.html"),
-    json: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures to this file.")
-    ] = None,
-    looks: Annotated[
-        int, typer.Option("--looks", min=1, help="Damaged looks a kind; more narrow the bounds.")
-    ] = 24,
-    seed: Annotated[int, typer.Option("--seed", min=0, help="Of the damage that is drawn.")] = 0,
-    quiet: Quiet = False,
-) -> None:
-    """Find out what an inspection finds on a product, by its references alone.
-
-    Each reference, left out, is looked at as it is and with drawn damage on it: from which size on
-    damage is found, with a bound.
-    """
-    from reinspect.cli.tables import detected
-    from reinspect.files import write_json
-    from reinspect.graph import load_recipe
-    from reinspect.qualification import answer, write_page
-    from reinspect.qualification import qualify as find_out
-    from reinspect.settings import Settings
-
-    console, settings = Console(quiet=quiet), Settings()
-    for file in (out, json):
-        if file is not None and file.is_dir():
-            raise typer.BadParameter(f"{file} is a folder: name a file")
-    chosen = load_recipe(recipe) if recipe else None
-    what = "Looking at defects" if defects else "Rehearsing"
-    with usage_errors(), counting(console, what) as progress:
-        made, notice = find_out(
-            references,
-            chosen,
-            defects=defects,
-            cache=settings.cache_dir,
-            weights=settings.weights_dir,
-            looks=looks,
-            seed=seed,
-            progress=progress,
-        )
-    if json is not None:
-        notice = notice or _other_than(json, made.made_of["references"])
-        write_json(json, made.findings)
-    write_page(made.findings, out, made.images)
-    for line in (notice, answer(made.findings)):
-        if line:
-            say(console, line)
-    console.print(detected(made.findings.detection, made.findings.mm_per_pixel))
-    for line in _told(made.findings):
-        say(console, line)
-    say(console, f"Page     {out}")
-
-
-def _other_than(file: Path, references: str) -> str:
-    """What is said of a file of findings that another qualification takes the place of."""
-    from reinspect.qualification import read_findings
-    from reinspect.qualification.findings import FindingsError
-
-    try:
-        before = read_findings(file)
-    except FindingsError:
-        return ""
-    if before.details.get("key of the references") == references:
-        return ""
-    return f"{file} was of other references: made anew."
-
-
-def _told(findings: "Findings") -> list[str]:
-    """What stands on the page besides the table, one line each."""
-    calls, worth = findings.detection.false_calls, findings.second_look
-    lines = []
-    if calls:
-        lines.append(
-            f"False calls: {calls.k} of {calls.n} good parts; at most {calls.bound:.0%} of those "
-            "to come, with 95 % confidence"
-        )
-    lines += [f"Odd reference {odd.name}: {odd.why}" for odd in findings.odd]
-    lines += [f"Second look: {worth}"] if worth else []
-    lines += [f"References: {findings.learning.advice}"] if findings.learning else []
-    named = ("copies", "not rehearsed", "note", "defects")
-    lines += [findings.details[name] for name in named if name in findings.details]
-    return [*lines, *findings.advice]
 
 
 def _carry_out(

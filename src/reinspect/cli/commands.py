@@ -17,7 +17,7 @@ from reinspect.cli import (
     train,
     ui,
 )
-from reinspect.cli.qualification import commission
+from reinspect.cli.qualification import commission, qualify
 
 app = typer.Typer(
     name="reinspect",
@@ -30,6 +30,7 @@ app = typer.Typer(
 for module in (
     run,
     bench,
+    qualify,
     commission,
     reading,
     monitor,
