@@ -3,6 +3,7 @@
 #   make test    install what the tests need, run them
 #   make quick    of those, the quick ones that start nothing: no process, server, database, browser, model
 #   make test-serving    the tests against a real vLLM, on the CPU: 3 GB, in an environment of its own
+#   make test-studio    the tests on LangGraph's development server, in an environment of its own
 #   make test-peers    the tests beside anomalib: 2 GB, in an environment of its own
 PYTHON ?= python3
 VENV ?= .venv
@@ -12,9 +13,10 @@ WORKERS := --numprocesses=auto --maxprocesses=8
 ALONE := not (slow or process or server or database or browser or model)
 SERVING ?= .venv-serving
 PEERS ?= .venv-peers
+STUDIO ?= .venv-studio
 BENCHES ?= store batch engines serving scale console
 
-.PHONY: demo quick test test-serving test-peers extras check rooms bench clean
+.PHONY: demo quick test test-serving test-peers test-studio extras check rooms bench clean
 
 demo: $(VENV)/base
 	rm -rf demo
@@ -33,6 +35,9 @@ test-serving: $(SERVING)/done
 test-peers: $(PEERS)/done
 	$(PEERS)/bin/python -m pytest tests/peers
 
+test-studio: $(STUDIO)/done
+	$(STUDIO)/bin/python -m pytest tests/studio
+
 check: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -50,7 +55,7 @@ bench: $(VENV)/dev $(VENV)/ray
 	done; test -z "$$missed" || { echo "missed:$$missed"; exit 1; }
 
 clean:
-	rm -rf $(VENV) .venv-ci $(SERVING) $(PEERS) demo build dist
+	rm -rf $(VENV) .venv-ci $(SERVING) $(PEERS) $(STUDIO) demo build dist
 
 extras: $(VENV)/train $(VENV)/ray $(VENV)/vision
 
@@ -94,4 +99,10 @@ $(SERVING)/done: pyproject.toml constraints-cpu.txt
 $(PEERS)/done: pyproject.toml constraints-cpu.txt
 	$(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[peers]' 'hypothesis>=6.130' 'pytest>=9'
+	touch $@
+
+# LangGraph's development server, whose jsonschema-rs is another than that of the extra dev.
+$(STUDIO)/done: pyproject.toml
+	$(PYTHON) -m venv $(STUDIO)
+	$(STUDIO)/bin/python -m pip install --quiet --disable-pip-version-check --editable . 'langgraph-cli[inmem]>=0.4' 'hypothesis>=6.130' 'pytest>=9'
 	touch $@

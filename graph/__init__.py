@@ -1,5 +1,7 @@
 """The inspection as a graph, composed from a recipe, run on one image or on many."""
 
+import asyncio
+import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -141,8 +143,24 @@ def _context(
     )
 
 
-def studio() -> "CompiledStateGraph[Any, None, Any, Any]":
-    """The graph that `langgraph.json` names: the recipe of REINSPECT_RECIPE, else the default."""
+async def studio() -> "CompiledStateGraph[Any, None, Any, Any]":
+    """The graph that `langgraph.json` names: the recipe of REINSPECT_RECIPE, else the default.
+
+    LangGraph's server asks for it at each run, in the loop that serves all of them: it is built in
+    a thread, and once, as long as the recipe's file stays the same.
+    """
+    return await asyncio.to_thread(_studio)
+
+
+def _studio() -> "CompiledStateGraph[Any, None, Any, Any]":
     settings = Settings()
-    recipe = load_recipe(settings.recipe) if settings.recipe else None
-    return build_graph(recipe, cache=settings.cache_dir, weights=settings.weights_dir)
+    changed = settings.recipe.stat().st_mtime_ns if settings.recipe else 0
+    return _served(settings.recipe, changed, settings.cache_dir, settings.weights_dir)
+
+
+@functools.lru_cache(maxsize=1)
+def _served(
+    path: Path | None, _changed: int, cache: Path | None, weights: Path | None
+) -> "CompiledStateGraph[Any, None, Any, Any]":
+    recipe = load_recipe(path) if path else None
+    return build_graph(recipe, cache=cache, weights=weights)

@@ -1,5 +1,6 @@
 """What is installed: the whole package under one name, light to import, with its command."""
 
+import asyncio
 import importlib
 import importlib.metadata
 import json
@@ -189,5 +190,7 @@ def test_langgraph_json_names_a_graph(monkeypatch: pytest.MonkeyPatch, tmp_path:
     served = json.loads((REPOSITORY / "langgraph.json").read_text())["graphs"]
     for target in served.values():
         module, _, factory = target.partition(":")
-        graph = getattr(importlib.import_module(module), factory)()
+        made = getattr(importlib.import_module(module), factory)
+        graph, again = asyncio.run(made()), asyncio.run(made())
         assert isinstance(graph, CompiledStateGraph)
+        assert again is graph  # the server asks for it at each run

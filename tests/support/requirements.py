@@ -15,6 +15,7 @@ BROUGHT_BY: Mapping[str, str] = {
     "huggingface_hub": "vision",
     "langgraph.checkpoint.postgres": "checkpoints",
     "langgraph.checkpoint.sqlite": "checkpoints",
+    "langgraph_api": "studio",
     "onnxscript": "train",
     "playwright": "browser",
     "psycopg": "postgres",
@@ -35,6 +36,7 @@ INSTALL: Mapping[str, str] = {
     "browser": "pip install 'reinspect[dev]'",
     "checkpoints": "pip install 'reinspect[dev]'",
     "peers": "make test-peers",
+    "studio": "make test-studio",
     "vllm": "make test-serving",
 }
 """Where it isn't the extra of the part's name."""
