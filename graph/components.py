@@ -4,15 +4,19 @@
 when a recipe names it, so that a recipe pays only for those that it uses.
 """
 
+import contextlib
 import importlib
 import re
+import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from reinspect.components import About, PathOption, Stage, ToolOptions, options_of
-from reinspect.errors import ReinspectError, did_you_mean
+from reinspect.errors import ReinspectError, did_you_mean, shorten
 
 TABLE: Mapping[str, Mapping[str, str]] = {
     "detector": {
@@ -123,9 +127,32 @@ def load(role: str, kind: str) -> Any:
         address = known[kind]
     module, _, attribute = address.partition(":")
     try:
-        return getattr(importlib.import_module(module), attribute)
+        with _current_folder() if address == kind else contextlib.nullcontext():
+            return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError, ValueError) as failure:
-        raise ComponentError(f"cannot import {kind!r}: {failure}") from failure
+        raise ComponentError(f"cannot import {shorten(kind)}: {failure}") from failure
+    except (Exception, SystemExit) as failure:
+        said = " ".join(f"{type(failure).__name__}: {failure}".split())
+        raise ComponentError(f"cannot import {shorten(kind)}: {said}") from failure
+
+
+_SEARCHED = threading.Lock()
+
+
+@contextlib.contextmanager
+def _current_folder() -> Iterator[None]:
+    """The current folder is searched for modules, last, and afterwards no more.
+
+    A module that lies there by chance is imported by nothing that no recipe names.
+    """
+    folder = str(Path.cwd())
+    sys.path.append(folder)
+    try:
+        yield
+    finally:
+        with _SEARCHED:  # threads make components at once, and each takes one away again
+            last = len(sys.path) - 1 - sys.path[::-1].index(folder)
+            del sys.path[last]
 
 
 def about(role: str, spec: ComponentSpec) -> About:

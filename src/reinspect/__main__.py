@@ -1,5 +1,10 @@
 """`python -m reinspect`."""
 
-from reinspect.cli import main
+import sys
 
-main()
+if __name__ == "__main__":
+    if not sys.flags.safe_path:  # the current folder is first, and may hold anybody's files
+        del sys.path[0]
+    from reinspect.cli import main
+
+    main()

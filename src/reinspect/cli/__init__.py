@@ -4,9 +4,9 @@ It imports nothing until it runs: worker processes import this package, too.
 """
 
 import io
+import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from reinspect.errors import ReinspectError
 
@@ -16,7 +16,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a name that it can't write is no reason to stop
             stream.reconfigure(errors="backslashreplace")
-    sys.path.append(str(Path.cwd()))  # where a user's own components lie
+    # Worker processes, too, import nothing from the folder that they are started in, which may
+    # hold anybody's files; graph/components.py searches it for what a recipe names.
+    os.environ["PYTHONSAFEPATH"] = "1"
     try:
         from reinspect.cli.commands import app
 
