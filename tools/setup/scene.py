@@ -28,6 +28,7 @@ from reinspect.tools.setup.references import ReferenceNote
 
 _PLACED = 40  # references that are laid over each other: more add nothing
 _FAR = 3.4  # deviations: what differs more is found
+_EACH = 1.85  # deviations, of two measures that must both be strange
 _OFF = 2.2  # deviations: a place or an angle that differs more is corrected
 _SHIFT = 0.06  # of the square root of the area: what is moved no farther can be corrected
 _HUMBLE = 2.0  # by how many references what is moved is held to be usual
@@ -38,9 +39,9 @@ _KNOWN = 0.6  # correlation with which a part is recognised, damaged as it may b
 _GRAINED = 0.5  # share of structure that has one direction where textures have an angle
 _BETTER = 0.02  # correlation that another size must add
 _OTHER = 0.15  # correlation that another angle or a mirror must add
-_STRANGE = 0.7  # spreads of a feature: what is nearer on the whole is no other product
+_STRANGE = 0.9  # spreads of a feature: what is nearer on the whole is no other product
 _STRANGE_ALONE = 1.0  # likewise, where one reference doesn't show how much they vary
-_UNLIKE = 0.4  # log of the distance at the likest places: what is nearer is no other product
+_UNLIKE = 0.55  # log of the distance at the likest places: what is nearer is no other product
 
 # What is measured, and the spread that each is taken to have before a reference is seen.
 _PRIORS = {
@@ -216,8 +217,8 @@ class LearnedScene:
             return check  # the part itself was recognised, turned or mirrored
         whole, near = np.log(np.maximum(self.product.strangeness(grid), 1e-6))
         least = np.log(_STRANGE if len(self.usual) else _STRANGE_ALONE)
-        limit = max(self._centre("whole", -np.inf) + self._width("whole"), least)
-        widest = self._centre("near", -np.inf) + max(self._width("near"), _UNLIKE)
+        limit = max(self._centre("whole", -np.inf) + self._width("whole", _EACH), least)
+        widest = self._centre("near", -np.inf) + max(self._width("near", _EACH), _UNLIKE)
         if whole <= limit or near <= widest:
             return check
         finding = SetupFinding(
