@@ -11,12 +11,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
 from reinspect.images import SUFFIXES, read_image
 from reinspect.metrics import auroc
+from reinspect.tools.embedded.look import Look
 from reinspect.tools.features.fit import FeatureFit
 from reinspect.tools.features.network import NetworkFeatures, open_features
 from reinspect.tools.setup.findings import SetupCheck
@@ -72,9 +74,19 @@ CHANGES: dict[str, Change] = {
     "at × 0.6": scaled(0.6, 0.6),
     "blurred, 0.23 %": blurred(0.0023),
     "blurred, 0.5 %": blurred(0.005),
-    "light × 0.5": lit(0.5),
-    "light × 1.5": lit(1.5),
+    "light × 0.3": lit(0.3),
+    "light × 0.6": lit(0.6),
+    "light × 1.6": lit(1.6),
 }
+
+
+class Seen(NamedTuple):
+    """A picture, looked at as it is and as the check has it."""
+
+    check: SetupCheck
+    before: Look
+    after: Look
+    stopped: bool
 
 
 def pictures(folder: Path, count: int | None = None) -> list[Picture]:
@@ -82,15 +94,13 @@ def pictures(folder: Path, count: int | None = None) -> list[Picture]:
     return [read_image(file) for file in files[:count]]
 
 
-def look(
-    scene: LearnedScene, fit: FeatureFit, network: NetworkFeatures, image: Picture
-) -> tuple[SetupCheck, float, float, bool]:
-    """The check, the z of the picture as it is and corrected, and a sure FAIL in the end."""
+def look(scene: LearnedScene, fit: FeatureFit, network: NetworkFeatures, image: Picture) -> Seen:
+    """What the check and the first look make of a picture."""
     before = fit.look(image, network)
     prepared = scene.prepare(image, network.describe)
     after = fit.look(prepared.image, network) if prepared.check.correction else before
-    sure = prepared.check.ok and after.probability > SURE
-    return prepared.check, before.z, after.z, sure
+    stopped = prepared.check.stops(anomalous=after.probability >= 0.5)
+    return Seen(prepared.check, before, after, stopped)
 
 
 def right_parts(folder: Path, network: NetworkFeatures) -> None:
@@ -106,10 +116,10 @@ def right_parts(folder: Path, network: NetworkFeatures) -> None:
         scores, truth = [], []
         for name, images in groups.items():
             for image in images:
-                check, *both, _ = look(scene, fit, network, image)
-                found[check.findings[0].kind if check.findings else "ok"] += 1
-                found["corrected"] += check.correction is not None
-                scores.append(both)
+                seen = look(scene, fit, network, image)
+                found[seen.check.findings[0].kind if seen.stopped else "ok"] += 1
+                found["corrected"] += seen.check.correction is not None
+                scores.append((seen.before.z, seen.after.z))
                 truth.append(name != "good")
         if 0 < sum(truth) < len(truth):
             auc.append([auroc(column, truth) for column in np.array(scores).T])
@@ -134,9 +144,9 @@ def changed_parts(folder: Path, network: NetworkFeatures) -> dict[str, tuple[int
     for name, change in CHANGES.items():
         seen = [change(part) for part in parts]
         looks = [look(scene, fit, network, image) for image in seen]
-        alone = sum(fit.look(image, network).probability > SURE for image in seen)
-        stopped = sum(not check.ok for check, *_ in looks)
-        rows[name] = (len(parts), int(alone), sum(fail for *_, fail in looks), stopped)
+        alone = sum(one.before.probability > SURE for one in looks)
+        judged = sum(one.after.probability > SURE for one in looks if not one.stopped)
+        rows[name] = (len(parts), alone, judged, sum(one.stopped for one in looks))
     return rows
 
 
@@ -146,13 +156,14 @@ def other_products(folders: list[Path], network: NetworkFeatures) -> dict[str, t
     rows = {}
     for folder, chosen in one_each.items():
         scene = LearnedScene.learn(chosen, [network.describe(one) for one in chosen])
-        checks = [
-            scene.recognise(scene.check(image), network.describe(image))
+        fit = FeatureFit.from_references(chosen, network)
+        stopped = [
+            look(scene, fit, network, image).stopped
             for other, images in one_each.items()
             if other != folder
             for image in images
         ]
-        rows[folder.name] = (sum(not check.ok for check in checks), len(checks))
+        rows[folder.name] = (sum(stopped), len(stopped))
     return rows
 
 
