@@ -52,7 +52,11 @@ def reference_sets(
     default = rules.applied_to(ALONE)
     for category, group in itertools.groupby(listed, key=lambda item: item.category or ""):
         members = list(group)
-        files = _some(known_good(members[0].root), first, draw) if members[0].root else []
+        files = (
+            _some(known_good(members[0].root, members[0].layout), first, draw)
+            if members[0].root
+            else []
+        )
         own = _read(files, rules) if files else _sampled(members, rules)
         if category:
             by_category[category] = own

@@ -575,6 +575,75 @@ def test_read_mask(tmp_path: Path) -> None:
     np.testing.assert_array_equal(images.read_mask(tmp_path / "m.png"), mask)
 
 
+def drawn_mask() -> np.ndarray:
+    mask = np.zeros((20, 30), bool)
+    mask[5:9, 10:20] = True
+    return mask
+
+
+def put_palette(path: Path, colours: list[int]) -> None:
+    image = Image.fromarray(drawn_mask().astype(np.uint8), "P")
+    image.putpalette(colours)
+    image.save(path)
+
+
+def put_painted(path: Path, ink: int) -> None:
+    """Ink on a transparent ground, whose colour is white."""
+    rgba = np.full((20, 30, 4), 255, np.uint8)
+    rgba[..., :3][drawn_mask()] = ink
+    rgba[..., 3] = drawn_mask() * 255
+    Image.fromarray(rgba).save(path)
+
+
+def put_folder(path: Path) -> None:
+    path.mkdir()
+    for number, half in enumerate((np.s_[:, :15], np.s_[:, 15:])):
+        mask = np.zeros((20, 30), np.uint8)
+        mask[half] = drawn_mask()[half] * (200 + number)
+        Image.fromarray(mask).save(path / f"00{number}.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "put"),
+    [
+        pytest.param("m.png", lambda p: Image.fromarray(drawn_mask()).save(p), id="1-bit"),
+        pytest.param(
+            "m.png", lambda p: Image.fromarray(drawn_mask().astype(np.uint8)).save(p), id="ids"
+        ),
+        pytest.param(
+            "m.png", lambda p: Image.fromarray(drawn_mask().astype(np.uint16)).save(p), id="16-bit"
+        ),
+        pytest.param(
+            "m.tif", lambda p: Image.fromarray(drawn_mask().astype(np.float32)).save(p), id="floats"
+        ),
+        pytest.param("m.bmp", lambda p: pillow_mask().save(p), id="bmp"),
+        pytest.param("m.jpg", lambda p: pillow_mask().save(p, quality=60), id="jpeg"),
+        pytest.param("m.png", lambda p: put_palette(p, [0, 0, 0, 128, 0, 0]), id="palette"),
+        pytest.param("m.png", lambda p: put_palette(p, [0, 0, 0, 0, 0, 0]), id="black-palette"),
+        pytest.param("m.png", lambda p: put_painted(p, 255), id="white-on-transparent"),
+        pytest.param("m.png", lambda p: put_painted(p, 0), id="black-on-transparent"),
+        pytest.param("m", put_folder, id="folder"),
+        pytest.param("m.png#inverted", lambda p: put_inverted(p), id="inverted"),
+    ],
+)
+def test_masks_of_any_kind(tmp_path: Path, name: str, put) -> None:
+    put(tmp_path / name)
+    np.testing.assert_array_equal(images.read_mask(tmp_path / name), drawn_mask())
+
+
+def pillow_mask() -> Image.Image:
+    return Image.fromarray(drawn_mask().astype(np.uint8) * 255)
+
+
+def put_inverted(path: Path) -> None:
+    Image.fromarray((~drawn_mask()).astype(np.uint8) * 255).save(path.with_name("m.png"))
+
+
+def test_a_mask_that_sets_all_but_a_place_seems_inverted() -> None:
+    assert not images.seems_inverted(drawn_mask())
+    assert images.seems_inverted(~drawn_mask())
+
+
 def test_heat_map_leaves_the_cold_part_alone() -> None:
     heat = np.zeros((4, 6), np.float32)
     heat[:, 4:] = 9

@@ -8,7 +8,17 @@ import typer
 from rich.console import Console
 
 from reinspect.cli.progress import run_with_progress
-from reinspect.cli.run import Category, Out, Quiet, Store, Workers, say
+from reinspect.cli.run import (
+    Category,
+    LayoutName,
+    Out,
+    Quiet,
+    Store,
+    Workers,
+    layout_of,
+    say,
+    say_understood,
+)
 from reinspect.runs.defaults import (
     critics_beside,
     default_out,
@@ -62,6 +72,7 @@ def bench(
         ),
     ] = None,
     category: Category = None,
+    layout: LayoutName = None,
     json: Annotated[
         Path | None, typer.Option("--json", help="Write the figures to this file.")
     ] = None,
@@ -104,7 +115,9 @@ def bench(
     folder = out or default_out(root.absolute().name)
     registry = critics_beside(store or default_store(folder))
     with usage_errors():
-        source = Listed.below([root], categories=category or (), categorised=True)
+        source = Listed.below(
+            [root], categories=category or (), categorised=True, layout=layout_of(layout)
+        )
         kinds = read_scenarios(scenarios) if scenarios else {}
     found_in = sorted({item.category for item in source.items if item.category})
     every = load_contenders(recipe or [], critic or [], registry, found_in)
@@ -123,6 +136,7 @@ def bench(
     ]
     console, ends = Console(quiet=quiet), list["RunResult"]()
     say(console, source.census.line)
+    say_understood(console, source.items)
     if looks:
         results = [replay_contender(*pair, looks) for pair in zip(every, plans, strict=True)]
     else:

@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -14,9 +14,10 @@ from rich.console import Console
 
 from reinspect.cli.progress import run_with_progress
 from reinspect.cli.telemetry import Otel, telemetry
-from reinspect.runs.defaults import UsageError, default_store
+from reinspect.runs.defaults import UsageError, default_store, usage_errors
 
 if TYPE_CHECKING:
+    from reinspect.dataset import Item, Layout
     from reinspect.engine.roles import Engine
     from reinspect.runs.plan import RunPlan
     from reinspect.runs.session import RunResult
@@ -53,6 +54,13 @@ AcceptReferences = Annotated[
     bool,
     typer.Option(
         "--accept-references", help="The references are as they should be: say nothing of them."
+    ),
+]
+LayoutName = Annotated[
+    str | None,
+    typer.Option(
+        "--layout",
+        help="Of data sets: visa, coco …; plain for none. \\[default: told by what is there]",
     ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -102,6 +110,11 @@ def run(
     limit: Annotated[
         int | None, typer.Option("--limit", min=1, help="Inspect the first N images only.")
     ] = None,
+    layout: LayoutName = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option("--max-pixels", min=1, help="An image may have; larger ones are REVIEW."),
+    ] = None,
     explore: Annotated[
         bool,
         typer.Option(
@@ -146,6 +159,8 @@ def run(
         out=out,
         store=store,
         limit=limit,
+        layout=layout_of(layout),
+        max_pixels=max_pixels,
         watch=watch,
         engine=_engine(engine, address, workers),
         resume=resume,
@@ -167,6 +182,8 @@ def run(
         "--references": references,
         "--recipe": recipe,
         "--limit": limit,
+        "--layout": layout,
+        "--max-pixels": max_pixels,
         "--engine": None if engine is EngineName.LOCAL else engine.value,
         "--address": address,
         "--explore": explore or None,
@@ -292,12 +309,44 @@ def _say_all(console: Console, lines: Sequence[str]) -> None:
 
 
 def say_census(console: Console, plan: "RunPlan") -> None:
-    """Print how many files were looked at, and what was left out of them."""
+    """Print how many files were looked at, what was left out, what was understood of the rest."""
     from reinspect.runs.sources import census_of
 
     census = census_of(plan.source)
     if census is not None:
         say(console, census.line)
+    say_understood(console, plan.source.found)
+
+
+def layout_of(name: str | None) -> "Layout | None":
+    """The layout of a name.
+
+    Raises:
+        UsageError: there is none of this name.
+    """
+    from reinspect.dataset import Layout
+
+    try:
+        return None if name is None else Layout(name)
+    except ValueError as failure:
+        raise UsageError(f"--layout: {name!r} is none of {', '.join(Layout)}") from failure
+
+
+def say_understood(console: Console, items: "Iterable[Item]") -> bool:
+    """Print what was understood of each data set, before its figures; whether there is any.
+
+    Raises:
+        UsageError: annotations are not what they should be.
+    """
+    from reinspect.dataset import understood
+
+    if console.quiet:
+        return True
+    with usage_errors():
+        lines = list(understood(items))
+    for line in lines:
+        say(console, line)
+    return bool(lines)
 
 
 def _stopped(why: str, resume_line: str | None, *, code: int = 130) -> NoReturn:

@@ -1,17 +1,19 @@
-"""`reinspect sample` and `reinspect graph`."""
+"""`reinspect sample`, `dataset` and `graph`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
-from reinspect.cli.run import Recipe
+from reinspect.cli.run import LayoutName, Recipe, layout_of, say, say_understood
 from reinspect.runs.defaults import usage_errors
 
 
 def add_to(app: typer.Typer) -> None:
     """Register the commands."""
     app.command()(sample)
+    app.command()(dataset)
     app.command()(graph)
 
 
@@ -43,6 +45,24 @@ def sample(
             drawn=drawn,
         )
     typer.echo(f"Sample parts in {folder}; inspect them with: reinspect run {folder}")
+
+
+def dataset(
+    path: Annotated[
+        Path, typer.Argument(metavar="PATH", help="Folder of a data set, or of several.")
+    ],
+    layout: LayoutName = None,
+) -> None:
+    """Say what is understood of a data set: its layout, references, parts, masks, oddities."""
+    from reinspect.dataset import discover
+
+    console = Console()
+    with usage_errors():
+        listing = discover([path], layout=layout_of(layout))
+        items = list(listing)
+        say(console, listing.census.line)
+        if not say_understood(console, items):
+            say(console, "No data set that is understood: its pictures are inspected as they are")
 
 
 def graph(recipe: Recipe = None) -> None:

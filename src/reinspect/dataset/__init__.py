@@ -3,13 +3,16 @@
 from reinspect.dataset.categories import categories, item_at, sample_at
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
 from reinspect.dataset.references import ReferenceFiles, known_good, references_in
+from reinspect.dataset.summary import understood
 from reinspect.dataset.truth import truth_of
+from reinspect.dataset.understood import Layout
 from reinspect.dataset.walk import Listing, discover
 
 __all__ = [
     "AnyPath",
     "DataError",
     "Item",
+    "Layout",
     "Listing",
     "NotThereError",
     "ReferenceFiles",
@@ -20,4 +23,5 @@ __all__ = [
     "references_in",
     "sample_at",
     "truth_of",
+    "understood",
 ]

@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
-from reinspect.dataset.layout import is_category
+from reinspect.dataset.layout import product_at
+from reinspect.dataset.truth import part_of
 from reinspect.dataset.walk import Walk
 from reinspect.images import UnreadableImage, one_line, sha256_of
 from reinspect.vocabulary import Sample, View
@@ -27,8 +28,9 @@ def item_at(path: AnyPath) -> Item | None:
     """The item of a file below some category's `test/`; none if it lies in no category."""
     file = Path(os.path.abspath(path))  # noqa: PTH100 - keeps links as named
     for folder in file.parents:
-        if is_category(str(folder)) and file.is_relative_to(folder / "test"):
-            return Item(file.relative_to(folder).as_posix(), str(file), folder.name, str(folder))
+        found = Item(file.relative_to(folder).as_posix(), str(file), folder.name, str(folder))
+        if product_at(str(folder)) is not None and part_of(found) is not None:
+            return found
     return None
 
 
@@ -45,8 +47,8 @@ def categories(root: AnyPath) -> dict[str, Path]:
     found = {item.category: Path(item.path) for item in walk.below(os.fspath(root))}
     if not found:
         raise DataError(
-            f"{one_line(os.fspath(root))}: no MVTec-style category in it; "
-            "a category has train/good and test/<defect>"
+            f"{one_line(os.fspath(root))}: no MVTec-style category, nor another known data set "
+            "(docs/data.md); a category has train/good and test/<defect>"
         )
     return {name: folder for name, folder in found.items() if name is not None}
 

@@ -3,6 +3,7 @@
 import os
 from typing import NamedTuple
 
+from reinspect.dataset.understood import Layout
 from reinspect.errors import ReinspectError
 
 AnyPath = str | os.PathLike[str]
@@ -25,3 +26,5 @@ class Item(NamedTuple):
     category: str | None = None
     root: str | None = None
     """The category's folder."""
+    layout: Layout | None = None
+    """Of the category, where somebody has named it."""

@@ -1,6 +1,6 @@
-"""How a data set is laid out in folders.
+"""How a data set is laid out: what folders, or files in them, make of one a product.
 
-A *category* is a folder laid out as MVTec AD lays out its own:
+The layout of MVTec AD, whatever the capitals, with its relatives:
 
     <category>/train/good/*            known-good images: the references
     <category>/test/good/*             good images to inspect
@@ -13,17 +13,259 @@ A folder is taken for one if it has `test/` with folders in it, and beside it or
 `train/good`, `ground_truth`, `boxes.json` and `test/good`. Categories may stand at any depth.
 """
 
+import functools
 import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from natsort import natsorted
+
+from reinspect.dataset import annotations, tables
+from reinspect.dataset.folders import Entries, entries_of, pictures_below
+from reinspect.dataset.items import DataError
+from reinspect.dataset.understood import (
+    NO_SPLIT,
+    FolderSet,
+    LabelledPart,
+    Layout,
+    ListedSet,
+    ProductSet,
+    half_of,
+    means_good,
+    plain_name,
+)
+from reinspect.images import SUFFIXES, one_line, read_mask
+from reinspect.vocabulary import Label
+
+TRAIN = frozenset({"train", "training"})
+TEST = frozenset({"test", "testing", "test_public"})
+TRUTH = frozenset({"ground_truth", "groundtruth", "gt", "mask", "masks", "label", "labels"})
+OTHER = frozenset(
+    {"validation", "val", "valid", "test_private", "test_private_mixed", "license"}
+    | {"golden", "reference", "references", "runs", "results", "out", "output", "pictures"}
+)
+"""Folders that are no kind of defect."""
+_BESIDE = ("_label", "_gt", "_mask")
+"""What the name of a mask that lies beside its picture ends with."""
 
 
-def is_category(folder: str) -> bool:
-    # os.path answers False where a folder is closed to us; pathlib would raise.
-    marks = ("train/good", "ground_truth", "test/good", "boxes.json")
-    test = os.path.join(folder, "test")  # noqa: PTH118
-    if not os.path.isdir(test) or not any(os.path.exists(f"{folder}/{mark}") for mark in marks):  # noqa: PTH110, PTH112
-        return False
+def product_at(folder: str, layout: Layout | None = None) -> ProductSet | None:
+    """What a folder is, by its own layout or by the one that is named; None where it is no product.
+
+    Raises:
+        DataError: an annotation file in it can't be read.
+    """
+    if layout is Layout.PLAIN:
+        return None
+    inside = entries_of(folder)
+    if inside is None or not (inside.folders or inside.files):
+        return None
+    times = tuple(_time(os.path.join(folder, name)) for name in ("", *inside.folders[:_TIMES]))  # noqa: PTH118
+    return _product_at(folder, layout, times)
+
+
+_TIMES = 256
+"""Folders in a folder that are asked whether they have changed since it was understood."""
+
+
+def _time(folder: str) -> int:
     try:
-        with os.scandir(test) as entries:
-            return any(entry.is_dir() for entry in entries)
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116
     except OSError:
-        return False
+        return 0
+
+
+@functools.lru_cache(maxsize=64)  # asked for picture by picture, product after product
+def _product_at(folder: str, layout: Layout | None, _times: tuple[int, ...]) -> ProductSet | None:
+    inside = entries_of(folder)
+    for kind, understand in _UNDERSTOOD.items():
+        if inside is None or layout not in (None, kind):
+            continue
+        try:
+            found = understand(folder, inside)
+        except (KeyError, TypeError, ValueError, AttributeError) as failure:
+            if isinstance(failure, DataError):
+                raise
+            raise DataError(
+                f"{one_line(folder)}: looks like {kind}, and can't be read as that "
+                f"({type(failure).__name__}: {failure}); name another --layout"
+            ) from failure
+        if found is not None:
+            return found
+    return None
+
+
+def _folders(root: str, inside: Entries) -> FolderSet | None:
+    # A product may be called `test`.
+    tests = tuple(own for own in inside.named(TEST) if not _is_split(own))
+    kinds = [kind for test in tests for kind in _subfolders(test) if kind.named(TRUTH) == ()]
+    if not kinds:
+        return None
+    below_tests = [entries_of(test) for test in tests]
+    truths = inside.named(TRUTH)
+    for below in below_tests:
+        truths += below.named(TRUTH) if below else ()
+    trains, flat = inside.named(TRAIN), []
+    train: list[str] = []
+    for own in trains:
+        held = entries_of(own)
+        if held is None:
+            continue
+        good = [os.path.join(own, name) for name in held.folders if means_good(name)]  # noqa: PTH118
+        if good or held.folders:
+            train += good
+        elif held.files:
+            flat.append(own)
+    has_good = any(means_good(name) for below in below_tests if below for name in below.folders)
+    if not (train or truths or has_good or "boxes.json" in inside.files):
+        return None
+    notes = [f"{Path(own).name}/ has no folders: all in it is taken for good" for own in flat]
+    return FolderSet(root, (*train, *flat), tests, tuple(dict.fromkeys(truths)), tuple(notes))
+
+
+def _sorted(root: str, inside: Entries) -> ListedSet | None:
+    good = [name for name in inside.folders if means_good(name)]
+    known = TRAIN | TEST | TRUTH | OTHER
+    others = [name for name in inside.folders if name not in good and plain_name(name) not in known]
+    if len(good) != 1 or not others:
+        return None
+    found = {name: pictures_below(os.path.join(root, name)) for name in (*good, *others)}  # noqa: PTH118
+    defective = {name: files for name, files in found.items() if files and name not in good}
+    if not found[good[0]] or not defective:
+        return None
+    if any(_is_split(os.path.join(root, name)) for name in found):  # noqa: PTH118
+        return None  # a product may be called `good`
+    references, tested = half_of(found[good[0]])
+    parts = {path: LabelledPart(path, Label.NORMAL) for path in tested}
+    truths = inside.named(TRUTH)
+    for name, files in defective.items():
+        for path in files:
+            masks = masks_of(truths, (name,), Path(path).stem)
+            parts[path] = LabelledPart(path, Label.ANOMALOUS, name, masks)
+    said = f"{good[0]}/ is good, {', '.join(f'{name}/' for name in defective)} defective"
+    return ListedSet(root, Layout.SORTED, references, parts, said, split=False, notes=(NO_SPLIT,))
+
+
+def _beside(root: str, inside: Entries) -> ListedSet | None:
+    """KolektorSDD: a folder a part; KolektorSDD2: train and test."""
+    train, tests = inside.named(TRAIN), inside.named(TEST)
+    if len(train) == 1 and len(tests) == 1:
+        learned, tested = _pairs(train[0]), _pairs(tests[0])
+        if not learned and not tested:
+            return None
+        good = [path for path, masks in learned.items() if not _marked(masks)]
+        return ListedSet(
+            root,
+            Layout.BESIDE,
+            tuple(good),
+            {path: _of_pair(path, masks) for path, masks in tested.items()},
+            "masks beside the pictures",
+            notes=_left(len(learned) - len(good), "defective ones in train/ are not inspected"),
+        )
+    if inside.files or not inside.folders or train or tests:
+        return None
+    some = os.path.join(root, inside.folders[0])  # noqa: PTH118
+    if not _pairs(some):
+        return None
+    every = {
+        path: masks
+        for name in natsorted(inside.folders)
+        for path, masks in _pairs(os.path.join(root, name)).items()  # noqa: PTH118
+    }
+    good = []
+    bad: list[str] = []
+    for path, masks in every.items():
+        (bad if _marked(masks) else good).append(path)
+    references, rest = half_of(good)
+    parts = {path: _of_pair(path, every[path]) for path in natsorted([*rest, *bad])}
+    return ListedSet(
+        root,
+        Layout.BESIDE,
+        references,
+        parts,
+        "masks beside the pictures",
+        split=False,
+        notes=(NO_SPLIT,),
+    )
+
+
+def _pairs(folder: str) -> dict[str, tuple[str, ...]]:
+    """Picture → the masks beside it; nothing where no picture has one."""
+    inside = entries_of(folder)
+    files = {
+        Path(name).stem.lower(): os.path.join(folder, name)  # noqa: PTH118
+        for name in (inside.files if inside else ())
+        if Path(name).suffix.lower() in SUFFIXES
+    }
+    marks = {
+        stem: path for stem, path in files.items() if any(stem.endswith(end) for end in _BESIDE)
+    }
+    if not marks:
+        return {}
+    return {
+        path: tuple(marks[stem + end] for end in _BESIDE if stem + end in marks)
+        for stem, path in files.items()
+        if stem not in marks
+    }
+
+
+def _marked(masks: Iterable[str]) -> bool:
+    return any(read_mask(mask).any() for mask in masks)
+
+
+def _of_pair(path: str, masks: tuple[str, ...]) -> LabelledPart:
+    if _marked(masks):
+        return LabelledPart(path, Label.ANOMALOUS, "defect", masks)
+    return LabelledPart(path, Label.NORMAL)
+
+
+def _left(count: int, why: str) -> tuple[str, ...]:
+    return (f"{count} {why}",) if count else ()
+
+
+def _is_split(folder: str) -> bool:
+    """Whether it holds a test set of its own."""
+    inside = entries_of(folder)
+    return inside is not None and bool(inside.named(TEST) and inside.named(TRAIN | TRUTH))
+
+
+def _subfolders(folder: str) -> list[Entries]:
+    inside = entries_of(folder)
+    if inside is None:
+        return []
+    found = (entries_of(os.path.join(folder, name)) for name in inside.folders)  # noqa: PTH118
+    return [below for below in found if below is not None]
+
+
+def masks_of(truths: Iterable[str], kind: tuple[str, ...], stem: str) -> tuple[str, ...]:
+    """The masks of a picture: a file `<stem>` or `<stem>_mask`, or all in a folder of that name.
+
+    Args:
+        truths: folders of masks.
+        kind: the folders below one that the picture lies in, below its own.
+        stem: its name without an ending.
+    """
+    for truth in truths:
+        folder: str | None = truth
+        for name in kind:
+            inside = None if folder is None else entries_of(folder)
+            like = [] if inside is None else inside.like(name)
+            folder = like[0] if like else None
+        for place in (folder, truth):  # masks may lie without a folder a kind
+            inside = None if place is None else entries_of(place)
+            found = None if inside is None else inside.mask(stem)
+            if found is not None:
+                return (found,)
+    return ()
+
+
+_UNDERSTOOD: dict[Layout, Callable[[str, Entries], ProductSet | None]] = {
+    Layout.FOLDERS: _folders,
+    Layout.VISA: tables.visa,
+    Layout.REAL_IAD: annotations.real_iad,
+    Layout.BESIDE: _beside,
+    Layout.COCO: annotations.coco,
+    Layout.YOLO: annotations.yolo,
+    Layout.CSV: tables.csv_of_labels,
+    Layout.SORTED: _sorted,
+}

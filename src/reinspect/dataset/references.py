@@ -5,9 +5,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset.items import AnyPath, DataError, NotThereError
-from reinspect.dataset.layout import is_category
+from reinspect.dataset.layout import product_at
+from reinspect.dataset.understood import FolderSet, Layout, ListedSet
 from reinspect.dataset.walk import Walk, discover
 from reinspect.images import one_line
+from reinspect.vocabulary import Label
 
 
 class ReferenceFiles(NamedTuple):
@@ -17,9 +19,20 @@ class ReferenceFiles(NamedTuple):
     by_category: dict[str, list[Path]]
 
 
-def known_good(category_root: AnyPath) -> list[Path]:
-    """The images under `train/good` of a category, sorted by name; none where it has none."""
-    return _images_in(Path(category_root) / "train" / "good")
+def known_good(category_root: AnyPath, layout: Layout | None = None) -> list[Path]:
+    """The known-good images of a category, sorted by name; none where it has none.
+
+    Args:
+        category_root: its folder.
+        layout: to understand it by; told by what is there by default.
+
+    Raises:
+        DataError: annotations are not what they should be.
+    """
+    found = product_at(os.fspath(category_root), layout)
+    if isinstance(found, FolderSet):
+        return [file for folder in found.train for file in _images_in(Path(folder))]
+    return [Path(file) for file in found.references] if found is not None else []
 
 
 def references_in(folder: AnyPath) -> ReferenceFiles:
@@ -36,7 +49,11 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
     folder = Path(folder)
     if not folder.is_dir():
         raise NotThereError(f"no folder of references at {one_line(str(folder))}")
-    if is_category(str(folder)):
+    found = product_at(str(folder))
+    if isinstance(found, ListedSet) and not found.split:
+        good = [own.path for own in found.parts.values() if own.label is Label.NORMAL]
+        references = ReferenceFiles(sorted(map(Path, (*found.references, *good))), {})
+    elif found is not None:
         references = ReferenceFiles(known_good(folder), {})
     else:
         default: list[Path] = []
@@ -58,4 +75,5 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
 def _images_in(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(Path(item.path) for item in Walk(os.path.abspath(folder), ()).below(str(folder)))  # noqa: PTH100
+    walk = Walk(os.path.abspath(folder), (), layout=Layout.PLAIN)  # noqa: PTH100
+    return sorted(Path(item.path) for item in walk.below(str(folder)))

@@ -2,59 +2,133 @@
 
 import functools
 import json
+import os
 from pathlib import Path
 from typing import Any
 
+from reinspect.dataset.folders import entries_of
 from reinspect.dataset.items import DataError, Item
-from reinspect.images import boxes_from_mask, from_pixels, one_line, read_mask, size_of
+from reinspect.dataset.layout import masks_of, product_at
+from reinspect.dataset.understood import FolderSet, LabelledPart, ListedSet, means_good
+from reinspect.images import (
+    INVERTED,
+    SUFFIXES,
+    Mask,
+    UnreadableImage,
+    boxes_from_mask,
+    from_pixels,
+    one_line,
+    read_mask,
+    seems_inverted,
+    size_of,
+)
 from reinspect.vocabulary import Label, NormalisedBox, Truth
 
 
 def truth_of(item: Item) -> Truth | None:
     """What the item's category says of it; none outside a category and right under `test/`.
 
-    Boxes come from `boxes.json`, else from the mask; each is normalised by its own picture's size.
+    Boxes come from annotations, else from the mask; each is normalised by its own picture's size.
 
     Raises:
-        DataError: `boxes.json` is not what it should be.
+        DataError: annotations are not what they should be.
         UnreadableImage: the mask, or an image that has boxes, can't be read.
     """
-    if item.root is None:
+    part = part_of(item)
+    if part is None or part.label is None:
         return None
-    relative = Path(item.path).relative_to(item.root)
-    if len(relative.parts) < 3:
-        return None
-    defect = relative.parts[1]
-    if defect == "good":
+    if part.label is Label.NORMAL:
         return Truth(label=Label.NORMAL)
-    marked = _annotations(item.root).get(relative.as_posix(), [])
-    boxes: list[NormalisedBox] = []
-    if marked:
-        width, height = size_of(item.path)
-        try:
-            boxes = [from_pixels(corners, width, height) for corners, _ in marked]
-        except ValueError as error:
-            where = one_line(f"{item.root}/boxes.json: {relative.as_posix()}")
-            raise DataError(f"{where}: {error}") from error
-    kinds = tuple(kind or defect for _, kind in marked)
-    mask = _mask_of(item.root, relative)
-    if mask is not None:
-        drawn = read_mask(mask)
+    boxes = _normalised(item, part)
+    kind = part.kind or "defect"
+    kinds = tuple(own or kind for _, own in part.boxes)
+    mask, drawn = _mask(part)
+    if drawn is not None:
         boxes = boxes or list(boxes_from_mask(drawn))
         mask = mask if drawn.any() else None
     return Truth(
         label=Label.ANOMALOUS,
-        types=tuple(dict.fromkeys(kinds)) or (defect,),
+        types=tuple(dict.fromkeys(kinds)) or (kind,),
         boxes=tuple(boxes),
-        box_types=kinds or (defect,) * len(boxes),
-        mask=None if mask is None else str(mask),
+        box_types=kinds or (kind,) * len(boxes),
+        mask=mask,
     )
 
 
-def _mask_of(root: str, relative: Path) -> Path | None:
-    below = Path(root, "ground_truth", *relative.parts[1:-1])
-    names = (f"{relative.stem}_mask.png", f"{relative.stem}.png")
-    return next((below / name for name in names if (below / name).is_file()), None)
+def part_of(item: Item) -> LabelledPart | None:
+    """What the item's category says of its picture, not yet read; None outside a category.
+
+    Raises:
+        DataError: annotations are not what they should be.
+    """
+    found = None if item.root is None else product_at(item.root, item.layout)
+    if isinstance(found, ListedSet):
+        return found.parts.get(item.path)
+    return None if found is None else _in_folders(found, item.path)
+
+
+def _in_folders(found: FolderSet, path: str) -> LabelledPart | None:
+    file = Path(path)
+    test = next((own for own in found.tests if file.is_relative_to(own)), None)
+    if test is None:
+        return None
+    *kinds, _ = file.relative_to(test).parts
+    if not kinds:
+        return None
+    if means_good(kinds[0]):
+        return LabelledPart(path, Label.NORMAL)
+    marked = _annotations(found.root).get(file.relative_to(found.root).as_posix(), [])
+    masks = masks_of(found.truths, tuple(kinds), file.stem)
+    return LabelledPart(path, Label.ANOMALOUS, kinds[0], masks, tuple(marked))
+
+
+def _normalised(item: Item, part: LabelledPart) -> list[NormalisedBox]:
+    if not part.boxes:
+        return []
+    width, height = (1, 1) if part.normalised else size_of(item.path)
+    try:
+        return [from_pixels(corners, width, height) for corners, _ in part.boxes]
+    except ValueError as error:
+        found = product_at(item.root or "", item.layout)
+        source = found.source if isinstance(found, ListedSet) else "boxes.json"
+        relative = Path(item.path).relative_to(item.root or "").as_posix()
+        raise DataError(f"{one_line(f'{item.root}/{source}: {relative}')}: {error}") from error
+
+
+def _mask(part: LabelledPart) -> tuple[str | None, Mask | None]:
+    """Its name, marked where it is inverted, and what it sets."""
+    if not part.masks:
+        return None, None
+    name = part.masks[0]
+    if inverted(name):
+        name += INVERTED
+    return name, read_mask(name)
+
+
+_ASKED = 8
+"""Masks of a folder that are asked whether they are inverted."""
+
+
+def inverted(mask: str) -> bool:
+    """Whether the masks beside this one all set what is good.
+
+    One alone, and a folder where some do and others don't, are read as they stand.
+    """
+    folder = os.path.dirname(mask)  # noqa: PTH120
+    inside = entries_of(folder)
+    if inside is None or os.path.isdir(mask):  # noqa: PTH112
+        return False
+    files = [name for name in inside.files if Path(name).suffix.lower() in SUFFIXES]
+    chosen = files[:: max(1, len(files) // _ASKED)][:_ASKED]
+    return len(chosen) > 1 and _all_inverted(folder, tuple(chosen))
+
+
+@functools.lru_cache(maxsize=64)
+def _all_inverted(folder: str, names: tuple[str, ...]) -> bool:
+    try:
+        return all(seems_inverted(read_mask(Path(folder, name))) for name in names)
+    except UnreadableImage:
+        return False  # its own picture's truth says so
 
 
 Marked = tuple[tuple[float, float, float, float], str | None]

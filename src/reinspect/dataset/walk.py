@@ -1,14 +1,15 @@
 """The files under some paths that are to be inspected."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 from natsort import natsort_keygen
 
 from reinspect.census import Census, CensusTaker
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
-from reinspect.dataset.layout import is_category
+from reinspect.dataset.layout import product_at
+from reinspect.dataset.understood import FolderSet, Layout, ListedSet
 from reinspect.images import SUFFIXES, holds_picture, legible, one_line
 
 _natural = natsort_keygen()
@@ -17,11 +18,19 @@ _natural = natsort_keygen()
 class Listing:
     """The files under some paths, listed anew on each iteration and never held all at once."""
 
-    def __init__(self, paths: Sequence[AnyPath], exclude: Sequence[AnyPath]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[AnyPath],
+        exclude: Sequence[AnyPath],
+        layout: Layout | None = None,
+        *,
+        all_good: bool = False,
+    ) -> None:
         self.paths = tuple(os.fspath(path) for path in paths)
         self._exclude = tuple(os.fspath(path) for path in exclude)
         folders = [p if os.path.isdir(p) else os.path.dirname(p) for p in self._absolute]  # noqa: PTH112, PTH120
         self._base = os.path.commonpath(folders)
+        self._layout, self._all_good = layout, all_good
         self._newest = CensusTaker()
 
     @property
@@ -29,7 +38,7 @@ class Listing:
         return [os.path.abspath(path) for path in self.paths]  # noqa: PTH100 - keeps links as named
 
     def __iter__(self) -> Iterator[Item]:
-        walk = Walk(self._base, self._exclude)
+        walk = Walk(self._base, self._exclude, layout=self._layout, all_good=self._all_good)
         self._newest = walk.counted
         for path in self.paths:
             yield from walk.below(path)
@@ -44,17 +53,29 @@ class Listing:
         return sum(1 for _ in self)
 
 
-def discover(paths: Sequence[AnyPath], *, exclude: Sequence[AnyPath] = ()) -> Listing:
+def discover(
+    paths: Sequence[AnyPath],
+    *,
+    exclude: Sequence[AnyPath] = (),
+    layout: Layout | None = None,
+    all_good: bool = False,
+) -> Listing:
     """What to inspect at some paths: images, folders, categories, folders of categories.
 
     Folders are searched at any depth in natural order for files that are named like images, or that
-    begin as images do; of a category only what lies under `test/` is taken. Hidden files are left
-    out, and each folder is read once,
-    whatever links lead to it. A broken link and a folder that can't be listed are items as well:
-    reading them says what is wrong with them. Folders in `exclude` are passed over.
+    begin as images do; of a category, of whatever layout, only the parts to inspect. Hidden files
+    are left out, and each folder is read once, whatever links lead to it. A broken link and a
+    folder that can't be listed are items as well: reading them says what is wrong with them.
+    Folders in `exclude` are passed over.
 
     An item's id is relative to the folder given; for an image its name; for several paths relative
     to the folder that they have in common.
+
+    Args:
+        paths: of images or folders.
+        exclude: folders to pass over.
+        layout: to understand categories by; told by what is there by default.
+        all_good: take all good pictures of a category that doesn't say which are references.
 
     Raises:
         NotThereError: a path does not exist.
@@ -65,18 +86,27 @@ def discover(paths: Sequence[AnyPath], *, exclude: Sequence[AnyPath] = ()) -> Li
     for path in paths:
         if not os.path.lexists(path):
             raise NotThereError(f"no image or folder at {one_line(os.fspath(path))}")
-    return Listing(paths, exclude)
+    return Listing(paths, exclude, layout, all_good=all_good)
 
 
 class Walk:
     """One pass over folders, in natural order, each folder once."""
 
-    def __init__(self, base: str, exclude: Iterable[str], *, categories_only: bool = False) -> None:
+    def __init__(
+        self,
+        base: str,
+        exclude: Iterable[str],
+        *,
+        categories_only: bool = False,
+        layout: Layout | None = None,
+        all_good: bool = False,
+    ) -> None:
         self._base = Path(base)
         self._excluded = {_identity(path) for path in exclude} - {None}
         self._entered: set[tuple[int, int]] = set()
         self._files: set[str] = set()
         self._categories_only = categories_only
+        self._layout, self._all_good = layout, all_good
         self.counted = CensusTaker()
         """The files so far."""
 
@@ -96,14 +126,10 @@ class Walk:
     def _folder(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
         if not self._enter(path):
             return
-        if root is None and is_category(path):
-            root, category = path, self._category(path)
-            if self._categories_only:
-                yield self._item(root, category, root)
-                return
-            self._leave_all_but_test(path)
-            path = os.path.join(path, "test")  # noqa: PTH118 - paths stay strings, for speed
-            self._enter(path)
+        found = product_at(path, self._layout) if root is None else None
+        if found is not None:
+            yield from self._product(found)
+            return
         try:
             listing = _listing(path)
         except OSError:
@@ -130,15 +156,38 @@ class Walk:
         else:
             yield from self._folder(path, category, root)
 
-    def _leave_all_but_test(self, root: str) -> None:
-        """Count what lies beside the test images of a category."""
+    def _product(self, found: FolderSet | ListedSet) -> Iterator[Item]:
+        category = self._category(found.root)
+        if self._categories_only:
+            yield self._item(found.root, category, found.root)
+        elif isinstance(found, FolderSet):
+            # Masks may lie among the test images.
+            self._excluded.update(_identity(path) for path in found.truths)
+            self._leave_beside(found.root, found.tests)
+            for test in found.tests:
+                yield from self._folder(test, category, found.root)
+        else:
+            more = found.references if self._all_good and not found.split else ()
+            taken = (*more, *found.parts)
+            for path in taken:
+                yield self._item(path, category, found.root)
+            self._leave_beside(found.root, (), {*taken})
+
+    def _leave_beside(self, root: str, but: Sequence[str], taken: Set[str] = frozenset()) -> None:
+        """Count what of a category is not inspected: its references, its masks, other files."""
         for folder, below, files in os.walk(root):
-            if folder == root:
-                below[:] = [name for name in below if name != "test"]
+            below[:] = sorted(
+                (name for name in below if os.path.join(folder, name) not in but),  # noqa: PTH118
+                key=_natural,
+            )
             top = os.path.relpath(folder, root).partition(os.sep)[0]
-            why = "beside test/ of a data set" if top == "." else f"under {top}/ of a data set"
+            why = "beside the parts of a data set"
+            if top != ".":
+                why = f"under {top}/ of a data set"
             for name in sorted(files, key=_natural):
-                self.counted.leave(why, self._relative(os.path.join(folder, name)))  # noqa: PTH118
+                path = os.path.join(folder, name)  # noqa: PTH118
+                if path not in taken:
+                    self.counted.leave(why, self._relative(path))
 
     def _enter(self, path: str) -> bool:
         """Whether the folder is new to this walk."""
@@ -151,7 +200,7 @@ class Walk:
 
     def _item(self, path: str, category: str | None, root: str | None) -> Item:
         self.counted.take()
-        return Item(self._relative(path), path, category, root)
+        return Item(self._relative(path), path, category, root, self._layout if root else None)
 
     def _category(self, root: str) -> str:
         relative = self._relative(root)

@@ -14,7 +14,15 @@ from reinspect.images.decoding import (
     size_of,
     warning_filters,
 )
-from reinspect.images.masks import boxes_from_mask, decode_mask, encode_mask, read_mask
+from reinspect.images.masks import (
+    INVERTED,
+    boxes_from_mask,
+    decode_mask,
+    encode_mask,
+    fitted_mask,
+    read_mask,
+    seems_inverted,
+)
 from reinspect.images.places import Crop, crop, from_pixels, to_pixels
 from reinspect.images.reading import (
     Mask,
@@ -27,6 +35,7 @@ from reinspect.images.reading import (
 from reinspect.vocabulary import MAX_PIXELS
 
 __all__ = [
+    "INVERTED",
     "MAX_PIXELS",
     "SUFFIXES",
     "Crop",
@@ -38,6 +47,7 @@ __all__ = [
     "crop",
     "decode_mask",
     "encode_mask",
+    "fitted_mask",
     "from_pixels",
     "glance",
     "holds_picture",
@@ -48,6 +58,7 @@ __all__ = [
     "read_mask",
     "read_view",
     "scale_of",
+    "seems_inverted",
     "sha256_of",
     "size_of",
     "to_pixels",

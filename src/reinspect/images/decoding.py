@@ -12,10 +12,11 @@ import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, UnidentifiedImageError
 
 from reinspect.files import digest_of
@@ -37,7 +38,7 @@ _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "JPEG2000")
 # Neither a dark nor a bright part merges with it.
 _BEHIND_TRANSPARENCY = 128
 # EXIF orientation → what makes the picture upright.
-_UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
+_UPRIGHT: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     2: lambda p: p[:, ::-1],
     3: lambda p: p[::-1, ::-1],
     4: lambda p: p[::-1],
@@ -64,6 +65,19 @@ _newest = threading.local()
 # Filters of warnings are global to the process; two threads that swap them restore wrong ones.
 warning_filters = threading.Lock()
 """Held by whoever swaps filters of warnings."""
+
+
+class StoredValues(NamedTuple):
+    """A picture as its file has it; planes of shape (H, W)."""
+
+    values: npt.NDArray[Any]
+    """Of colours the largest of a pixel."""
+    opaque: npt.NDArray[np.bool_] | None
+    """None where it has no transparency."""
+    indices: npt.NDArray[np.uint8] | None
+    """Into its palette, where it has one."""
+    lossy: bool
+    """Whether black need not be 0."""
 
 
 class Loaded(NamedTuple):
@@ -112,6 +126,44 @@ def read_image(
 ) -> Pixels:
     """The picture in a file, as `load` decodes it."""
     return _decode(bytes_of(path, max_pixels), path, max_pixels, scale).pixels
+
+
+def read_values(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> StoredValues:
+    """What a file says of each pixel, upright, with nothing scaled: for masks.
+
+    Raises:
+        UnreadableImage: as `load`.
+    """
+    data = bytes_of(path, max_pixels)
+    with _told(path), warning_filters, _quiet_pillow():
+        image = _header(data, path, max_pixels)
+        orientation = 1 if image.format == "TIFF" else _orientation(image)
+        lossy = image.format in ("JPEG", "MPO", "AVIF")
+        lossy = lossy or (image.format == "WEBP" and b"VP8 " in data[:4096])
+        opaque, indices = None, None
+        if _has_depth(image, data):
+            raw = _deep(image, data)
+            values, opaque = raw.values, None if raw.alpha is None else raw.alpha > 0
+        else:
+            image.load()
+            if image.mode in ("P", "PA"):
+                indices = np.asarray(image.getchannel(0))
+            if image.has_transparency_data:
+                rgba = np.asarray(image.convert("RGBA"))
+                values, opaque = rgba[..., :3], rgba[..., 3] > 0
+            else:
+                values = np.asarray(image.convert("RGB"))
+    values = values.max(axis=2) if values.ndim == 3 else values
+    upright = _UPRIGHT.get(orientation, _as_it_is)
+
+    def turned(plane: npt.NDArray[Any] | None) -> npt.NDArray[Any] | None:
+        return None if plane is None else upright(plane[..., None])[..., 0]
+
+    return StoredValues(upright(values[..., None])[..., 0], turned(opaque), turned(indices), lossy)
+
+
+def _as_it_is(plane: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    return plane
 
 
 def levels_of(

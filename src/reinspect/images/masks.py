@@ -1,6 +1,8 @@
 """Masks: of files, as run lengths, the boxes around their parts."""
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -8,20 +10,67 @@ import numpy as np
 import numpy.typing as npt
 from pycocotools import mask as coco
 
-from reinspect.images.decoding import read_image
+from reinspect.images.decoding import read_values
 from reinspect.images.places import from_pixels
 from reinspect.images.reading import Mask
 from reinspect.vocabulary import Box, Rle
 
+INVERTED = "#inverted"
+"""What the name of a mask ends with of which all that is *black* is defective."""
+
+_LOSSY = 127
+"""From which value on a pixel of a JPEG is set: around edges, black is not 0."""
+
 
 def read_mask(path: str | os.PathLike[str]) -> Mask:
-    """A mask file as booleans (height, width): True where the picture is not black.
+    """A mask as booleans (height, width): True where it is set.
+
+    That is where it is not black, whatever its values: 1, 255, a number for each defect, of 8 bits
+    or 16, colours of a palette. Of a JPEG, or the like, what is brighter than mid-grey. Where parts
+    of it are transparent, what is painted. Of a folder what any of its masks sets; of a name that
+    ends with `#inverted` what that mask leaves black.
 
     Raises:
         UnreadableImage: as `load`.
     """
-    mask: Mask = read_image(path).max(axis=2) > 0
-    return mask
+    text = os.fspath(path)
+    if text.endswith(INVERTED) and not Path(text).exists():
+        return ~read_mask(text.removesuffix(INVERTED))
+    if Path(text).is_dir():
+        return _union(sorted(file for file in Path(text).iterdir() if file.name[0] != "."))
+    stored = read_values(text)
+    drawn = stored.values > (_LOSSY if stored.lossy else 0)
+    if stored.values.dtype.kind == "f":
+        drawn = np.nan_to_num(stored.values) != 0
+    if stored.opaque is not None and not stored.opaque.all():
+        coloured = drawn & stored.opaque
+        return coloured if coloured.any() else stored.opaque
+    if stored.indices is not None and not drawn.any():
+        return np.asarray(stored.indices != 0)  # all its colours are black
+    return np.asarray(drawn)
+
+
+def seems_inverted(mask: Mask) -> bool:
+    """Whether most of a mask is set, and its border nearly everywhere: what a good surface is."""
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
+    return bool(mask.mean() > 0.5 and border.mean() > 0.9)
+
+
+def _union(files: Sequence[Path]) -> Mask:
+    masks = [read_mask(file) for file in files]
+    if not masks:
+        return np.zeros((1, 1), bool)
+    union: Mask = np.logical_or.reduce([fitted_mask(mask, masks[0].shape) for mask in masks])
+    return union
+
+
+def fitted_mask(mask: Mask, shape: tuple[int, ...]) -> Mask:
+    """A mask in another size (height, width), by its nearest pixels."""
+    if mask.shape == shape:
+        return mask
+    size = (shape[1], shape[0])
+    scaled = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
+    return np.asarray(scaled) > 0
 
 
 def encode_mask(mask: npt.NDArray[Any]) -> Rle:

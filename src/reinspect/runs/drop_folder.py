@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reinspect.dataset import Item, discover
+from reinspect.dataset import Item, Layout, Listing, discover
 from reinspect.runs.remaining import Done, hash_of
 
 SETTLED = 1.0
@@ -89,7 +89,7 @@ class Arrivals:
     def _look(self) -> list[Item]:
         """The files that have become whole since the last look."""
         try:
-            listed = [i for i in discover(self._folders, exclude=self._exclude) if _is_file(i)]
+            listed = [i for i in _listed(self._folders, self._exclude) if _is_file(i)]
         except FileNotFoundError:  # the share is away; it may come back
             return []
         whole, now = [], time.monotonic()
@@ -108,6 +108,11 @@ class Arrivals:
         self._seen = {path: seen for path, seen in self._seen.items() if path in there}
         self._taken = {path: stamp for path, stamp in self._taken.items() if path in there}
         return whole
+
+
+def _listed(folders: Sequence[Path], exclude: Sequence[Path]) -> Listing:
+    """What lies there; folders that people sort parts into are no data set."""
+    return discover(folders, exclude=exclude, layout=Layout.FOLDERS)
 
 
 def _is_file(item: Item) -> bool:

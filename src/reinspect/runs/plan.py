@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from reinspect.dataset import AnyPath
+from reinspect.dataset import AnyPath, Layout
 from reinspect.engine.local import Local
 from reinspect.engine.roles import Engine
 from reinspect.graph.build import BuildContext
@@ -83,6 +83,8 @@ class RunPlan:
         categories: Sequence[str] = (),
         categorised: bool = False,
         limit: int | None = None,
+        layout: Layout | None = None,
+        max_pixels: int | None = None,
         watch: bool = False,
         engine: Engine | None = None,
         resume: bool = False,
@@ -110,6 +112,8 @@ class RunPlan:
             categories: to take alone; all by default.
             categorised: take nothing but what belongs to a category.
             limit: images to inspect at most, the first ones.
+            layout: of data sets; told by what is there by default.
+            max_pixels: that an image may have; the recipe's limit by default.
             watch: inspect files as they arrive in the folders.
             engine: who inspects; this machine by default.
             resume: finish the run in `out`.
@@ -136,10 +140,14 @@ class RunPlan:
         folder = Path(out) if out is not None else default_out(_name_of(paths))
         where = store or default_store(folder)
         chosen = _recipe_of(recipe, where)
+        if max_pixels is not None:
+            rules = chosen.pictures.model_copy(update={"max_pixels": max_pixels})
+            chosen = chosen.model_copy(update={"pictures": rules})
         by = engine or Local()
         given = None if references is None else Path(references)
         apart = [folder, *runs_beside(folder), *([given] if given else [])]
         with usage_errors():
+            named = bool(chosen.references or given)
             if not isinstance(source, str | os.PathLike | Sequence):
                 where_from: Source = source
             elif any(map(is_url, paths)):
@@ -153,8 +161,9 @@ class RunPlan:
                     categories=categories,
                     categorised=categorised,
                     limit=limit,
+                    layout=layout,
+                    all_good=named,
                 )
-            named = bool(chosen.references or given)
             where_from.refuse(by, references=named, dry_run=dry_run)
             sets = reference_sets(where_from.found, chosen, given=given, first=first, draw=draw)
         settings = Settings()

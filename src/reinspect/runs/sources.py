@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
 from reinspect.census import Census, CensusTaker
-from reinspect.dataset import AnyPath, Item, discover
+from reinspect.dataset import AnyPath, Item, Layout, discover
 from reinspect.engine.roles import Engine
 from reinspect.runs.defaults import UsageError
 from reinspect.runs.drop_folder import Arrivals
@@ -103,6 +103,8 @@ class Listed:
         categories: Sequence[str] = (),
         categorised: bool = False,
         limit: int | None = None,
+        layout: Layout | None = None,
+        all_good: bool = False,
     ) -> Self:
         """List images, folders, MVTec-style roots.
 
@@ -112,12 +114,14 @@ class Listed:
             categories: to take; all by default.
             categorised: take what belongs to a category alone.
             limit: images to inspect at most.
+            layout: of data sets; told by what is there by default.
+            all_good: take all good pictures of a data set that doesn't say which are references.
 
         Raises:
             NotThereError: a path does not exist.
             UsageError: nothing is left to inspect, or a category is not there.
         """
-        listing = discover(paths, exclude=exclude)
+        listing = discover(paths, exclude=exclude, layout=layout, all_good=all_good)
         listed = list(listing)
         every = [item for item in listed if item.category or not categorised]
         known = sorted({item.category for item in every if item.category})
@@ -185,7 +189,7 @@ class DropFolder:
     @property
     def census(self) -> Census:
         """See `Counting`: as the folders are now."""
-        listing = discover(self.paths, exclude=self.exclude)
+        listing = discover(self.paths, exclude=self.exclude, layout=Layout.FOLDERS)
         for _ in listing:
             pass
         return listing.census

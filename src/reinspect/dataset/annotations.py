@@ -1,0 +1,240 @@
+"""Data sets whose annotations are files: Real-IAD's JSON, boxes of COCO or YOLO."""
+
+import functools
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reinspect.dataset.folders import Entries, entries_of, pictures_below
+from reinspect.dataset.items import DataError
+from reinspect.dataset.understood import (
+    NO_SPLIT,
+    Corners,
+    LabelledPart,
+    Layout,
+    ListedSet,
+    half_of,
+    means_good,
+    plain_name,
+)
+from reinspect.images import one_line
+from reinspect.vocabulary import Label
+
+_TRAIN = frozenset({"train", "training"})
+_MOST = 512 << 20
+"""Bytes of a file of annotations that is looked into."""
+
+
+def real_iad(root: str, inside: Entries) -> ListedSet | None:
+    """Real-IAD: `OK/` and `NG/` folders; a JSON of the product's name in a folder beside it."""
+    if not inside.like("ok") and not inside.like("ng"):
+        return None
+    above = Path(root).parent
+    places = [above, *above.glob("realiad_json*"), *above.glob("realiad_json*/realiad_json*")]
+    file = next((p / f"{Path(root).name}.json" for p in places if _is_file(p, root)), None)
+    if file is None:
+        return None
+    said = _json(str(file))
+    if not isinstance(said, dict) or "meta" not in said or "test" not in said:
+        return None
+    prefix = str(said["meta"].get("prefix", "")).strip("/")
+    base = str(above) if prefix and prefix.split("/")[0] == Path(root).name else root
+    base = os.path.join(base, *prefix.split("/")) if prefix else base  # noqa: PTH118
+    normal = str(said["meta"].get("normal_class", "OK"))
+    references, parts = [], {}
+    for split in ("train", "test"):
+        for entry in said.get(split, ()):
+            path = _at(base, str(entry["image_path"]))
+            kind = str(entry.get("anomaly_class", normal))
+            good = kind == normal or means_good(kind)
+            if split == "train" and good:
+                references.append(path)
+            elif good:
+                parts[path] = LabelledPart(path, Label.NORMAL)
+            else:
+                mask = entry.get("mask_path")
+                masks = (_at(base, str(mask)),) if mask else ()
+                parts[path] = LabelledPart(path, Label.ANOMALOUS, kind, masks)
+    return ListedSet(
+        root, Layout.REAL_IAD, tuple(references), parts, file.name, notes=_absent(parts, references)
+    )
+
+
+def _is_file(place: Path, root: str) -> bool:
+    return (place / f"{Path(root).name}.json").is_file()
+
+
+def coco(root: str, inside: Entries) -> ListedSet | None:
+    """COCO: a JSON of images, annotations and categories; a picture without any is good."""
+    places = [(root, name) for name in inside.files if name.lower().endswith(".json")]
+    below = [entries_of(own) for own in inside.named({"annotations", "train", "test", "valid"})]
+    for held in below:
+        if held is not None:
+            places += [(held.path, n) for n in held.files if n.lower().endswith(".json")]
+    good: dict[bool, list[str]] = {True: [], False: []}
+    bad: dict[str, LabelledPart] = {}
+    names, odd = [], 0
+    for folder, name in places:
+        said = _json(os.path.join(folder, name))  # noqa: PTH118
+        if not _is_coco(said):
+            continue
+        names.append(name)
+        train = bool(_TRAIN & {*plain_name(Path(name).stem).split("_"), Path(folder).name.lower()})
+        for path, boxes in _of_coco(root, folder, said).items():
+            if not boxes:
+                good[train].append(path)
+            elif train and len(places) > 1:
+                odd += 1
+            else:
+                kind = boxes[0][1] or "defect"
+                bad[path] = LabelledPart(path, Label.ANOMALOUS, kind, (), boxes)
+    if not names:
+        return None
+    return _boxed(root, Layout.COCO, good, bad, ", ".join(names), odd)
+
+
+def _is_coco(said: Any) -> bool:
+    return isinstance(said, dict) and {"images", "annotations", "categories"} <= said.keys()
+
+
+def _of_coco(
+    root: str, folder: str, said: Mapping[str, Any]
+) -> dict[str, tuple[tuple[Corners, str | None], ...]]:
+    kinds = {own["id"]: str(own["name"]) for own in said["categories"]}
+    boxes: dict[Any, list[tuple[Corners, str | None]]] = {}
+    for mark in said["annotations"]:
+        x, y, width, height = (float(value) for value in mark["bbox"])
+        corners = (x, y, x + width, y + height)
+        if width > 0 and height > 0:
+            boxes.setdefault(mark["image_id"], []).append((corners, kinds.get(mark["category_id"])))
+    found = {}
+    for image in said["images"]:
+        name = str(image["file_name"])
+        places = (folder, root, os.path.join(root, "images"), os.path.join(root, "data"))  # noqa: PTH118
+        every = [_at(place, name) for place in places]
+        path = next((own for own in every if os.path.isfile(own)), every[0])  # noqa: PTH113
+        found[path] = tuple(boxes.get(image["id"], ()))
+    return found
+
+
+def yolo(root: str, inside: Entries) -> ListedSet | None:
+    """YOLO: `images/` and `labels/`, a text of the same name a picture; none or empty is good."""
+    images, labels = inside.like("images"), inside.like("labels")
+    if not images or not labels:
+        return None
+    names = _yolo_names(root, inside)
+    good: dict[bool, list[str]] = {True: [], False: []}
+    bad: dict[str, LabelledPart] = {}
+    odd, marked = 0, False
+    for path in pictures_below(images[0]):
+        relative = Path(path).relative_to(images[0])
+        text = Path(labels[0], relative).with_suffix(".txt")
+        marked = marked or text.is_file()
+        boxes = _of_yolo(text, names)
+        train = plain_name(relative.parts[0]) in _TRAIN
+        if not boxes:
+            good[train].append(path)
+        elif train and len({p.parts[0] for p in (relative,)}) and _has_split(images[0]):
+            odd += 1
+        else:
+            bad[path] = LabelledPart(
+                path, Label.ANOMALOUS, boxes[0][1] or "defect", (), boxes, normalised=True
+            )
+    return _boxed(root, Layout.YOLO, good, bad, "labels/", odd) if marked else None
+
+
+def _has_split(images: str) -> bool:
+    inside = entries_of(images)
+    return inside is not None and len(inside.folders) > 1
+
+
+def _yolo_names(root: str, inside: Entries) -> dict[int, str]:
+    for name in inside.files:
+        if name.lower() in ("data.yaml", "dataset.yaml", "data.yml"):
+            try:
+                said = yaml.safe_load(Path(root, name).read_text(encoding="utf-8"))
+            except (OSError, ValueError, yaml.YAMLError) as failure:
+                raise DataError(f"{one_line(f'{root}/{name}')}: not YAML: {failure}") from failure
+            names = said.get("names", {}) if isinstance(said, dict) else {}
+            pairs = names.items() if isinstance(names, dict) else enumerate(names)
+            return {int(number): str(word) for number, word in pairs}
+    return {}
+
+
+def _of_yolo(text: Path, names: Mapping[int, str]) -> tuple[tuple[Corners, str | None], ...]:
+    """Boxes as shares of width and height; of outlines what is around them."""
+    if not text.is_file():
+        return ()
+    boxes = []
+    for number, line in enumerate(text.read_text(encoding="utf-8").splitlines(), 1):
+        words = line.split()
+        if not words:
+            continue
+        try:
+            kind, values = int(float(words[0])), [float(word) for word in words[1:]]
+            if len(values) in (4, 5):  # the fifth is how sure somebody was
+                x, y, width, height = values[:4]
+                corners = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+            else:
+                xs, ys = values[::2], values[1::2]
+                corners = (min(xs), min(ys), max(xs), max(ys))
+        except ValueError as failure:
+            raise DataError(
+                f"{one_line(str(text))}: line {number} is no label: {line!r}; one is "
+                '"class x y width height", in shares of the picture'
+            ) from failure
+        boxes.append((corners, names.get(kind, f"class {kind}")))
+    return tuple(boxes)
+
+
+def _boxed(
+    root: str,
+    layout: Layout,
+    good: Mapping[bool, list[str]],
+    bad: Mapping[str, LabelledPart],
+    source: str,
+    odd: int,
+) -> ListedSet:
+    """A set of pictures with boxes; those without any are good."""
+    split = bool(good[True]) and bool(good[False] or bad)
+    if split:
+        references, rest = tuple(good[True]), tuple(good[False])
+    else:
+        references, rest = half_of([*good[True], *good[False]])
+    parts = {path: LabelledPart(path, Label.NORMAL) for path in rest} | dict(bad)
+    notes = ("pictures without a box are taken for good", *_absent(parts, references))
+    notes += () if split else (NO_SPLIT,)
+    notes += (f"{odd} defective ones of the split train are not inspected",) if odd else ()
+    return ListedSet(root, layout, references, parts, source, split, notes)
+
+
+def _absent(parts: Mapping[str, LabelledPart], references: Any) -> tuple[str, ...]:
+    missing = sum(not os.path.isfile(path) for path in (*references, *parts))  # noqa: PTH113
+    return (f"{missing} files are named that are not there",) if missing else ()
+
+
+def _at(base: str, name: str) -> str:
+    return os.path.join(base, *name.replace("\\", "/").split("/"))  # noqa: PTH118
+
+
+def _json(file: str) -> Any:
+    """What a JSON file says; None where it can't be read as one."""
+    try:
+        status = os.stat(file)  # noqa: PTH116
+    except OSError:
+        return None
+    return _read_json(file, status.st_mtime_ns, status.st_size)
+
+
+@functools.lru_cache(maxsize=8)
+def _read_json(file: str, _mtime: int, size: int) -> Any:
+    if size > _MOST:
+        return None
+    try:
+        return json.loads(Path(file).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None

@@ -1,0 +1,76 @@
+"""What was understood of a data set, in a line a product: said before any figure."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from reinspect.dataset.folders import pictures_below
+from reinspect.dataset.items import Item
+from reinspect.dataset.layout import product_at
+from reinspect.dataset.references import known_good
+from reinspect.dataset.truth import inverted, part_of
+from reinspect.dataset.understood import FolderSet, LabelledPart, ProductSet
+from reinspect.images import one_line
+from reinspect.vocabulary import Label
+
+_KINDS = 4
+"""Kinds of defect that are named."""
+
+
+def understood(items: Iterable[Item]) -> Iterator[str]:
+    """A line for each product among items: its layout, counts, what is odd about it.
+
+    Raises:
+        DataError: annotations are not what they should be.
+    """
+    for root, group in itertools.groupby(items, key=lambda item: item.root):
+        members = list(group)
+        found = None if root is None else product_at(root, members[0].layout)
+        if found is not None:
+            parts = [part for part in map(part_of, members) if part is not None]
+            unknown = len(members) - len(parts)
+            yield _line(members[0].category or one_line(found.root), found, parts, unknown)
+
+
+def _line(name: str, found: ProductSet, parts: list[LabelledPart], unknown: int) -> str:
+    references = len(known_good(found.root, found.layout))
+    good = sum(part.label is Label.NORMAL for part in parts)
+    bad = [part for part in parts if part.label is Label.ANOMALOUS]
+    kinds = Counter(part.kind for part in bad)
+    named = ", ".join(f"{kind} {count}" for kind, count in kinds.most_common(_KINDS))
+    rest = len(bad) - sum(count for _, count in kinds.most_common(_KINDS))
+    more = f", of other kinds {rest}" if rest else ""
+    masked = sum(bool(part.masks) for part in bad)
+    boxed = sum(bool(part.boxes) for part in bad)
+    said = f"{one_line(name)}: {found.layout} ({_where(found)}): {references} references, "
+    said += f"{good} good, {len(bad)} defective"
+    said += f" ({named}{more}), {masked} with masks" if bad else ""
+    said += f", {boxed} with boxes" if boxed else ""
+    return "; ".join([said, *found.notes, *_odd(found, bad, masked or boxed, unknown)])
+
+
+def _where(found: ProductSet) -> str:
+    if not isinstance(found, FolderSet):
+        return found.source
+    folders = (*found.train, *found.tests, *found.truths)
+    return ", ".join(Path(own).relative_to(found.root).as_posix() for own in folders)
+
+
+def _odd(found: ProductSet, bad: list[LabelledPart], marked: int, unknown: int) -> Iterator[str]:
+    if unknown:
+        yield f"{unknown} pictures of which it says nothing"
+    bare = [part for part in bad if not part.masks and not part.boxes]
+    if bare and marked:
+        yield f"{len(bare)} defective ones without a mask ({one_line(Path(bare[0].path).name)} …)"
+    turned = {Path(mask).parent.name for part in bad for mask in part.masks if inverted(mask)}
+    if turned:
+        yield f"masks in {', '.join(sorted(turned))} are inverted: black is taken for defective"
+    if isinstance(found, FolderSet):
+        used = [Path(mask) for part in bad for mask in part.masks]
+        whole = {path for path in used if path.is_dir()}
+        known = {*used, *whole}
+        masks = [Path(file) for truth in found.truths for file in pictures_below(truth)]
+        alone = [file for file in masks if file not in known and file.parent not in whole]
+        if alone:
+            yield f"{len(alone)} masks without a picture ({one_line(alone[0].name)} …)"

@@ -1,0 +1,305 @@
+"""Data sets as people have them: each drawn from the same few pictures, and read alike."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from reinspect.dataset import DataError, Layout, discover, known_good, truth_of, understood
+from reinspect.images import read_mask
+from reinspect.vocabulary import Box, Label
+from support.command_line import invoke
+
+BOX = (4, 2, 10, 8)
+"""Where each defect is, in pixels of 20 × 10."""
+MARK = np.zeros((10, 20), bool)
+MARK[BOX[1] : BOX[3], BOX[0] : BOX[2]] = True
+NOTHING = np.zeros_like(MARK)
+
+Make = Callable[[Path], object]
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.full((10, 20, 3), 90, np.uint8)
+    pixels[0, 0] = [sum(path.as_posix().encode()) % 256, 1, 2]
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+def put_mask(path: Path, mask: np.ndarray = MARK) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(mask.astype(np.uint8) * 255).save(path)
+
+
+def put_text(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def put_folders(
+    root: Path,
+    *,
+    train: str = "train/good",
+    test: str = "test",
+    good: str = "good",
+    bad: str = "scratch",
+    truth: str = "ground_truth",
+    mask: str = "{}_mask.png",
+) -> None:
+    for name in ("a", "b", "c"):
+        put(root / train / f"{name}.png")
+    for name in ("d", "e"):
+        put(root / test / good / f"{name}.png")
+    for name in ("f", "g"):
+        put(root / test / bad / f"{name}.png")
+        put_mask(root / truth / bad / mask.format(name))
+
+
+def capitals(root: Path) -> None:
+    names = {"train": "Train/Good", "test": "Test", "good": "Good", "bad": "Big Scratch"}
+    put_folders(root, **names, truth="Ground Truth")
+
+
+def btad(root: Path) -> None:
+    put_folders(root, train="train/ok", good="ok", bad="ko", mask="{}.bmp")
+
+
+def mvtec_loco(root: Path) -> None:
+    put_folders(root, bad="logical_anomalies", mask="{}/000.png")
+    for name in ("f", "g"):
+        put_mask(root / "ground_truth" / "logical_anomalies" / name / "001.png", NOTHING)
+    put(root / "validation" / "good" / "v.png")
+    put_text(root / "defects_config.json", "[]")
+
+
+def mvtec_ad_2(root: Path) -> None:
+    put_folders(root, test="test_public", bad="bad", truth="test_public/ground_truth")
+    put(root / "validation" / "good" / "v.png")
+    put(root / "test_private" / "x.png")
+
+
+def inverted(root: Path) -> None:
+    put_folders(root)
+    for name in ("f", "g"):
+        put_mask(root / "ground_truth" / "scratch" / f"{name}_mask.png", ~MARK)
+
+
+def visa(root: Path) -> None:
+    images, rows = root / "Data" / "Images", ["object,split,label,image,mask"]
+    for name in "abcde":
+        put(images / "Normal" / f"{name}.JPG")
+        split = "train" if name in "abc" else "test"
+        rows.append(f"{root.name},{split},normal,{root.name}/Data/Images/Normal/{name}.JPG,")
+    for name in "fg":
+        put(images / "Anomaly" / f"{name}.JPG")
+        put_mask(root / "Data" / "Masks" / "Anomaly" / f"{name}.png")
+        rows.append(f"{root.name},test,anomaly,{root.name}/Data/Images/Anomaly/{name}.JPG,")
+    put_text(root.parent / "split_csv" / "1cls.csv", "\n".join(rows))
+
+
+def kolektor(root: Path) -> None:
+    """A folder a part, a label beside each picture."""
+    for number, name in enumerate("abcdefg"):
+        folder = root / f"kos{number:02}"
+        put(folder / "Part0.jpg")
+        put_mask(folder / "Part0_label.bmp", MARK if name in "fg" else NOTHING)
+
+
+def kolektor_2(root: Path) -> None:
+    for name in "abcdefgh":
+        folder = root / ("train" if name in "abch" else "test")
+        put(folder / f"{name}.png")
+        put_mask(folder / f"{name}_GT.png", MARK if name in "fgh" else NOTHING)
+
+
+def sorted_folders(root: Path) -> None:
+    for name in "abcde":
+        put(root / "OK" / f"{name}.png")
+    for name in "fg":
+        put(root / "Scratch" / f"{name}.png")
+        put_mask(root / "masks" / "Scratch" / f"{name}.png")
+
+
+def csv_of_labels(root: Path) -> None:
+    """As a spreadsheet of the West writes it."""
+    rows = ["Image;Label;Split;Mask"]
+    for name in "abcde":
+        put(root / "pictures" / f"{name}.png")
+        rows.append(f"pictures\\{name}.png;OK;{'train' if name in 'abc' else 'test'};")
+    for name in "fg":
+        put(root / "pictures" / f"{name}.png")
+        put_mask(root / "marks" / f"{name}.png")
+        rows.append(f"pictures\\{name}.png;Kratzer groß;test;marks\\{name}.png")
+    (root / "labels.csv").write_bytes("\r\n".join(rows).encode("cp1252"))
+
+
+def real_iad(root: Path) -> None:
+    train: list[dict[str, str | None]] = []
+    test: list[dict[str, str | None]] = []
+    for name in "abcde":
+        put(root / "OK" / "S0001" / f"{name}.jpg")
+        image = f"OK/S0001/{name}.jpg"
+        entry = {"anomaly_class": "OK", "image_path": image, "mask_path": None}
+        (train if name in "abc" else test).append(entry)
+    for name in "fg":
+        put(root / "NG" / "HS" / f"{name}.jpg")
+        mask = f"NG/HS/{name}.png"
+        put_mask(root / mask)
+        image = f"NG/HS/{name}.jpg"
+        test.append({"anomaly_class": "HS", "image_path": image, "mask_path": mask})
+    meta = {"prefix": f"{root.name}/", "normal_class": "OK"}
+    text = json.dumps({"meta": meta, "train": train, "test": test})
+    put_text(root.parent / "realiad_jsons" / f"{root.name}.json", text)
+
+
+def coco(root: Path) -> None:
+    categories = [{"id": 3, "name": "scratch"}]
+    for split, names in (("train", "abc"), ("test", "defg")):
+        shown, marks = [], []
+        for number, name in enumerate(names):
+            put(root / split / f"{name}.png")
+            shown.append({"id": number, "file_name": f"{name}.png", "width": 20, "height": 10})
+            if name in "fg":
+                x1, y1, x2, y2 = BOX
+                box = [x1, y1, x2 - x1, y2 - y1]
+                marks.append({"id": number, "image_id": number, "category_id": 3, "bbox": box})
+        said = {"images": shown, "annotations": marks, "categories": categories}
+        put_text(root / split / "_annotations.coco.json", json.dumps(said))
+
+
+def yolo(root: Path) -> None:
+    put_text(root / "data.yaml", "names: [scratch]\n")
+    for split, names in (("train", "abc"), ("val", "defg")):
+        for name in names:
+            put(root / "images" / split / f"{name}.png")
+            marked = "0 0.35 0.5 0.3 0.6\n" if name in "fg" else ""
+            put_text(root / "labels" / split / f"{name}.txt", marked)
+
+
+def flat_train(root: Path) -> None:
+    put_folders(root, train="train")
+
+
+def jpeg_masks(root: Path) -> None:
+    put_folders(root, train="train/normal", good="normal", mask="{}.webp")
+
+
+LAYOUTS = [
+    pytest.param(put_folders, Layout.FOLDERS, id="mvtec-ad"),
+    pytest.param(capitals, Layout.FOLDERS, id="capitals"),
+    pytest.param(btad, Layout.FOLDERS, id="btad"),
+    pytest.param(jpeg_masks, Layout.FOLDERS, id="other-endings"),
+    pytest.param(flat_train, Layout.FOLDERS, id="flat-train"),
+    pytest.param(inverted, Layout.FOLDERS, id="inverted-masks"),
+    pytest.param(mvtec_loco, Layout.FOLDERS, id="mvtec-loco"),
+    pytest.param(mvtec_ad_2, Layout.FOLDERS, id="mvtec-ad-2"),
+    pytest.param(visa, Layout.VISA, id="visa"),
+    pytest.param(kolektor, Layout.BESIDE, id="kolektor-sdd"),
+    pytest.param(kolektor_2, Layout.BESIDE, id="kolektor-sdd-2"),
+    pytest.param(sorted_folders, Layout.SORTED, id="sorted"),
+    pytest.param(csv_of_labels, Layout.CSV, id="csv"),
+    pytest.param(real_iad, Layout.REAL_IAD, id="real-iad"),
+    pytest.param(coco, Layout.COCO, id="coco"),
+    pytest.param(yolo, Layout.YOLO, id="yolo"),
+]
+
+
+@pytest.mark.parametrize(("make", "layout"), LAYOUTS)
+def test_every_layout_is_read_alike(tmp_path: Path, make: Make, layout: Layout) -> None:
+    root = tmp_path / "set" / "product"
+    make(root)
+    items = [item for item in discover([tmp_path / "set"]) if item.category]
+    truths = [truth for truth in map(truth_of, items) if truth is not None]
+    bad = [truth for truth in truths if truth.label is Label.ANOMALOUS]
+    assert {item.category for item in items} == {"product"}
+    assert (len(known_good(root)), len(truths), len(bad)) == (3, 4, 2)
+    x1, y1, x2, y2 = BOX
+    for truth in bad:
+        assert truth.boxes == (pytest.approx(Box(x1 / 20, y1 / 10, x2 / 20, y2 / 10)),)
+        if truth.mask is not None:
+            np.testing.assert_array_equal(read_mask(truth.mask), MARK)
+    assert (bad[0].mask is None) == (layout in (Layout.COCO, Layout.YOLO))
+    said = " ".join(understood(items))
+    assert f"product: {layout} (" in said
+    assert "3 references, 2 good, 2 defective" in said
+
+
+def with_a_bare_defect(root: Path) -> None:
+    put_folders(root)
+    put(root / "test" / "scratch" / "bare.png")
+
+
+def with_a_mask_too_many(root: Path) -> None:
+    put_folders(root)
+    put_mask(root / "ground_truth" / "scratch" / "x.png")
+
+
+def odd_csv(root: Path) -> None:
+    put(root / "a.png")
+    put(root / "b.png")
+    put_text(root / "labels.csv", "path,label\na.png,ok\ngone.png,ok\na.png,bad\nb.png,0\n")
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        pytest.param(inverted, "masks in scratch are inverted: black is taken", id="inverted"),
+        pytest.param(sorted_folders, "no split of its own: the first half", id="no-split"),
+        pytest.param(kolektor, "no split of its own: the first half", id="kolektor"),
+        pytest.param(kolektor_2, "1 defective ones in train/ are not inspected", id="kolektor-2"),
+        pytest.param(flat_train, "train/ has no folders: all in it is taken for good", id="flat"),
+        pytest.param(
+            with_a_bare_defect, "1 defective ones without a mask (bare.png", id="mask-missing"
+        ),
+        pytest.param(with_a_mask_too_many, "1 masks without a picture (x.png", id="mask-alone"),
+        pytest.param(odd_csv, "label 0 is read as good", id="numbers"),
+        pytest.param(odd_csv, "1 pictures are named twice; the first row counts", id="twice"),
+        pytest.param(odd_csv, "1 files are named that are not there", id="missing"),
+    ],
+)
+def test_what_is_odd_is_told(tmp_path: Path, make: Make, words: str) -> None:
+    root = tmp_path / "product"
+    make(root)
+    assert words in " ".join(understood(discover([root])))
+
+
+def test_two_tables_are_asked_about(tmp_path: Path) -> None:
+    put(tmp_path / "a.png")
+    for name in ("one.csv", "two.csv"):
+        put_text(tmp_path / name, "path,label\na.png,ok\n")
+    with pytest.raises(DataError, match=r"2 tables of paths and labels \(one.csv, two.csv\)"):
+        list(discover([tmp_path]))
+
+
+def test_annotations_that_are_none_are_refused_in_a_line(tmp_path: Path) -> None:
+    put(tmp_path / "a.png")
+    said = {"images": [{"id": 1}], "annotations": [], "categories": []}
+    put_text(tmp_path / "a.json", json.dumps(said))
+    with pytest.raises(DataError, match=r"looks like coco, and can't be read .*'file_name'"):
+        list(discover([tmp_path]))
+
+
+def test_a_layout_that_is_named_counts(tmp_path: Path) -> None:
+    sorted_folders(tmp_path)
+    assert len(list(discover([tmp_path], layout=Layout.PLAIN))) == 9
+    assert {item.category for item in discover([tmp_path], layout=Layout.YOLO)} == {None}
+
+
+def test_references_that_are_named_leave_all_good_parts_to_inspect(tmp_path: Path) -> None:
+    sorted_folders(tmp_path)
+    every = [item.id for item in discover([tmp_path], all_good=True)]
+    assert [name for name in every if name.startswith("OK/")] == [f"OK/{x}.png" for x in "abcde"]
+
+
+def test_the_command_says_what_was_understood(tmp_path: Path) -> None:
+    put_folders(tmp_path / "bolt", train="Train/OK", good="OK", bad="ko")
+    said = invoke("dataset", tmp_path / "bolt").out
+    assert "Looked at 9 files: 4 to inspect; 3 under Train/ of a data set" in said
+    assert "bolt: folders (Train/OK, test, ground_truth): 3 references, 2 good, 2 defective" in said
+    assert "No data set" in invoke("dataset", tmp_path / "bolt", "--layout", "plain").out
+    refused = invoke("dataset", tmp_path, "--layout", "mvtec").err
+    assert "'mvtec' is none of folders, sorted" in refused
