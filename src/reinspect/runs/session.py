@@ -105,6 +105,7 @@ def run(
             session.write_folder()
         tally = session.store.tally(session.run.id)
         alarm = session.alarm
+        session.store.confirm()
     listed = len(plan.source.items)
     resumed = listed - (feed.total or 0)
     return RunResult(

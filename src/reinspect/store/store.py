@@ -8,7 +8,7 @@ from typing import Self, get_args
 
 from natsort import natsorted
 from pydantic import ValidationError
-from sqlalchemy import ColumnElement, Connection, Engine, case, delete, func, insert, update
+from sqlalchemy import ColumnElement, Connection, Engine, case, delete, event, func, insert, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -29,6 +29,7 @@ from reinspect.store.database import (
     writing,
 )
 from reinspect.store.inspected import Inspected, inspections_of, key_of, with_reviews
+from reinspect.store.place import StoreFile
 from reinspect.store.prompts import with_texts
 from reinspect.store.rows import Row
 from reinspect.store.runs import Run, RunInfo, Status, lock_runs
@@ -58,8 +59,8 @@ class Tally(Value):
 class Store:
     """Runs and their traces in one database. Every method raises `StoreError` for its faults."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, file: StoreFile | None = None) -> None:
+        self._engine, self._file = engine, file
 
     @classmethod
     def open(
@@ -73,7 +74,11 @@ class Store:
                 schema will be written.
             patience: seconds to wait while another program writes.
         """
-        return cls(connect(parse(url), create=create, patience=patience))
+        engine = connect(parse(url), create=create, patience=patience)
+        file = StoreFile.of(engine) if create else None
+        if file is not None:
+            event.listen(engine, "do_connect", file.refuse_connection)
+        return cls(engine, file)
 
     def __enter__(self) -> Self:
         return self
@@ -101,8 +106,19 @@ class Store:
 
     def close(self) -> None:
         """Close the connections to the database."""
+        if self._file is not None:
+            self._file.close()
         with told(self._engine.url):
             self._engine.dispose()
+
+    def confirm(self) -> None:
+        """Make sure that the store that was opened to be written to is still at its place.
+
+        Raises:
+            StoreError: it isn't; what it had was copied to a file that is named.
+        """
+        if self._file is not None:
+            self._file.confirm()
 
     def begin_run(self, info: RunInfo) -> int:
         """Add a new run; the other methods know it by the id that is returned."""
@@ -196,7 +212,7 @@ class Store:
 
     def writer(self, run_id: int) -> Writer:
         """A context manager that takes the run's traces."""
-        return Writer(self._engine, run_id)
+        return Writer(self._engine, run_id, self._file)
 
     def tally(self, run_id: int) -> Tally:
         """How the run's images came out, counted by the database."""
@@ -377,7 +393,9 @@ class Store:
 
     def _mark(self, run_id: int, **columns: object) -> None:
         change = update(tables.RunTable).where(col(tables.RunTable.id) == run_id).values(**columns)
+        self.confirm()
         persisting(writing(self._engine), lambda connection: connection.execute(change))
+        self.confirm()
 
 
 def _rows(session: Session, entries: Sequence[tables.InspectionTable]) -> dict[str, Row]:

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -11,7 +11,8 @@ from sqlmodel import col
 
 from reinspect.readings import Readings
 from reinspect.store.columns import storable
-from reinspect.store.database import persisting, writing
+from reinspect.store.database import StoreError, persisting, writing
+from reinspect.store.place import StoreFile
 from reinspect.store.prompts import put_texts, without_texts
 from reinspect.store.review_truth import adopt_reviews
 from reinspect.store.runs import lock_runs
@@ -33,12 +34,13 @@ class Writer:
     steps, or not at all.
 
     Raises:
-        StoreError: the database can't take it (disk full, locked, read-only …).
+        StoreError: the database can't take it (disk full, locked, read-only …), or its file was
+            deleted or replaced, of which a copy was kept then.
     """
 
-    def __init__(self, engine: Engine, run_id: int) -> None:
+    def __init__(self, engine: Engine, run_id: int, file: StoreFile | None = None) -> None:
         self._engine = writing(engine)
-        self._run_id = run_id
+        self._run_id, self._file = run_id, file
         self._waiting: list[Trace] = []
         self._flushed = time.monotonic()
 
@@ -61,11 +63,25 @@ class Writer:
         """Put all that waits on disk, in one transaction."""
         # Of one image twice in a batch, the later one counts.
         newest = {(trace.sample.id, trace.sample.sha256): trace for trace in self._waiting}
-        if newest:
-            traces = list(newest.values())
-            persisting(self._engine, lambda connection: _put(connection, self._run_id, traces))
+        traces = list(newest.values())
+
+        def put(engine: Engine) -> None:
+            if traces:
+                persisting(engine, lambda connection: _put(connection, self._run_id, traces))
+
+        self._confirm(put)
+        try:
+            put(self._engine)
+        except StoreError:
+            self._confirm(put)
+            raise
+        self._confirm(put)
         self._waiting.clear()
         self._flushed = time.monotonic()
+
+    def _confirm(self, put: Callable[[Engine], None]) -> None:
+        if self._file is not None:
+            self._file.confirm(lambda engine: put(writing(engine)))
 
 
 def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
