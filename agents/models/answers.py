@@ -2,8 +2,8 @@
 
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, Literal
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
@@ -17,11 +17,18 @@ MOST_DEFECTS = 8
 _LONGEST = 600  # characters of a reasoning field: structured output must come to an end
 _LONGEST_TYPE = 40
 
-_FENCE = re.compile(r"^```[a-z]*\s*(.*?)\s*```$", re.DOTALL)
+
+_THOUGHT = re.compile(r"</\s*(?:think|thinking|reasoning|thought)\s*>", re.IGNORECASE)
+_THINKS = re.compile(r"<\s*(?:think|thinking|reasoning|thought)\s*>", re.IGNORECASE)
+_DECODER = json.JSONDecoder(strict=False)
+"""Not strict: grammars of structured output let a raw tab or line end into a string."""
 
 
 class UnreadableAnswer(ReinspectError, ValueError):  # noqa: N818 - it names the answer, not a fault of ours
     """An answer that does not say yes or no in the form that was asked for."""
+
+    text = ""
+    """As the model wrote it, where it wrote anything that could be put into that form."""
 
 
 class Named(Value):
@@ -102,16 +109,13 @@ def schema(mode: Literal["thinking", "reflection"]) -> dict[str, Any]:
 
 
 def read_json(text: str) -> Answer:
-    """Read an answer in JSON, with or without a code fence around it.
+    """Read an answer in JSON, whatever stands around it.
 
     Raises:
         UnreadableAnswer: no JSON object, or `answer` is neither yes nor no.
     """
-    content = json_object(text)
-    decided = content.get("answer")
-    if decided not in ("yes", "no"):
-        raise UnreadableAnswer(f"answer is {decided!r}, neither 'yes' nor 'no'")
-    anomalous, notes = decided == "yes", list[str]()
+    content = json_object(text, "answer")
+    anomalous, notes = yes_or_no(content, "answer"), list[str]()
     said = [content.get(key) for key in ("regions", "examination")]
     thinking = "\n".join(words for words in said if isinstance(words, str) and words)
     reflection = content.get("reflection")
@@ -146,24 +150,100 @@ def write_json(answer: Answer) -> str:
     return json.dumps({key: known[key] for key in schema(mode)["properties"]}, ensure_ascii=False)
 
 
-def json_object(text: str) -> dict[str, Any]:
-    """The JSON object that a text is.
+class _Piece(NamedTuple):
+    """What stands between braces: an object, or text that is none."""
+
+    text: str
+    content: dict[str, Any] | None
+
+
+def json_object(text: str, key: str) -> dict[str, Any]:
+    """The one JSON object of a text that has a key: bare, in prose, in fences, behind thoughts.
+
+    Nothing is guessed: of two answers that differ none is taken, and none where one that is broken
+    may be the one that was meant.
+
+    Args:
+        text: as a model wrote it.
+        key: of what is asked for; objects without it are beside the point.
 
     Raises:
-        UnreadableAnswer: it is none.
+        UnreadableAnswer: there is none, or several that say different things.
     """
     bare = text.strip()
     if not bare:
         raise UnreadableAnswer("the answer is empty")
-    fenced = _FENCE.match(bare)
     try:
-        # Not strict: grammars of structured output let a raw tab or line end into a string.
-        content = json.loads(fenced[1] if fenced else bare, strict=False)
+        whole = json.loads(bare, strict=False)
     except (json.JSONDecodeError, RecursionError) as failure:
+        return _found(_spoken(bare), key, failure)
+    if not isinstance(whole, dict):
+        raise UnreadableAnswer(f"a JSON {type(whole).__name__}, not an object")
+    return whole
+
+
+def _spoken(text: str) -> str:
+    """What was said, without what was thought before."""
+    said = _THOUGHT.split(text)[-1]
+    if _THINKS.search(said):
+        raise UnreadableAnswer("cut off while it was thinking")
+    return said
+
+
+def _found(said: str, key: str, failure: Exception) -> dict[str, Any]:
+    objects, quoted = list[dict[str, Any]](), f'"{key}"'
+    for piece in _pieces(said):
+        if piece.content is not None and key in piece.content:
+            objects.append(piece.content)
+        elif piece.content is None and quoted in piece.text:
+            raise UnreadableAnswer(f"no JSON: {failure}") from failure
+    if not objects:
         raise UnreadableAnswer(f"no JSON: {failure}") from failure
-    if not isinstance(content, dict):
-        raise UnreadableAnswer(f"a JSON {type(content).__name__}, not an object")
-    return content
+    if len({json.dumps(found[key]) for found in objects}) > 1:
+        raise UnreadableAnswer(f"{len(objects)} answers, which differ in `{key}`")
+    return objects[-1]
+
+
+def _pieces(text: str) -> Iterator[_Piece]:
+    """What is between outermost braces, in turn; what is cut off ends with the text."""
+    at = text.find("{")
+    while at >= 0:
+        try:
+            content, end = _DECODER.raw_decode(text, at)
+        except (json.JSONDecodeError, RecursionError):
+            content, end = None, _closed(text, at)
+        yield _Piece(text[at:end], content)
+        at = text.find("{", end)
+
+
+def _closed(text: str, start: int) -> int:
+    """Behind the brace that closes the one at `start`; the end of the text where none does."""
+    depth, quoted, at = 0, False, start
+    while at < len(text):
+        letter = text[at]
+        if letter == "\\" and quoted:
+            at += 1
+        elif letter == '"':
+            quoted = not quoted
+        elif not quoted and letter in "{}":
+            depth += 1 if letter == "{" else -1
+            if not depth:
+                return at + 1
+        at += 1
+    return len(text)
+
+
+def yes_or_no(content: Mapping[str, Any], key: str) -> bool:
+    """What is decided: yes.
+
+    Raises:
+        UnreadableAnswer: neither.
+    """
+    said = content.get(key)
+    word = said.strip().rstrip(".!").lower() if isinstance(said, str) else said
+    if word not in ("yes", "no"):
+        raise UnreadableAnswer(f"{key} is {_short(said)}, neither 'yes' nor 'no'")
+    return bool(word == "yes")
 
 
 def box_of(corners: Any, scale: float, notes: list[str]) -> Box | None:

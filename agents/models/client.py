@@ -1,7 +1,8 @@
 """A model behind an OpenAI-compatible server, asked through LangChain.
 
-One `ask` is one request: pictures encoded once, retries by the openai client, every answer read or
-refused, and the call noted for the trace, whatever became of it.
+One `ask` is one request, two where the answer has to be put into form: pictures encoded once,
+retries by the openai client, every answer read or refused, and each call noted for the trace,
+whatever became of it.
 """
 
 import os
@@ -13,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 from urllib.parse import urlsplit
 
-from reinspect.agents.calls import Price, RunBudget, note
+from reinspect.agents.calls import BudgetSpent, Price, RunBudget, note
 from reinspect.agents.context import ModelContext
 from reinspect.agents.models.answers import UnreadableAnswer
 from reinspect.agents.models.confidence import (
@@ -24,7 +25,7 @@ from reinspect.agents.models.confidence import (
     tokens_of,
 )
 from reinspect.agents.models.encoding import data_uri
-from reinspect.agents.models.prompts import Prompt
+from reinspect.agents.models.prompts import Prompt, prompt
 from reinspect.agents.models.settings import Form, ModelSettings, without_password
 from reinspect.errors import ReinspectError
 from reinspect.files import digest_of
@@ -43,6 +44,10 @@ ALTERNATIVES = 5
 """Tokens whose probability is asked for at each place, besides the one chosen."""
 
 _LONGEST = 300  # characters of an error
+_LONGEST_SAID = 6000  # characters of an answer that is sent back
+_UNCLEAR = "unclear"
+_STRUCTURE = ("response_format", "response format", "json_schema", "json_object", "structured")
+"""Words of a server that knows no structured output, or not this one."""
 _TOKEN_IDS, _MODEL = "token_ids", "model_name"
 _INSTALL = "a model needs the extra `vlm`: pip install 'reinspect[vlm]'"
 
@@ -99,6 +104,7 @@ class Model:
         self._key = _key(settings, environment)
         self._server = _server(settings, environment)
         self._logprobs = settings.logprobs
+        self._structures: tuple[str, ...] = ("json_schema", "json_object")
         self._chat: BaseChatModel | None = None
         self._making = threading.Lock()
 
@@ -122,11 +128,28 @@ class Model:
     ) -> Heard[A]:
         """Ask once, for as many samples as the settings say.
 
+        A single answer in JSON that can't be read is sent back, once, to be put into form. What it
+        says is not decided anew, so the words that come back are no witness of how sure it is.
+
         Raises:
             ModelError: no usable response: timeout, refused key, unknown model, broken server …
             UnreadableAnswer: not even half of the answers can be read.
             BudgetSpent: the run may not ask any more.
         """
+        try:
+            return self._asked(question, pictures, samples)
+        except UnreadableAnswer as failure:
+            if self.form is not Form.JSON or question.field is None or not failure.text:
+                raise
+            again = _repair(question, question.field, failure)
+            try:
+                return self._asked(again, (), 1)
+            except (UnreadableAnswer, ModelError, BudgetSpent):
+                raise failure from None
+
+    def _asked(
+        self, question: Question[A], pictures: Sequence[Pixels], samples: int | None
+    ) -> Heard[A]:
         self._budget.open()
         start = time.perf_counter()
         call = Call(
@@ -146,7 +169,7 @@ class Model:
             heard, faults = _heard(question, generations)
             call = call.model_copy(update={"unread": len(faults)})
             if 2 * len(heard.answers) < len(generations) or not heard.answers:
-                raise UnreadableAnswer(faults[0] if faults else "the server gave no answer")
+                raise _unreadable(faults, generations)
             if question.opinion is not None:
                 sources = question.opinion(heard).sources
                 call = call.model_copy(update={"probabilities": dict(sources)})
@@ -168,14 +191,23 @@ class Model:
     ) -> "tuple[list[ChatGeneration], Mapping[str, Any]]":
         self._client()  # says so where LangChain is missing
         messages = [_message(question.prompt, pictures, self.settings)]
-        logprobs = self._logprobs and question.field is not None
-        try:
-            return self._invoked(messages, self._options(question, samples, logprobs=logprobs))
-        except Exception as failure:
-            if not logprobs or not _refuses_logprobs(failure):
-                raise
-            self._logprobs = False  # from now on; the opinion says what it fell back to
-        return self._invoked(messages, self._options(question, samples, logprobs=False))
+        while True:
+            logprobs = self._logprobs and question.field is not None
+            try:
+                return self._invoked(messages, self._options(question, samples, logprobs=logprobs))
+            except Exception as failure:
+                if not self._does_without(failure, logprobs=logprobs):
+                    raise
+
+    def _does_without(self, failure: Exception, *, logprobs: bool) -> bool:
+        """Whether there is one thing less to ask a server for that refused it; from now on."""
+        if logprobs and _refuses(failure, "logprob"):
+            self._logprobs = False  # the opinion says what it fell back to
+        elif self.form is Form.JSON and self._structures and _refuses(failure, *_STRUCTURE):
+            self._structures = self._structures[1:]
+        else:
+            return False
+        return True
 
     def _invoked(
         self, messages: "list[BaseMessage]", options: dict[str, Any]
@@ -199,11 +231,13 @@ class Model:
     ) -> dict[str, Any]:
         settings, count = self.settings, samples or self.settings.samples
         body: dict[str, Any] = dict(settings.extra)
-        if settings.format is Form.JSON:
+        if settings.format is Form.JSON and self._structures:
             # Not as `response_format`: the client would then parse the answer itself, and raise
             # for one that is cut off or refused, raw text and all.
             schema = {"name": "answer", "schema": dict(question.schema), "strict": True}
-            body["response_format"] = {"type": "json_schema", "json_schema": schema}
+            kind = self._structures[0]
+            given = {"json_schema": schema} if kind == "json_schema" else {}
+            body["response_format"] = {"type": kind, **given}
         options: dict[str, Any] = {"extra_body": body} if body else {}
         if count > 1:
             options["n"] = count
@@ -310,6 +344,33 @@ def _chat(settings: ModelSettings, key: str) -> "BaseChatModel":
     return chat
 
 
+def _unreadable(faults: Sequence[str], generations: "Sequence[ChatGeneration]") -> UnreadableAnswer:
+    """Why too little can be read; with the text of an answer that stands alone."""
+    failure = UnreadableAnswer(faults[0] if faults else "the server gave no answer")
+    if len(generations) == 1:
+        (only,) = generations
+        withheld = (only.generation_info or {}).get("finish_reason") == "content_filter"
+        if not withheld and not only.message.additional_kwargs.get("refusal"):
+            failure.text = str(only.text).strip()
+    return failure
+
+
+def _repair(question: Question[A], field: str, failure: UnreadableAnswer) -> Question[A]:
+    """The question to put an answer into form: it may say that nothing was decided."""
+    said = failure.text
+    if len(said) > _LONGEST_SAID:
+        said = f"{said[:_LONGEST_SAID]} …"
+    wanted = question.prompt.text.rpartition("\n\n")[2]
+    told = {"fault": str(failure), "said": said, "field": field, "wanted": wanted}
+    properties = dict(question.schema["properties"])
+    properties[field] = {**properties[field], "enum": [*properties[field]["enum"], _UNCLEAR]}
+    return question._replace(
+        prompt=prompt("repair", Form.JSON, **told),
+        schema={**question.schema, "properties": properties},
+        field=None,
+    )
+
+
 def _message(prompt: Prompt, pictures: Sequence[Pixels], settings: ModelSettings) -> "BaseMessage":
     from langchain_core.messages import HumanMessage
 
@@ -383,8 +444,11 @@ def _read(question: Question[A], generation: "ChatGeneration", facts: Mapping[st
         raise
 
 
-def _refuses_logprobs(failure: Exception) -> bool:
-    return getattr(failure, "status_code", None) == 400 and "logprob" in str(failure).lower()
+def _refuses(failure: Exception, *words: str) -> bool:
+    """Whether a server doesn't know what it was asked for."""
+    said = str(failure).lower()
+    status = getattr(failure, "status_code", None)
+    return status in (400, 404, 415, 422, 501) and any(word in said for word in words)
 
 
 def _kind(failure: Exception) -> str:

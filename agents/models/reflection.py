@@ -11,6 +11,7 @@ from reinspect.agents.models.answers import (
     box_of,
     json_object,
     stated_confidence,
+    yes_or_no,
 )
 from reinspect.vocabulary import Explanation, Probability, Value, Wish
 
@@ -50,10 +51,8 @@ def read_doubts(text: str, looks: Mapping[str, str]) -> Doubts:
     Raises:
         UnreadableAnswer: no JSON object, or `holds` is neither yes nor no.
     """
-    content = json_object(text)
-    holds = content.get("holds")
-    if holds not in ("yes", "no"):
-        raise UnreadableAnswer(f"holds is {holds!r}, neither 'yes' nor 'no'")
+    content = json_object(text, "holds")
+    holds = yes_or_no(content, "holds")
     wish, look, phrase = None, content.get("look"), content.get("phrase")
     if isinstance(look, str) and look in looks:
         wish = Wish(
@@ -62,7 +61,7 @@ def read_doubts(text: str, looks: Mapping[str, str]) -> Doubts:
             phrase=phrase[:_PHRASE].strip() if isinstance(phrase, str) else "",
         )
     return Doubts(
-        holds=holds == "yes",
+        holds=holds,
         confidence=stated_confidence(content, []),
         doubts=str(content.get("doubts") or "")[:_LONGEST],
         wish=wish,
@@ -81,7 +80,7 @@ def read_explanation(text: str) -> Explanation:
     Raises:
         UnreadableAnswer: no JSON object, or one of its two texts is missing.
     """
-    content = json_object(text)
+    content = json_object(text, "final")
     first, final = content.get("first"), content.get("final")
     if not (isinstance(first, str) and isinstance(final, str) and first and final):
         raise UnreadableAnswer("an explanation needs `first` and `final`")

@@ -160,7 +160,7 @@ def read_caption(text: str) -> str:
     Raises:
         UnreadableAnswer: no JSON object, no words in it, or it gives away that the truth was known.
     """
-    caption = json_object(text).get("caption")
+    caption = json_object(text, "caption").get("caption")
     if not isinstance(caption, str) or len(caption.strip()) < _LEAST:
         raise UnreadableAnswer(f"caption is {str(caption)[:60]!r}, no sentence")
     given_away = _GIVEN_AWAY.search(caption)

@@ -1,6 +1,7 @@
 """A model behind a server: asked once, read strictly, on record whatever happens."""
 
 import hashlib
+import json
 import time
 from collections.abc import Callable
 
@@ -12,7 +13,7 @@ from reinspect.agents.models.answers import UnreadableAnswer
 from reinspect.agents.models.client import Model, ModelError
 from reinspect.agents.models.detector import ask_for_defects, opinion_of
 from reinspect.agents.models.settings import Form, ModelSettings
-from reinspect.testing import Reply, ScriptedServer
+from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.vocabulary import Call
 from support.made_answers import said
 
@@ -26,14 +27,19 @@ DETECT = {"pictures": "One.", "product": "Bolt.", "candidates": "None."}
 
 def asked(model: Model) -> tuple[Call, Exception | None]:
     """The call on record, and what was raised."""
+    calls, failure = every_call(model)
+    assert {call.prompt for call in calls[1:]} <= {"repair.json.md"}
+    return calls[0], failure
+
+
+def every_call(model: Model) -> tuple[list[Call], Exception | None]:
     failure = None
     with recorded() as calls:
         try:
             model.ask(ask_for_defects(model.form, "detect", **DETECT), [PICTURE])
         except (ModelError, UnreadableAnswer) as caught:
             failure = caught
-    assert len(calls) == 1
-    return calls[0], failure
+    return calls, failure
 
 
 def test_a_call_has_everything_but_the_picture(ask_at: AskAt) -> None:
@@ -166,6 +172,72 @@ def test_an_answer_that_cannot_be_read_is_kept_raw(ask_at: AskAt, reply: Reply, 
     assert call.unread == 1
     assert call.answers == ("" if reply.refusal else reply.text,)
     assert words.split("|")[0] in (call.error or "")
+
+
+@pytest.mark.parametrize("knows", ["json_schema", "json_object", None])
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_server_is_asked_for_the_structure_that_it_knows(
+    ask_at: AskAt, knows: str | None, status: int
+) -> None:
+    def script(request: ReceivedRequest) -> Reply | str:
+        kind = request.body.get("response_format", {}).get("type")
+        if kind == knows:
+            return f"Here you are:\n```json\n{said('yes')}\n```"
+        error = {"error": {"message": f"response_format {kind} is not supported"}}
+        return Reply(status=status, body=json.dumps(error))
+
+    with ScriptedServer(script) as server:
+        model = ask_at(server)
+        for _ in range(2):
+            calls, failure = every_call(model)
+            assert failure is None
+            assert [call.error for call in calls] == [None]
+        kinds = [r.body.get("response_format", {}).get("type") for r in server.requests]
+    tried = ["json_schema", "json_object", None]
+    assert kinds == [*tried[: tried.index(knows) + 1], knows], "and never asked for again"
+
+
+PROSE = "The rim is dented, so: yes, this part is defective."
+
+
+def test_an_answer_that_cannot_be_read_is_sent_back_once(ask_at: AskAt) -> None:
+    with ScriptedServer([Reply(PROSE), Reply(said("yes"), yes=0.99)]) as server:
+        (first, second), failure = every_call(ask_at(server, Price(input=2, output=10)))
+        _, request = server.requests
+    assert failure is None
+    assert (first.unread, first.answers, first.error_type) == (1, (PROSE,), "UnreadableAnswer")
+    assert (second.prompt, second.pictures, second.answers) == ("repair.json.md", 0, (said("yes"),))
+    assert second.usd
+    assert second.probabilities == {"stated confidence": pytest.approx(0.9)}, "no tokens"
+    assert PROSE in request.text
+    assert "in thousandths of the test image" in request.text
+    assert not request.pictures
+    assert "logprobs" not in request.body
+    schema = request.body["response_format"]["json_schema"]["schema"]
+    assert schema["properties"]["answer"]["enum"] == ["yes", "no", "unclear"]
+
+
+@pytest.mark.parametrize(
+    ("script", "settings", "calls"),
+    [
+        pytest.param([Reply(PROSE), said("unclear")], {}, 2, id="nothing was decided"),
+        pytest.param([Reply(PROSE), Reply(PROSE)], {}, 2, id="never in form"),
+        pytest.param([Reply(PROSE), Reply(status=500)], {}, 2, id="server broken by then"),
+        pytest.param([Reply("")], {}, 1, id="nothing to put into form"),
+        pytest.param([Reply(refusal="I can't.")], {}, 1, id="refused"),
+        pytest.param([Reply(PROSE, finish="content_filter")], {}, 1, id="filtered"),
+        pytest.param([Reply(PROSE)], {"format": "tags"}, 1, id="tags"),
+        pytest.param([Reply(PROSE)], {"samples": 3}, 1, id="several samples"),
+    ],
+)
+def test_what_cannot_be_put_into_form_is_no_answer(
+    ask_at: AskAt, script: list[Reply | str], settings: dict[str, object], calls: int
+) -> None:
+    with ScriptedServer(script) as server:
+        made, failure = every_call(ask_at(server, **settings))
+    assert len(made) == calls
+    assert isinstance(failure, UnreadableAnswer)
+    assert made[0].error == str(failure)
 
 
 def test_what_the_client_retries_succeeds(ask_at: AskAt) -> None:
