@@ -25,8 +25,8 @@ class ComparatorOptions(ToolOptions):
 class Comparator:
     """What a network trained on drawn parts sees beside the references.
 
-    Without onnxruntime or usable weights the verdict rests on the learned filters alone, and the
-    evidence says so.
+    Where the weights that ship can't be used, the verdict rests on the other looks alone, and the
+    evidence says so; those that a recipe names have to be there.
 
     Args:
         experts: what knows the references.
@@ -59,8 +59,14 @@ class Comparator:
 
     @classmethod
     def from_recipe(cls, options: ComparatorOptions, context: ToolContext) -> Self:
-        """The tool of a recipe."""
-        weights = WEIGHTS if options.weights is None else Path(options.weights)
+        """The tool of a recipe.
+
+        Raises:
+            ComparatorError: the weights that it names are missing, or none.
+        """
+        weights = WEIGHTS if options.weights is None else Path(options.weights).expanduser()
+        if options.weights is not None:
+            open_comparator(weights)
         return cls(
             context.experts, context.pictures, weights, boxes=options.boxes, name=options.name
         )

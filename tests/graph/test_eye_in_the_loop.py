@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from reinspect import inspect_image
-from reinspect.graph.recipe import parse_recipe
+from reinspect.graph.build import BuildContext
+from reinspect.graph.recipe import Recipe, parse_recipe
+from reinspect.tools.comparison import Comparator
 from reinspect.trace import Trace
 from reinspect.vocabulary import Assessment
 
@@ -41,15 +43,11 @@ def test_the_recipe_of_the_filters_hears_it_and_says_what_it_changed(inspected: 
     assert any(reason.startswith("without the eye: ") for reason in last.reasons)
 
 
-def test_without_weights_the_verdict_is_that_of_the_others(
+def test_where_the_weights_that_ship_are_gone_the_others_judge(
     inspected: Inspected, tmp_path: Path
 ) -> None:
-    nowhere = tmp_path / "eye.onnx"
-    trace = inspected(f"{ALWAYS}\ntools: [hi_res, {{kind: eye, weights: {nowhere}}}, reference]")
-    without = inspected(f"{ALWAYS}\ntools: [hi_res, reference]")
-    (said,) = (e for e in trace.evidence if e.source == "eye")
+    trace = inspected(f"{ALWAYS}\ntools: [hi_res, reference]")
+    experts = BuildContext(recipe=Recipe()).experts
+    said = Comparator(experts, weights=tmp_path / "eye.onnx")(trace)
     assert said.probability is None
     assert "the others judge without it" in said.summary
-    assert trace.verdict is not None
-    assert without.verdict is not None
-    assert trace.verdict.probability == without.verdict.probability

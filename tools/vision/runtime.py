@@ -107,7 +107,7 @@ def weights_file(path: str | Path) -> Path:
     """A file of weights that is there and whole, as far as can be told without reading all of it.
 
     Raises:
-        VisionError: missing, empty, truncated, or a text file in its place.
+        VisionError: missing, empty, truncated, or something else in its place.
     """
     file = Path(path).expanduser()
     if not file.is_file():
@@ -123,6 +123,11 @@ def weights_file(path: str | Path) -> Path:
             raise VisionError(f"weights {file}: a web page, not weights; download them again")
         if file.suffix == ".safetensors":
             whole = _safetensors_size(start, data.read(_header_size(start))) == size
+        elif not start.startswith((b"PK", b"\x80")):  # a zip file, or a pickle of older versions
+            raise VisionError(
+                f"weights {file}: neither a checkpoint of PyTorch nor *.safetensors; "
+                "copy or download them again"
+            )
         else:  # a zip file ends with its list of contents
             whole = not start.startswith(b"PK") or zipfile.is_zipfile(file)
     if not whole:

@@ -217,6 +217,7 @@ def test_whole_weights_pass(tmp_path: Path) -> None:
         pytest.param("a.safetensors", b"abc", "truncated", id="no header"),
         pytest.param("a.pth", b"version https://git-lfs.github.com/spec/v1", "lfs", id="pointer"),
         pytest.param("a.pth", b"\n<!doctype html><html>", "a web page", id="web page"),
+        pytest.param("a.pth", b"\x01\x02" * 200, "neither a checkpoint of PyTorch", id="noise"),
     ],
 )
 def test_weights_that_are_not_whole_are_refused(
