@@ -222,7 +222,7 @@ def test_inspections_quote_what_was_found(
 
 
 @pytest.mark.parametrize(
-    ("light", "judged"), [pytest.param(0.6, True, id="dim"), pytest.param(0.2, False, id="dark")]
+    ("light", "judged"), [pytest.param(0.7, True, id="dim"), pytest.param(0.2, False, id="dark")]
 )
 def test_what_an_inspection_judges_is_judged_in_the_rehearsal(
     light: float, judged: bool, plates: Path, fits: Path

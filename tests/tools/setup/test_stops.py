@@ -21,7 +21,7 @@ from reinspect.tools.setup.findings import SetupCheck, SetupFinding, SetupKind
         pytest.param(SetupKind.EXPOSURE, log(4), True, True, id="glaring"),
         pytest.param(SetupKind.EXPOSURE, -log(4), True, True, id="night"),
         pytest.param(SetupKind.EXPOSURE, log(2), False, True, id="brighter"),
-        pytest.param(SetupKind.EXPOSURE, log(1.6), False, False, id="a-little-brighter"),
+        pytest.param(SetupKind.EXPOSURE, log(1.4), False, False, id="a-little-brighter"),
         pytest.param(SetupKind.BLUR, 1.0, False, True, id="blurred"),
         pytest.param(SetupKind.BLUR, 0.4, False, False, id="a-little-blurred"),
         pytest.param(SetupKind.COLOUR, 20.0, False, True, id="another-lamp"),
