@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -135,6 +136,37 @@ def test_what_is_not_there_is_not_found(served: Served, place: str, key: str) ->
 def test_a_missing_picture_is_told(served: Served) -> None:
     said = refused(served.client.post("/v1/inspections", data={"category": "x"}), 422)
     assert said == "body.image is missing"
+
+
+PART = ("part.png", grey(9))
+
+
+@pytest.mark.parametrize(
+    ("place", "pictures", "fields", "query", "words"),
+    [
+        pytest.param("inspections", ["image", "image"], {}, "", "image: sent 2 times", id="two"),
+        pytest.param("inspections", ["image", "images"], {}, "", "'images': unknown", id="both"),
+        pytest.param("inspections", ["image", "mask"], {}, "", "'mask': unknown", id="unknown"),
+        pytest.param("inspections", ["image"], {"categry": "x"}, "", "'category'", id="misspelt"),
+        pytest.param(
+            "inspections", ["image"], {"category": ["a", "b"]}, "", "category: sent 2", id="twice"
+        ),
+        pytest.param("inspections", ["image"], {}, "?category=x", "in the form", id="address"),
+        pytest.param("batches", ["images", "image"], {}, "", "'image': unknown", id="of a batch"),
+        pytest.param("batches", ["images"], {"order": "7"}, "", "'order': unknown", id="text"),
+        pytest.param(
+            "batches", ["images"], {"category": ["a", "b"]}, "", "category: sent 2", id="of many"
+        ),
+    ],
+)
+def test_nothing_that_is_sent_is_dropped(
+    served: Served, place: str, pictures: list[str], fields: dict[str, Any], query: str, words: str
+) -> None:
+    before = files(served.folder)
+    parts = [(name, PART) for name in pictures]
+    answer = served.client.post(f"/v1/{place}{query}", files=parts, data=fields)
+    assert words in refused(answer, 422)
+    assert files(served.folder) == before
 
 
 def test_a_category_without_references_is_refused(

@@ -5,6 +5,7 @@ import contextlib
 import importlib.metadata
 import logging
 import os
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ from reinspect.api.answers import (
 from reinspect.api.gate import HEADER, Gate, Keys, RequestLimits
 from reinspect.api.intake import Intake
 from reinspect.api.spool import Arrived, Entry, Ticket
-from reinspect.errors import explain_invalid
+from reinspect.errors import did_you_mean, explain_invalid, shorten
 from reinspect.images import UnreadableImage, size_of
 from reinspect.references import ReferenceMode, ReferenceSets
 from reinspect.store import StoreError
@@ -129,6 +130,29 @@ _open = APIRouter(tags=["server"])
 _v1 = APIRouter(prefix="/v1")
 
 
+class _Fields:
+    """Refuses what a form would drop: fields that nobody reads, and all but the last of a name."""
+
+    def __init__(self, *known: str, many: str = "") -> None:
+        self._known, self._many = known, many
+
+    async def __call__(self, request: Request) -> None:
+        for name in request.query_params:
+            said = f"{shorten(name)}: nothing is read from the address; send it in the form"
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, said)
+        given = Counter(name for name, _ in (await request.form()).multi_items())
+        for name, count in given.items():
+            if name not in self._known:
+                said = f"{shorten(name)}: unknown field; {did_you_mean(name[:100], self._known)}"
+            elif count > 1 and name != self._many:
+                said = f"{name}: sent {count} times; send it once"
+                if name == "image":
+                    said += ", or many pictures to /v1/batches"
+            else:
+                continue
+            raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, said)
+
+
 @_open.get("/health")
 def health() -> Health:
     """Whether the server is alive."""
@@ -149,6 +173,7 @@ def ready(service: Here) -> Health:
 @_v1.post(
     "/inspections",
     tags=["inspections"],
+    dependencies=[Depends(_Fields("image", "category"))],
     responses={
         202: {"model": AcceptedPicture, "description": "Accepted; no verdict yet.", **_LOCATION},
         **refusals(*_SENDING, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
@@ -190,6 +215,7 @@ def trace(service: Here, id: Id) -> Trace:  # noqa: A002
 @_v1.post(
     "/batches",
     tags=["batches"],
+    dependencies=[Depends(_Fields("images", "category", many="images"))],
     status_code=HTTPStatus.ACCEPTED,
     responses={202: _LOCATION, **refusals(*_SENDING)},
 )
@@ -333,6 +359,9 @@ def _complete(app: FastAPI) -> None:
         document = made()
         schemas = document["components"]["schemas"]
         schemas.setdefault("Problem", Problem.model_json_schema())
+        for name in schemas:
+            if name.startswith("Body_"):
+                schemas[name]["additionalProperties"] = False
         form = document["paths"]["/v1/inspections"]["post"]["requestBody"]["content"]
         form["multipart/form-data"]["encoding"] = {"image": {"contentType": _KINDS}}
         return document
