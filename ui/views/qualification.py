@@ -4,7 +4,6 @@ from pathlib import Path
 
 import streamlit as st
 
-from reinspect.qualification import answer
 from reinspect.qualification import page as qualification_page
 from reinspect.qualification.keeping import (
     KeptQualificationError,
@@ -35,19 +34,16 @@ def page() -> None:
         "Product", range(len(known)), format_func=lambda place: names[place], key="product"
     )
     shown = known[chosen]
-    st.text(answer(shown.findings))
+    html = qualification_page(shown.findings, shown.images)
     st.download_button(
         "Download the page",
-        qualification_page(shown.findings, shown.images),
+        html,
         f"qualification-{shown.findings.product}.html",
         mime="text/html",
         on_click="ignore",
     )
     # Its template escapes whatever came from outside: names of files and of kinds of damage.
-    st.iframe(
-        qualification_page(shown.findings, shown.images),
-        height=1400,
-    )
+    st.iframe(html, height=1400)
 
 
 def _read(files: list[Path]) -> tuple[list[Qualification], list[str]]:
