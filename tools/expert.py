@@ -14,7 +14,7 @@ from reinspect.tools.comparator.fit import ComparatorFit
 from reinspect.tools.comparator.network import ComparatorNetwork
 from reinspect.tools.embedded import second_look
 from reinspect.tools.embedded.album import Album
-from reinspect.tools.embedded.alignment import Aligned
+from reinspect.tools.embedded.alignment import Aligned, GoodPart
 from reinspect.tools.embedded.features import Floats
 from reinspect.tools.embedded.fit import MAX_REFERENCES, Fit
 from reinspect.tools.embedded.folder import FolderFit
@@ -220,6 +220,19 @@ class Expert:
             lambda: references.lay_over(read_view(sample.visual), own=own, excluding=page),
         )
 
+    def good_part(self, sample: Sample) -> GoodPart | None:
+        """The reference that fits best, from its own file; none where there is none."""
+        others = self.abreast(sample)
+        if not others:
+            return None
+        return self._remembered(sample, "good part", lambda: self._whole(sample, others[0].index))
+
+    def _whole(self, sample: Sample, page: int) -> GoodPart:
+        whole, moved = self._images[self._album.given(page)], None
+        if self._alike(None).comparable:
+            moved = second_look.laid_over(read_view(sample.visual), whole)
+        return GoodPart(whole if moved is None else moved, laid_over=moved is not None)
+
     def aligned(self, sample: Sample, alike: Embedder | None = None) -> Witness | None:
         """The witness that compares with aligned references; none where they don't align."""
         if not self.has_witnesses(sample) or not self._alike(alike).comparable:
@@ -408,7 +421,6 @@ class Experts:
                 self._kept.popitem(last=False)
             return expert
 
-    def good_part(self, sample: Sample) -> Pixels | None:
-        """The reference that fits best, laid over the sample; none where there is none."""
-        others = self.of(sample).abreast(sample)
-        return others[0].image if others else None
+    def good_part(self, sample: Sample) -> GoodPart | None:
+        """The reference to show beside the sample; none where there is none."""
+        return self.of(sample).good_part(sample)

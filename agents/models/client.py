@@ -124,9 +124,17 @@ class Model:
         return self.settings.format
 
     def ask(
-        self, question: Question[A], pictures: Sequence[Pixels], *, samples: int | None = None
+        self,
+        question: Question[A],
+        pictures: Sequence[Pixels],
+        *,
+        labels: Sequence[str] = (),
+        samples: int | None = None,
     ) -> Heard[A]:
         """Ask once, for as many samples as the settings say.
+
+        Where answers are JSON, `labels` say right before each picture what it is. A model that was
+        fine-tuned on tags saw none.
 
         A single answer in JSON that can't be read is sent back, once, to be put into form. What it
         says is not decided anew, so the words that come back are no witness of how sure it is.
@@ -137,18 +145,22 @@ class Model:
             BudgetSpent: the run may not ask any more.
         """
         try:
-            return self._asked(question, pictures, samples)
+            return self._asked(question, pictures, labels, samples)
         except UnreadableAnswer as failure:
             if self.form is not Form.JSON or question.field is None or not failure.text:
                 raise
             again = _repair(question, question.field, failure)
             try:
-                return self._asked(again, (), 1)
+                return self._asked(again, (), (), 1)
             except (UnreadableAnswer, ModelError, BudgetSpent):
                 raise failure from None
 
     def _asked(
-        self, question: Question[A], pictures: Sequence[Pixels], samples: int | None
+        self,
+        question: Question[A],
+        pictures: Sequence[Pixels],
+        labels: Sequence[str],
+        samples: int | None,
     ) -> Heard[A]:
         self._budget.open()
         start = time.perf_counter()
@@ -164,7 +176,8 @@ class Model:
             started=datetime.now(UTC),
         )
         try:
-            generations, usage = self._answered(question, pictures, samples)
+            messages = self._messages(question.prompt, pictures, labels)
+            generations, usage = self._answered(question, messages, samples)
             call = self._counted(call, generations, usage)
             heard, faults = _heard(question, generations)
             call = call.model_copy(update={"unread": len(faults)})
@@ -186,11 +199,15 @@ class Model:
             note(call)
         return heard
 
-    def _answered(
-        self, question: Question[A], pictures: Sequence[Pixels], samples: int | None
-    ) -> "tuple[list[ChatGeneration], Mapping[str, Any]]":
+    def _messages(
+        self, prompt: Prompt, pictures: Sequence[Pixels], labels: Sequence[str]
+    ) -> "list[BaseMessage]":
         self._client()  # says so where LangChain is missing
-        messages = [_message(question.prompt, pictures, self.settings)]
+        return [_message(prompt, pictures, self.settings, labels)]
+
+    def _answered(
+        self, question: Question[A], messages: "list[BaseMessage]", samples: int | None
+    ) -> "tuple[list[ChatGeneration], Mapping[str, Any]]":
         while True:
             logprobs = self._logprobs and question.field is not None
             try:
@@ -371,17 +388,18 @@ def _repair(question: Question[A], field: str, failure: UnreadableAnswer) -> Que
     )
 
 
-def _message(prompt: Prompt, pictures: Sequence[Pixels], settings: ModelSettings) -> "BaseMessage":
+def _message(
+    prompt: Prompt, pictures: Sequence[Pixels], settings: ModelSettings, labels: Sequence[str]
+) -> "BaseMessage":
     from langchain_core.messages import HumanMessage
 
-    shown: list[str | dict[str, Any]] = [
-        {
-            "type": "image_url",
-            "image_url": {"url": data_uri(picture, settings.max_pixels, settings.encoding)},
-        }
-        for picture in pictures
-    ]
-    return HumanMessage(content=[*shown, {"type": "text", "text": prompt.text}])
+    content: list[str | dict[str, Any]] = []
+    for number, picture in enumerate(pictures):
+        if settings.format is Form.JSON and number < len(labels):
+            content.append({"type": "text", "text": labels[number]})
+        url = data_uri(picture, settings.max_pixels, settings.encoding)
+        content.append({"type": "image_url", "image_url": {"url": url}})
+    return HumanMessage(content=[*content, {"type": "text", "text": prompt.text}])
 
 
 def _heard(

@@ -82,9 +82,9 @@ class VlmDetector:
             "detect",
             pictures=shown.words,
             product=str(self._product),
-            candidates=candidates(seen.regions if seen else ()),
+            candidates=candidates(seen.regions if seen else (), self._model.form),
         )
-        heard = self._model.ask(question, shown.pictures)
+        heard = self._model.ask(question, shown.pictures, labels=shown.labels)
         belief = opinion_of(heard)
         said = evidence_of(heard, belief, SOURCE)
         if seen is not None and seen.probability is not None:

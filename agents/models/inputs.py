@@ -3,15 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import cv2
-import numpy as np
-
+from reinspect.agents.models.answers import GRID
+from reinspect.agents.models.settings import Form
 from reinspect.images import Pixels, crop, read_view
+from reinspect.tools.embedded.alignment import GoodPart
 from reinspect.trace import Trace
 from reinspect.vocabulary import Box, Label, Region, Sample, Verdict
 
-Reference = Callable[[Sample], Pixels | None]
-"""A good part laid over the sample, in any size; none where there is none."""
+Reference = Callable[[Sample], GoodPart | None]
+"""A good part to show beside the sample; none where there is none."""
 
 CLOSE_UPS = 2
 """Regions that are shown at full resolution."""
@@ -19,23 +19,38 @@ CLOSE_UPS = 2
 _MARGIN = 0.5
 _LEAST = 96  # pixels of a crop's side: context to see a defect by
 _MOST = 5  # candidates that are listed
+_ALIKE = 0.5  # intersection over union from which on two close-ups show the same
+
+_LAID = "a good part of the same kind, laid over the test image: both show the same place at one"
+_APART = (
+    "a good part of the same kind. It can't be laid over the test image: compare what both look "
+    "like, not place by place"
+)
 
 
 class ShownPictures(NamedTuple):
-    """Pictures in the order in which they are sent, and the sentence that says what they are."""
+    """Pictures in the order in which they are sent, and the sentence that says what each is."""
 
     pictures: tuple[Pixels, ...]
-    words: str
+    labels: tuple[str, ...]
+
+    @property
+    def words(self) -> str:
+        """All of them, as a prompt has them."""
+        return " ".join(self.labels)
 
 
 def first_look(sample: Sample, reference: Reference | None) -> ShownPictures:
     """The part, and a good one beside it where there is one."""
     image = read_view(sample.visual)
-    other = reference(sample) if reference else None
-    if other is None:
-        return ShownPictures((image,), "The picture is the test image.")
-    words = "Picture 1 is the test image. Picture 2 is a good part of the same kind, laid over it."
-    return ShownPictures((image, other), words)
+    good = reference(sample) if reference else None
+    if good is None:
+        return ShownPictures((image,), ("The picture is the test image.",))
+    labels = (
+        "Picture 1 is the test image.",
+        f"Picture 2 is {_LAID if good.laid_over else _APART}.",
+    )
+    return ShownPictures((image, good.image), labels)
 
 
 def trained_look(sample: Sample, reference: Reference | None) -> ShownPictures:
@@ -44,9 +59,9 @@ def trained_look(sample: Sample, reference: Reference | None) -> ShownPictures:
     Nothing else, in both modes: a model that was fine-tuned on one form is asked in that form.
     """
     image = read_view(sample.visual)
-    other = reference(sample) if reference else None
-    pictures = (image,) if other is None else (other, image)
-    return ShownPictures(pictures, beside(len(pictures) - 1))
+    good = reference(sample) if reference else None
+    pictures = (image,) if good is None else (good.image, image)
+    return ShownPictures(pictures, (beside(len(pictures) - 1),))
 
 
 def beside(references: int) -> str:
@@ -62,44 +77,64 @@ def beside(references: int) -> str:
 def close_look(sample: Sample, boxes: Sequence[Box], reference: Reference | None) -> ShownPictures:
     """The part, and its suspicious places at full resolution, each beside the same of a good part.
 
-    Places that are most of the picture are left out: it is there already.
+    Left out are places that are most of the picture, which is there already, and those that another
+    close-up shows. A good part that can't be laid over the part is shown as a whole.
     """
     image = read_view(sample.visual)
-    other = reference(sample) if reference else None
-    pictures, words = [image], ["Picture 1 is the test image."]
-    if other is not None:
-        height, width = image.shape[:2]
-        other = np.asarray(cv2.resize(other, (width, height)), np.uint8)
-    close = [box for box in boxes if (box.x2 - box.x1) * (box.y2 - box.y1) < 0.5][:CLOSE_UPS]
-    for box in close:
+    good = reference(sample) if reference else None
+    laid = good is not None and good.laid_over
+    pictures, labels = [image], ["Picture 1 is the test image."]
+
+    def show(picture: Pixels, what: str) -> None:
+        pictures.append(picture)
+        labels.append(f"Picture {len(pictures)} is {what}.")
+
+    close = _apart([box for box in boxes if (box.x2 - box.x1) * (box.y2 - box.y1) < 0.5])
+    for box in close[:CLOSE_UPS]:
         cut = crop(image, box, margin=_MARGIN, least=_LEAST)
-        pictures.append(cut.pixels)
-        words.append(f"Picture {len(pictures)} is its region {corners(cut.box)}, enlarged.")
-        if other is not None:
-            pictures.append(crop(other, box, margin=_MARGIN, least=_LEAST).pixels)
-            words.append(f"Picture {len(pictures)} is the same region of a good part.")
-    if other is not None and not close:
-        pictures.append(other)
-        words.append("Picture 2 is a good part of the same kind, laid over it.")
-    return ShownPictures(tuple(pictures), " ".join(words))
+        region = thousandths(cut.box)
+        show(cut.pixels, f"region {region} of the test image, at full resolution")
+        if good is not None and laid:
+            same = crop(good.image, box, margin=_MARGIN, least=_LEAST).pixels
+            show(same, f"the same region {region} of a good part")
+    if good is not None and not (laid and close):
+        show(good.image, _LAID if laid else _APART)
+    return ShownPictures(tuple(pictures), tuple(labels))
 
 
-def candidates(regions: Sequence[Region]) -> str:
+def _apart(boxes: Sequence[Box]) -> list[Box]:
+    """Those that show something that none before them shows."""
+    kept: list[Box] = []
+    for box in boxes:
+        if all(_overlap(box, other) < _ALIKE for other in kept):
+            kept.append(box)
+    return kept
+
+
+def _overlap(one: Box, two: Box) -> float:
+    """Intersection over union."""
+    across = max(0.0, min(one.x2, two.x2) - max(one.x1, two.x1))
+    down = max(0.0, min(one.y2, two.y2) - max(one.y1, two.y1))
+    areas = ((box.x2 - box.x1) * (box.y2 - box.y1) for box in (one, two))
+    return across * down / (sum(areas) - across * down)
+
+
+def candidates(regions: Sequence[Region], form: Form = Form.TAGS) -> str:
     """Regions of an anomaly map, for a model to confirm or refute."""
     if not regions:
         return "No region was marked beforehand."
     strongest = sorted(regions, key=lambda region: -region.score)[:_MOST]
-    listed = "; ".join(corners(region.box) for region in strongest)
+    listed = "; ".join(place(region.box, form) for region in strongest)
     return (
         f"An anomaly map marks these regions of the test image: {listed}. They are candidates to "
         "confirm or to refute, not defects, and there may be others."
     )
 
 
-def verdict_in_words(verdict: Verdict) -> str:
+def verdict_in_words(verdict: Verdict, form: Form = Form.TAGS) -> str:
     """A verdict as the first model gave it: label, places, reasons."""
     places = "; ".join(
-        f"{found.type or 'defect'} at {corners(found.box)}" for found in verdict.defects
+        f"{found.type or 'defect'} at {place(found.box, form)}" for found in verdict.defects
     )
     label = "yes, defective" if verdict.label is Label.ANOMALOUS else "no defects"
     reasons = f" {verdict.rationale}" if verdict.rationale else ""
@@ -123,6 +158,16 @@ def places_of(trace: Trace) -> tuple[Box, ...]:
     return tuple(dict.fromkeys((*asked, *(found.box for found in (*strongest, *own)))))
 
 
+def place(box: Box, form: Form) -> str:
+    """A box in the numbers that a model is to answer in: one system a prompt."""
+    return thousandths(box) if form is Form.JSON else corners(box)
+
+
+def thousandths(box: Box) -> str:
+    """A box as prompts have it that ask for JSON: thousandths of the picture."""
+    return f"[{', '.join(str(round(GRID * corner)) for corner in box)}]"
+
+
 def corners(box: Box) -> str:
-    """A box as prompts have it: fractions of the picture."""
+    """A box as prompts have it that ask for tags: fractions of the picture."""
     return f"({box.x1:.3f},{box.y1:.3f})({box.x2:.3f},{box.y2:.3f})"

@@ -143,7 +143,7 @@ class VlmMonitor(RAMonitor):
             field="holds",
             opinion=_holds,
         )
-        heard = self._model.ask(question, shown.pictures)
+        heard = self._model.ask(question, shown.pictures, labels=shown.labels)
         return _assessed(own, heard)
 
     def revise(self, trace: Trace) -> Revision:
@@ -162,7 +162,7 @@ class VlmMonitor(RAMonitor):
         else:
             shown = close_look(trace.sample, places_of(trace), self._reference)
         question = ask_for_defects(self._model.form, "reflect", **self._told(trace, shown.words))
-        heard = self._model.ask(question, shown.pictures)
+        heard = self._model.ask(question, shown.pictures, labels=shown.labels)
         belief = opinion_of(heard)
         said = evidence_of(heard, belief, SOURCE)
         if self._model.form is Form.JSON and not _new(trace, len(shown.pictures)):
@@ -200,22 +200,26 @@ class VlmMonitor(RAMonitor):
         shown = close_look(trace.sample, places_of(trace), self._reference)
         told = self._told(trace, shown.words)
         question: Question[Explanation] = Question(
-            prompt=prompt("explain", Form.JSON, first=verdict_in_words(trace.first), **told),
+            prompt=prompt(
+                "explain", Form.JSON, first=verdict_in_words(trace.first, Form.JSON), **told
+            ),
             read=read_words,
             schema=explanation_schema(),
             field=None,
         )
         try:
-            return self._model.ask(question, shown.pictures, samples=1).answers[0]
+            heard = self._model.ask(question, shown.pictures, labels=shown.labels, samples=1)
         except (ModelError, UnreadableAnswer, BudgetSpent):
             return plain
+        return heard.answers[0]
 
     def _told(self, trace: Trace, pictures: str) -> dict[str, str]:
         """What every prompt of a second look says."""
+        form = self._model.form
         return {
             "pictures": pictures,
             "product": str(self._product),
-            "verdict": verdict_in_words(trace.verdict) if trace.verdict else "none",
+            "verdict": verdict_in_words(trace.verdict, form) if trace.verdict else "none",
             "evidence": evidence_in_words(trace),
         }
 

@@ -286,13 +286,13 @@ def test_product_knowledge_reaches_every_prompt(part: str) -> None:
             assert words in request.text
 
 
-def test_regions_of_a_verdict_are_shown_enlarged(part: str) -> None:
+def test_regions_of_a_verdict_are_shown_at_full_resolution(part: str) -> None:
     script = stages(detect=Reply(said("yes"), yes=0.6), reflect=said("yes", reflection="x"))
     with ScriptedServer(script) as server:
         trace = inspected(part, recipe_for(server, {"consult": 0}, policies=ALWAYS))
     second = next(r for r in server.requests if reflecting(r))
     assert len(second.pictures) == 2
-    assert "Picture 2 is its region" in second.text
+    assert "Picture 2 is region [" in second.text
     assert len(trace.model_dump_json()) < 20_000
 
 

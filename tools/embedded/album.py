@@ -55,6 +55,11 @@ class Album:
         """Decode every kept reference."""
         return [self.image(page) for page in range(len(self.pages))]
 
+    def given(self, page: int) -> int:
+        """The index of a given image that a page holds; of a stand-in, which has none, 0."""
+        found = np.flatnonzero(self.positions == page)
+        return int(found[0]) if len(found) else 0
+
     def position(self, given: int) -> int | None:
         """Return the page to leave out for the given image, or None if none holds it alone.
 

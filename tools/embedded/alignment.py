@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -40,6 +41,15 @@ class Aligned:
     """(2, 3): from a pixel of the image to the pixel of the resized reference shown there."""
     correlation: float
     """Of the two grey thumbnails after alignment, in [-1, 1]."""
+
+
+class GoodPart(NamedTuple):
+    """A good part to show beside another, from its own file."""
+
+    image: Pixels
+    """BGR uint8: at the size of the other where it is laid over it, else at its own."""
+    laid_over: bool
+    """Whether both show the same at the same place."""
 
 
 def nearest(
@@ -114,6 +124,36 @@ def register(fixed: Floats, moving: Floats) -> tuple[NDArray[np.float64], float]
     scores = [_correlation(fixed, moving, warp) for warp in candidates]
     best = int(np.argmax(scores))
     return candidates[best].astype(np.float64), scores[best]
+
+
+def move_whole(aligned: Aligned, reference: Pixels, size: tuple[int, int]) -> Pixels:
+    """Move a reference as ``align`` has moved its small copy, at full resolution.
+
+    Args:
+        aligned: the small copy, moved onto a small copy of the image.
+        reference: BGR uint8, of any size, as it was photographed.
+        size: (width, height) of the image itself, and of what is returned.
+    """
+    width, height = size
+    rows, columns = aligned.image.shape[:2]
+    across, down = columns / width, rows / height
+    shrunk = np.array(
+        [[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1]], np.float64
+    )
+    warp = np.linalg.inv(shrunk) @ np.vstack([aligned.warp, [0, 0, 1]]) @ shrunk
+    smaller = reference.shape[0] > height or reference.shape[1] > width
+    how = cv2.INTER_AREA if smaller else cv2.INTER_CUBIC
+    moving = reference
+    if reference.shape[:2] != (height, width):
+        moving = np.asarray(cv2.resize(reference, (width, height), interpolation=how), np.uint8)
+    moved = cv2.warpAffine(
+        moving,
+        warp[:2],
+        (width, height),
+        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+    return np.asarray(moved, np.uint8)
 
 
 def difference(image: Pixels, aligned: Sequence[Aligned]) -> Floats:

@@ -24,6 +24,7 @@ from reinspect.tools.embedded.alignment import (
     Aligned,
     align,
     difference,
+    move_whole,
     nearest,
     shared_structure,
 )
@@ -271,6 +272,19 @@ class SecondFit:
         abreast = Abreast.from_arrays(arrays, fit.bank.appearance)
         numbers = archive.part(arrays, "numbers")
         return cls(hi_res, abreast, float(np.asarray(numbers["usual_spot"], np.float64)))
+
+
+def laid_over(image: Pixels, reference: Pixels) -> Pixels | None:
+    """A reference moved onto an image, at the image's size; none where it can't be.
+
+    That is so of textures, and of parts that lie otherwise than the reference does: they share no
+    fine structure when it is laid over them as well as it goes.
+    """
+    small = resize(image)
+    found = align(small, resize(reference))
+    if shared_structure(small, (found,)) < _STRUCTURE:
+        return None
+    return move_whole(found, reference, (image.shape[1], image.shape[0]))
 
 
 def locate(
