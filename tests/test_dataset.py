@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from reinspect.dataset import (
@@ -406,3 +407,18 @@ def test_a_census_names_a_few_of_each_kind(tmp_path: Path) -> None:
     assert listing.census.line == (
         "Looked at 6 files: 1 to inspect; 5 no picture: .txt (0.txt, 1.txt, 2.txt, …)"
     )
+
+
+def test_pages_of_a_file_are_items_of_their_own(tmp_path: Path) -> None:
+    pages = [np.full((10, 20), value, np.uint8) for value in (1, 2)]
+    with tifffile.TiffWriter(tmp_path / "scan.tif") as tiff:
+        for page in pages:
+            tiff.write(page)
+        tiff.write(pages[0][::2, ::2], subfiletype=1)
+    listing = discover([tmp_path])
+    assert [item.id for item in listing] == ["scan.tif", "scan.tif#2"]
+    (left_out,) = listing.census.left_out
+    assert left_out == "page that is a thumbnail or a mask"
+    assert ids(tmp_path / "scan.tif") == ["scan.tif", "scan.tif#2"]
+    references = [str(file) for file in references_in(tmp_path).default]
+    assert references == [f"{tmp_path}/scan.tif", f"{tmp_path}/scan.tif#2"]

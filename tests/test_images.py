@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from reinspect import images, pictures
@@ -699,3 +700,121 @@ def test_pictures_are_addressed_by_content(tmp_path: Path) -> None:
 def test_pictures_stay_in_their_folder(tmp_path: Path, shows: str, key: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         pictures.Pictures(tmp_path).save(scene(), shows=shows, key=key)
+
+
+GREY = np.arange(200, dtype=np.uint8).reshape(10, 20)
+RGB = np.dstack([GREY, GREY // 2, GREY // 3])
+
+
+@pytest.mark.parametrize(
+    ("values", "how", "expected"),
+    [
+        pytest.param(GREY.astype(np.float16), {}, GREY, id="float16"),
+        pytest.param(GREY.astype(np.float64) / 255, {}, GREY, id="float64"),
+        pytest.param(GREY.astype(np.int16), {}, GREY, id="signed"),
+        pytest.param(GREY.astype(np.uint16) * 257, {"bigtiff": True}, GREY, id="bigtiff"),
+        pytest.param(
+            65535 - GREY.astype(np.uint16) * 257,
+            {"photometric": "miniswhite"},
+            GREY,
+            id="white-is-0",
+        ),
+        pytest.param(
+            GREY.astype(np.uint16) * 257,
+            {"compression": "zlib", "predictor": True, "tile": (16, 16)},
+            GREY,
+            id="tiles",
+        ),
+        pytest.param(RGB.astype(np.uint16) * 257, {"photometric": "rgb"}, RGB, id="colour"),
+        pytest.param(
+            RGB.astype(np.float32) / 255, {"photometric": "rgb"}, RGB, id="colour-of-floats"
+        ),
+        pytest.param(
+            np.moveaxis(RGB.astype(np.uint16) * 257, 2, 0),
+            {"photometric": "rgb", "planarconfig": "separate"},
+            RGB,
+            id="separate-planes",
+        ),
+    ],
+)
+def test_tiff_of_any_kind(
+    tmp_path: Path, values: np.ndarray, how: dict[str, object], expected: np.ndarray
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", values, **how)
+    full = Scale(white=1.0 if values.dtype.kind == "f" and values.max() <= 1 else 65535.0)
+    full = Scale(white=255.0) if 1 < values.max() < 256 else full
+    if expected.ndim == 2:
+        expected = np.dstack([expected] * 3)
+    found = read_image(tmp_path / "a.tif", scale=full).astype(int)
+    assert np.abs(found - expected[..., ::-1]).max() <= 1
+
+
+def put_pages(path: Path, *, thumbnail: bool = False) -> Path:
+    with tifffile.TiffWriter(path) as tiff:
+        for number in range(3):
+            tiff.write(np.full((10, 20), 60 * number, np.uint8))
+        if thumbnail:
+            tiff.write(np.zeros((5, 10), np.uint8), subfiletype=1)
+    return path
+
+
+def test_pages_are_pictures_of_their_own(tmp_path: Path) -> None:
+    path = put_pages(tmp_path / "scan.tif", thumbnail=True)
+    assert images.pages_of(path) == ((1, 2, 3), 1)
+    places = [path, *(f"{path}#{number}" for number in (1, 2, 3))]
+    assert [read_image(place)[0, 0, 0] for place in places] == [0, 0, 60, 120]
+    loaded = [images.load(place) for place in places]
+    assert [own.sha256 for own in loaded] == [images.sha256_of(place) for place in places]
+    assert len({own.sha256 for own in loaded}) == 3
+    view = View(path=places[3], sha256=loaded[3].sha256)
+    assert images.read_view(view)[0, 0, 0] == 120
+    assert images.size_of(places[2]) == (20, 10)
+    with pytest.raises(UnreadableImage, match="the file has no page 9"):
+        read_image(f"{path}#9")
+
+
+def test_a_file_with_a_mark_in_its_name_is_itself(tmp_path: Path) -> None:
+    pillow(scene()).save(tmp_path / "a.png")
+    (tmp_path / "a.png").rename(tmp_path / "a.png#2")
+    assert read_image(tmp_path / "a.png#2").shape == (40, 60, 3)
+
+
+def test_deep_colour_of_a_later_page(tmp_path: Path) -> None:
+    pages = [np.dstack([DEEP] * 3), np.dstack([DEEP[::-1]] * 3)]
+    cv2.imwritemulti(str(tmp_path / "a.tif"), pages)
+    expected = DEEP[::-1] / 257
+    assert np.abs(read_image(tmp_path / "a.tif#2")[..., 0] - expected).max() <= 0.5
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param("a.jfif", "JPEG", id="jfif"),
+        pytest.param("a.jpe", "JPEG", id="jpe"),
+        pytest.param("a.png", "JPEG", id="wrong-ending"),
+        pytest.param("a", "PNG", id="no-ending"),
+        pytest.param("a.pnm", "PPM", id="pnm"),
+        pytest.param("a.tga", "TGA", id="tga"),
+        pytest.param("a.avif", "AVIF", id="avif"),
+    ],
+)
+def test_pictures_are_judged_by_their_content(tmp_path: Path, name: str, kind: str) -> None:
+    (tmp_path / name).write_bytes(encoded(pillow(scene()), kind))
+    assert np.abs(read_image(tmp_path / name).astype(int) - scene()).mean() < 20
+    assert images.holds_picture(tmp_path / name) or name.endswith(".tga")
+
+
+def test_raw_pictures_are_not_judged_by_their_previews(tmp_path: Path) -> None:
+    extra = [(50706, "B", 4, (1, 4, 0, 0), True)]
+    tifffile.imwrite(tmp_path / "a.dng", GREY, extratags=extra)
+    with pytest.raises(UnreadableImage, match=r"a raw picture \(DNG\).*; develop it"):
+        read_image(tmp_path / "a.dng")
+
+
+@pytest.mark.needs("pillow_heif")
+def test_heic(tmp_path: Path) -> None:
+    import pillow_heif
+
+    pillow_heif.from_pillow(pillow(scene())).save(tmp_path / "a.heic", quality=95)
+    assert np.abs(read_image(tmp_path / "a.heic").astype(int) - scene()).mean() < 12
+    assert images.holds_picture(tmp_path / "a.heic")

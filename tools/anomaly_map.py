@@ -57,7 +57,7 @@ class AnomalyMap:
         """What is said of a picture that is not of the learned scene: no probability."""
         return Evidence(
             source=SOURCE,
-            summary=amiss.reason,
+            summary="; ".join(filter(None, (amiss.reason, _beyond(sample)))),
             measurements=_measured(amiss),
             pictures=self._kept(look, sample),
         )

@@ -253,7 +253,8 @@ def _accepted(
         for upload in uploads:
             arrived.append(intake.spool.receive(upload.file, upload.filename))
         if not batch:
-            size_of(arrived[0].path)
+            limit = service.references.of(category).max_pixels
+            size_of(arrived[0].path, max_pixels=limit)
         ticket = intake.spool.accept(arrived, batch=batch, category=category)
     except BaseException as failure:
         intake.spool.refuse(arrived)

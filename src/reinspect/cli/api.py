@@ -63,6 +63,14 @@ def api(
             help="File with a key a line. \\[default: REINSPECT_API_KEY; else no key is asked for]",
         ),
     ] = None,
+    max_pixels: Annotated[
+        int | None,
+        typer.Option(
+            "--max-pixels",
+            min=1,
+            help="A picture may have, by its header. \\[default: the recipe's]",
+        ),
+    ] = None,
     max_bytes: Annotated[
         int, typer.Option("--max-bytes", min=1, help="Size of a request's body.")
     ] = 32 << 20,
@@ -109,6 +117,7 @@ def api(
     plan = RunPlan.of(
         Listed(),
         recipe=recipe,
+        max_pixels=max_pixels,
         references=references,
         out=out,
         store=store,

@@ -10,7 +10,7 @@ from reinspect.census import Census, CensusTaker
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
 from reinspect.dataset.layout import product_at
 from reinspect.dataset.understood import FolderSet, Layout, ListedSet
-from reinspect.images import SUFFIXES, holds_picture, legible, one_line
+from reinspect.images import SUFFIXES, holds_picture, legible, one_line, pages_of
 
 _natural = natsort_keygen()
 
@@ -119,7 +119,7 @@ class Walk:
         listed = _identity(absolute.parent) in self._entered and not _why_left_out(str(absolute))
         if not listed and str(absolute) not in self._files:
             self._files.add(str(absolute))
-            yield self._item(path, None, None)
+            yield from self._pages(path, None, None)
         else:
             self.counted.leave("named before", self._relative(path))
 
@@ -146,7 +146,7 @@ class Walk:
             elif os.path.abspath(below) in self._files:  # noqa: PTH100
                 self.counted.leave("named before", self._relative(below))
             else:
-                yield self._item(below, category, root)
+                yield from self._pages(below, category, root)
 
     def _subfolder(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
         if _identity(path) in self._excluded:
@@ -155,6 +155,15 @@ class Walk:
             self.counted.leave("hidden", self._relative(path))
         else:
             yield from self._folder(path, category, root)
+
+    def _pages(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
+        """The pictures in a file: one, or each page of a TIFF."""
+        pages = pages_of(path)
+        for number in pages.numbers:
+            page = path if number == 1 else f"{path}#{number}"
+            yield self._item(page, category, root)
+        for _ in range(pages.others):
+            self.counted.leave("page that is a thumbnail or a mask", self._relative(path))
 
     def _product(self, found: FolderSet | ListedSet) -> Iterator[Item]:
         category = self._category(found.root)

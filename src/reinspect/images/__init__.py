@@ -12,7 +12,6 @@ from reinspect.images.decoding import (
     read_view,
     scale_of,
     size_of,
-    warning_filters,
 )
 from reinspect.images.masks import (
     INVERTED,
@@ -23,11 +22,13 @@ from reinspect.images.masks import (
     read_mask,
     seems_inverted,
 )
+from reinspect.images.opening import pages_of, warning_filters
 from reinspect.images.places import Crop, crop, from_pixels, to_pixels
 from reinspect.images.reading import (
     Mask,
     Pixels,
     UnreadableImage,
+    address_of,
     legible,
     one_line,
     sha256_of,
@@ -43,6 +44,7 @@ __all__ = [
     "Mask",
     "Pixels",
     "UnreadableImage",
+    "address_of",
     "boxes_from_mask",
     "crop",
     "decode_mask",
@@ -54,6 +56,7 @@ __all__ = [
     "legible",
     "load",
     "one_line",
+    "pages_of",
     "read_image",
     "read_mask",
     "read_view",

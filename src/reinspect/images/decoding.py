@@ -5,11 +5,8 @@ half-grey picture, it says nothing on stderr, and it gives the size before a pix
 """
 
 import contextlib
-import io
 import os
-import struct
 import threading
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from math import ceil
 from typing import Any, NamedTuple
@@ -17,10 +14,18 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from reinspect.files import digest_of
-from reinspect.images.reading import Pixels, UnreadableImage, bytes_of
+from reinspect.images.opening import (
+    PILLOW_ERRORS,
+    OtherPage,
+    header,
+    orientation_of,
+    quiet_pillow,
+    reason,
+    warning_filters,
+)
+from reinspect.images.reading import Pixels, UnreadableImage, bytes_of, digest_at
 from reinspect.images.scale import (
     CAMERA_BITS,
     SAMPLE,
@@ -31,10 +36,9 @@ from reinspect.images.scale import (
     outside,
     to_8_bits,
 )
+from reinspect.images.tiff import read_page
 from reinspect.vocabulary import MAX_PIXELS, Scale, View
 
-# An allow list: Pillow also opens EPS, WMF and others, which start programs or parse far more.
-_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "JPEG2000")
 # Neither a dark nor a bright part merges with it.
 _BEHIND_TRANSPARENCY = 128
 # EXIF orientation → what makes the picture upright.
@@ -47,24 +51,8 @@ _UPRIGHT: dict[int, Callable[[npt.NDArray[Any]], npt.NDArray[Any]]] = {
     7: lambda p: p[::-1, ::-1].transpose(1, 0, 2),
     8: lambda p: p.transpose(1, 0, 2)[::-1],
 }
-_PILLOW_ERRORS = (
-    OSError,
-    ValueError,
-    SyntaxError,
-    TypeError,
-    KeyError,
-    IndexError,
-    OverflowError,
-    EOFError,
-    MemoryError,
-    struct.error,
-    Image.DecompressionBombError,
-)
 # The picture that each thread decoded last: several tools ask for the one in hand.
 _newest = threading.local()
-# Filters of warnings are global to the process; two threads that swap them restore wrong ones.
-warning_filters = threading.Lock()
-"""Held by whoever swaps filters of warnings."""
 
 
 class StoredValues(NamedTuple):
@@ -97,7 +85,8 @@ def load(
     """Read a file once: its content hash and its picture.
 
     Palette, grey, CMYK and the like become BGR; EXIF rotation is applied; transparency is laid on
-    mid-grey (128). Of several frames or pages the first is taken.
+    mid-grey (128). Of several frames the first is taken, of pages the one that the path names
+    (`scan.tif#2`), else the first.
 
     Args:
         path: of the file.
@@ -110,7 +99,7 @@ def load(
         UnreadableImage: no permission, missing, empty, truncated, not an image, or too large.
     """
     data = bytes_of(path, max_pixels)
-    sha256 = digest_of(data)
+    sha256 = digest_at(path, data)
     try:
         loaded = _decode(data, path, max_pixels, scale)._replace(sha256=sha256)
     except UnreadableImage as failure:
@@ -135,9 +124,9 @@ def read_values(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
         UnreadableImage: as `load`.
     """
     data = bytes_of(path, max_pixels)
-    with _told(path), warning_filters, _quiet_pillow():
-        image = _header(data, path, max_pixels)
-        orientation = 1 if image.format == "TIFF" else _orientation(image)
+    with _told(path), warning_filters, quiet_pillow():
+        image = header(data, path, max_pixels)
+        orientation = 1 if image.format == "TIFF" else orientation_of(image)
         lossy = image.format in ("JPEG", "MPO", "AVIF")
         lossy = lossy or (image.format == "WEBP" and b"VP8 " in data[:4096])
         opaque, indices = None, None
@@ -180,8 +169,8 @@ def levels_of(
         UnreadableImage: as `load`.
     """
     data = bytes_of(path, max_pixels)
-    with _told(path), warning_filters, _quiet_pillow():
-        image = _header(data, path, max_pixels)
+    with _told(path), warning_filters, quiet_pillow():
+        image = header(data, path, max_pixels)
         if not _is_plain(image, data) and _has_depth(image, data):
             return levels(_deep(image, data), most)
     return None
@@ -217,7 +206,7 @@ def glance(
         UnreadableImage: as `load`.
     """
     data = bytes_of(path, max_pixels)
-    return _decode(data, path, max_pixels, scale, side)._replace(sha256=digest_of(data))
+    return _decode(data, path, max_pixels, scale, side)._replace(sha256=digest_at(path, data))
 
 
 def read_view(view: View) -> Pixels:
@@ -250,61 +239,10 @@ def size_of(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tu
         UnreadableImage: as `load`, but a file that is truncated after its header passes.
     """
     data = bytes_of(path, max_pixels)
-    with warning_filters, _quiet_pillow():
-        image = _header(data, path, max_pixels)
-        turned = image.format != "TIFF" and _orientation(image) >= 5  # Pillow did it for TIFF
+    with warning_filters, quiet_pillow():
+        image = header(data, path, max_pixels)
+        turned = image.format != "TIFF" and orientation_of(image) >= 5  # Pillow did it for TIFF
     return (image.height, image.width) if turned else (image.width, image.height)
-
-
-class _quiet_pillow(warnings.catch_warnings):  # noqa: N801 - used like a function
-    """Keeps Pillow's warnings about odd metadata off stderr. Enter only under `warning_filters`."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.filterwarnings("ignore", module=r"PIL\.")
-
-
-def _header(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Image.Image:
-    """The image with nothing decoded yet."""
-    Image.preinit()
-    if not set(_FORMATS) <= set(Image.OPEN):
-        Image.init()
-    for name in _FORMATS:
-        # `Image.open` would judge the size by a limit that is global to the process.
-        factory: Callable[[io.BytesIO, str], Image.Image]
-        factory, accepts = Image.OPEN[name]
-        if accepts is None or accepts(data[:16]) is not True:
-            continue
-        try:
-            image = factory(io.BytesIO(data), "")
-        except UnidentifiedImageError:
-            continue
-        except _PILLOW_ERRORS as error:
-            raise UnreadableImage(
-                path, f"damaged {name} header ({_reason(error)})", "copy it again"
-            ) from error
-        if image.width * image.height > max_pixels:
-            raise UnreadableImage(
-                path,
-                f"{image.width}×{image.height} pixels ({image.width * image.height / 1e6:.0f} "
-                f"megapixels) is over the limit of {max_pixels / 1e6:g} megapixels",
-                "scale it down or cut it into tiles",
-            )
-        return image
-    raise UnreadableImage(
-        path, f"not an image that can be read ({', '.join(_FORMATS)})", "convert it or leave it out"
-    )
-
-
-def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(0x0112, 1))
-    except _PILLOW_ERRORS:  # a damaged EXIF block says nothing about the pixels
-        return 1
 
 
 def _decode(
@@ -317,9 +255,9 @@ def _decode(
     """The picture, without its hash."""
     beyond = 0.0
     with _told(path):
-        with warning_filters, _quiet_pillow():
-            image = _header(data, path, max_pixels)
-            orientation = _orientation(image)
+        with warning_filters, quiet_pillow():
+            image = header(data, path, max_pixels)
+            orientation = orientation_of(image)
             plain = _is_plain(image, data)
             if image.format == "TIFF":
                 orientation = 1  # both decoders turn these themselves
@@ -351,9 +289,9 @@ def _told(path: str | os.PathLike[str]) -> Iterator[None]:
         raise
     except _Unsupported as error:
         raise UnreadableImage(path, str(error), "save it with 8 or 16 bits a channel") from error
-    except _PILLOW_ERRORS as error:
+    except PILLOW_ERRORS as error:
         raise UnreadableImage(
-            path, f"truncated or damaged ({_reason(error)})", "copy it again"
+            path, f"truncated or damaged ({reason(error)})", "copy it again"
         ) from error
 
 
@@ -401,13 +339,22 @@ def _deep(image: Image.Image, data: bytes) -> Raw:
     """The values of a picture with more than 8 bits a channel."""
     image.load()  # complains about truncated data, which OpenCV below would accept
     declared = _declared(image, data)
+    if image.format == "TIFF" and (stored := read_page(data, image.tell())) is not None:
+        opaque = None if stored.alpha is None else _opaque(stored.alpha)
+        return Raw(stored.values, opaque, declared)
+    if isinstance(image, OtherPage):
+        raise _Unsupported("a TIFF of a kind that is unknown")
     if not _is_cut(image, data):
         return Raw(np.asarray(image), declared=declared)
     if image.format == "PNG":
         data = _bare_png(data)
+    pixels, page = None, image.tell()
     level = cv2.utils.logging.setLogLevel(0)
     try:
-        pixels = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        _, pages = cv2.imdecodemulti(
+            np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED, range=(page, page + 1)
+        )
+        pixels = pages[0] if pages else None
     finally:
         cv2.utils.logging.setLogLevel(level)
     if pixels is None or pixels.ndim != 3 or pixels.dtype != np.uint16:
@@ -416,6 +363,11 @@ def _deep(image: Image.Image, data: bytes) -> Raw:
         alpha = (pixels[..., 3] // 257).astype(np.uint8)
         return Raw(pixels[..., :3], alpha, declared)
     return Raw(pixels, declared=declared)
+
+
+def _opaque(alpha: npt.NDArray[Any]) -> Pixels:
+    full = np.iinfo(alpha.dtype).max if alpha.dtype.kind in "iu" else 1.0
+    return to_8_bits(alpha, Scale(white=float(full)))
 
 
 def _declared(image: Image.Image, data: bytes) -> float | None:

@@ -3,6 +3,7 @@
 import os
 import stat
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,21 +45,44 @@ def legible(text: str) -> str:
 
 
 def sha256_of(path: str | os.PathLike[str]) -> str:
-    """The hex SHA-256 of a file's bytes.
+    """The hex SHA-256 of a file's bytes; of a later page its own.
 
     Raises:
         UnreadableImage: the file can't be read, is empty or too large for an image.
     """
-    return digest_of(bytes_of(path, MAX_PIXELS))
+    return digest_at(path, bytes_of(path, MAX_PIXELS))
+
+
+class Address(NamedTuple):
+    """Where a picture is: in a file, on one of its pages."""
+
+    file: str
+    page: int = 1
+    """The first is 1."""
+
+
+def address_of(path: str | os.PathLike[str]) -> Address:
+    """File and page of a path: `scan.tif#2`, unless a file has that very name."""
+    text = os.fspath(path)
+    file, mark, page = text.rpartition("#")
+    if mark and page.isdecimal() and len(page) < 7 and int(page) > 0 and not os.path.lexists(text):
+        return Address(file, int(page))
+    return Address(text)
+
+
+def digest_at(path: str | os.PathLike[str], data: bytes) -> str:
+    """What a picture is known by: the hash of its file, for a later page with its number."""
+    page, sha256 = address_of(path).page, digest_of(data)
+    return sha256 if page == 1 else digest_of(f"{sha256}#{page}".encode())
 
 
 def bytes_of(path: str | os.PathLike[str], max_pixels: int) -> bytes:
-    """All bytes of a file.
+    """All bytes of a file, of whatever page of it.
 
     Raises:
         UnreadableImage: they can't be read, there are none, or too many for an image.
     """
-    path = Path(path)
+    path = Path(address_of(path).file)
     try:
         # Asked before opening: a named pipe would wait for a writer, for ever.
         status = path.stat()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset import Item, Layout, Listing, discover
+from reinspect.images import address_of
 from reinspect.runs.remaining import Done, hash_of
 
 SETTLED = 1.0
@@ -122,7 +123,7 @@ def _is_file(item: Item) -> bool:
 
 def _stamp(path: str) -> Stamp | None:
     try:
-        status = os.stat(path)  # noqa: PTH116
+        status = os.stat(address_of(path).file)  # noqa: PTH116
     except OSError:  # a broken link: its row will say so
         return None
     return status.st_size, status.st_mtime_ns, status.st_ino

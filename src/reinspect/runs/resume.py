@@ -37,7 +37,8 @@ def changed(run: Run, plan: RunPlan) -> list[str]:
 
 def versions() -> dict[str, str]:
     """Version of every package that a verdict may depend on."""
-    packages = ("reinspect", "langgraph", "numpy", "opencv-python-headless", "pillow", "scipy")
+    decoders = ("opencv-python-headless", "pillow", "tifffile")
+    packages = ("reinspect", "langgraph", "numpy", *decoders, "scipy")
     return {package: importlib.metadata.version(package) for package in packages}
 
 

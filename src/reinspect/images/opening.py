@@ -1,0 +1,201 @@
+"""Image files, opened: what they are, how large, how many pages; no pixel is decoded."""
+
+import functools
+import io
+import os
+import struct
+import threading
+import warnings
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from PIL import Image, UnidentifiedImageError
+
+from reinspect.images.content import HEAD, kind_of
+from reinspect.images.reading import UnreadableImage, address_of
+from reinspect.images.tiff import size_of_page
+
+# An allow list: Pillow also opens EPS, WMF and others, which start programs or parse far more.
+_FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "JPEG2000", "AVIF")
+PILLOW_ERRORS = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    TypeError,
+    KeyError,
+    IndexError,
+    OverflowError,
+    EOFError,
+    MemoryError,
+    struct.error,
+    Image.DecompressionBombError,
+)
+# Filters of warnings are global to the process; two threads that swap them restore wrong ones.
+warning_filters = threading.Lock()
+"""Held by whoever swaps filters of warnings."""
+
+
+class quiet_pillow(warnings.catch_warnings):  # noqa: N801 - used like a function
+    """Keeps Pillow's warnings about odd metadata off stderr. Enter only under `warning_filters`."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.filterwarnings("ignore", module=r"PIL\.")
+
+
+def header(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Image.Image:
+    """The image with nothing decoded yet.
+
+    Raises:
+        UnreadableImage: it is none, is damaged or too large, or has no such page.
+    """
+    image = _opened(data, path)
+    page = address_of(path).page
+    if page > 1:
+        try:
+            image.seek(page - 1)
+        except PILLOW_ERRORS as error:
+            raise UnreadableImage(
+                path, f"the file has no page {page}", "see how many it has"
+            ) from error
+    if image.width * image.height > max_pixels:
+        raise UnreadableImage(
+            path,
+            f"{image.width}×{image.height} pixels ({image.width * image.height / 1e6:.0f} "
+            f"megapixels) is over the limit of {max_pixels / 1e6:g} megapixels",
+            "scale it down, cut it into tiles, or raise max_pixels",
+        )
+    if image.format == "TIFF" and _DNG_VERSION in image.tag_v2:  # type: ignore[attr-defined]
+        raise UnreadableImage(
+            path, "a raw picture (DNG), whose pages are previews", "develop it to TIFF or JPEG"
+        )
+    return image
+
+
+def _opened(data: bytes, path: str | os.PathLike[str]) -> Image.Image:
+    Image.preinit()
+    if not set(_FORMATS) <= set(Image.OPEN):
+        Image.init()
+    formats = list(_FORMATS)
+    if kind_of(data[:HEAD]) == "HEIF":
+        formats.append(_heif(path))
+    elif address_of(path).file.lower().endswith(".tga"):
+        formats.append("TGA")  # has no signature
+    for name in formats:
+        # `Image.open` would judge the size by a limit that is global to the process.
+        factory: Callable[[io.BytesIO, str], Image.Image]
+        factory, accepts = Image.OPEN[name]
+        if name != "TGA" and (accepts is None or accepts(data[:HEAD]) is not True):
+            continue
+        try:
+            return factory(io.BytesIO(data), "")
+        except UnidentifiedImageError:
+            continue
+        except PILLOW_ERRORS as error:
+            page = address_of(path).page - 1
+            size = size_of_page(data, page) if name == "TIFF" else None
+            if size is not None:
+                return OtherPage(size, page)
+            raise UnreadableImage(
+                path, f"damaged {name} header ({reason(error)})", "copy it again"
+            ) from error
+    raise UnreadableImage(
+        path, f"not an image that can be read ({', '.join(_FORMATS)})", "convert it or leave it out"
+    )
+
+
+_DNG_VERSION = 50706
+
+
+def _heif(path: str | os.PathLike[str]) -> str:
+    """The name of the decoder of HEIC, where there is one."""
+    try:
+        import pillow_heif
+    except ImportError as failure:
+        raise UnreadableImage(
+            path, "HEIC needs pillow-heif", "pip install 'reinspect[heif]', or convert it"
+        ) from failure
+    pillow_heif.register_heif_opener()
+    return "HEIF"
+
+
+class OtherPage(Image.Image):
+    """A page of a TIFF whose pixels Pillow can't read."""
+
+    format = "TIFF"
+
+    def __init__(self, size: tuple[int, int], page: int) -> None:
+        super().__init__()
+        self._mode, self._size, self._page = "F", size, page
+        self.tag_v2: dict[int, Any] = {}
+
+    def seek(self, frame: int) -> None:
+        """It is on the page that was asked for."""
+
+    def tell(self) -> int:
+        """The page, from 0."""
+        return self._page
+
+    def getexif(self) -> Image.Exif:
+        """Nothing."""
+        return Image.Exif()
+
+    def load(self) -> None:
+        """Nothing: its values are read by others."""
+
+
+class Pages(NamedTuple):
+    """Numbers of the pages to inspect, from 1, and how many there are besides."""
+
+    numbers: tuple[int, ...]
+    others: int
+
+
+def pages_of(path: str | os.PathLike[str]) -> Pages:
+    """The pages of a TIFF; one of anything else, and where it can't be read.
+
+    Thumbnails and masks that a page brings along are none to inspect.
+    """
+    try:
+        status = os.stat(path)  # noqa: PTH116
+        return _pages_of(os.fspath(path), status.st_mtime_ns, status.st_size)
+    except PILLOW_ERRORS:
+        return Pages((1,), 0)
+
+
+@functools.lru_cache(maxsize=1 << 14)  # a folder that fills is looked at twice a second
+def _pages_of(path: str, _mtime: int, _size: int) -> Pages:
+    Image.init()
+    factory, accepts = Image.OPEN["TIFF"]
+    with open(path, "rb") as file:  # noqa: PTH123
+        head = file.read(HEAD)
+        if accepts is None or not accepts(head):
+            return Pages((1,), 0)
+        file.seek(0)
+        with warning_filters, quiet_pillow():
+            image: Any = factory(file, "")
+            found, number = [], 0
+            try:
+                while number < _MOST_PAGES:
+                    image.seek(number)
+                    number += 1
+                    # Bits of NewSubfileType: a smaller copy, a mask.
+                    if not image.tag_v2.get(254, 0) & 0b101:
+                        found.append(number)
+            except PILLOW_ERRORS:
+                pass
+    return Pages(tuple(found) or (1,), number - len(found) if found else 0)
+
+
+_MOST_PAGES = 10_000
+
+
+def reason(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def orientation_of(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except PILLOW_ERRORS:  # a damaged EXIF block says nothing about the pixels
+        return 1
