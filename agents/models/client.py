@@ -25,7 +25,7 @@ from reinspect.agents.models.confidence import (
     tokens_of,
 )
 from reinspect.agents.models.encoding import data_uri
-from reinspect.agents.models.prompts import Prompt, prompt
+from reinspect.agents.models.prompts import Prompt, own_source, prompt
 from reinspect.agents.models.settings import Form, ModelSettings, without_password
 from reinspect.errors import ReinspectError
 from reinspect.files import digest_of
@@ -91,6 +91,7 @@ class Model:
 
     Raises:
         ModelError: LangChain is not installed, or the key's variable is not set.
+        PromptError: a prompt of one's own can't be used.
     """
 
     def __init__(
@@ -100,6 +101,9 @@ class Model:
         budget: RunBudget | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
+        for name, path in settings.prompts:
+            if path is not None:
+                own_source(path, name, settings.format)
         self.settings, self.price, self._budget = settings, price, budget or RunBudget()
         self._key = _key(settings, environment)
         self._server = _server(settings, environment)

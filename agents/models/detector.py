@@ -80,6 +80,7 @@ class VlmDetector:
         question = ask_for_defects(
             self._model.form,
             "detect",
+            own=self._model.settings.prompts.detect,
             pictures=shown.words,
             product=str(self._product),
             candidates=candidates(seen.regions if seen else (), self._model.form),
@@ -100,10 +101,12 @@ class VlmDetector:
         )
 
 
-def ask_for_defects(form: Form, name: str, **values: str) -> Question[Answer]:
+def ask_for_defects(
+    form: Form, name: str, *, own: str | None = None, **values: str
+) -> Question[Answer]:
     """The question of a first look (`detect`) or of a reflection (`reflect`)."""
     return Question(
-        prompt=prompt(name, form, **values),
+        prompt=prompt(name, form, own=own, **values),
         read=read_tags if form is Form.TAGS else read_json,
         schema=schema("thinking" if name == "detect" else "reflection"),
         opinion=opinion_of,

@@ -134,6 +134,7 @@ class VlmMonitor(RAMonitor):
             prompt=prompt(
                 "assess",
                 Form.JSON,
+                own=self._model.settings.prompts.assess,
                 **self._told(trace, shown.words),
                 looks="\n".join(f"- {name}: {note}" for name, note in self._looks.items())
                 or "- none",
@@ -161,7 +162,8 @@ class VlmMonitor(RAMonitor):
             shown = trained_look(trace.sample, self._reference)
         else:
             shown = close_look(trace.sample, places_of(trace), self._reference)
-        question = ask_for_defects(self._model.form, "reflect", **self._told(trace, shown.words))
+        told, file = self._told(trace, shown.words), self._model.settings.prompts.reflect
+        question = ask_for_defects(self._model.form, "reflect", own=file, **told)
         heard = self._model.ask(question, shown.pictures, labels=shown.labels)
         belief = opinion_of(heard)
         said = evidence_of(heard, belief, SOURCE)
@@ -201,7 +203,11 @@ class VlmMonitor(RAMonitor):
         told = self._told(trace, shown.words)
         question: Question[Explanation] = Question(
             prompt=prompt(
-                "explain", Form.JSON, first=verdict_in_words(trace.first, Form.JSON), **told
+                "explain",
+                Form.JSON,
+                own=self._model.settings.prompts.explain,
+                first=verdict_in_words(trace.first, Form.JSON),
+                **told,
             ),
             read=read_words,
             schema=explanation_schema(),

@@ -3,9 +3,11 @@
 import functools
 from dataclasses import dataclass
 from importlib.resources import files
+from pathlib import Path
 from string import Template
 
 from reinspect.agents.models.settings import Form
+from reinspect.errors import ReinspectError, did_you_mean
 from reinspect.files import digest_of
 
 
@@ -18,16 +20,51 @@ class Prompt:
     text: str
 
 
-def prompt(name: str, form: Form, *, package: str = __package__, **values: str) -> Prompt:
-    """The prompt in a package's `name.<form>.md` with its $placeholders filled in.
+class PromptError(ReinspectError, ValueError):
+    """A prompt of a user's own that can't be used; the message is one line."""
+
+
+def prompt(
+    name: str, form: Form, *, package: str = __package__, own: str | None = None, **values: str
+) -> Prompt:
+    """The prompt in a package's `name.<form>.md`, or in a file of one's own, filled in.
 
     Raises:
         KeyError: a placeholder has no value.
+        PromptError: the file of one's own can't be used.
     """
     file = f"{name}.{form.value}.md"
     source = _source(package, file)
+    if own is not None:
+        file, source = Path(own).name, own_source(own, name, form)
     text = Template(source).substitute(values)
     return Prompt(name=file, sha256=digest_of(source), text=text)
+
+
+def own_source(path: str, name: str, form: Form) -> str:
+    """The text of a prompt of one's own, which has the placeholders of the one that ships.
+
+    Raises:
+        PromptError: it can't be read, lacks a placeholder, or has another.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as failure:
+        reason = getattr(failure, "strerror", None) or "no UTF-8 text"
+        raise PromptError(f"prompts.{name}: {path}: cannot be read: {reason}") from failure
+    needed = Template(_source(__package__, f"{name}.{form.value}.md")).get_identifiers()
+    found = Template(text)
+    if not found.is_valid():
+        raise PromptError(f"prompts.{name}: {path}: a $ that stands for itself is written $$")
+    given = found.get_identifiers()
+    lacks = [f"${word}" for word in needed if word not in given]
+    if lacks:
+        raise PromptError(f"prompts.{name}: {path} lacks {', '.join(lacks)}")
+    for word in given:
+        if word not in needed:
+            hint = did_you_mean(word, needed)
+            raise PromptError(f"prompts.{name}: {path}: unknown placeholder ${word}; {hint}")
+    return text
 
 
 @functools.cache

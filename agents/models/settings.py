@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from reinspect.components import ComponentOptions
+from reinspect.components import ComponentOptions, RecipePath
 
 _SECRET = ("key", "token", "password", "secret")
 _PASSWORD = re.compile(r"(?<=://)([^\s/@:]*):[^\s/@]*(?=@)")
@@ -22,6 +22,15 @@ class Form(StrEnum):
 
     JSON = "json"
     TAGS = "tags"
+
+
+class OwnPrompts(ComponentOptions):
+    """Files of a user's own in place of the prompts that ship, by what they ask for."""
+
+    detect: RecipePath | None = None
+    assess: RecipePath | None = None
+    reflect: RecipePath | None = None
+    explain: RecipePath | None = None
 
 
 class ModelSettings(ComponentOptions):
@@ -54,6 +63,9 @@ class ModelSettings(ComponentOptions):
         default=1280 * 28 * 28, ge=28 * 28, description="A picture's budget; larger ones shrink."
     )
     encoding: Literal["jpeg", "png"] = "jpeg"
+    prompts: OwnPrompts = Field(
+        default=OwnPrompts(), description="Files in place of the prompts that ship."
+    )
     extra: Mapping[str, Any] = Field(
         default_factory=dict, description="Further keys of the request, e.g. vLLM's top_k."
     )
