@@ -375,6 +375,7 @@ def test_every_file_is_accounted_for(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("P")
     (tmp_path / "README").write_text("BM of no picture")
     put(tmp_path / ".hidden.png")
+    put(tmp_path / "k.png.part")
     put(tmp_path / "golden" / "h.png")
     put_category(tmp_path / "screws")
     listing = discover([tmp_path], exclude=[tmp_path / "golden"])
@@ -384,7 +385,7 @@ def test_every_file_is_accounted_for(tmp_path: Path) -> None:
         *("screws/test/crack/3.png", "screws/test/good/1.png", "without"),
     ]
     census = listing.census
-    assert (census.looked_at, census.taken) == (17, len(taken))
+    assert (census.looked_at, census.taken) == (18, len(taken))
     assert {why: which.examples for why, which in census.left_out.items()} == {
         "under train/ of a data set": (
             "screws/train/good/2.png",
@@ -393,6 +394,7 @@ def test_every_file_is_accounted_for(tmp_path: Path) -> None:
         "folder of references or results": ("golden",),
         "hidden": (".hidden.png",),
         "no picture: .txt": ("notes.txt",),
+        "with a temporary name: .part": ("k.png.part",),
         "no picture: without an ending": ("README",),
         "under ground_truth/ of a data set": ("screws/ground_truth/crack/3_mask.png",),
     }

@@ -212,7 +212,7 @@ LAYOUTS = [
 def test_every_layout_is_read_alike(tmp_path: Path, make: Make, layout: Layout) -> None:
     root = tmp_path / "set" / "product"
     make(root)
-    items = [item for item in discover([tmp_path / "set"]) if item.category]
+    items = [item for item in discover([tmp_path / "set"], unsplit=True) if item.category]
     truths = [truth for truth in map(truth_of, items) if truth is not None]
     bad = [truth for truth in truths if truth.label is Label.ANOMALOUS]
     assert {item.category for item in items} == {"product"}
@@ -264,7 +264,7 @@ def odd_csv(root: Path) -> None:
 def test_what_is_odd_is_told(tmp_path: Path, make: Make, words: str) -> None:
     root = tmp_path / "product"
     make(root)
-    assert words in " ".join(understood(discover([root])))
+    assert words in " ".join(understood(discover([root], unsplit=True)))
 
 
 def test_two_tables_are_asked_about(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_two_tables_are_asked_about(tmp_path: Path) -> None:
     for name in ("one.csv", "two.csv"):
         put_text(tmp_path / name, "path,label\na.png,ok\n")
     with pytest.raises(DataError, match=r"2 tables of paths and labels \(one.csv, two.csv\)"):
-        list(discover([tmp_path]))
+        list(discover([tmp_path], unsplit=True))
 
 
 def test_annotations_that_are_none_are_refused_in_a_line(tmp_path: Path) -> None:
@@ -280,7 +280,7 @@ def test_annotations_that_are_none_are_refused_in_a_line(tmp_path: Path) -> None
     said = {"images": [{"id": 1}], "annotations": [], "categories": []}
     put_text(tmp_path / "a.json", json.dumps(said))
     with pytest.raises(DataError, match=r"looks like coco, and can't be read .*'file_name'"):
-        list(discover([tmp_path]))
+        list(discover([tmp_path], unsplit=True))
 
 
 def test_a_layout_that_is_named_counts(tmp_path: Path) -> None:
@@ -291,7 +291,8 @@ def test_a_layout_that_is_named_counts(tmp_path: Path) -> None:
 
 def test_references_that_are_named_leave_all_good_parts_to_inspect(tmp_path: Path) -> None:
     sorted_folders(tmp_path)
-    every = [item.id for item in discover([tmp_path], all_good=True)]
+    listing = discover([tmp_path], all_good=True, layout=Layout.SORTED)
+    every = [item.id for item in listing]
     assert [name for name in every if name.startswith("OK/")] == [f"OK/{x}.png" for x in "abcde"]
 
 
@@ -303,3 +304,11 @@ def test_the_command_says_what_was_understood(tmp_path: Path) -> None:
     assert "No data set" in invoke("dataset", tmp_path / "bolt", "--layout", "plain").out
     refused = invoke("dataset", tmp_path, "--layout", "mvtec").err
     assert "'mvtec' is none of folders, sorted" in refused
+
+
+def test_names_of_folders_decide_nothing_unless_a_layout_is_named(tmp_path: Path) -> None:
+    sorted_folders(tmp_path)
+    listing = discover([tmp_path])
+    assert {item.category for item in listing} == {None}
+    assert listing.census.taken == 9
+    assert {item.category for item in discover([tmp_path], layout=Layout.SORTED)} != {None}

@@ -409,7 +409,8 @@ def test_a_dry_run_says_what_a_run_would_take_and_writes_nothing(
     out = tmp_path / "out"
     answer = invoke("run", sample_parts, "--out", out, "--workers", 2, "--dry-run")
     assert answer.code == 0
-    counted, timed, nothing = answer.out.splitlines()
+    looked_at, *_, counted, timed, nothing = answer.out.splitlines()
+    assert looked_at.startswith("Looked at ")
     assert counted.startswith("12 images of 2 categories, references: 3")
     assert "s an image" in timed
     assert timed.endswith("for all, 1 worker")

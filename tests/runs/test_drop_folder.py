@@ -4,8 +4,11 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from reinspect.dataset import Item
 from reinspect.images import sha256_of
@@ -25,7 +28,15 @@ class Clock:
     """A drop folder asked until nothing is left that can settle."""
 
     def __init__(self, folder: Arrivals) -> None:
+        self.folder = folder
         self._items = iter(folder)
+
+    @classmethod
+    def of(cls, items: Iterator[Item | None]) -> Self:
+        """One that was asked before."""
+        clock = cls.__new__(cls)
+        clock._items = items
+        return clock
 
     def drained(self) -> list[str]:
         """The ids that come until there was nothing new for long, however often it is asked."""
@@ -108,3 +119,48 @@ def test_it_ends_when_told_to_and_at_its_limit(drop: Path) -> None:
     folder = Arrivals([drop])
     folder.stop()
     assert list(folder) == []
+
+
+def put_reserved(path: Path, whole: bytes, written: int) -> None:
+    """As a camera writes that reserves a file's size first."""
+    path.write_bytes(whole[:written] + bytes(len(whole) - written))
+
+
+def bmp(folder: Path, level: int = 90) -> bytes:
+    folder.mkdir(exist_ok=True)
+    Image.fromarray(np.full((80, 120, 3), level, np.uint8)).save(folder / "shot.bmp")
+    return (folder / "shot.bmp").read_bytes()
+
+
+def test_a_file_whose_size_was_reserved_is_left_alone(drop: Path) -> None:
+    folder, whole = Arrivals([drop], settled=0.2), bmp(drop.parent / "shots")
+    items = iter(folder)
+    put_reserved(drop / "a.bmp", whole, len(whole) // 2)
+    end = time.monotonic() + 4 * 0.2  # rests long enough for any other
+    while time.monotonic() < end:
+        assert next(items) is None
+        time.sleep(0.01)
+    put_reserved(drop / "a.bmp", whole, len(whole))
+    assert Clock.of(items).drained() == ["a.bmp"]
+    assert folder.replaces == {}
+    folder.stop()
+
+
+def test_what_was_taken_half_written_is_replaced(drop: Path) -> None:
+    """Even a black end is taken in time; if it was none, the whole file takes its row."""
+    watched, whole = Clock(Arrivals([drop], settled=0.01)), bmp(drop.parent / "shots")
+    put_reserved(drop / "a.bmp", whole, len(whole) // 2)
+    half = sha256_of(drop / "a.bmp")
+    assert watched.drained() == ["a.bmp"]
+    put_reserved(drop / "a.bmp", whole, len(whole))
+    assert watched.drained() == ["a.bmp"]
+    assert watched.folder.replaces == {"a.bmp": half}
+
+
+def test_another_part_of_the_same_name_replaces_nothing(drop: Path) -> None:
+    watched, whole = Clock(Arrivals([drop], settled=0.01)), bmp(drop.parent / "shots")
+    put_reserved(drop / "a.bmp", whole, len(whole) // 2)
+    assert watched.drained() == ["a.bmp"]
+    (drop / "a.bmp").write_bytes(bmp(drop.parent / "shots", level=200))
+    assert watched.drained() == ["a.bmp"]
+    assert watched.folder.replaces == {}

@@ -60,6 +60,20 @@ def test_a_row_is_replaced(store: Store, run: int, earlier, later, at_once: bool
     assert store.trace(run, "a.png") == later
 
 
+@pytest.mark.parametrize("at_once", [True, False], ids=["one-batch", "two-batches"])
+def test_a_whole_file_takes_the_row_of_its_beginning(store: Store, run: int, at_once: bool) -> None:
+    whole = judged("a.bmp", 0.1, Outcome.PASS, content="whole")
+    with store.writer(run) as writer:
+        writer.write(judged("a.bmp", 0.9, Outcome.FAIL, content="half"))
+        writer.write(judged("b.bmp", 0.9, Outcome.FAIL, content="half"))
+        if not at_once:
+            writer.flush()
+        writer.supersede("a.bmp", sha256("half"))
+        writer.write(whole)
+    assert store.done(run) == {("a.bmp", sha256("whole")), ("b.bmp", sha256("half"))}
+    assert store.trace(run, "a.bmp") == whole
+
+
 def test_a_failed_image_that_reads_at_last_has_one_row_with_its_old_id(
     store: Store, run: int
 ) -> None:

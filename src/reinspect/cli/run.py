@@ -101,6 +101,14 @@ def run(
             "--watch", help="Inspect files as they arrive in the folder, until Ctrl-C or a limit."
         ),
     ] = False,
+    settled: Annotated[
+        float | None,
+        typer.Option(
+            "--settled",
+            min=0.01,
+            help="With --watch: seconds that a file must rest to be taken. \\[default: 1]",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -162,6 +170,7 @@ def run(
         layout=layout_of(layout),
         max_pixels=max_pixels,
         watch=watch,
+        settled=settled,
         engine=_engine(engine, address, workers),
         resume=resume,
         retry_failed=retry_failed,
@@ -188,6 +197,7 @@ def run(
         "--address": address,
         "--explore": explore or None,
         "--watch": watch or None,
+        "--settled": settled,
         "--accept-references": accept_references or None,
     }
     again = _resume_line(plan, options)

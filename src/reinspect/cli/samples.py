@@ -58,7 +58,7 @@ def dataset(
 
     console = Console()
     with usage_errors():
-        listing = discover([path], layout=layout_of(layout))
+        listing = discover([path], layout=layout_of(layout), unsplit=True)
         items = list(listing)
         say(console, listing.census.line)
         if not say_understood(console, items):

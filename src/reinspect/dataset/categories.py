@@ -29,7 +29,7 @@ def item_at(path: AnyPath) -> Item | None:
     file = Path(os.path.abspath(path))  # noqa: PTH100 - keeps links as named
     for folder in file.parents:
         found = Item(file.relative_to(folder).as_posix(), str(file), folder.name, str(folder))
-        if product_at(str(folder)) is not None and part_of(found) is not None:
+        if product_at(str(folder), unsplit=False) is not None and part_of(found) is not None:
             return found
     return None
 

@@ -49,8 +49,16 @@ _BESIDE = ("_label", "_gt", "_mask")
 """What the name of a mask that lies beside its picture ends with."""
 
 
-def product_at(folder: str, layout: Layout | None = None) -> ProductSet | None:
+def product_at(
+    folder: str, layout: Layout | None = None, *, unsplit: bool = True
+) -> ProductSet | None:
     """What a folder is, by its own layout or by the one that is named; None where it is no product.
+
+    Args:
+        folder: its path.
+        layout: to understand it by; told by what is there by default.
+        unsplit: whether one counts that doesn't say which of its pictures are references, and whose
+            layout nobody has named.
 
     Raises:
         DataError: an annotation file in it can't be read.
@@ -61,7 +69,10 @@ def product_at(folder: str, layout: Layout | None = None) -> ProductSet | None:
     if inside is None or not (inside.folders or inside.files):
         return None
     times = tuple(_time(os.path.join(folder, name)) for name in ("", *inside.folders[:_TIMES]))  # noqa: PTH118
-    return _product_at(folder, layout, times)
+    found = _product_at(folder, layout, times)
+    if isinstance(found, ListedSet) and not found.split and not unsplit and layout is None:
+        return None
+    return found
 
 
 _TIMES = 256

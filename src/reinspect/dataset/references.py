@@ -6,10 +6,9 @@ from typing import NamedTuple
 
 from reinspect.dataset.items import AnyPath, DataError, NotThereError
 from reinspect.dataset.layout import product_at
-from reinspect.dataset.understood import FolderSet, Layout, ListedSet
+from reinspect.dataset.understood import FolderSet, Layout
 from reinspect.dataset.walk import Walk, discover
 from reinspect.images import one_line
-from reinspect.vocabulary import Label
 
 
 class ReferenceFiles(NamedTuple):
@@ -49,11 +48,7 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
     folder = Path(folder)
     if not folder.is_dir():
         raise NotThereError(f"no folder of references at {one_line(str(folder))}")
-    found = product_at(str(folder))
-    if isinstance(found, ListedSet) and not found.split:
-        good = [own.path for own in found.parts.values() if own.label is Label.NORMAL]
-        references = ReferenceFiles(sorted(map(Path, (*found.references, *good))), {})
-    elif found is not None:
+    if product_at(str(folder), unsplit=False) is not None:
         references = ReferenceFiles(known_good(folder), {})
     else:
         default: list[Path] = []

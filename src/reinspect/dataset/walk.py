@@ -14,6 +14,9 @@ from reinspect.images import SUFFIXES, holds_picture, legible, one_line, pages_o
 
 _natural = natsort_keygen()
 
+_TEMPORARY = frozenset({".crdownload", ".filepart", ".part", ".partial", ".swp", ".temp", ".tmp"})
+"""Endings of files that somebody is still writing, whatever they begin with."""
+
 
 class Listing:
     """The files under some paths, listed anew on each iteration and never held all at once."""
@@ -25,12 +28,13 @@ class Listing:
         layout: Layout | None = None,
         *,
         all_good: bool = False,
+        unsplit: bool = False,
     ) -> None:
         self.paths = tuple(os.fspath(path) for path in paths)
         self._exclude = tuple(os.fspath(path) for path in exclude)
         folders = [p if os.path.isdir(p) else os.path.dirname(p) for p in self._absolute]  # noqa: PTH112, PTH120
         self._base = os.path.commonpath(folders)
-        self._layout, self._all_good = layout, all_good
+        self._layout, self._all_good, self._unsplit = layout, all_good, unsplit
         self._newest = CensusTaker()
 
     @property
@@ -38,7 +42,13 @@ class Listing:
         return [os.path.abspath(path) for path in self.paths]  # noqa: PTH100 - keeps links as named
 
     def __iter__(self) -> Iterator[Item]:
-        walk = Walk(self._base, self._exclude, layout=self._layout, all_good=self._all_good)
+        walk = Walk(
+            self._base,
+            self._exclude,
+            layout=self._layout,
+            all_good=self._all_good,
+            unsplit=self._unsplit,
+        )
         self._newest = walk.counted
         for path in self.paths:
             yield from walk.below(path)
@@ -59,6 +69,7 @@ def discover(
     exclude: Sequence[AnyPath] = (),
     layout: Layout | None = None,
     all_good: bool = False,
+    unsplit: bool = False,
 ) -> Listing:
     """What to inspect at some paths: images, folders, categories, folders of categories.
 
@@ -76,6 +87,8 @@ def discover(
         exclude: folders to pass over.
         layout: to understand categories by; told by what is there by default.
         all_good: take all good pictures of a category that doesn't say which are references.
+        unsplit: understand such categories without being told their layout, too; they are plain
+            pictures otherwise, all of them to inspect.
 
     Raises:
         NotThereError: a path does not exist.
@@ -86,7 +99,7 @@ def discover(
     for path in paths:
         if not os.path.lexists(path):
             raise NotThereError(f"no image or folder at {one_line(os.fspath(path))}")
-    return Listing(paths, exclude, layout, all_good=all_good)
+    return Listing(paths, exclude, layout, all_good=all_good, unsplit=unsplit)
 
 
 class Walk:
@@ -100,6 +113,7 @@ class Walk:
         categories_only: bool = False,
         layout: Layout | None = None,
         all_good: bool = False,
+        unsplit: bool = False,
     ) -> None:
         self._base = Path(base)
         self._excluded = {_identity(path) for path in exclude} - {None}
@@ -107,6 +121,7 @@ class Walk:
         self._files: set[str] = set()
         self._categories_only = categories_only
         self._layout, self._all_good = layout, all_good
+        self._unsplit = unsplit or categories_only
         self.counted = CensusTaker()
         """The files so far."""
 
@@ -126,7 +141,9 @@ class Walk:
     def _folder(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
         if not self._enter(path):
             return
-        found = product_at(path, self._layout) if root is None else None
+        found = None
+        if root is None:
+            found = product_at(path, self._layout, unsplit=self._unsplit)
         if found is not None:
             yield from self._product(found)
             return
@@ -230,6 +247,8 @@ def _why_left_out(path: str) -> str | None:
     if name.startswith("."):
         return "hidden"
     suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+    if suffix in _TEMPORARY:
+        return f"with a temporary name: {suffix}"
     if suffix in SUFFIXES or holds_picture(path):
         return None
     return f"no picture: {legible(suffix) or 'without an ending'}"

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from reinspect.images.content import HEAD, kind_of
+from reinspect.images.content import HEAD, SUFFIXES, kind_of
 from reinspect.images.reading import UnreadableImage, address_of
 from reinspect.images.tiff import size_of_page
 
@@ -156,6 +156,9 @@ def pages_of(path: str | os.PathLike[str]) -> Pages:
 
     Thumbnails and masks that a page brings along are none to inspect.
     """
+    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
+    if suffix in SUFFIXES - {".tif", ".tiff", ".dng"}:  # not opened: there may be many
+        return Pages((1,), 0)
     try:
         status = os.stat(path)  # noqa: PTH116
         return _pages_of(os.fspath(path), status.st_mtime_ns, status.st_size)
@@ -165,12 +168,12 @@ def pages_of(path: str | os.PathLike[str]) -> Pages:
 
 @functools.lru_cache(maxsize=1 << 14)  # a folder that fills is looked at twice a second
 def _pages_of(path: str, _mtime: int, _size: int) -> Pages:
-    Image.init()
-    factory, accepts = Image.OPEN["TIFF"]
     with open(path, "rb") as file:  # noqa: PTH123
-        head = file.read(HEAD)
-        if accepts is None or not accepts(head):
+        if kind_of(file.read(HEAD)) != "TIFF":
             return Pages((1,), 0)
+        if "TIFF" not in Image.OPEN:
+            Image.init()
+        factory = Image.OPEN["TIFF"][0]
         file.seek(0)
         with warning_filters, quiet_pillow():
             image: Any = factory(file, "")

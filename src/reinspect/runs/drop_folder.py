@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset import Item, Layout, Listing, discover
+from reinspect.files import digest_of
 from reinspect.images import address_of
 from reinspect.runs.remaining import Done, hash_of
 
@@ -22,6 +23,12 @@ SETTLED = 1.0
 PAUSE = 0.5
 """Seconds between two looks at the folder; longer where a look takes long."""
 
+RESERVED = 10
+"""Times as long for one that ends in nothing but zeros: its size may have been reserved first."""
+
+TAIL = 4096
+"""Bytes of its end that are looked at."""
+
 SHARE = 0.1
 """Of the time that looking at the folder may take."""
 
@@ -30,6 +37,17 @@ Stamp = tuple[int, int, int]
 
 class _SeenFile(NamedTuple):
     stamp: Stamp | None
+    since: float
+
+
+class _Reserved(NamedTuple):
+    """A file that ends in zeros: it may be written to the end, or not yet."""
+
+    sha256: str
+    written: int
+    """Bytes before the zeros."""
+    begins: str
+    """The hash of those."""
     since: float
 
 
@@ -46,7 +64,8 @@ class Arrivals:
         exclude: folders to pass over.
         done: what was inspected before.
         limit: files to take at most.
-        settled: seconds for which a file must have kept its size and time.
+        settled: seconds for which a file must have kept its size and time; ten times that where it
+            ends in zeros, as one does whose size was reserved before it was written.
     """
 
     def __init__(
@@ -63,6 +82,10 @@ class Arrivals:
         self._limit, self._settled = limit, settled
         self._seen: dict[str, _SeenFile] = {}
         self._taken: dict[str, Stamp | None] = {}
+        self._reserved: dict[str, _Reserved] = {}
+        self._half: dict[str, _Reserved] = {}
+        self.replaces: dict[str, str] = {}
+        """Id of an item → hash of what was taken for whole before, and was its beginning."""
         self._stop = threading.Event()
 
     def stop(self) -> None:
@@ -82,10 +105,31 @@ class Arrivals:
                 yield None
                 continue
             item = whole.popleft()
+            if not self._is_written(item):
+                continue
             if item.id in self._known and (item.id, hash_of(item)) in self._done:
                 continue
             given += 1
             yield item
+
+    def _is_written(self, item: Item) -> bool:
+        """Whether a file that rests is whole; one that ends in zeros must rest longer."""
+        file = address_of(item.path).file
+        now, found = time.monotonic(), _reserved_at(file, time.monotonic())
+        before = self._reserved.get(item.path)
+        if found is not None:
+            if before is None or before.sha256 != found.sha256:
+                self._reserved[item.path] = before = found
+            if now - before.since < RESERVED * self._settled:
+                self._taken.pop(item.path, None)  # looked at again
+                return False
+        self._reserved.pop(item.path, None)
+        half = self._half.pop(item.path, None)
+        if half is not None and _begins(file, half.written) == half.begins:
+            self.replaces[item.id] = half.sha256
+        if found is not None:
+            self._half[item.path] = found
+        return True
 
     def _look(self) -> list[Item]:
         """The files that have become whole since the last look."""
@@ -119,6 +163,30 @@ def _listed(folders: Sequence[Path], exclude: Sequence[Path]) -> Listing:
 def _is_file(item: Item) -> bool:
     """Not a folder that can't be listed just now."""
     return not os.path.isdir(item.path)  # noqa: PTH112 - as dataset does it
+
+
+def _reserved_at(file: str, now: float) -> _Reserved | None:
+    """What a file that ends in zeros holds; None of any other, and where it can't be read."""
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123
+            size = opened.seek(0, os.SEEK_END)
+            opened.seek(max(0, size - TAIL))
+            if not size or opened.read(TAIL).strip(b"\0"):
+                return None
+            opened.seek(0)
+            data = opened.read()
+    except OSError:
+        return None
+    begun = data.rstrip(b"\0")
+    return _Reserved(digest_of(data), len(begun), digest_of(begun), now)
+
+
+def _begins(file: str, length: int) -> str | None:
+    try:
+        with open(file, "rb") as opened:  # noqa: PTH123
+            return digest_of(opened.read(length))
+    except OSError:
+        return None
 
 
 def _stamp(path: str) -> Stamp | None:

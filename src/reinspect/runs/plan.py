@@ -22,6 +22,7 @@ from reinspect.runs.defaults import (
     runs_beside,
     usage_errors,
 )
+from reinspect.runs.drop_folder import SETTLED
 from reinspect.runs.sources import Bucket, DropFolder, Listed, Source
 from reinspect.settings import Settings
 from reinspect.storage import is_url, name_of
@@ -86,6 +87,7 @@ class RunPlan:
         layout: Layout | None = None,
         max_pixels: int | None = None,
         watch: bool = False,
+        settled: float | None = None,
         engine: Engine | None = None,
         resume: bool = False,
         retry_failed: bool = False,
@@ -115,6 +117,7 @@ class RunPlan:
             layout: of data sets; told by what is there by default.
             max_pixels: that an image may have; the recipe's limit by default.
             watch: inspect files as they arrive in the folders.
+            settled: with `watch`, seconds for which a file must rest to be taken for whole.
             engine: who inspects; this machine by default.
             resume: finish the run in `out`.
             retry_failed: with `resume`, try failed images again.
@@ -134,6 +137,10 @@ class RunPlan:
             raise UsageError("--resume needs --out: the folder of the run to finish")
         if dry_run and resume:
             raise UsageError("--dry-run: tells of a new run; leave --resume out")
+        if settled is not None and not watch:
+            raise UsageError("settled: is for folders that fill; add watch")
+        if settled is not None and not settled > 0:
+            raise UsageError(f"settled: must be more than 0, not {settled!r}")
         if limit is not None and limit < 1:
             raise UsageError(f"limit: must be at least 1, not {limit!r}")
         paths = _paths_of(source)
@@ -153,7 +160,7 @@ class RunPlan:
             elif any(map(is_url, paths)):
                 where_from = Bucket(paths, limit)
             elif watch:
-                where_from = DropFolder(paths, tuple(apart), limit)
+                where_from = DropFolder(paths, tuple(apart), limit, settled or SETTLED)
             else:
                 where_from = Listed.below(
                     paths,

@@ -289,6 +289,10 @@ def _inspect(
                     writer.flush()
                 else:
                     seen += 1
+                    sample = trace.sample
+                    half = feed.replaces.get(sample.id)
+                    if half is not None and half != sample.sha256:
+                        writer.supersede(sample.id, feed.replaces.pop(sample.id))
                     for sink in (writer, *sinks):
                         sink(trace)
                     if trace.error is not None:

@@ -10,7 +10,7 @@ from reinspect.census import Census, CensusTaker
 from reinspect.dataset import AnyPath, Item, Layout, discover
 from reinspect.engine.roles import Engine
 from reinspect.runs.defaults import UsageError
-from reinspect.runs.drop_folder import Arrivals
+from reinspect.runs.drop_folder import SETTLED, Arrivals
 from reinspect.runs.remaining import Done, left
 from reinspect.storage import is_url, pictures_below
 
@@ -25,6 +25,8 @@ class Feed:
     """How many there are; None where nobody knows."""
     stop: Callable[[], None] | None = None
     """Lets nothing more arrive, so that the run ends in good order; None where all is listed."""
+    replaces: dict[str, str] = field(default_factory=dict)
+    """Id of an image → hash of a content that was no more than its beginning: filled meanwhile."""
 
 
 class Source(Protocol):
@@ -121,7 +123,9 @@ class Listed:
             NotThereError: a path does not exist.
             UsageError: nothing is left to inspect, or a category is not there.
         """
-        listing = discover(paths, exclude=exclude, layout=layout, all_good=all_good)
+        listing = discover(
+            paths, exclude=exclude, layout=layout, all_good=all_good, unsplit=categorised
+        )
         listed = list(listing)
         every = [item for item in listed if item.category or not categorised]
         known = sorted({item.category for item in every if item.category})
@@ -173,6 +177,8 @@ class DropFolder:
     """Folders below whose files are not to be inspected."""
     limit: int | None = None
     """Images to inspect at most."""
+    settled: float = SETTLED
+    """Seconds for which a file must rest to be taken for whole."""
 
     @property
     def absolute(self) -> tuple[str, ...]:
@@ -214,8 +220,10 @@ class DropFolder:
     def feed(self, done: Done) -> Feed:
         """See `Source`."""
         folders = [Path(path) for path in self.paths]
-        arrivals = Arrivals(folders, exclude=self.exclude, done=done, limit=self.limit)
-        return Feed(arrivals, None, arrivals.stop)
+        arrivals = Arrivals(
+            folders, exclude=self.exclude, done=done, limit=self.limit, settled=self.settled
+        )
+        return Feed(arrivals, None, arrivals.stop, arrivals.replaces)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -43,6 +43,7 @@ class Writer:
         self._run_id, self._file = run_id, file
         self._waiting: list[Trace] = []
         self._flushed = time.monotonic()
+        self._superseded: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -59,15 +60,29 @@ class Writer:
         if len(self._waiting) >= _BATCH or time.monotonic() - self._flushed >= _PATIENCE:
             self.flush()
 
+    def supersede(self, image: str, sha256: str) -> None:
+        """Let the next trace of an image take the place of the one of such content.
+
+        That was of a file that somebody was still writing.
+        """
+        self._waiting = [
+            trace
+            for trace in self._waiting
+            if (trace.sample.id, trace.sample.sha256) != (image, sha256)
+        ]
+        self._superseded[storable(image)] = sha256
+
     def flush(self) -> None:
         """Put all that waits on disk, in one transaction."""
         # Of one image twice in a batch, the later one counts.
         newest = {(trace.sample.id, trace.sample.sha256): trace for trace in self._waiting}
-        traces = list(newest.values())
+        traces, superseded = list(newest.values()), dict(self._superseded)
 
         def put(engine: Engine) -> None:
             if traces:
-                persisting(engine, lambda connection: _put(connection, self._run_id, traces))
+                persisting(
+                    engine, lambda connection: _put(connection, self._run_id, traces, superseded)
+                )
 
         self._confirm(put)
         try:
@@ -77,6 +92,7 @@ class Writer:
             raise
         self._confirm(put)
         self._waiting.clear()
+        self._superseded.clear()
         self._flushed = time.monotonic()
 
     def _confirm(self, put: Callable[[Engine], None]) -> None:
@@ -84,12 +100,17 @@ class Writer:
             self._file.confirm(lambda engine: put(writing(engine)))
 
 
-def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
+def _put(
+    connection: Connection,
+    run_id: int,
+    traces: Sequence[Trace],
+    superseded: Mapping[str, str],
+) -> None:
     now = datetime.now(UTC)
     rows = [_inspection(run_id, now, trace) for trace in traces]
     lock_runs(connection, [run_id])
     put_texts(connection, traces)
-    ids = _replaceable(connection, run_id, rows)
+    ids = _replaceable(connection, run_id, rows, superseded)
     known = [(row, found) for row, found in zip(rows, ids, strict=True) if found is not None]
     if known:  # keeps its id, so reviews and captions of it stay attached
         old = [found for _, found in known]
@@ -118,12 +139,16 @@ def _put(connection: Connection, run_id: int, traces: Sequence[Trace]) -> None:
 
 
 def _replaceable(
-    connection: Connection, run_id: int, rows: Sequence[dict[str, Any]]
+    connection: Connection,
+    run_id: int,
+    rows: Sequence[dict[str, Any]],
+    superseded: Mapping[str, str],
 ) -> list[int | None]:
     """For each new row, the id of the stored one that it replaces.
 
-    That is the one of the same image and content, else one of the same image without a verdict,
-    whose file was unreadable or has been repaired since.
+    That is the one of the same image and content, else the one of a half-written file that it
+    supersedes, else one of the same image without a verdict, whose file was unreadable or has been
+    repaired since.
     """
     stored = connection.execute(
         select(
@@ -146,6 +171,8 @@ def _replaceable(
     for row in rows:
         image = storable(row["image"])
         key = same.get((image, row["sha256"]))
+        if key is None and image in superseded:
+            key = same.pop((image, superseded[image]), None)
         ids.append(failed.pop(image, None) if key is None else key)
     return ids
 
