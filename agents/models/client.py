@@ -6,17 +6,24 @@ whatever became of it.
 """
 
 import os
-import re
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
-from urllib.parse import urlsplit
 
 from reinspect.agents.calls import BudgetSpent, Price, RunBudget, note
 from reinspect.agents.context import ModelContext
 from reinspect.agents.models.answers import UnreadableAnswer
+from reinspect.agents.models.chats import (
+    MODEL,
+    TOKEN_IDS,
+    key_of,
+    openai_chat,
+    other_chat,
+    server_of,
+)
+from reinspect.agents.models.chats import ModelError as ModelError
 from reinspect.agents.models.confidence import (
     AnswerProbability,
     logprobs_of,
@@ -27,7 +34,6 @@ from reinspect.agents.models.confidence import (
 from reinspect.agents.models.encoding import data_uri
 from reinspect.agents.models.prompts import Prompt, own_source, prompt
 from reinspect.agents.models.settings import Form, ModelSettings, without_password
-from reinspect.errors import ReinspectError
 from reinspect.files import digest_of
 from reinspect.images import Pixels
 from reinspect.vocabulary import Call
@@ -48,12 +54,6 @@ _LONGEST_SAID = 6000  # characters of an answer that is sent back
 _UNCLEAR = "unclear"
 _STRUCTURE = ("response_format", "response format", "json_schema", "json_object", "structured")
 """Words of a server that knows no structured output, or not this one."""
-_TOKEN_IDS, _MODEL = "token_ids", "model_name"
-_INSTALL = "a model needs the extra `vlm`: pip install 'reinspect[vlm]'"
-
-
-class ModelError(ReinspectError, RuntimeError):
-    """A model that could not be asked. One line, without keys and passwords."""
 
 
 class Heard(NamedTuple, Generic[A]):
@@ -105,11 +105,13 @@ class Model:
             if path is not None:
                 own_source(path, name, settings.format)
         self.settings, self.price, self._budget = settings, price, budget or RunBudget()
-        self._key = _key(settings, environment)
-        self._server = _server(settings, environment)
-        self._logprobs = settings.logprobs
-        self._structures: tuple[str, ...] = ("json_schema", "json_object")
-        self._chat: BaseChatModel | None = None
+        self._key = key_of(settings, environment)
+        self._server = server_of(settings, environment)
+        # Of OpenAI's protocol; another chat model is asked by its prompt alone.
+        openai = settings.chat is None
+        self._logprobs = settings.logprobs and openai
+        self._structures: tuple[str, ...] = ("json_schema", "json_object") if openai else ()
+        self._chat = None if openai else other_chat(settings, self._key)
         self._making = threading.Lock()
 
     @classmethod
@@ -259,7 +261,7 @@ class Model:
             kind = self._structures[0]
             given = {"json_schema": schema} if kind == "json_schema" else {}
             body["response_format"] = {"type": kind, **given}
-        options: dict[str, Any] = {"extra_body": body} if body else {}
+        options: dict[str, Any] = {"extra_body": body} if body and settings.chat is None else {}
         if count > 1:
             options["n"] = count
         if logprobs:
@@ -269,7 +271,7 @@ class Model:
     def _client(self) -> "BaseChatModel":
         with self._making:
             if self._chat is None:
-                self._chat = _chat(self.settings, self._key)
+                self._chat = openai_chat(self.settings, self._key)
             return self._chat
 
     def _counted(
@@ -285,7 +287,7 @@ class Model:
                 "answered_by": _model_of(generations),
                 "finish": _reasons(generations),
                 "logprobs": _of_each(generations, lambda facts: logprobs_of(facts.get("logprobs"))),
-                "token_ids": _of_each(generations, lambda facts: facts.get(_TOKEN_IDS) or ()),
+                "token_ids": _of_each(generations, lambda facts: facts.get(TOKEN_IDS) or ()),
                 "tokens_in": tokens_in,
                 "tokens_out": tokens_out,
                 "usd": usd,
@@ -299,70 +301,6 @@ class Model:
             said = f"{self.settings.model} at {self.settings.where}: {_kind(failure)}: {said}"
         said = without_password(said.replace(self._key, "***") if self._key else said)
         return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
-
-
-def _key(settings: ModelSettings, environment: Mapping[str, str]) -> str:
-    """The key to send; "" where the server gets none."""
-    if settings.key_env is not None:
-        if not environment.get(settings.key_env):
-            raise ModelError(
-                f"{settings.model}: environment variable {settings.key_env} is not set"
-            )
-        return environment[settings.key_env]
-    if settings.base_url is not None:
-        return ""
-    if not environment.get("OPENAI_API_KEY"):
-        raise ModelError(
-            f"{settings.model}: set OPENAI_API_KEY, or name another variable by key_env; a server "
-            "of your own is named by base_url"
-        )
-    return environment["OPENAI_API_KEY"]
-
-
-def _server(settings: ModelSettings, environment: Mapping[str, str]) -> str:
-    """Where the model is, as host:port."""
-    elsewhere = environment.get("OPENAI_API_BASE") or environment.get("OPENAI_BASE_URL")
-    address = urlsplit(settings.base_url or elsewhere or "https://api.openai.com")
-    host = address.netloc.rpartition("@")[2]
-    if re.search(r":\d+$", host):
-        return host
-    return f"{host}:{443 if address.scheme == 'https' else 80}"
-
-
-def _chat(settings: ModelSettings, key: str) -> "BaseChatModel":
-    try:
-        from langchain_openai import ChatOpenAI
-        from pydantic import SecretStr
-    except ImportError as failure:
-        raise ModelError(_INSTALL) from failure
-
-    class Chat(ChatOpenAI):
-        """Keeps who answered, and the token ids that vLLM adds when asked to."""
-
-        def _create_chat_result(self, response: Any, generation_info: Any = None) -> Any:
-            result = super()._create_chat_result(response, generation_info)
-            for choice, generation in zip(response.choices, result.generations, strict=True):
-                facts = {**(generation.generation_info or {}), _MODEL: response.model}
-                ids = getattr(choice, _TOKEN_IDS, None)
-                generation.generation_info = {**facts, _TOKEN_IDS: ids} if ids else facts
-            return result
-
-    options: dict[str, Any] = {"base_url": settings.base_url} if settings.base_url else {}
-    if settings.seed is not None:
-        options["seed"] = settings.seed
-    chat: BaseChatModel = Chat(
-        model=settings.model,
-        api_key=SecretStr(key or "none"),
-        temperature=settings.heat,
-        max_tokens=settings.max_tokens,
-        timeout=settings.timeout,
-        max_retries=settings.max_retries,
-        use_responses_api=False,
-        streaming=settings.stream,
-        stream_usage=settings.stream,
-        **options,
-    )
-    return chat
 
 
 def _unreadable(faults: Sequence[str], generations: "Sequence[ChatGeneration]") -> UnreadableAnswer:
@@ -434,7 +372,7 @@ def _of_each(
 def _model_of(generations: "Sequence[ChatGeneration]") -> str | None:
     """The model as the server names it."""
     facts = (generations[0].generation_info or {}) if generations else {}
-    return str(facts[_MODEL]) if facts.get(_MODEL) else None
+    return str(facts[MODEL]) if facts.get(MODEL) else None
 
 
 def _reasons(generations: "Sequence[ChatGeneration]") -> tuple[str, ...]:

@@ -46,6 +46,12 @@ class ModelSettings(ComponentOptions):
         description="Environment variable with the key. Without it OPENAI_API_KEY goes to OpenAI "
         "alone, and a server at `base_url` gets none.",
     )
+    chat: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Another chat model of LangChain: a provider of its `init_chat_model`, or "
+        "package.module:Class; null is OpenAI's protocol.",
+    )
     format: Form = Form.JSON
     samples: int = Field(default=1, ge=1, le=64, description="Answers to one question.")
     temperature: float | None = Field(
@@ -87,7 +93,7 @@ class ModelSettings(ComponentOptions):
     @property
     def where(self) -> str:
         """The server's address, without a password."""
-        return without_password(self.base_url or "api.openai.com")
+        return without_password(self.base_url or self.chat or "api.openai.com")
 
     @model_validator(mode="after")
     def _samples_may_differ(self) -> Self:
@@ -95,6 +101,8 @@ class ModelSettings(ComponentOptions):
             raise ValueError(f"{self.samples} samples at temperature 0 are all the same")
         if self.samples > 1 and self.stream:
             raise ValueError(f"{self.samples} samples can't be streamed")
+        if self.samples > 1 and self.chat:
+            raise ValueError(f"{self.samples} samples need a server of OpenAI's protocol")
         return self
 
 
