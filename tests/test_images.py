@@ -239,7 +239,7 @@ def put_deep(path: Path, values: np.ndarray, **info: object) -> Path:
     [
         pytest.param([900, 1000], None, 1023, id="10-bit"),
         pytest.param([4000, 200], None, 4095, id="one-dark-one-bright"),
-        pytest.param([4000, 4200], None, 4095, id="about-12-bit"),
+        pytest.param([4000, 4200], None, 4192, id="about-12-bit"),
         pytest.param([200, 250], None, 255, id="8-bit-in-16"),
         pytest.param([200, 250], 4095, 4095, id="told-by-the-tags"),
         pytest.param([60000, 250], 4095, 65535, id="tags-belied"),
@@ -634,6 +634,15 @@ def test_masks_of_any_kind(tmp_path: Path, name: str, put) -> None:
 
 def pillow_mask() -> Image.Image:
     return Image.fromarray(drawn_mask().astype(np.uint8) * 255)
+
+
+def test_a_mask_that_was_scaled_is_set_from_mid_grey_on(tmp_path: Path) -> None:
+    mask = np.zeros((200, 300), np.uint8)
+    cv2.circle(mask, (150, 100), 60, 255, -1)
+    soft = cv2.resize(cv2.GaussianBlur(mask, (0, 0), 3), (150, 100), interpolation=cv2.INTER_AREA)
+    Image.fromarray(soft).save(tmp_path / "m.png")
+    found = images.fitted_mask(images.read_mask(tmp_path / "m.png"), mask.shape)
+    assert found.sum() == pytest.approx((mask > 0).sum(), rel=0.02)
 
 
 def put_inverted(path: Path) -> None:

@@ -32,7 +32,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from reinspect import metrics
 from reinspect.cost import ModelCost
-from reinspect.images import Mask, decode_mask, read_mask
+from reinspect.images import Mask, decode_mask, fitted_mask, read_mask
 from reinspect.metrics import Ledger
 from reinspect.readings import Readings
 from reinspect.trace import Trace
@@ -386,21 +386,22 @@ def _masks(
 ) -> Iterator[tuple[npt.NDArray[np.bool_] | None, npt.ArrayLike]]:
     """Predicted and true pixels of each anomalous image whose true pixels are known."""
     for look in seen:
-        if look.item.truth.mask is None or not (truth := read_mask(look.item.truth.mask)).any():
+        if (truth := _true_pixels(look.item)) is None:
             continue
         masks = [d.mask for d in look.defects if d.mask] if look.anomalous else []
         found = None
         for mask in masks:
-            found = _in_size(decode_mask(mask), truth.shape) | (False if found is None else found)
+            found = fitted_mask(decode_mask(mask), truth.shape) | (
+                False if found is None else found
+            )
         yield found, truth
 
 
-def _in_size(mask: Mask, shape: tuple[int, ...]) -> Mask:
-    if mask.shape == shape:
-        return mask
-    size = (shape[1], shape[0])
-    scaled = cv2.resize(mask.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST)
-    return np.asarray(scaled) > 0
+def _true_pixels(item: JudgedImage) -> Mask | None:
+    """The pixels that are defective, in the size of the picture; None where they aren't known."""
+    if item.truth.mask is None or not (truth := read_mask(item.truth.mask)).any():
+        return None
+    return truth if item.size is None else fitted_mask(truth, item.size[::-1])
 
 
 def _maps(seen: Iterable[_LookedAt]) -> Iterator[tuple[npt.NDArray[np.float32], npt.ArrayLike]]:
@@ -413,7 +414,7 @@ def _maps(seen: Iterable[_LookedAt]) -> Iterator[tuple[npt.NDArray[np.float32], 
             if look.item.size:
                 heat = _resized(heat, look.item.size)
             yield heat, np.zeros(heat.shape, dtype=bool)
-        elif look.item.truth.mask is not None and (mask := read_mask(look.item.truth.mask)).any():
+        elif (mask := _true_pixels(look.item)) is not None:
             height, width = mask.shape
             yield _resized(_read_map(look.heat), (width, height)), mask
 

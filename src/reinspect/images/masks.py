@@ -21,14 +21,17 @@ INVERTED = "#inverted"
 _LOSSY = 127
 """From which value on a pixel of a JPEG is set: around edges, black is not 0."""
 
+_GREYS = 16
+"""Different greys beside black and white, from which on a mask was scaled with smooth edges."""
+
 
 def read_mask(path: str | os.PathLike[str]) -> Mask:
     """A mask as booleans (height, width): True where it is set.
 
     That is where it is not black, whatever its values: 1, 255, a number for each defect, of 8 bits
-    or 16, colours of a palette. Of a JPEG, or the like, what is brighter than mid-grey. Where parts
-    of it are transparent, what is painted. Of a folder what any of its masks sets; of a name that
-    ends with `#inverted` what that mask leaves black.
+    or 16, colours of a palette. Of a JPEG, or one that was scaled, what is brighter than mid-grey.
+    Where parts of it are transparent, what is painted. Of a folder what any of its masks sets; of a
+    name that ends with `#inverted` what that mask leaves black.
 
     Raises:
         UnreadableImage: as `load`.
@@ -39,7 +42,8 @@ def read_mask(path: str | os.PathLike[str]) -> Mask:
     if Path(text).is_dir():
         return _union(sorted(file for file in Path(text).iterdir() if file.name[0] != "."))
     stored = read_values(text)
-    drawn = stored.values > (_LOSSY if stored.lossy else 0)
+    soft = stored.lossy or _is_soft(stored.values)
+    drawn = stored.values > (_LOSSY if soft else 0)
     if stored.values.dtype.kind == "f":
         drawn = np.nan_to_num(stored.values) != 0
     if stored.opaque is not None and not stored.opaque.all():
@@ -48,6 +52,14 @@ def read_mask(path: str | os.PathLike[str]) -> Mask:
     if stored.indices is not None and not drawn.any():
         return np.asarray(stored.indices != 0)  # all its colours are black
     return np.asarray(drawn)
+
+
+def _is_soft(values: npt.NDArray[Any]) -> bool:
+    """Whether a black and white mask was scaled: it has many greys between, as no ids have."""
+    if values.dtype != np.uint8 or values.max() < 255:
+        return False
+    between = np.unique(values[(values > 0) & (values < 255)])
+    return len(between) > _GREYS and bool(np.mean(between > _LOSSY) > 0.2)
 
 
 def seems_inverted(mask: Mask) -> bool:

@@ -21,8 +21,8 @@ QUANTILE = 0.999
 """Of the values of a set: what is brighter, hot pixels for one, has no say."""
 
 SLACK = 1.0625
-"""How far beyond a full scale that quantile may lie: to clip a little costs less than a scale that
-is four times as coarse."""
+"""How far beyond a full scale that quantile may lie, and be white itself: the next full scale would
+be four times as coarse."""
 
 SAMPLE = 1 << 20
 """Values that a scale is told from at most, of all pictures together."""
@@ -61,7 +61,8 @@ def common_scale(found: Iterable[Levels]) -> Scale | None:
     """The scale of pictures that belong together; none where there are no such.
 
     It is the full scale that most of their tags claim, if their values don't belie it; else the
-    least one of a camera that holds a high quantile of all their values together.
+    least one of a camera that holds a high quantile of all their values together, or that quantile
+    where it lies just beyond.
     """
     every = list(found)
     values = np.concatenate([own.values for own in every]) if every else np.zeros(0)
@@ -73,7 +74,8 @@ def common_scale(found: Iterable[Levels]) -> Scale | None:
     if not all(own.whole for own in every):
         steps.insert(0, 1.0)
     fitting = [claim for claim, _ in claims.most_common(1)] + steps
-    white = next((step for step in fitting if high <= step * SLACK), high)
+    white = max(next((step for step in fitting if high <= step * SLACK), high), high)
+    white = float(np.ceil(white)) if white > 1 else white
     if low < 0:  # signed values, such as temperatures
         return Scale(black=low, white=max(high, low + 1e-6))
     return Scale(white=white)
