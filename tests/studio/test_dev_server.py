@@ -35,7 +35,8 @@ class DevServer:
 
     def asked(self, path: str, body: Any = None) -> str:
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
+        kinds = "application/json, text/event-stream"
+        headers = {"Content-Type": "application/json", "Accept": kinds}
         request = urllib.request.Request(f"{self._address}{path}", data, headers)
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             text: str = answer.read().decode()
@@ -124,3 +125,18 @@ def test_it_knows_what_goes_in(server: DevServer) -> None:
     fields = schemas["input_schema"]
     assert set(fields["properties"]) == {"image", "category", "id", "explore"}
     assert fields["required"] == ["image"]
+
+
+def test_it_is_an_mcp_server(server: DevServer, parts: list[str]) -> None:
+    def called(method: str, **params: Any) -> Any:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return json.loads(server.asked("/mcp", body))["result"]
+
+    (tool,) = called("tools/list")["tools"]
+    assert tool["name"] == "inspection"
+    assert tool["inputSchema"]["required"] == ["image"]
+    answer = called("tools/call", name="inspection", arguments={"image": parts[0]})
+    (content,) = answer["content"]
+    assert not answer.get("isError")
+    assert "'disposition'" in content["text"]
+    assert parts[0] in content["text"]
