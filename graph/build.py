@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -18,11 +19,12 @@ from reinspect.agents.calls import ModelLimits, Price, RunBudget
 from reinspect.agents.product import ProductKnowledge
 from reinspect.components import CONTEXT, ComponentOptions, ToolOptions, options_of, takes_context
 from reinspect.errors import ReinspectError, explain_invalid
+from reinspect.files import digest_of
 from reinspect.graph import components
 from reinspect.graph.awaiting import synchronous
 from reinspect.graph.components import ComponentError, ComponentSpec
 from reinspect.graph.pipeline import Pipeline, Placed, Renamed
-from reinspect.graph.recipe import Recipe, RecipeError, looks_digest
+from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, looks_digest
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceSets
 from reinspect.vocabulary import Sample
@@ -192,8 +194,17 @@ def build_pipeline(context: BuildContext) -> Pipeline:
         rounds=recipe.budgets.rounds,
         limits=recipe.budgets.image,
         asks=policies.escalate == "interrupt",
+        key=_key(context),
         references=context.references,
     )
+
+
+def _key(context: BuildContext) -> str:
+    """Of what decides on verdicts: version, recipe, references; of no place."""
+    sets = context.references
+    every = (f"{name} {own.key}" for name, own in sorted(sets.by_category.items()))
+    recipe = dump_recipe(context.recipe.placeless)
+    return digest_of("\n".join((version("reinspect"), recipe, sets.default.key, *every)))
 
 
 def _placed(context: BuildContext) -> list[Placed]:

@@ -26,7 +26,7 @@ from reinspect.cost import ModelCost
 from reinspect.errors import shorten
 from reinspect.graph.escalation import ask_operator
 from reinspect.graph.own_nodes import OwnParts
-from reinspect.graph.pipeline import Pipeline, Placed, pieces_of
+from reinspect.graph.pipeline import GraphError, Pipeline, Placed, pieces_of
 from reinspect.graph.state import (
     Compiled,
     GraphState,
@@ -58,9 +58,13 @@ def detect(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     sample, fault = _opened(pipeline.references.of(state.get("category")), state)
     if fault:
         unread = Step(node="detect", error=fault, started=datetime.now(UTC))
-        return {"trace": Trace(sample=sample, steps=(unread,)), "accepted": None}
+        return _begun(pipeline, Trace(sample=sample, steps=(unread,)))
     looked = _attempt(pipeline, "detect", lambda: [pipeline.detector(sample)])
-    return {"trace": Trace(sample=sample, steps=(looked,)), "accepted": None}
+    return _begun(pipeline, Trace(sample=sample, steps=(looked,)))
+
+
+def _begun(pipeline: Pipeline, trace: Trace) -> dict[str, Any]:
+    return {"trace": trace, "accepted": None, "begun_by": pipeline.key}
 
 
 def assess(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -180,7 +184,7 @@ def build(
     own = own or OwnParts()
     asks = pipeline.asks and pipeline.attended
     graph, nodes = own.graph(), (*NODES, ask) if asks else NODES
-    at = own.add(graph, {node.__name__: functools.partial(node, pipeline) for node in nodes})
+    at = own.add(graph, {node.__name__: _bound(node, pipeline) for node in nodes})
 
     def lead(here: str, there: str) -> None:
         graph.add_edge(at[here].last, at[there].first)
@@ -202,6 +206,20 @@ def build(
         fork("settle", after_settle, "ask", END)
     graph.add_edge(at["ask" if asks else "settle"].last, END)
     return compile_anew(graph, name="inspection", checkpointer=checkpointer)
+
+
+def _bound(node: Node, pipeline: Pipeline) -> Callable[[GraphState], dict[str, Any]]:
+    """A node of this pipeline, which goes on with no part that another has begun."""
+
+    def run(state: GraphState) -> dict[str, Any]:
+        if node is not detect and state.get("begun_by") != pipeline.key:
+            raise GraphError(
+                "this thread's part was begun by another recipe, other references or another "
+                "version: resume it with those, or give the part anew"
+            )
+        return node(pipeline, state)
+
+    return run
 
 
 def _decide(pipeline: Pipeline, trace: Trace) -> Decision:

@@ -44,6 +44,8 @@ class Pipeline:
     limits: ModelLimits = field(default_factory=ModelLimits)
     asks: bool = False
     """Whether an operator is asked what happens to a part for REVIEW, where somebody attends."""
+    key: str = ""
+    """Of recipe, references and version: a part that was begun by one is not ended by another."""
     raises: bool = False
     """Whether a failure of a component is raised, for whoever debugs one; else it is on record."""
     attended: bool = False

@@ -32,7 +32,8 @@ class GraphInput(TypedDict, total=False):
 class GraphState(GraphInput, total=False):
     """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small.
 
-    `trace` is None until `detect` has looked at the part.
+    `trace` is None until `detect` has looked at the part; `begun_by` is the key of the pipeline
+    that did.
 
     Where a second look is explored, `trace` follows it as if it had been asked for, while the main
     line waits in `accepted`; `conclude` puts both together.
@@ -40,6 +41,7 @@ class GraphState(GraphInput, total=False):
 
     trace: Trace
     accepted: Trace | None
+    begun_by: str
 
 
 class GraphOutput(TypedDict):
@@ -69,7 +71,7 @@ def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compi
     return compiled
 
 
-_OURS = {"trace": None, "accepted": None}
+_OURS = {"trace": None, "accepted": None, "begun_by": None}
 
 
 def _whole(unsaid: Mapping[str, None], given: Any) -> Any:

@@ -13,13 +13,13 @@ from reinspect.agents.monitor import RAMonitor
 from reinspect.components import Stage
 from reinspect.graph import build_graph, inspect_image
 from reinspect.graph.inspection import build
-from reinspect.graph.pipeline import Placed
+from reinspect.graph.pipeline import GraphError, Placed
 from reinspect.graph.recipe import Recipe
 from reinspect.policies.disposition import Thresholds
 from reinspect.policies.revision import Agreement
 from reinspect.testing import ScriptedDetector, ScriptedEstimator, ScriptedPolicy, ScriptedTool
 from reinspect.trace import Trace
-from reinspect.vocabulary import Outcome, Sample, Verdict
+from reinspect.vocabulary import Move, Outcome, Sample, Verdict
 from support.requirements import Late
 from support.scripted_pipeline import pipeline
 
@@ -131,3 +131,29 @@ def test_inspect_image_has_nobody_to_ask(part: str) -> None:
     assert trace.error == "detect: interrupt('which light?'): nobody is there to answer"
     assert trace.disposition is not None
     assert trace.disposition.outcome is Outcome.REVIEW
+
+
+def ask_later(trace: Trace) -> Move:
+    """A trigger of one's own."""
+    interrupt("go on?")
+    return Move.ACCEPT
+
+
+def test_a_part_is_not_resumed_by_another_recipe(part: str) -> None:
+    told: dict[str, Any] = {
+        "detector": "reinspect.testing:ScriptedDetector",
+        "tools": [],
+        "policies": {"trigger": f"{__name__}:ask_later"},
+    }
+    saver = InMemorySaver()
+    graph = build_graph(Recipe.model_validate(told), checkpointer=saver)
+    graph.invoke({"image": part}, CELL)
+    other = Recipe.model_validate({**told, "budgets": {"rounds": 3}})
+    with pytest.raises(GraphError, match="begun by another recipe") as refused:
+        build_graph(other, checkpointer=saver).invoke(Command(resume="yes"), CELL)
+    assert "\n" not in str(refused.value).partition("\nDuring task")[0]
+    again = build_graph(Recipe.model_validate(told), checkpointer=saver)
+    trace = again.invoke(Command(resume="yes"), CELL)["trace"]
+    assert trace.disposition is not None, "nothing is lost"
+    anew = build_graph(other, checkpointer=saver).invoke({"image": part}, CELL)
+    assert anew["__interrupt__"], "a part that is given anew is begun by whoever gets it"
