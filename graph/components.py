@@ -121,9 +121,8 @@ def load(role: str, kind: str) -> Any:
     if ":" not in kind:
         known = TABLE[role]
         if kind not in known:
-            raise ComponentError(
-                f"unknown component {kind!r}; {did_you_mean(kind, known)}, or package.module:Object"
-            )
+            hint = f"{did_you_mean(kind[:100], known)}, or package.module:Object"
+            raise ComponentError(f"unknown component {shorten(kind)}; {hint}")
         address = known[kind]
     module, _, attribute = address.partition(":")
     try:

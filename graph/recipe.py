@@ -19,7 +19,8 @@ from pydantic import (
 from reinspect.agents.calls import ModelLimits, Price
 from reinspect.agents.models.settings import without_password
 from reinspect.agents.product import ProductKnowledge
-from reinspect.errors import ReinspectError, explain_invalid
+from reinspect.documents import RECIPE_SIZE, DocumentError, parse_yaml, read_text
+from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.files import digest_of
 from reinspect.graph.components import ComponentSpec, about, paths
 from reinspect.references import ReferenceSet
@@ -242,8 +243,8 @@ def load_recipe(path: str | Path, *, critics: Path = REGISTRY) -> Recipe:
         RecipeError: the file can't be read, is no YAML mapping, or has a wrong key or value.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
+        text = read_text(path, most=RECIPE_SIZE)
+    except (OSError, DocumentError) as failure:
         raise RecipeError(f"{path}: cannot read the recipe: {failure}") from failure
     recipe = parse_recipe(text, name=str(path)).found_in(Path(path).absolute().parent)
     if "name" not in recipe.monitor.options:
@@ -281,13 +282,13 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
         RecipeError: the text is no YAML mapping, or has a wrong key or value.
     """
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as failure:
-        raise RecipeError(f"{name}: not YAML: {' '.join(str(failure).split())}") from failure
+        content = parse_yaml(text)
+    except DocumentError as failure:
+        raise RecipeError(f"{name}: {failure}") from failure
     if content is None:
         content = {}
     if not isinstance(content, dict):
-        raise RecipeError(f"{name}: a recipe is a mapping of keys, not {content!r}")
+        raise RecipeError(f"{name}: a recipe is a mapping of keys, not {shorten(content)}")
     try:
         return Recipe.model_validate(content)
     except ValidationError as failure:

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
+from reinspect.documents import DocumentError, parse_json, read_text
 from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.policies import rules
 from reinspect.trace import Trace
@@ -150,8 +151,8 @@ def read_cases(path: str | Path) -> tuple[Case, ...]:
             JSON, no valid case, or has an id that was there before.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as failure:
+        text = read_text(path)
+    except (OSError, DocumentError) as failure:
         raise CaseError(f"{path}: cannot read the judgements: {failure}") from failure
     seen: dict[str, int] = {}
     found = []
@@ -176,9 +177,9 @@ def parse_case(line: str) -> Case:
         CaseError: no JSON object, or no valid case.
     """
     try:
-        content = json.loads(line, parse_constant=_no_number)
-    except json.JSONDecodeError as failure:
-        raise CaseError(f"no JSON: {failure.msg} at column {failure.colno}") from failure
+        content = parse_json(line, constant=_no_number)
+    except DocumentError as failure:
+        raise CaseError(str(failure)) from failure
     if not isinstance(content, dict):
         raise CaseError(f"a judgement is a JSON object, not {shorten(content)}")
     if content.get("looks") == []:

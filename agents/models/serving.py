@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
+from reinspect.documents import parse_json, read_text
 from reinspect.errors import ReinspectError
 
 MOST_PICTURES = 6
@@ -190,7 +191,7 @@ def load_adapter(address: str, name: str, folder: str | Path) -> None:
 def _rank(adapter: Path) -> int:
     file = adapter / "adapter_config.json"
     try:
-        rank = int(json.loads(file.read_text(encoding="utf-8"))["r"])
+        rank = int(parse_json(read_text(file))["r"])
     except (OSError, ValueError, KeyError, TypeError) as failure:
         raise ServingError(f"{adapter}: no LoRA adapter in PEFT's format ({failure})") from failure
     # vLLM takes these alone.

@@ -65,7 +65,11 @@ def did_you_mean(name: str, known: Collection[str], *, otherwise: str = "") -> s
 
 def shorten(value: object) -> str:
     """The value as Python writes it, cut where it is long."""
-    text = repr(value)
+    try:
+        # Of a text no more than is shown: it may be that of a whole file.
+        text = repr(value[: _LENGTH + 1] if isinstance(value, str) else value)
+    except (RecursionError, ValueError):  # too deep, or a number of too many digits
+        text = f"<{type(value).__name__}>"
     return text if len(text) <= _LENGTH else f"{text[: _LENGTH - 3]}…"
 
 

@@ -16,7 +16,8 @@ from typing import IO, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from reinspect.errors import ReinspectError, explain_invalid
+from reinspect.documents import DocumentError, parse_json, read_text
+from reinspect.errors import ReinspectError, explain_invalid, shorten
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -132,19 +133,21 @@ def read_json(path: str | os.PathLike[str], model: type[M], kind: SavedKind) -> 
             version.
     """
     try:
-        content = json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as failure:
+        text = read_text(path)
+    except (OSError, DocumentError) as failure:
         raise kind.error(f"{path}: cannot read the {kind.name}: {failure}") from failure
-    except json.JSONDecodeError as failure:
-        raise kind.error(f"{path}: no JSON: {failure}") from failure
+    try:
+        content = parse_json(text)
+    except DocumentError as failure:
+        raise kind.error(f"{path}: {failure}") from failure
     known = content if isinstance(content, dict) else {}
     if "format" not in known or kind.format not in (None, known["format"]):
         raise kind.error(f"{path}: is no {kind.name} that `{kind.command}` has written")
     made = known.get("version") if kind.format else known["format"]
     if made != kind.version:
         raise kind.error(
-            f"{path}: is a {kind.name} of version {made!r}, and this reinspect reads version "
-            f"{kind.version}: {kind.again} it again"
+            f"{path}: is a {kind.name} of version {shorten(made)}, and this reinspect reads "
+            f"version {kind.version}: {kind.again} it again"
         )
     try:
         return model.model_validate(content)

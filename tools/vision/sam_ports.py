@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from reinspect.documents import parse_json, read_text
 from reinspect.images import Mask, Pixels
 from reinspect.tools.embedded.features import Floats
 from reinspect.tools.vision.automatic import Automatic
@@ -77,7 +77,7 @@ class SamPort:
 def _kind(folder: Path) -> str:
     file = folder / "config.json"
     try:
-        kind = json.loads(file.read_text(encoding="utf-8")).get("model_type")
+        kind = parse_json(read_text(file)).get("model_type")
     except (OSError, ValueError, AttributeError) as failure:
         raise VisionError(f"{file}: no configuration of a model; name its folder") from failure
     if kind not in KINDS:

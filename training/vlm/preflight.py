@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from reinspect.documents import parse_json, read_text
 from reinspect.errors import ReinspectError
 from reinspect.training.vlm.tuning import Tuning
 
@@ -210,7 +211,7 @@ def _counted(file: Path) -> int:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(read_text(file))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as failure:

@@ -8,7 +8,8 @@ from typing import Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reinspect.errors import ReinspectError, explain_invalid
+from reinspect.documents import RECIPE_SIZE, DocumentError, parse_yaml, read_text
+from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.training.rewards import Weights
 
 
@@ -184,8 +185,8 @@ def load_tuning(chosen: str | Path | None) -> Tuning:
         file = files(__package__) / "tunings" / f"{chosen}.yaml"
         return parse_tuning(file.read_text(encoding="utf-8"), name=str(chosen))
     try:
-        text = Path(chosen).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
+        text = read_text(chosen, most=RECIPE_SIZE)
+    except (OSError, DocumentError) as failure:
         known = ", ".join(ready_made())
         raise TuningError(f"{chosen}: neither a file nor one of {known} ({failure})") from failure
     return parse_tuning(text, name=str(chosen))
@@ -198,11 +199,11 @@ def parse_tuning(text: str, *, name: str = "training recipe") -> Tuning:
         TuningError: the text is no YAML mapping, or has a wrong key or value.
     """
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as failure:
-        raise TuningError(f"{name}: not YAML: {' '.join(str(failure).split())}") from failure
+        content = parse_yaml(text)
+    except DocumentError as failure:
+        raise TuningError(f"{name}: {failure}") from failure
     if not isinstance(content, dict | None):
-        raise TuningError(f"{name}: a training recipe is a mapping of keys, not {content!r}")
+        raise TuningError(f"{name}: a training recipe is a mapping of keys, not {shorten(content)}")
     try:
         return Tuning.model_validate(content or {})
     except ValidationError as failure:

@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 
-import yaml
-
+from reinspect.documents import RECIPE_SIZE, DocumentError, parse_yaml, read_text
 from reinspect.errors import ReinspectError
 
 
@@ -46,10 +45,9 @@ def read_scenarios(path: Path) -> dict[str, Scenario]:
         ScenarioError: it can't be read, is no mapping, or names another scenario.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as failure:
-        said = " ".join(str(failure).split())
-        raise ScenarioError(f"{path}: cannot read the scenarios: {said}") from failure
+        content = parse_yaml(read_text(path, most=RECIPE_SIZE))
+    except (OSError, DocumentError) as failure:
+        raise ScenarioError(f"{path}: cannot read the scenarios: {failure}") from failure
     if not isinstance(content, dict):
         raise ScenarioError(f"{path}: scenarios are a mapping of category to scenario")
     try:

@@ -3,12 +3,17 @@
 It imports nothing until it runs: worker processes import this package, too.
 """
 
+import errno
 import io
 import os
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
-from reinspect.errors import ReinspectError
+from reinspect.errors import ReinspectError, shorten
+
+LONGEST = 1000
+"""Characters of an error line."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -26,6 +31,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except ReinspectError as failure:  # anything else is a bug, with its traceback
-        said = " ".join(str(failure).split())
-        print(f"reinspect: {said}", file=sys.stderr)  # noqa: T201 - the one error line
-        sys.exit(2)
+        _refuse(str(failure))
+    except OSError as failure:
+        if failure.errno != errno.ENAMETOOLONG:
+            raise
+        # Whoever asks whether there is such a file doesn't expect this answer.
+        _refuse(f"{shorten(failure.filename)}: no file has a name that long; name another one")
+
+
+def _refuse(said: str) -> NoReturn:
+    """The one line on the error stream, and exit 2."""
+    line = " ".join(said.split())
+    line = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
+    print(f"reinspect: {line}", file=sys.stderr)  # noqa: T201
+    sys.exit(2)

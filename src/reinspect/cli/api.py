@@ -14,6 +14,7 @@ import typer
 
 from reinspect.cli.run import AcceptReferences, Recipe, Store, Workers
 from reinspect.cli.telemetry import Otel, telemetry
+from reinspect.documents import RECIPE_SIZE, read_text
 from reinspect.errors import ReinspectError
 from reinspect.runs.defaults import RUNS, usage_errors
 
@@ -213,7 +214,7 @@ def _keys(file: Path | None, given: str | None) -> "Keys":
     lines = [given or ""]
     if file is not None:
         with usage_errors():
-            lines = file.read_text(encoding="utf-8").splitlines()
+            lines = read_text(file, most=RECIPE_SIZE).splitlines()
     keys = [line.strip() for line in lines if line.strip()]
     if file is not None and not keys:
         raise ApiError(f"{file}: has no key; write one a line")

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from reinspect.documents import parse_json, read_text
 from reinspect.runs.defaults import RUNS, UsageError, usage_errors
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def bench(
 ) -> None:
     """Keep a bench's results on a critic's card."""
     try:
-        found: Any = json.loads(results.read_text(encoding="utf-8"))
+        found: Any = parse_json(read_text(results))
     except (OSError, ValueError) as failure:
         raise UsageError(f"{results}: no results of a bench: {failure}") from failure
     critics: Critics = context.obj

@@ -1,11 +1,11 @@
 """Critics that a recipe, or a bench, calls by a name in the registry, or by a file."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from reinspect.critics.registry import CriticCard, CriticError, CriticKind, Critics
+from reinspect.documents import parse_json, read_text
 from reinspect.files import digest_of
 from reinspect.policies import critic as critics
 from reinspect.policies import fitted as reliability
@@ -120,7 +120,7 @@ def learned_by(kind: str, options: Mapping[str, Any], registries: Sequence[Path]
 
 def _kind_of(file: Path) -> str:
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = parse_json(read_text(file))
         found = content.get("format") if isinstance(content, dict) else None
     except (OSError, ValueError) as failure:
         raise CriticError(f"critic {file}: no JSON: {failure}") from failure

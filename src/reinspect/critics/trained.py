@@ -1,6 +1,5 @@
 """What a training leaves in the registry: a card of its data, its recipe and its result."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from reinspect.critics.registry import CriticCard, CriticKind, Critics, Data
+from reinspect.documents import parse_json, read_text
 from reinspect.files import digest_of
 
 
@@ -121,7 +121,7 @@ def register_trained(
 def _read(file: Path) -> dict[str, Any]:
     """The JSON object in a file; an empty one where there is none."""
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = parse_json(read_text(file))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
@@ -129,7 +129,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _read_list(file: Path) -> list[dict[str, Any]]:
     try:
-        found = json.loads(file.read_text(encoding="utf-8"))
+        found = parse_json(read_text(file))
     except (OSError, ValueError):
         return []
     return [row for row in found if isinstance(row, dict)] if isinstance(found, list) else []

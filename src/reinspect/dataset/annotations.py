@@ -1,7 +1,6 @@
 """Data sets whose annotations are files: Real-IAD's JSON, boxes of COCO or YOLO."""
 
 import functools
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,6 +20,7 @@ from reinspect.dataset.understood import (
     means_good,
     plain_name,
 )
+from reinspect.documents import DocumentError, parse_json, read_text
 from reinspect.images import one_line
 from reinspect.vocabulary import Label
 
@@ -235,6 +235,6 @@ def _read_json(file: str, _mtime: int, size: int) -> Any:
     if size > _MOST:
         return None
     try:
-        return json.loads(Path(file).read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
+        return parse_json(read_text(file, most=_MOST))
+    except (OSError, DocumentError):
         return None

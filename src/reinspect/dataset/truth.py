@@ -1,7 +1,6 @@
 """What a data set says of its own pictures."""
 
 import functools
-import json
 import os
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from reinspect.dataset.folders import entries_of
 from reinspect.dataset.items import DataError, Item
 from reinspect.dataset.layout import masks_of, product_at
 from reinspect.dataset.understood import FolderSet, LabelledPart, ListedSet, means_good
+from reinspect.documents import parse_json, read_text
 from reinspect.images import (
     INVERTED,
     SUFFIXES,
@@ -147,11 +147,11 @@ def _annotations(root: str) -> dict[str, list[Marked]]:
 @functools.lru_cache(maxsize=4)  # asked for image by image, category after category
 def _read_annotations(path: Path, _mtime: int, _size: int) -> dict[str, list[Marked]]:
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = parse_json(read_text(path))
         if not isinstance(entries, dict):
             raise TypeError(f"it holds a {type(entries).__name__}, not an object")
         return {key: [_marked(entry) for entry in found] for key, found in entries.items()}
-    except (ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise DataError(
             f"{one_line(str(path))}: {error}; an entry is "
             '"test/<defect>/<file>": [{"box": [x1, y1, x2, y2], "type": …}, …] in pixels'

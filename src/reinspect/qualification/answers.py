@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import os
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -12,7 +11,8 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from reinspect.errors import ReinspectError, did_you_mean, explain_invalid
+from reinspect.documents import DocumentError, parse_json, read_text
+from reinspect.errors import ReinspectError, did_you_mean, explain_invalid, shorten
 from reinspect.files import WriteError
 from reinspect.vocabulary import Value
 
@@ -120,14 +120,16 @@ def read_answers(file: Path) -> list[GivenAnswer]:
         AnswersError: it can't be read, has none, or has an answer that is no word for one.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as failure:
+        text = read_text(file)
+    except (OSError, DocumentError) as failure:
         raise AnswersError(f"{file}: can't read the answers: {failure}") from failure
     found = []
     for number, row in _rows(file, text):
         picture, word = row.get("picture"), row.get("answer")
         if not isinstance(picture, str) or not picture or not isinstance(word, str):
-            raise AnswersError(f"{file}, line {number}: needs picture and answer, has {row}")
+            raise AnswersError(
+                f"{file}, line {number}: needs picture and answer, has {shorten(row)}"
+            )
         word = word.strip().lower()
         if word not in list(PartAnswer):
             hint = did_you_mean(word, [one.value for one in PartAnswer])
@@ -174,16 +176,22 @@ def match_answers(
 def _rows(file: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
     if not text.lstrip().startswith("{"):
         reader = csv.DictReader(io.StringIO(text))
-        for cells in reader:
-            yield reader.line_num, dict(cells)
+        try:
+            for cells in reader:
+                yield reader.line_num, dict(cells)
+        except csv.Error as failure:
+            said = f"{file}, line {reader.line_num}: no CSV: {failure}"
+            raise AnswersError(said) from failure
         return
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
-        except json.JSONDecodeError as failure:
-            raise AnswersError(f"{file}, line {number}: no JSON: {failure}") from failure
+            row = parse_json(line)
+        except DocumentError as failure:
+            raise AnswersError(f"{file}, line {number}: {failure}") from failure
         if not isinstance(row, dict):
-            raise AnswersError(f"{file}, line {number}: needs picture and answer, has {row!r}")
+            raise AnswersError(
+                f"{file}, line {number}: needs picture and answer, has {shorten(row)}"
+            )
         yield number, row

@@ -1,0 +1,151 @@
+"""Documents in: text, JSON, YAML that somebody else wrote, within limits of size, of depth."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from reinspect.errors import ReinspectError
+
+SIZE = 1 << 30
+"""Bytes of a file of records at most."""
+
+RECIPE_SIZE = 1 << 20
+"""Bytes of a file that people write by hand, at most."""
+
+DEPTH = 64
+"""Levels of lists and mappings in each other."""
+
+DIGITS = 300
+"""Of a number; what a double holds has no more."""
+
+_EXPANDED = 4 << 20  # characters of a YAML document once each alias stands for what it means
+
+
+class DocumentError(ReinspectError, ValueError):
+    """A text that is none, or over a limit; the message is a few words, without the file's name."""
+
+
+def read_text(path: str | os.PathLike[str], *, most: int = SIZE) -> str:
+    """A file of text, UTF-8 with or without a mark of byte order.
+
+    Args:
+        path: of a file, or of a pipe, which is read to its end.
+        most: bytes.
+
+    Raises:
+        OSError: it can't be read.
+        DocumentError: it is larger, or no UTF-8.
+    """
+    with Path(path).open("rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise DocumentError(f"larger than {most >> 20} MiB, which is the most that is read")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        raise DocumentError(f"no UTF-8 text (byte {failure.start})") from failure
+
+
+def parse_json(text: str, *, constant: Callable[[str], Any] | None = None) -> Any:
+    """A JSON value.
+
+    Args:
+        text: the document.
+        constant: is given `NaN`, `Infinity` and `-Infinity`; numbers by default.
+
+    Raises:
+        DocumentError: no JSON, nested too deeply, or with a number that nobody can mean.
+    """
+    try:
+        found = json.loads(text, parse_int=_whole, parse_constant=constant)
+    except json.JSONDecodeError as failure:
+        raise DocumentError(f"no JSON: {failure}") from failure
+    except RecursionError as failure:
+        raise DocumentError(_TOO_DEEP) from failure
+    _check_depth(found)
+    return found
+
+
+def parse_yaml(text: str) -> Any:
+    """A YAML value.
+
+    Raises:
+        DocumentError: no YAML, nested too deeply, over the limits with its aliases written out,
+            or with a value that is none of its kind.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+        try:
+            node = loader.get_single_node()
+            if node is None:
+                return None
+            _check_nodes(node)
+            found = loader.construct_document(node)
+        finally:
+            loader.dispose()
+    except yaml.YAMLError as failure:
+        raise DocumentError(f"not YAML: {' '.join(str(failure).split())}") from failure
+    except RecursionError as failure:
+        raise DocumentError(_TOO_DEEP) from failure
+    except DocumentError:
+        raise
+    except (ValueError, OverflowError) as failure:  # a date without such a day, and the like
+        raise DocumentError(f"not YAML: {failure}") from failure
+    return found
+
+
+_TOO_DEEP = f"nested more than {DEPTH} levels deep"
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > DIGITS:
+        raise DocumentError(f"a number of {len(digits)} digits, beginning {digits[:10]}")
+    return int(digits)
+
+
+def _check_depth(found: Any) -> None:
+    level = [found]
+    for _ in range(DEPTH):
+        level = [below for value in level for below in _below(value)]
+        if not level:
+            return
+    raise DocumentError(_TOO_DEEP)
+
+
+def _below(value: Any) -> Iterator[Any]:
+    held = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return (one for one in held if isinstance(one, dict | list))
+
+
+def _check_nodes(root: yaml.Node) -> None:
+    """Refuse what would be too large or too deep, before anything is made of it."""
+    known: dict[int, int] = {}
+
+    def size(node: yaml.Node, depth: int) -> int:
+        if depth > DEPTH:
+            raise DocumentError(_TOO_DEEP)
+        if id(node) in known:
+            if known[id(node)] < 0:
+                raise DocumentError("an alias that means itself")
+            return known[id(node)]
+        if isinstance(node, yaml.ScalarNode):
+            if node.tag == "tag:yaml.org,2002:int" and len(node.value) > DIGITS:
+                raise DocumentError(
+                    f"a number of {len(node.value)} digits, beginning {node.value[:10]}"
+                )
+            return 1 + len(node.value)
+        known[id(node)] = -1
+        held = node.value
+        if isinstance(node, yaml.MappingNode):
+            held = [one for pair in held for one in pair]
+        total = 1 + sum(size(one, depth + 1) for one in held)
+        if total > _EXPANDED:
+            raise DocumentError("its aliases, written out, make more than 4 MiB")
+        known[id(node)] = total
+        return total
+
+    size(root, 1)
