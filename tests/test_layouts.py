@@ -180,6 +180,32 @@ def yolo(root: Path) -> None:
             put_text(root / "labels" / split / f"{name}.txt", marked)
 
 
+def label_studio(root: Path) -> None:
+    tasks = []
+    for name in "abcdefg":
+        put(root / "images" / f"{name}.png")
+        x1, y1, x2, y2 = BOX
+        value = {"x": 5 * x1, "y": 10 * y1, "width": 5 * (x2 - x1), "height": 10 * (y2 - y1)}
+        box = {"type": "rectanglelabels", "value": {**value, "rectanglelabels": ["scratch"]}}
+        choice = {"type": "choices", "value": {"choices": ["normal"]}}
+        result = [box] if name in "fg" else [choice]
+        address = f"/data/upload/3/0a1b2c3d-{name}.png"
+        tasks.append({"data": {"image": address}, "annotations": [{"result": result}]})
+    put_text(root / "project-1.json", json.dumps(tasks))
+
+
+def cvat(root: Path) -> None:
+    lines = ["<annotations>"]
+    for name in "abcdefg":
+        put(root / "images" / f"{name}.png")
+        x1, y1, x2, y2 = BOX
+        box = f'<box label="scratch" xtl="{x1}" ytl="{y1}" xbr="{x2}" ybr="{y2}"/>'
+        outline = f'<polygon label="scratch" points="{x1},{y1};{x2},{y1};{x2},{y2}"/>'
+        mark = {"f": box, "g": outline}.get(name, "")
+        lines.append(f'<image id="0" name="{name}.png" width="20" height="10">{mark}</image>')
+    put_text(root / "annotations.xml", "\n".join([*lines, "</annotations>"]))
+
+
 def flat_train(root: Path) -> None:
     put_folders(root, train="train")
 
@@ -188,6 +214,7 @@ def jpeg_masks(root: Path) -> None:
     put_folders(root, train="train/normal", good="normal", mask="{}.webp")
 
 
+BOXED = {Layout.COCO, Layout.YOLO, Layout.LABEL_STUDIO, Layout.CVAT}
 LAYOUTS = [
     pytest.param(put_folders, Layout.FOLDERS, id="mvtec-ad"),
     pytest.param(capitals, Layout.FOLDERS, id="capitals"),
@@ -205,6 +232,8 @@ LAYOUTS = [
     pytest.param(real_iad, Layout.REAL_IAD, id="real-iad"),
     pytest.param(coco, Layout.COCO, id="coco"),
     pytest.param(yolo, Layout.YOLO, id="yolo"),
+    pytest.param(label_studio, Layout.LABEL_STUDIO, id="label-studio"),
+    pytest.param(cvat, Layout.CVAT, id="cvat"),
 ]
 
 
@@ -222,7 +251,7 @@ def test_every_layout_is_read_alike(tmp_path: Path, make: Make, layout: Layout) 
         assert truth.boxes == (pytest.approx(Box(x1 / 20, y1 / 10, x2 / 20, y2 / 10)),)
         if truth.mask is not None:
             np.testing.assert_array_equal(read_mask(truth.mask), MARK)
-    assert (bad[0].mask is None) == (layout in (Layout.COCO, Layout.YOLO))
+    assert (bad[0].mask is None) == (layout in BOXED)
     said = " ".join(understood(items))
     assert f"product: {layout} (" in said
     assert "3 references, 2 good, 2 defective" in said

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from reinspect.documents import DocumentError, parse_json, read_text
 from reinspect.images import one_line
 from reinspect.vocabulary import Label
 
+Boxes = tuple[tuple[Corners, str | None], ...]
+
 _TRAIN = frozenset({"train", "training"})
 _MOST = 512 << 20
 """Bytes of a file of annotations that is looked into."""
@@ -38,7 +40,7 @@ def real_iad(root: str, inside: Entries) -> ListedSet | None:
     file = next((p / f"{Path(root).name}.json" for p in places if _is_file(p, root)), None)
     if file is None:
         return None
-    said = _json(str(file))
+    said = read_json(str(file))
     if not isinstance(said, dict) or "meta" not in said or "test" not in said:
         return None
     prefix = str(said["meta"].get("prefix", "")).strip("/")
@@ -60,7 +62,7 @@ def real_iad(root: str, inside: Entries) -> ListedSet | None:
                 masks = (_at(base, str(mask)),) if mask else ()
                 parts[path] = LabelledPart(path, Label.ANOMALOUS, kind, masks)
     return ListedSet(
-        root, Layout.REAL_IAD, tuple(references), parts, file.name, notes=_absent(parts, references)
+        root, Layout.REAL_IAD, tuple(references), parts, file.name, notes=absent(parts, references)
     )
 
 
@@ -79,7 +81,7 @@ def coco(root: str, inside: Entries) -> ListedSet | None:
     bad: dict[str, LabelledPart] = {}
     names, odd = [], 0
     for folder, name in places:
-        said = _json(os.path.join(folder, name))  # noqa: PTH118
+        said = read_json(os.path.join(folder, name))  # noqa: PTH118
         if not _is_coco(said):
             continue
         names.append(name)
@@ -101,9 +103,7 @@ def _is_coco(said: Any) -> bool:
     return isinstance(said, dict) and {"images", "annotations", "categories"} <= said.keys()
 
 
-def _of_coco(
-    root: str, folder: str, said: Mapping[str, Any]
-) -> dict[str, tuple[tuple[Corners, str | None], ...]]:
+def _of_coco(root: str, folder: str, said: Mapping[str, Any]) -> dict[str, Boxes]:
     kinds = {own["id"]: str(own["name"]) for own in said["categories"]}
     boxes: dict[Any, list[tuple[Corners, str | None]]] = {}
     for mark in said["annotations"]:
@@ -165,7 +165,7 @@ def _yolo_names(root: str, inside: Entries) -> dict[int, str]:
     return {}
 
 
-def _of_yolo(text: Path, names: Mapping[int, str]) -> tuple[tuple[Corners, str | None], ...]:
+def _of_yolo(text: Path, names: Mapping[int, str]) -> Boxes:
     """Boxes as shares of width and height; of outlines what is around them."""
     if not text.is_file():
         return ()
@@ -206,13 +206,14 @@ def _boxed(
     else:
         references, rest = half_of([*good[True], *good[False]])
     parts = {path: LabelledPart(path, Label.NORMAL) for path in rest} | dict(bad)
-    notes = ("pictures without a box are taken for good", *_absent(parts, references))
+    notes = ("pictures without a box are taken for good", *absent(parts, references))
     notes += () if split else (NO_SPLIT,)
     notes += (f"{odd} defective ones of the split train are not inspected",) if odd else ()
     return ListedSet(root, layout, references, parts, source, split, notes)
 
 
-def _absent(parts: Mapping[str, LabelledPart], references: Any) -> tuple[str, ...]:
+def absent(parts: Mapping[str, LabelledPart], references: Iterable[str]) -> tuple[str, ...]:
+    """A note on files that are named and are not there, if there are any."""
     missing = sum(not os.path.isfile(path) for path in (*references, *parts))  # noqa: PTH113
     return (f"{missing} files are named that are not there",) if missing else ()
 
@@ -221,17 +222,17 @@ def _at(base: str, name: str) -> str:
     return os.path.join(base, *name.replace("\\", "/").split("/"))  # noqa: PTH118
 
 
-def _json(file: str) -> Any:
+def read_json(file: str) -> Any:
     """What a JSON file says; None where it can't be read as one."""
     try:
         status = os.stat(file)  # noqa: PTH116
     except OSError:
         return None
-    return _read_json(file, status.st_mtime_ns, status.st_size)
+    return _parsed(file, status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=8)
-def _read_json(file: str, _mtime: int, size: int) -> Any:
+def _parsed(file: str, _mtime: int, size: int) -> Any:
     if size > _MOST:
         return None
     try:

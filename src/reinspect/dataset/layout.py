@@ -20,7 +20,7 @@ from pathlib import Path
 
 from natsort import natsorted
 
-from reinspect.dataset import annotations, tables
+from reinspect.dataset import annotations, labelled, tables
 from reinspect.dataset.folders import Entries, entries_of, pictures_below
 from reinspect.dataset.items import DataError
 from reinspect.dataset.understood import (
@@ -277,6 +277,8 @@ _UNDERSTOOD: dict[Layout, Callable[[str, Entries], ProductSet | None]] = {
     Layout.BESIDE: _beside,
     Layout.COCO: annotations.coco,
     Layout.YOLO: annotations.yolo,
+    Layout.LABEL_STUDIO: labelled.label_studio,
+    Layout.CVAT: labelled.cvat,
     Layout.CSV: tables.csv_of_labels,
     Layout.SORTED: _sorted,
 }

@@ -25,6 +25,8 @@ class Layout(StrEnum):
     REAL_IAD = "real-iad"
     COCO = "coco"
     YOLO = "yolo"
+    LABEL_STUDIO = "label-studio"
+    CVAT = "cvat"
     PLAIN = "plain"
     """Pictures in folders, about which nothing is known."""
 
