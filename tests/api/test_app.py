@@ -15,7 +15,7 @@ from reinspect.api.gate import RequestLimits
 from reinspect.api.intake import Pace
 from reinspect.api.spool import Spool
 from reinspect.graph import inspect_image
-from reinspect.graph.recipe import Recipe
+from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.graph.references import reference_sets
 from reinspect.store import Store
 from reinspect.store.rows import Row
@@ -136,6 +136,12 @@ def test_what_is_not_there_is_not_found(served: Served, place: str, key: str) ->
 def test_a_missing_picture_is_told(served: Served) -> None:
     said = refused(served.client.post("/v1/inspections", data={"category": "x"}), 422)
     assert said == "body.image is missing"
+
+
+def test_a_picture_over_the_recipes_limit_is_refused(serving: Serving) -> None:
+    recipe = parse_recipe("pictures: {max_pixels: 63}\ntools: []\n")
+    with serving(recipe=recipe, references=reference_sets((), recipe)) as served:
+        assert "over the limit of 6.3e-05 megapixels" in refused(served.send(grey(9)), 415)
 
 
 PART = ("part.png", grey(9))

@@ -115,20 +115,24 @@ def inverted(mask: str) -> bool:
     One alone, and a folder where some do and others don't, are read as they stand.
     """
     folder = os.path.dirname(mask)  # noqa: PTH120
-    inside = entries_of(folder)
-    if inside is None or os.path.isdir(mask):  # noqa: PTH112
-        return False
-    files = [name for name in inside.files if Path(name).suffix.lower() in SUFFIXES]
-    chosen = files[:: max(1, len(files) // _ASKED)][:_ASKED]
-    return len(chosen) > 1 and _all_inverted(folder, tuple(chosen))
-
-
-@functools.lru_cache(maxsize=64)
-def _all_inverted(folder: str, names: tuple[str, ...]) -> bool:
     try:
-        return all(seems_inverted(read_mask(Path(folder, name))) for name in names)
+        time = os.stat(folder).st_mtime_ns  # noqa: PTH116
+    except OSError:
+        return False
+    return not os.path.isdir(mask) and _are_inverted(folder, time)  # noqa: PTH112
+
+
+@functools.lru_cache(maxsize=64)  # asked for mask by mask
+def _are_inverted(folder: str, _time: int) -> bool:
+    inside = entries_of(folder)
+    names = inside.files if inside else ()
+    files = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
+    chosen = files[:: max(1, len(files) // _ASKED)][:_ASKED]
+    try:
+        masks = [read_mask(Path(folder, name)) for name in chosen]
     except UnreadableImage:
         return False  # its own picture's truth says so
+    return len(masks) > 1 and all(map(seems_inverted, masks))
 
 
 Marked = tuple[tuple[float, float, float, float], str | None]
