@@ -411,6 +411,15 @@ def test_a_census_names_a_few_of_each_kind(tmp_path: Path) -> None:
     )
 
 
+def test_a_census_is_one_line_whatever_files_are_called(tmp_path: Path) -> None:
+    (tmp_path / "red\x1b[31m\n.t\x07t").write_text("")
+    listing = discover([tmp_path])
+    list(listing)
+    assert listing.census.line == (
+        r"Looked at 1 file: 0 to inspect; 1 no picture: .t\x07t (red\x1b[31m\n.t\x07t)"
+    )
+
+
 def test_pages_of_a_file_are_items_of_their_own(tmp_path: Path) -> None:
     pages = [np.full((10, 20), value, np.uint8) for value in (1, 2)]
     with tifffile.TiffWriter(tmp_path / "scan.tif") as tiff:

@@ -11,6 +11,11 @@ EXAMPLES = 3
 """Names that are kept of each kind."""
 
 
+def printable(text: str) -> str:
+    """`text` on one line, escapes and the like written out: names of files may hold any."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 class Omission(Value):
     """Files that were left out for one reason."""
 
@@ -32,7 +37,7 @@ class Census(Value):
         for why, which in self.left_out.items():
             more = ", …" if which.count > len(which.examples) else ""
             said += f"; {which.count} {why} ({', '.join(which.examples)}{more})"
-        return said
+        return printable(said)
 
     def without(self, why: str, names: list[str]) -> "Census":
         """The census with some of what was taken left out after all."""

@@ -5,13 +5,13 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from reinspect.census import printable
 from reinspect.dataset.folders import pictures_below
 from reinspect.dataset.items import Item
 from reinspect.dataset.layout import product_at
 from reinspect.dataset.references import known_good
 from reinspect.dataset.truth import inverted, part_of
 from reinspect.dataset.understood import FolderSet, LabelledPart, ProductSet
-from reinspect.images import one_line
 from reinspect.vocabulary import Label
 
 _KINDS = 4
@@ -30,7 +30,7 @@ def understood(items: Iterable[Item]) -> Iterator[str]:
         if found is not None:
             parts = [part for part in map(part_of, members) if part is not None]
             unknown = len(members) - len(parts)
-            yield _line(members[0].category or one_line(found.root), found, parts, unknown)
+            yield _line(members[0].category or found.root, found, parts, unknown)
 
 
 def _line(name: str, found: ProductSet, parts: list[LabelledPart], unknown: int) -> str:
@@ -43,11 +43,12 @@ def _line(name: str, found: ProductSet, parts: list[LabelledPart], unknown: int)
     more = f", of other kinds {rest}" if rest else ""
     masked = sum(bool(part.masks) for part in bad)
     boxed = sum(bool(part.boxes) for part in bad)
-    said = f"{one_line(name)}: {found.layout} ({_where(found)}): {references} references, "
+    said = f"{name}: {found.layout} ({_where(found)}): {references} references, "
     said += f"{good} good, {len(bad)} defective"
     said += f" ({named}{more}), {masked} with masks" if bad else ""
     said += f", {boxed} with boxes" if boxed else ""
-    return "; ".join([said, *found.notes, *_odd(found, bad, masked or boxed, unknown)])
+    odd = _odd(found, bad, masked or boxed, unknown)
+    return printable("; ".join([said, *found.notes, *odd]))
 
 
 def _where(found: ProductSet) -> str:
@@ -62,7 +63,7 @@ def _odd(found: ProductSet, bad: list[LabelledPart], marked: int, unknown: int) 
         yield f"{unknown} pictures of which it says nothing"
     bare = [part for part in bad if not part.masks and not part.boxes]
     if bare and marked:
-        yield f"{len(bare)} defective ones without a mask ({one_line(Path(bare[0].path).name)} …)"
+        yield f"{len(bare)} defective ones without a mask ({Path(bare[0].path).name} …)"
     turned = {Path(mask).parent.name for part in bad for mask in part.masks if inverted(mask)}
     if turned:
         yield f"masks in {', '.join(sorted(turned))} are inverted: black is taken for defective"
@@ -73,4 +74,4 @@ def _odd(found: ProductSet, bad: list[LabelledPart], marked: int, unknown: int) 
         masks = [Path(file) for truth in found.truths for file in pictures_below(truth)]
         alone = [file for file in masks if file not in known and file.parent not in whole]
         if alone:
-            yield f"{len(alone)} masks without a picture ({one_line(alone[0].name)} …)"
+            yield f"{len(alone)} masks without a picture ({alone[0].name} …)"
