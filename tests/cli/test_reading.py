@@ -152,3 +152,21 @@ def test_graph_is_drawn_twice(tmp_path: Path, own: bool) -> None:
     assert answer.code == 0
     assert "graph TD" in answer.out
     assert "+--------+" in answer.out
+
+
+def test_no_text_of_a_component_moves_the_cursor(greys: Path, tmp_path: Path) -> None:
+    recipe = put_recipe(
+        tmp_path / "failing.yaml", "reinspect.testing:Failing", error="\x1b[2Jgone\x9b\u202e"
+    )
+    out = tmp_path / "out"
+    answers = [
+        invoke("run", greys, "--recipe", recipe, "--out", out),
+        invoke("show", out),
+        invoke("show", out, "part0.png"),
+        invoke("show", out, "\x1b[2J"),
+    ]
+    for answer in answers:
+        assert not set("\x1b\x9b\u202e") & set(answer.out + answer.err)
+    assert "\\x1b[2Jgone" in answers[2].out.replace("\n", "")
+    for file in ("results.csv", "failures.csv"):
+        assert (out / file).read_bytes().startswith(b"\xef\xbb\xbf")

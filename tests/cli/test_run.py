@@ -281,7 +281,7 @@ def test_failures_are_listed_with_their_causes(greys: Path, quick: Path, tmp_pat
     answer = invoke("run", greys, "--recipe", quick, "--out", out)
     assert answer.code == 1
     assert "  2 × the file is empty\n  1 × not an image" in answer.out
-    with (out / "failures.csv").open(newline="") as file:
+    with (out / "failures.csv").open(encoding="utf-8-sig", newline="") as file:
         listed = {row["image"]: row for row in csv.DictReader(file)}
     assert list(listed) == ["part3.png", "part5.png", "part7.png"]
     assert listed["part5.png"]["cause"] == "the file is empty"

@@ -18,7 +18,7 @@ def test_a_runs_folder_has_rows_and_a_report(store: Store, run: int, folder: Pat
     write_run_folder(store, run, folder)
     made = {path.name for path in folder.iterdir()}
     assert made == {"pictures", "results.jsonl", "results.csv", "failures.csv", "report.html"}
-    failures = (folder / "failures.csv").read_text("utf-8")
+    failures = (folder / "failures.csv").read_text("utf-8-sig")
     assert failures.startswith("image,path,cause,error\nbroken.png,/parts/broken.png,'=is no <b>")
     assert len((folder / "results.jsonl").read_text("utf-8").splitlines()) == 5
 

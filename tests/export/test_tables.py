@@ -14,7 +14,7 @@ ORDER = ["b 2.png", "b 10.png", "broken.png", "gone.png"]
 
 
 def _read_csv(path: Path) -> dict[str, dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as file:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         return {line["image"]: line for line in csv.DictReader(file)}
 
 
@@ -79,4 +79,6 @@ def test_an_empty_run_has_no_rows(
     if form is Format.PARQUET:
         assert parquet.read_table(out).num_rows == 0
     else:
-        assert out.read_text() == ("" if form is Format.JSONL else ",".join(COLUMNS) + "\n")
+        assert out.read_text("utf-8-sig") == (
+            "" if form is Format.JSONL else ",".join(COLUMNS) + "\n"
+        )

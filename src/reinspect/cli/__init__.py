@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from reinspect.errors import ReinspectError, shorten
+from reinspect.texts import visible
 
 LONGEST = 1000
 """Characters of an error line."""
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _refuse(said: str) -> NoReturn:
     """The one line on the error stream, and exit 2."""
-    line = " ".join(said.split())
+    line = visible(" ".join(said.split()))
     line = line if len(line) <= LONGEST else f"{line[: LONGEST - 1]}…"
     print(f"reinspect: {line}", file=sys.stderr)  # noqa: T201
     sys.exit(2)

@@ -17,6 +17,7 @@ from reinspect.cli.telemetry import Otel, telemetry
 from reinspect.documents import RECIPE_SIZE, read_text
 from reinspect.errors import ReinspectError
 from reinspect.runs.defaults import RUNS, usage_errors
+from reinspect.texts import visible
 
 if TYPE_CHECKING:
     from reinspect.api.gate import Keys, RequestLimits
@@ -171,7 +172,7 @@ def _serve(
     with Session(plan) as session:
         session.take_up()
         for line in () if accepted else session.said_of_references:
-            typer.echo(line)
+            typer.echo(visible(line))
         intake = Intake(
             session.context,
             session.store,

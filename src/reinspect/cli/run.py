@@ -15,6 +15,7 @@ from rich.console import Console
 from reinspect.cli.progress import run_with_progress
 from reinspect.cli.telemetry import Otel, telemetry
 from reinspect.runs.defaults import UsageError, default_store, usage_errors
+from reinspect.texts import visible
 
 if TYPE_CHECKING:
     from reinspect.dataset import Item, Layout
@@ -310,7 +311,7 @@ CAUSES = 5
 
 def say(console: Console, text: str) -> None:
     """Print a line as it is: no mark-up, no wrapping, no colours."""
-    console.print(text, soft_wrap=True, markup=False, highlight=False)
+    console.print(visible(text), soft_wrap=True, markup=False, highlight=False)
 
 
 def _say_all(console: Console, lines: Sequence[str]) -> None:

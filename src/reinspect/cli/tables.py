@@ -13,6 +13,7 @@ from reinspect.images import one_line
 from reinspect.qualification.detection import Detection, SizeLimit
 from reinspect.readings import BriefVerdict
 from reinspect.store import Row, Tally
+from reinspect.texts import visible
 from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
@@ -52,7 +53,7 @@ def verdicts(rows: Iterable[Row], total: int, *, width: int = 80) -> Table:
             "" if row.reliability is None else f"{row.reliability:.2f}",
             Text(row.disposition.value, style=COLOURS[row.disposition]),
         ]
-        table.add_row(*cells, *([Text(row.error or row.reason)] if roomy else []))
+        table.add_row(*cells, *([Text(visible(row.error or row.reason))] if roomy else []))
     if total > SHOWN:
         table.caption = f"… and {total - SHOWN} more: see report.html or results.csv"
     return table
@@ -99,7 +100,9 @@ def detected(found: Detection, mm_per_pixel: float | None) -> Table:
         if limits.n:
             sizes = (limits.a50, limits.a90, limits.a90_95)
             cells = [_length(size, mm_per_pixel) for size in sizes]
-            table.add_row(Text(limits.kind or "all"), f"{limits.found} of {limits.n}", *cells)
+            table.add_row(
+                Text(visible(limits.kind or "all")), f"{limits.found} of {limits.n}", *cells
+            )
     return table
 
 
@@ -118,7 +121,8 @@ def story(console: Console, trace: Trace) -> None:
         name = f"{step.node} (explored)" if explored else step.node
         said = [_said(product) for product in step.products]
         said += [f"failed: {step.error}"] if step.error else []
-        table.add_row(name, str(step.round), f"{step.seconds:.3f}", Text("\n".join(said)))
+        shown = Text(visible("\n".join(said), lines=True))
+        table.add_row(name, str(step.round), f"{step.seconds:.3f}", shown)
     console.print(table)
 
 

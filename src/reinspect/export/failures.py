@@ -5,10 +5,10 @@ import io
 from collections import Counter
 from pathlib import Path
 
-from reinspect.export.tables import harmless
 from reinspect.files import WriteError, whole_file
 from reinspect.images import one_line
 from reinspect.store import Filter, Inspected, Store
+from reinspect.texts import harmless
 
 FAILURES = "failures.csv"
 _LONGEST = 100  # characters of a cause
@@ -30,7 +30,7 @@ def write_failures(store: Store, run_id: int, out: Path) -> None:
             raise WriteError(f"{out}: can't be removed: {error.strerror}") from error
         return
     with whole_file(out) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         lines = csv.writer(text, lineterminator="\r\n")
         lines.writerow(("image", "path", "cause", "error"))
         for found in (first, *failed):

@@ -1,9 +1,9 @@
 """One row an image: JSON lines, CSV, Parquet.
 
 All three hold `reinspect.store.Row`, numbers rounded to six digits. CSV is flat, without masks, and
-made for spreadsheets: a *text* cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return
-gets a leading apostrophe, so that no file name or model answer is run as a formula. Programs read
-the JSON lines, which hold every text as it is.
+made for spreadsheets: it begins with the mark of UTF-8, and a *text* that a spreadsheet would take
+for a formula gets an apostrophe, so that no file name or model answer is run (`reinspect.texts`).
+Programs read the JSON lines, which hold every text as it is.
 """
 
 import csv
@@ -19,6 +19,7 @@ from reinspect.export.selection import Selection
 from reinspect.files import whole_file
 from reinspect.store import Row
 from reinspect.store.rows import flat, rounded
+from reinspect.texts import harmless
 from reinspect.vocabulary import Defect
 
 if TYPE_CHECKING:
@@ -29,7 +30,6 @@ class ExportError(ReinspectError, RuntimeError):
     """A format can't be written here; the message is one line: what is missing, what to do."""
 
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ROW_GROUP = 2_000  # rows in memory at a time
 
 COLUMNS = (
@@ -75,7 +75,7 @@ def write_jsonl(chosen: Selection, out: Path) -> None:
 def write_csv(chosen: Selection, out: Path) -> None:
     """Write one flat line an image; defects as JSON in a cell, types joined by `; `."""
     with whole_file(out) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
         # RFC 4180's line ends; with others, csv leaves a lone carriage return in a cell unquoted.
         lines = csv.DictWriter(text, COLUMNS, lineterminator="\r\n")
         lines.writeheader()
@@ -195,8 +195,3 @@ def _review(row: Row) -> dict[str, Any]:
 def _boxes(defects: Iterable[Defect]) -> str:
     boxes = [flat(defect.model_copy(update={"mask": None})) for defect in defects]
     return json.dumps(boxes, ensure_ascii=False)
-
-
-def harmless(cell: Any) -> Any:
-    """The cell of a CSV, with an apostrophe before what a spreadsheet would run as a formula."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA) else cell
