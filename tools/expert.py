@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
 from reinspect.images import Pixels, read_view
+from reinspect.pictures import COOL, HOT, heat_map_picture
 from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
 from reinspect.tools.comparator.fit import ComparatorFit
 from reinspect.tools.comparator.network import ComparatorNetwork
@@ -424,3 +425,8 @@ class Experts:
     def good_part(self, sample: Sample) -> GoodPart | None:
         """The reference to show beside the sample; none where there is none."""
         return self.of(sample).good_part(sample)
+
+    def heat_picture(self, sample: Sample) -> Pixels:
+        """The sample with the first look's anomaly map laid over it."""
+        heat = self.of(sample).look(sample).heat_map
+        return heat_map_picture(read_view(sample.visual), heat, low=COOL, high=HOT)

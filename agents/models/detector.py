@@ -7,7 +7,13 @@ from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import Answer, read_json, schema
 from reinspect.agents.models.client import Heard, Model, Question
 from reinspect.agents.models.confidence import AnswerProbability
-from reinspect.agents.models.inputs import Reference, candidates, first_look, trained_look
+from reinspect.agents.models.inputs import (
+    HeatPicture,
+    Reference,
+    candidates,
+    first_look,
+    trained_look,
+)
 from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.agents.models.tags import read_tags
@@ -25,6 +31,7 @@ class VlmDetectorOptions(ModelSettings):
 
     expert: bool = False
     reference: bool = False
+    heat_map: bool = False
 
 
 class VlmDetector:
@@ -36,6 +43,7 @@ class VlmDetector:
         look: the embedded expert, whose regions are candidates and whose verdict is a second
             opinion; none to ask the model alone.
         reference: a good part to compare with; none to show the part alone.
+        heat: the expert's anomaly map over the part, to be shown as well.
     """
 
     about = About("vlm", asks_model=True)
@@ -48,9 +56,10 @@ class VlmDetector:
         product: ProductKnowledge,
         look: Callable[[Sample], Evidence] | None = None,
         reference: Reference | None = None,
+        heat: HeatPicture | None = None,
     ) -> None:
         self._model, self._product = model, product
-        self._look, self._reference = look, reference
+        self._look, self._reference, self._heat = look, reference, heat
 
     @classmethod
     def from_recipe(cls, options: VlmDetectorOptions, context: AgentContext) -> Self:
@@ -58,13 +67,16 @@ class VlmDetector:
 
         Raises:
             ModelError: there is no key.
-            ValueError: a price is missing.
+            ValueError: a price is missing, or there is no expert whose map could be shown.
         """
+        if options.heat_map and not options.expert:
+            raise ValueError("heat_map: it is the expert's: set expert, too")
         return cls(
             Model.from_recipe(options, context),
             context.product,
             AnomalyMap(context.experts, context.pictures) if options.expert else None,
             context.experts.good_part if options.reference else None,
+            context.experts.heat_picture if options.heat_map else None,
         )
 
     def __call__(self, sample: Sample) -> Verdict:
@@ -75,8 +87,10 @@ class VlmDetector:
             UnreadableAnswer: it gave no answer that can be read.
         """
         seen = self._look(sample) if self._look else None
-        look = trained_look if self._model.form is Form.TAGS else first_look
-        shown = look(sample, self._reference)
+        if self._model.form is Form.TAGS:
+            shown = trained_look(sample, self._reference)
+        else:
+            shown = first_look(sample, self._reference, self._heat)
         question = ask_for_defects(
             self._model.form,
             "detect",

@@ -13,6 +13,9 @@ from reinspect.vocabulary import Box, Label, Region, Sample, Verdict
 Reference = Callable[[Sample], GoodPart | None]
 """A good part to show beside the sample; none where there is none."""
 
+HeatPicture = Callable[[Sample], Pixels]
+"""The sample with an anomaly map laid over it."""
+
 CLOSE_UPS = 2
 """Regions that are shown at full resolution."""
 
@@ -25,6 +28,10 @@ _LAID = "a good part of the same kind, laid over the test image: both show the s
 _APART = (
     "a good part of the same kind. It can't be laid over the test image: compare what both look "
     "like, not place by place"
+)
+_HEAT = (
+    "the test image with an anomaly map laid over it: the brighter a place, the less any good part "
+    "is like it. It may be wrong both ways"
 )
 
 
@@ -40,17 +47,22 @@ class ShownPictures(NamedTuple):
         return " ".join(self.labels)
 
 
-def first_look(sample: Sample, reference: Reference | None) -> ShownPictures:
-    """The part, and a good one beside it where there is one."""
+def first_look(
+    sample: Sample, reference: Reference | None, heat: HeatPicture | None = None
+) -> ShownPictures:
+    """The part, a good one beside it where there is one, and where an expert finds it unusual."""
     image = read_view(sample.visual)
     good = reference(sample) if reference else None
-    if good is None:
+    further: list[tuple[Pixels, str]] = []
+    if good is not None:
+        further.append((good.image, _LAID if good.laid_over else _APART))
+    if heat is not None:
+        further.append((heat(sample), _HEAT))
+    if not further:
         return ShownPictures((image,), ("The picture is the test image.",))
-    labels = (
-        "Picture 1 is the test image.",
-        f"Picture 2 is {_LAID if good.laid_over else _APART}.",
-    )
-    return ShownPictures((image, good.image), labels)
+    labels = ["Picture 1 is the test image."]
+    labels += [f"Picture {number} is {what}." for number, (_, what) in enumerate(further, start=2)]
+    return ShownPictures((image, *(picture for picture, _ in further)), tuple(labels))
 
 
 def trained_look(sample: Sample, reference: Reference | None) -> ShownPictures:

@@ -21,6 +21,11 @@ _LOWEST, _STEP = -8.0, 1 / 1024  # z of black, and of one grey level: up to z = 
 Heat = npt.NDArray[np.floating[Any]]
 
 
+# The same for all images, so that maps can be compared: what z-scores of normal parts reach now and
+# then is not coloured, and what only clear defects reach is brightest.
+COOL, HOT = 2.0, 8.0
+
+
 def heat_map_picture(
     image: Pixels, heat: npt.NDArray[np.floating[Any]], *, low: float, high: float
 ) -> Pixels:

@@ -431,12 +431,15 @@ def test_an_expert_beside_the_model_has_a_second_opinion(tmp_path: Path) -> None
     category = tmp_path / "parts" / "flange"
     defective = next(p for p in sorted(category.glob("test/*/*")) if p.parent.name != "good")
     with ScriptedServer(Reply(said("no"), yes=0.02)) as server:
-        recipe = recipe_for(server, detector={"expert": True, "reference": True})
+        recipe = recipe_for(
+            server, detector=dict.fromkeys(("expert", "reference", "heat_map"), True)
+        )
         graph = build_graph(recipe, references=category / "train" / "good")
         trace: Trace = graph.invoke({"image": str(defective)})["trace"]
         (request,) = server.requests
-    assert len(request.pictures) == 2
+    assert len(request.pictures) == 3
     assert "An anomaly map marks" in request.text
+    assert "Picture 3 is the test image with an anomaly map laid over it" in request.text
     first, assessment = trace.first, trace.assessment
     assert first is not None
     assert assessment is not None
@@ -455,6 +458,7 @@ def test_an_expert_beside_the_model_has_a_second_opinion(tmp_path: Path) -> None
         pytest.param({"modle": "x"}, "did you mean 'model'", id="typo"),
         pytest.param({"base_url": "ftp://x"}, "base_url", id="no web address"),
         pytest.param({"samples": 0}, "samples: .*value 0", id="out of range"),
+        pytest.param({"heat_map": True}, "heat_map: .*set expert, too", id="a map of nobody"),
         pytest.param({"key_env": "NO_SUCH_KEY"}, "NO_SUCH_KEY is not set", id="no key"),
     ],
 )

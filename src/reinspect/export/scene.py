@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from reinspect.export.thumbnails import COOL, HOT, Thumbnail, jpeg
+from reinspect.export.thumbnails import Thumbnail, jpeg
 from reinspect.files import digest_of
 from reinspect.images import Pixels, UnreadableImage, decode_mask, glance
-from reinspect.pictures import HEAT_MAP, heat_map_picture, read_map
+from reinspect.pictures import COOL, HEAT_MAP, HOT, heat_map_picture, read_map
 from reinspect.store import Run
 from reinspect.trace import Trace
 from reinspect.vocabulary import Defect, Evidence, Picture, Region

@@ -8,12 +8,9 @@ import cv2
 import numpy as np
 
 from reinspect.images import Pixels, UnreadableImage, read_image
-from reinspect.pictures import heat_map_picture, read_map
+from reinspect.pictures import COOL, HOT, heat_map_picture, read_map
 
 _QUALITY = 78
-# The same for all images, so that maps can be compared: what z-scores of normal parts reach now and
-# then is not coloured, and what only clear defects reach is brightest.
-COOL, HOT = 2.0, 8.0
 
 
 class Thumbnail(NamedTuple):

@@ -51,6 +51,17 @@ def test_a_good_part_is_said_to_lie_over_the_part_only_where_it_does(part: Sampl
         assert ("laid over the test image: both" in shown.words) is laid
 
 
+@pytest.mark.parametrize("laid", [None, True])
+def test_the_map_of_an_expert_is_said_to_be_one(part: Sample, laid: bool | None) -> None:
+    heat = np.full((60, 90, 3), 30, np.uint8)
+    reference = None if laid is None else beside(laid=laid)
+    shown = first_look(part, reference, lambda sample: heat)
+    assert shown.pictures[-1] is heat
+    number = 2 if laid is None else 3
+    assert len(shown.pictures) == len(shown.labels) == number
+    assert shown.labels[-1].startswith(f"Picture {number} is the test image with an anomaly map")
+
+
 @pytest.mark.parametrize(
     ("boxes", "laid", "labels"),
     [
