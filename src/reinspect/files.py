@@ -48,6 +48,23 @@ def whole_file(path: str | os.PathLike[str], *, durable: bool = True) -> Iterato
                 file.flush()
                 os.fsync(file.fileno())
         unfinished.replace(path)
+        if durable:
+            sync_folder(path.parent)
+
+
+def sync_folder(path: str | os.PathLike[str]) -> None:
+    """Put on disk which files a folder has; a rename or a new file may be lost with the power else.
+
+    Raises:
+        OSError: the disk can't.
+    """
+    if os.name == "nt":  # no folder can be opened there
+        return
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 @contextmanager

@@ -13,7 +13,6 @@ import pytest
 
 from reinspect.api.gate import RequestLimits
 from reinspect.api.intake import Pace
-from reinspect.api.spool import Spool
 from reinspect.graph import inspect_image
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.graph.references import reference_sets
@@ -323,7 +322,7 @@ def test_what_a_stopped_server_left_is_inspected_by_the_next(
         wait_until(lambda: served.client.get(batch).json()["state"] == "done")
         assert served.client.get(single).json()["state"] == "done"
         assert served.client.get("/health").is_success
-        assert not list(Spool(served.folder).unfinished())
+        assert not list(served.intake.spool.unfinished())
     with Store.open(tmp_path / "line.db") as store:
         assert store.tally(1).images == 21
 

@@ -81,6 +81,7 @@ class Intake:
         """Take up what an earlier server left, then whatever comes."""
         for ticket in self.spool.unfinished():
             self._resume(ticket)
+        self.spool.tidy({image[:36] for image, _ in self.store.done(self.run_id)})
         self._thread.start()
 
     def close(self) -> None:
@@ -88,6 +89,7 @@ class Intake:
         self._deadline = time.monotonic() + self._pace.drain_seconds
         self._queue.put((_LAST, next(self._numbers), None))
         self._thread.join()
+        self.spool.close()
 
     @property
     def left(self) -> int:

@@ -1,21 +1,30 @@
 """What was accepted and is not inspected yet, on disk: whatever is killed, it is there again."""
 
 import contextlib
+import logging
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 from uuid import UUID
 
-from pydantic import AwareDatetime, Field
+from pydantic import AwareDatetime, Field, ValidationError
 
 from reinspect.dataset import Item
-from reinspect.files import write_file
+from reinspect.errors import ReinspectError
+from reinspect.files import sync_folder, write_file
 from reinspect.images import SUFFIXES
 from reinspect.vocabulary import Value
+
+logger = logging.getLogger("uvicorn.error")
+
+
+class SpoolError(ReinspectError, RuntimeError):
+    """The folder of what arrives can't be had; the message is one line: which, why, what to do."""
+
 
 NAME = 100
 """Characters that are kept of the name that a client gives a picture."""
@@ -62,10 +71,37 @@ class Spool:
     def __init__(self, folder: Path) -> None:
         self.folder = folder.absolute()
         self._receiving, self._open = self.folder / "receiving", self.folder / "open"
-        self._batches = self.folder / "batches"
+        self._batches, self._incoming = self.folder / "batches", self.folder / "incoming"
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._lock = _locked(self.folder)
+        self.set_aside: tuple[Path, ...] = ()
+        """Tickets that can't be read; what they accepted is unknown."""
         shutil.rmtree(self._receiving, ignore_errors=True)  # nobody was told that it arrived
-        for made in (self._receiving, self._open, self._batches):
+        for made in (self._receiving, self._open, self._batches, self._incoming):
             made.mkdir(parents=True, exist_ok=True)
+        for made in (self.folder, self.folder.parent):
+            sync_folder(made)
+
+    def close(self) -> None:
+        """Let another server have the folder."""
+        self._lock.close()
+
+    def tidy(self, inspected: Collection[str]) -> None:
+        """Remove what a server that was killed left behind: half-written files, lost pictures.
+
+        Args:
+            inspected: the ids of pictures that have a row.
+        """
+        for folder in (self.folder, self._open, self._batches):
+            for unfinished in folder.glob(".*.part"):
+                unfinished.unlink(missing_ok=True)
+        kept = {entry.file for ticket in self.unfinished() for entry in ticket.entries}
+        if self.set_aside:  # somebody may want to mend it, and needs its pictures
+            return
+        for picture in self._incoming.glob("*/*"):
+            name = picture.relative_to(self.folder).as_posix()
+            if name not in kept and picture.stem not in inspected:
+                picture.unlink(missing_ok=True)
 
     def receive(self, upload: BinaryIO, name: str | None) -> Arrived:
         """Copy an upload to disk, in pieces.
@@ -93,6 +129,10 @@ class Spool:
             OSError: the disk is full or read-only; nothing was accepted.
         """
         entries = tuple(self._moved(picture) for picture in arrived)
+        # The ticket goes last, when what it names will still be there after a power cut.
+        for folder in {(self.folder / entry.file).parent for entry in entries}:
+            sync_folder(folder)
+        sync_folder(self._incoming)
         ticket = Ticket(
             id=uuid.uuid4() if batch else entries[0].id,
             received=datetime.now(UTC),
@@ -113,13 +153,21 @@ class Spool:
 
     def unfinished(self) -> Iterator[Ticket]:
         """What an earlier server accepted and did not finish, oldest first."""
-        tickets = [_read(path) for path in self._open.glob("*.json")]
+        tickets = []
+        for path in self._open.glob("*.json"):
+            try:
+                tickets.append(_read(path))
+            except ValidationError:  # a disk's fault: others are no worse for it
+                aside = path.with_suffix(".broken")
+                path.replace(aside)
+                self.set_aside = (*self.set_aside, aside)
+                logger.warning("%s: can't be read, set aside; no picture is removed", aside)
         yield from sorted(tickets, key=lambda ticket: ticket.received)
 
     def batch(self, key: UUID) -> Ticket | None:
         """A batch by its id; none if there is no such batch."""
         for folder in (self._open, self._batches, self._batches):  # it may move meanwhile
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError, ValidationError):
                 ticket = _read(folder / f"{key}.json")
                 return ticket if ticket.batch else None
         return None
@@ -134,6 +182,23 @@ class Spool:
         goal.parent.mkdir(parents=True, exist_ok=True)
         picture.path.replace(goal)
         return Entry(id=picture.id, name=picture.name, file=file.as_posix())
+
+
+def _locked(folder: Path) -> BinaryIO:
+    """A file that no other server can have; it is let go of with the process, however that ends."""
+    file = (folder / ".lock").open("ab")
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        return file
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as failure:
+        file.close()
+        raise SpoolError(
+            f"{folder}: another server works there; stop it, or give this one another --out"
+        ) from failure
+    return file
 
 
 def shown(name: str | None) -> str:

@@ -170,6 +170,7 @@ def _serve(
 
     cost = RunCost()
     with Session(plan) as session:
+        spool = Spool(plan.out)  # before anything is written: another server may have the folder
         session.take_up()
         for line in () if accepted else session.said_of_references:
             typer.echo(visible(line))
@@ -177,7 +178,7 @@ def _serve(
             session.context,
             session.store,
             session.run.id,
-            Spool(plan.out),
+            spool,
             pace,
             sinks=[cost, *sinks],
         )
