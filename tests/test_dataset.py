@@ -431,5 +431,6 @@ def test_pages_of_a_file_are_items_of_their_own(tmp_path: Path) -> None:
     (left_out,) = listing.census.left_out
     assert left_out == "page that is a thumbnail or a mask"
     assert ids(tmp_path / "scan.tif") == ["scan.tif", "scan.tif#2"]
+    assert ids(tmp_path / "scan.tif#2") == ["scan.tif#2"]
     references = [str(file) for file in references_in(tmp_path).default]
     assert references == [f"{tmp_path}/scan.tif", f"{tmp_path}/scan.tif#2"]

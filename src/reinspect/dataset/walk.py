@@ -10,7 +10,7 @@ from reinspect.census import Census, CensusTaker
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
 from reinspect.dataset.layout import product_at
 from reinspect.dataset.understood import FolderSet, Layout, ListedSet
-from reinspect.images import SUFFIXES, holds_picture, legible, one_line, pages_of
+from reinspect.images import SUFFIXES, address_of, holds_picture, legible, one_line, pages_of
 
 _natural = natsort_keygen()
 
@@ -97,7 +97,7 @@ def discover(
     if not paths:
         raise DataError("no path to inspect: give an image or a folder")
     for path in paths:
-        if not os.path.lexists(path):
+        if not os.path.lexists(address_of(path).file):
             raise NotThereError(f"no image or folder at {one_line(os.fspath(path))}")
     return Listing(paths, exclude, layout, all_good=all_good, unsplit=unsplit)
 
