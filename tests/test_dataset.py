@@ -400,15 +400,14 @@ def test_every_file_is_accounted_for(tmp_path: Path) -> None:
     }
 
 
-def test_a_census_names_a_few_of_each_kind(tmp_path: Path) -> None:
+def test_a_census_names_one_of_each_kind(tmp_path: Path) -> None:
     put(tmp_path / "a.png")
     for number in range(5):
         (tmp_path / f"{number}.txt").write_text("")
     listing = discover([tmp_path])
     list(listing)
-    assert listing.census.line == (
-        "Looked at 6 files: 1 to inspect; 5 no picture: .txt (0.txt, 1.txt, 2.txt, …)"
-    )
+    said = "Looked at 6 files: 1 to inspect; 5 no picture: .txt (0.txt, …)"
+    assert listing.census.line == said
 
 
 def test_a_census_is_one_line_whatever_files_are_called(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ class Census(Value):
         """In words, for people."""
         said = f"Looked at {_files(self.looked_at)}: {self.taken} to inspect"
         for why, which in self.left_out.items():
-            more = ", …" if which.count > len(which.examples) else ""
-            said += f"; {which.count} {why} ({', '.join(which.examples)}{more})"
+            more = ", …" if which.count > 1 else ""  # `counters.json` has more of them
+            said += f"; {which.count} {why} ({which.examples[0]}{more})"
         return printable(said)
 
     def without(self, why: str, names: list[str]) -> "Census":
