@@ -179,7 +179,7 @@ class TrainingState:
             "sittings": self.sittings,
         }
         with whole_file(file) as whole:
-            torch.save(state, whole)
+            torch.save(_plain(state), whole)
 
     def load(self, file: Path) -> None:
         """Go on from what `save` wrote.
@@ -189,9 +189,9 @@ class TrainingState:
         """
         try:
             state: dict[str, Any] = torch.load(
-                file, map_location=self.plan.device, weights_only=False
+                file, map_location=self.plan.device, weights_only=True
             )
-        except (RuntimeError, EOFError, pickle.UnpicklingError) as failure:
+        except (RuntimeError, EOFError, IndexError, pickle.UnpicklingError) as failure:
             raise ValueError(
                 f"{file} is no readable checkpoint: delete it to start anew"
             ) from failure
@@ -288,6 +288,15 @@ def train(
                 saved = time.monotonic()
     training.save(checkpoint)
     return training
+
+
+def _plain(value: Any) -> Any:
+    """A state whose numbers are Python's own: what is read as data knows no others."""
+    if isinstance(value, dict):
+        return {key: _plain(own) for key, own in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _vary(

@@ -72,13 +72,13 @@ class Spool:
         self.folder = folder.absolute()
         self._receiving, self._open = self.folder / "receiving", self.folder / "open"
         self._batches, self._incoming = self.folder / "batches", self.folder / "incoming"
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = _locked(self.folder)
         self.set_aside: tuple[Path, ...] = ()
         """Tickets that can't be read; what they accepted is unknown."""
         shutil.rmtree(self._receiving, ignore_errors=True)  # nobody was told that it arrived
         for made in (self._receiving, self._open, self._batches, self._incoming):
-            made.mkdir(parents=True, exist_ok=True)
+            made.mkdir(mode=0o700, exist_ok=True)
         for made in (self.folder, self.folder.parent):
             sync_folder(made)
 

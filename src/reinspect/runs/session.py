@@ -323,7 +323,8 @@ def _make_folder(out: Path) -> None:
         UsageError: it can't.
     """
     try:
-        out.mkdir(parents=True, exist_ok=True)
+        # Pictures of parts are nobody else's business; whoever made the folder before decided.
+        out.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = out / ".writable"
         probe.touch()
         probe.unlink()

@@ -1,5 +1,6 @@
 """Opening a database: its URL, its connections, its schema, and its errors in one line."""
 
+import contextlib
 import logging
 import os
 import time
@@ -165,6 +166,7 @@ def reach(url: URL, *, create: bool, patience: float) -> Engine:
             raise StoreError(f"store {path}: there is none; `reinspect run` makes one")
         if create:
             _make_folder(path.parent)
+            _make_private(path)
     engine = _engine(url)
     engine.update_execution_options(patience=patience)
     if engine.dialect.name == "sqlite":
@@ -264,6 +266,13 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StoreError(f"store in {folder}: {error.strerror}: name another by --store") from error
+
+
+def _make_private(path: Path) -> None:
+    """Make the file, if there is none, so that its owner alone can read it, its log likewise."""
+    # What else may be wrong is told when it is opened.
+    with contextlib.suppress(OSError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _prepare_sqlite(engine: Engine, *, create: bool, patience: float) -> None:

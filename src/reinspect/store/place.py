@@ -86,6 +86,7 @@ class StoreFile:
         number = 1
         while (kept := self.path.with_name(f"{self.path.stem}-rescued-{number}.db")).exists():
             number += 1
+        kept.touch(mode=0o600)
         target = sqlite3.connect(kept)
         try:
             self._connection.backup(target)

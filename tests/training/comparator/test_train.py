@@ -1,4 +1,5 @@
 import multiprocessing
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -123,10 +124,17 @@ class TestTraining:
         with pytest.raises(ValueError, match=said):
             ComparatorPlan(tmp_path, steps=1, device=device)
 
-    def test_a_broken_checkpoint_is_refused(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(
+        "content",
+        [
+            pytest.param(b"torn", id="torn"),
+            pytest.param(pickle.dumps(print, 2), id="a program"),
+        ],
+    )
+    def test_a_broken_checkpoint_is_refused(self, tmp_path: Path, content: bytes) -> None:
         from reinspect.training.comparator.train import ComparatorPlan, train
 
-        (tmp_path / "checkpoint.pt").write_bytes(b"torn")
+        (tmp_path / "checkpoint.pt").write_bytes(content)
         with pytest.raises(ValueError, match=r"checkpoint\.pt is no readable checkpoint"):
             train(ComparatorPlan(tmp_path, steps=1))
 
