@@ -83,6 +83,22 @@ def test_label_studio_has_a_task_an_image(store: Store, run: int, tmp_path: Path
     assert tasks["broken.png"]["predictions"] == []
 
 
+def test_label_studio_says_how_large_the_picture_is(store: Store, run: int, tmp_path: Path) -> None:
+    """Its converters leave out what has no size, and compute pixels as is done here."""
+    tasks = _tasks(store, run, tmp_path / "tasks.json")
+    results = tasks["b 10.png"]["predictions"][0]["result"]
+    for result in results:
+        assert (result["original_width"], result["original_height"]) == (40, 20)
+        assert result["image_rotation"] == 0
+    box, size = results[1]["value"], results[1]
+    pixels = [
+        box[side] * size[f"original_{way}"] / 100
+        for side, way in (("x", "width"), ("y", "height"), ("width", "width"), ("height", "height"))
+    ]
+    assert pixels == [10, 10, 10, 5]
+    assert "original_width" not in tasks["gone.png"]["predictions"][0]["result"][0]
+
+
 def test_label_studio_tells_results_apart(store: Store, tmp_path: Path) -> None:
     run = store.begin_run(RunInfo(name="two"))
     spots = tuple(Defect(box=Box(x, 0.1, x + 0.1, 0.2), type="spot") for x in (0.1, 0.5))

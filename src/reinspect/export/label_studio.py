@@ -10,12 +10,14 @@ Fits a labelling configuration with these two controls; serve the inspected fold
 """  # noqa: E501 - the configuration is to be copied
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from reinspect.export.selection import Selection
 from reinspect.files import whole_file
+from reinspect.images import UnreadableImage, size_of
 from reinspect.readings import BriefVerdict
 from reinspect.store import Checked, Inspected, Run
 from reinspect.store.rows import rounded
@@ -35,10 +37,11 @@ def write_label_studio(chosen: Selection, out: Path) -> None:
 
 
 def _task(run: Run, found: Inspected) -> dict[str, Any]:
-    row = found.row
+    row, size = found.row, _size(found)
     predictions = []
     if row.verdict:
-        prediction: dict[str, Any] = {"model_version": run.name, "result": _result(row.verdict)}
+        result = _result(row.verdict, size)
+        prediction: dict[str, Any] = {"model_version": run.name, "result": result}
         if row.reliability is not None:
             prediction["score"] = rounded(row.reliability)
         predictions.append(prediction)
@@ -54,35 +57,46 @@ def _task(run: Run, found: Inspected) -> dict[str, Any]:
             "reviewed": row.review is not None,
         },
         "predictions": predictions,
-        "annotations": [_annotation(row.review)] if row.review else [],
+        "annotations": [_annotation(row.review, size)] if row.review else [],
     }
 
 
-def _annotation(review: Checked) -> dict[str, Any]:
+def _size(found: Inspected) -> dict[str, int]:
+    """What Label Studio's own converters need beside each rectangle; nothing of a lost picture."""
+    try:
+        width, height = size_of(found.path)
+    except UnreadableImage:
+        return {}
+    return {"original_width": width, "original_height": height, "image_rotation": 0}
+
+
+def _annotation(review: Checked, size: Mapping[str, int]) -> dict[str, Any]:
     """A person's verdict. Label Studio knows people by number, so the name stands in `meta`."""
-    result = _result(review)
+    result = _result(review, size)
     result[0]["meta"] = {"text": [f"{review.reviewer}: {review.why}"]}
     return {"result": result, "created_at": review.at.isoformat(), "was_cancelled": False}
 
 
-def _result(verdict: BriefVerdict | Checked) -> list[dict[str, Any]]:
+def _result(verdict: BriefVerdict | Checked, size: Mapping[str, int]) -> list[dict[str, Any]]:
     choice = {
         "id": "verdict",
         "from_name": "verdict",
         "to_name": "image",
         "type": "choices",
+        **size,
         "value": {"choices": [verdict.label.value]},
     }
-    return [choice, *(_rectangle(number, defect) for number, defect in enumerate(verdict.defects))]
+    return [choice, *(_rectangle(*told, size) for told in enumerate(verdict.defects))]
 
 
-def _rectangle(number: int, defect: Defect) -> dict[str, Any]:
+def _rectangle(number: int, defect: Defect, size: Mapping[str, int]) -> dict[str, Any]:
     x1, y1, x2, y2 = (100 * corner for corner in defect.box)
     return {
         "id": f"defect-{number}",
         "from_name": "defect",
         "to_name": "image",
         "type": "rectanglelabels",
+        **size,
         "score": rounded(defect.score),
         "value": {
             "x": rounded(x1),
