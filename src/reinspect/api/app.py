@@ -153,9 +153,12 @@ class _Fields:
             raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, said)
 
 
-@_open.get("/health")
-def health() -> Health:
-    """Whether the server is alive."""
+@_open.get("/health", responses=refusals(HTTPStatus.SERVICE_UNAVAILABLE))
+def health(service: Here) -> Health:
+    """Whether the server is alive, its workers included."""
+    if service.intake.died is not None:
+        said = "the workers are gone; the server ends"
+        raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, said, retry_after=1)
     return Health(version=importlib.metadata.version("reinspect"))
 
 
@@ -167,7 +170,7 @@ def ready(service: Here) -> Health:
     trouble = service.intake.trouble or learning
     if trouble:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, trouble, retry_after=1)
-    return health()
+    return health(service)
 
 
 @_v1.post(

@@ -4,7 +4,7 @@ import itertools
 import queue
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from uuid import UUID
@@ -75,6 +75,10 @@ class Intake:
         self._unkept: list[Trace] = []  # come back, and not in the store yet
         self._deadline: float | None = None
         self._fault: str | None = None
+        self.died: str | None = None
+        """Why the workers are gone for good, though nobody told the server to stop."""
+        self.on_death: Callable[[], object] = lambda: None
+        """Is called then: a supervisor starts a process anew only if it ends."""
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
 
     def start(self) -> None:
@@ -182,6 +186,9 @@ class Intake:
                         self._keep(writer, trace)
         except Exception as failure:  # noqa: BLE001 - told at /ready; a thread has no caller
             self._fault = " ".join(f"{type(failure).__name__}: {failure}".split())
+        if self._deadline is None:
+            self.died = self._fault or "they ended"
+            self.on_death()
 
     def _keep(self, writer: Writer, trace: Trace | None) -> None:
         """Put what has come back into the store; only then is anybody told."""

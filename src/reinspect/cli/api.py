@@ -200,7 +200,9 @@ def _serve(
         # uvicorn stops in good order, and then sends the signal that told it to once more.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         try:
-            uvicorn.Server(config).run(sockets=[listening])
+            server = uvicorn.Server(config)
+            intake.on_death = lambda: setattr(server, "should_exit", True)
+            server.run(sockets=[listening])
         finally:
             status = Status.INTERRUPTED if intake.left else Status.DONE
             tally = session.finish(status, cost.add_to(session.run.counters))
@@ -208,6 +210,11 @@ def _serve(
             typer.echo(f"Stopped; {tally.images} pictures inspected{left}")
             if session.alarm:
                 typer.echo(session.alarm)
+        if intake.died is not None:
+            raise ApiError(
+                f"the workers are gone ({intake.died}); what was accepted is inspected by the next "
+                "start"
+            )
 
 
 def _keys(file: Path | None, given: str | None) -> "Keys":
