@@ -185,6 +185,15 @@ class Recipe(_RecipeSection):
             }
         return found
 
+    @property
+    def named_weights(self) -> Mapping[str, str]:
+        """What its components load by a path or by a known name, by option."""
+        found: dict[str, str] = {}
+        for role, place, spec in self._placed:
+            marked = paths(role, spec).items()
+            found |= {f"{place}.{name}": spec.option(name) for name, mark in marked if mark.or_name}
+        return found
+
     def found_in(self, folder: Path) -> "Recipe":
         """The recipe with its paths made absolute: they are relative to the folder it lies in."""
         references = self.references

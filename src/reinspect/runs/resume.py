@@ -1,7 +1,9 @@
 """Whether a run may go on, and what its verdicts depend on."""
 
+import glob
 import importlib.metadata
 from collections.abc import Collection, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -11,6 +13,7 @@ from reinspect.graph.recipe import dump_recipe
 from reinspect.runs.plan import RunPlan
 from reinspect.runs.remaining import Done
 from reinspect.store import Run, Store, differences
+from reinspect.tools.weights.known import MissingWeights, located
 
 
 def fingerprint(plan: RunPlan) -> dict[str, str]:
@@ -24,7 +27,28 @@ def fingerprint(plan: RunPlan) -> dict[str, str]:
         "references": digest_of(keys),
         "explore": str(plan.explore).lower(),
         **{place: digest_of_file(file) for place, file in files.items() if file.is_file()},
+        **_weights(plan),
     }
+
+
+def _weights(plan: RunPlan) -> dict[str, str]:
+    """Option → hash of the weights that it names, which may change under their name."""
+    found: dict[str, str] = {}
+    for option, name in plan.recipe.named_weights.items():
+        try:
+            place = located(name, plan.weights)
+        except MissingWeights:  # a model's short name; weights that are missing are refused
+            continue
+        held = [*place.rglob("*")] if place.is_dir() else [place, *_beside(place)]
+        files = sorted(file for file in held if file.is_file())
+        told = (f"{file.relative_to(place.parent)}\t{digest_of_file(file)}" for file in files)
+        found[option] = digest_of("\n".join(told))
+    return found
+
+
+def _beside(graph: Path) -> Iterator[Path]:
+    """The other graphs of a pair: `eye.onnx` has `eye-sees.onnx` beside it."""
+    return graph.parent.glob(f"{glob.escape(graph.stem)}-*{graph.suffix}")
 
 
 def changed(run: Run, plan: RunPlan) -> list[str]:
