@@ -1,5 +1,6 @@
 """Weights that change under their name keep a run from going on with mixed verdicts."""
 
+import platform
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 from reinspect import RunPlan
 from reinspect.graph.recipe import load_recipe
-from reinspect.runs.resume import fingerprint
+from reinspect.runs.resume import fingerprint, versions
 
 
 def of_the_eye(folder: Path) -> Path:
@@ -44,3 +45,9 @@ def test_other_weights_are_another_fingerprint(
     changing.write_bytes(b"others")
     after = now()
     assert [key for key in after if after[key] != before[key]] == ["tools.0.weights"]
+
+
+def test_the_numeric_platform_is_on_record() -> None:
+    said = versions()["platform"]
+    assert said.startswith(platform.machine())
+    assert "openblas" in said or "mkl" in said or "accelerate" in said

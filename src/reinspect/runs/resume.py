@@ -2,11 +2,13 @@
 
 import glob
 import importlib.metadata
+import platform
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+from threadpoolctl import threadpool_info
 
 from reinspect.files import digest_of, digest_of_file
 from reinspect.graph.recipe import dump_recipe
@@ -60,10 +62,21 @@ def changed(run: Run, plan: RunPlan) -> list[str]:
 
 
 def versions() -> dict[str, str]:
-    """Version of every package that a verdict may depend on."""
+    """Version of every package that a verdict may depend on, and the numeric platform."""
     decoders = ("opencv-python-headless", "pillow", "tifffile")
     packages = ("reinspect", "langgraph", "numpy", *decoders, "scipy")
-    return {package: importlib.metadata.version(package) for package in packages}
+    known = {package: importlib.metadata.version(package) for package in packages}
+    return known | {"platform": numeric_platform()}
+
+
+def numeric_platform() -> str:
+    """What the last digits of a verdict depend on, besides packages: processor, kernels of BLAS."""
+    kernels = {
+        f"{library['internal_api']} {library.get('version')} {library.get('architecture', '')}"
+        for library in threadpool_info()
+        if library["user_api"] == "blas"
+    }
+    return ", ".join((platform.machine(), *sorted(kernel.strip() for kernel in kernels)))
 
 
 def done_before(store: Store, run_id: int, plan: RunPlan) -> Done:
