@@ -39,7 +39,8 @@ def recipe(folder: Path, url: str, *, budgets: str = "{}") -> Path:
 def test_a_run_says_what_its_models_did(
     tmp_path: Path, parts: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    answers = iter([said("no"), "what?", said("no"), said("no")])
+    # The answer that is no answer is sent back once, and is none again.
+    answers = iter([said("no"), "what?", "what?", said("no"), said("no")])
     budgets = "{in_flight: 1, prices: {m: {input: 10, output: 10}}}"
 
     def script(asked: ReceivedRequest) -> Reply:
@@ -52,11 +53,11 @@ def test_a_run_says_what_its_models_did(
             main(["run", str(parts), "--recipe", str(file), "--out", str(out)])
     assert ended.value.code == 1
     said_ = " ".join(capsys.readouterr().out.split())
-    assert "Model m: 4 calls, 0 failed, 1 of 4 answers unreadable (25.0%)" in said_
+    assert "Model m: 5 calls, 0 failed, 2 of 5 answers unreadable (40.0%)" in said_
     assert re.search(r"0\.\d+ USD", said_)
     with Store.open(tmp_path / "reinspect.db", create=False) as store:
         (run,) = store.runs()
-    assert (run.counters["model_calls"], run.counters["model_unread"]) == (4, 1)
+    assert (run.counters["model_calls"], run.counters["model_unread"]) == (5, 2)
     assert run.counters["model_usd"] > 0
 
 
