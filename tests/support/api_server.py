@@ -106,5 +106,5 @@ def wait_until(ready: Callable[[], bool], seconds: float = 60.0) -> None:
 
 
 def files(folder: Path) -> list[Path]:
-    """All files in it."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """All files in it but the server's lock."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != ".lock")
