@@ -17,6 +17,7 @@ import json
 import logging
 import os
 import random
+import re
 import resource
 import statistics
 import subprocess
@@ -46,6 +47,7 @@ METHODS = (
     "patchcore:blocks.3+blocks.4+blocks.5",  # the best of a trial: docs/benchmarks.md
     "padim:blocks.2+blocks.4+blocks.5",  # likewise
 )
+PEER = re.compile(r"(patchcore|padim):blocks\.\d+(\+blocks\.\d+)*")
 NETWORK = "efficientnet-lite0"
 SIDE, MULTIPLE = 320, 32
 """Square root of the area that a picture is scaled to, and what its sides are multiples of."""
@@ -441,6 +443,9 @@ def main() -> int:
     if find_spec("anomalib") is None:
         print("anomalib is not installed: pip install 'reinspect[peers]'", file=sys.stderr)
         return 2
+    for name in asked.method:
+        if name != OURS and not PEER.fullmatch(name):
+            parser.error(f"--method {name!r}: {OURS}, or as {METHODS[1]} or {METHODS[-1]}")
     if asked.stage:
         one(asked)
         return 0
