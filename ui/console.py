@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from reinspect.export.story import asset
+from reinspect.files import identity_of
 from reinspect.store import Run, Store, StoreError
 from reinspect.store.database import parse
 from reinspect.ui import addresses
@@ -116,11 +117,7 @@ def _place(url: str) -> StorePlace:
     where = parse(url)
     if where.get_backend_name() != "sqlite" or not where.database:
         return StorePlace(url, None)
-    try:
-        found = Path(where.database).stat()
-    except OSError:  # opening it says why
-        return StorePlace(url, None)
-    return StorePlace(url, (found.st_dev, found.st_ino))
+    return StorePlace(url, identity_of(where.database))  # opening it says why there is none
 
 
 @st.cache_data(ttl=STALE, show_spinner=False)

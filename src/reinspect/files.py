@@ -109,6 +109,15 @@ def write_json(path: str | os.PathLike[str], content: Any) -> None:
     write_file(path, text + "\n")
 
 
+def identity_of(path: str | os.PathLike[str]) -> tuple[int, int] | None:
+    """Device and inode of what is at a path now: another file may take its name. None: nothing."""
+    try:
+        found = os.stat(path)  # noqa: PTH116 - a path of any kind
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def digest_of(content: bytes | str) -> str:
     """SHA-256 in hex, of text as UTF-8."""
     data = content.encode() if isinstance(content, str) else content

@@ -3,21 +3,17 @@
 import json
 from pathlib import Path
 
-import cv2
 import pytest
 
 from support.command_line import Answer, invoke, said
-from support.plates import plate
+from support.plates import put_plates
 
 pytestmark = pytest.mark.model
 
 
 @pytest.fixture(scope="module")
 def plates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("plates")
-    for seed in range(4):
-        cv2.imwrite(str(folder / f"{seed}.png"), plate(seed))
-    return folder
+    return put_plates(tmp_path_factory.mktemp("plates"), range(4))
 
 
 def put_recipe(folder: Path, more: str = "") -> Path:
@@ -44,10 +40,7 @@ def test_a_page_figures_and_a_table(plates: Path, tmp_path: Path) -> None:
     assert figures["detection"]["origin"] == "drawn"
     assert "What will this inspection find" in (tmp_path / "q.html").read_text()
     assert "As qualified on" in qualified(plates, tmp_path).out
-    other = tmp_path / "other"
-    other.mkdir()
-    for seed in range(2):
-        cv2.imwrite(str(other / f"{seed}.png"), plate(seed + 10))
+    other = put_plates(tmp_path / "other", range(10, 12))
     assert "was of other references: made anew" in qualified(other, tmp_path).out
 
 

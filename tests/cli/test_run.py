@@ -17,7 +17,7 @@ from reinspect.testing import Reply, ScriptedServer
 from reinspect.trace import Step
 from support.command_line import invoke, judged, names, put_greys, put_recipe, rows, said
 from support.made_answers import said as said_by_model
-from support.plates import plate
+from support.plates import plate, put_plates
 
 KEYS = [
     "image",
@@ -322,10 +322,7 @@ def test_a_run_says_what_it_left_out(greys: Path, quick: Path, tmp_path: Path) -
 def test_references_are_told_of_unless_they_are_accepted(
     option: list[str], told: bool, tmp_path: Path
 ) -> None:
-    good = tmp_path / "good"
-    good.mkdir()
-    for seed in range(3):
-        cv2.imwrite(str(good / f"{seed}.png"), plate(seed))
+    good = put_plates(tmp_path / "good", range(3))
     cv2.imwrite(str(tmp_path / "part.png"), plate(9))
     paths = (tmp_path / "part.png", "--references", good, "--out", tmp_path / "out")
     answer = invoke("run", *paths, "--workers", 1, *option)

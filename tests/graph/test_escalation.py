@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
@@ -27,13 +25,6 @@ CELL = {"configurable": {"thread_id": "cell 7"}}
 def asking(**rest: Any) -> Any:
     """Sure of nothing: every part is for REVIEW."""
     return pipeline(asks=True, attended=True, settler=Thresholds(reliability=1.0), **rest)
-
-
-@pytest.fixture
-def part(tmp_path: Path) -> str:
-    path = tmp_path / "part.png"
-    cv2.imwrite(str(path), np.full((20, 30, 3), 90, np.uint8))
-    return str(path)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from reinspect.store import differences
 from reinspect.vocabulary import Explanation
 from support.boxes import overlap
 from support.made_onnx import put_onnx
-from support.plates import plate
+from support.plates import plate, put_plates
 
 RECIPE = ""  # the default
 OWN = "detector: {kind: embedded, features: {onnx: own.onnx, input: {side: 320}}}\n"
@@ -22,11 +22,7 @@ OWN = "detector: {kind: embedded, features: {onnx: own.onnx, input: {side: 320}}
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("plates") / "good"
-    folder.mkdir()
-    for seed in range(6):
-        cv2.imwrite(str(folder / f"{seed}.png"), plate(seed))
-    return folder
+    return put_plates(tmp_path_factory.mktemp("plates") / "good", range(6))
 
 
 def test_it_is_the_first_look_and_another_network_the_second(

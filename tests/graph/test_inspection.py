@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 
 from reinspect.components import Stage
@@ -27,13 +25,6 @@ from reinspect.vocabulary import (
     Verdict,
 )
 from support.scripted_pipeline import LOCATOR, pipeline
-
-
-@pytest.fixture
-def part(tmp_path: Path) -> str:
-    path = tmp_path / "part.png"
-    cv2.imwrite(str(path), np.full((20, 30, 3), 90, np.uint8))
-    return str(path)
 
 
 def inspect(part: str, members: Pipeline, **rest: object) -> Trace:

@@ -4,8 +4,6 @@ import asyncio
 from pathlib import Path
 from typing import Any, ClassVar, NoReturn
 
-import cv2
-import numpy as np
 import pytest
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command, interrupt
@@ -24,13 +22,6 @@ from reinspect.vocabulary import Assessment, Disposition, Evidence, Move, Outcom
 from support.scripted_pipeline import pipeline
 
 LINE = {"configurable": {"thread_id": "line 1"}}
-
-
-@pytest.fixture
-def part(tmp_path: Path) -> str:
-    path = tmp_path / "part.png"
-    cv2.imwrite(str(path), np.full((20, 30, 3), 90, np.uint8))
-    return str(path)
 
 
 class AsyncDetector:

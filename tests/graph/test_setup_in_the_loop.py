@@ -10,7 +10,7 @@ import pytest
 from reinspect import inspect_image
 from reinspect.trace import Trace
 from reinspect.vocabulary import Outcome
-from support.plates import plate
+from support.plates import plate, put_plates
 
 Changed = Callable[[np.ndarray], np.ndarray]
 
@@ -26,11 +26,7 @@ def moved(right: int, down: int) -> Changed:
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("plates") / "good"
-    folder.mkdir()
-    for seed in range(6):
-        cv2.imwrite(str(folder / f"{seed}.png"), plate(seed))
-    return folder
+    return put_plates(tmp_path_factory.mktemp("plates") / "good", range(6))
 
 
 @pytest.fixture

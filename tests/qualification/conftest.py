@@ -1,10 +1,9 @@
 from pathlib import Path
 
-import cv2
 import pytest
 
 from reinspect.graph.recipe import Recipe, parse_recipe
-from support.plates import plate
+from support.plates import put_plates
 
 
 @pytest.fixture(scope="session")
@@ -17,10 +16,3 @@ def quick_recipe() -> Recipe:
 def plates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Six good plates."""
     return put_plates(tmp_path_factory.mktemp("plates") / "plate" / "train" / "good", range(6))
-
-
-def put_plates(folder: Path, seeds: range, spot: int = 0) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    for seed in seeds:
-        cv2.imwrite(str(folder / f"{seed:03}.png"), plate(seed, spot=spot))
-    return folder

@@ -205,7 +205,7 @@ def test_inspections_quote_what_was_found(
 ) -> None:
     def explained() -> str:
         with Inspector(quick_recipe, plates, cache=fits) as inspector:
-            said = inspector.one(plates / "000.png").last(Explanation)
+            said = inspector.one(plates / "0.png").last(Explanation)
         assert said is not None
         return said.final
 

@@ -1,5 +1,8 @@
 """Plates: drawn parts that take a millisecond each."""
 
+from collections.abc import Iterable
+from pathlib import Path
+
 import cv2
 import numpy as np
 
@@ -15,3 +18,11 @@ def plate(seed: int, size: tuple[int, int] = (120, 200), spot: int = 0) -> np.nd
     if spot:
         image[rows // 3 : rows // 3 + spot, columns // 2 : columns // 2 + spot] = 20
     return image
+
+
+def put_plates(folder: Path, seeds: Iterable[int], spot: int = 0) -> Path:
+    """A folder of plates, `0.png`, `1.png` … by their seeds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed in seeds:
+        cv2.imwrite(str(folder / f"{seed}.png"), plate(seed, spot=spot))
+    return folder

@@ -14,18 +14,14 @@ from reinspect.tools.expert import Experts
 from reinspect.tools.network import NetworkLook
 from reinspect.trace import Trace
 from reinspect.vocabulary import Sample, View
-from support.plates import plate
+from support.plates import plate, put_plates
 
 ALWAYS = "policies: {trigger: always}\n"
 
 
 @pytest.fixture(scope="module")
 def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("plates") / "good"
-    folder.mkdir()
-    for seed in range(5):
-        cv2.imwrite(str(folder / f"{seed}.png"), plate(seed))
-    return folder
+    return put_plates(tmp_path_factory.mktemp("plates") / "good", range(5))
 
 
 def inspected(part: Path, good: Path, fits: Path, recipe: str) -> Trace:

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from reinspect.dataset.folders import Entries, entries_of, pictures_below
 from reinspect.dataset.items import DataError
 from reinspect.dataset.understood import (
@@ -20,7 +18,7 @@ from reinspect.dataset.understood import (
     means_good,
     plain_name,
 )
-from reinspect.documents import DocumentError, parse_json, read_text
+from reinspect.documents import DocumentError, parse_json, parse_yaml, read_text
 from reinspect.images import one_line
 from reinspect.vocabulary import Label
 
@@ -156,9 +154,9 @@ def _yolo_names(root: str, inside: Entries) -> dict[int, str]:
     for name in inside.files:
         if name.lower() in ("data.yaml", "dataset.yaml", "data.yml"):
             try:
-                said = yaml.safe_load(Path(root, name).read_text(encoding="utf-8"))
-            except (OSError, ValueError, yaml.YAMLError) as failure:
-                raise DataError(f"{one_line(f'{root}/{name}')}: not YAML: {failure}") from failure
+                said = parse_yaml(read_text(Path(root, name), most=_MOST))
+            except (OSError, DocumentError) as failure:
+                raise DataError(f"{one_line(f'{root}/{name}')}: {failure}") from failure
             names = said.get("names", {}) if isinstance(said, dict) else {}
             pairs = names.items() if isinstance(names, dict) else enumerate(names)
             return {int(number): str(word) for number, word in pairs}

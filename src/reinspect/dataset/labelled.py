@@ -13,6 +13,7 @@ from natsort import natsorted
 from reinspect.dataset.annotations import Boxes, absent, read_json
 from reinspect.dataset.folders import Entries
 from reinspect.dataset.understood import (
+    BAD,
     NO_SPLIT,
     LabelledPart,
     Layout,
@@ -22,7 +23,7 @@ from reinspect.dataset.understood import (
 )
 from reinspect.vocabulary import Label
 
-_BAD = frozenset({"anomalous", "anomaly", "bad", "defect", "defective", "fail", "ko", "ng", "nok"})
+_BAD = BAD | {"defect", "defective"}
 _UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 """What Label Studio puts before the name of an upload."""
 _MOST = 256 << 20

@@ -12,6 +12,7 @@ from natsort import natsorted
 from reinspect.dataset.folders import Entries, entries_of, pictures_below
 from reinspect.dataset.items import DataError
 from reinspect.dataset.understood import (
+    BAD,
     NO_SPLIT,
     LabelledPart,
     Layout,
@@ -27,7 +28,7 @@ _PATHS = ("path", "image", "image_path", "file", "file_name", "filename")
 _LABELS = ("label", "class", "target", "anomaly_class")
 _MASKS = ("mask", "mask_path")
 _GOOD_LABELS = frozenset({"0", "false"})
-_BAD_LABELS = frozenset({"1", "true", "anomaly", "anomalous", "bad", "ng", "nok", "ko", "fail"})
+_BAD_LABELS = BAD | {"1", "true"}
 _MOST = 64 << 20
 """Bytes of a table that is looked into."""
 

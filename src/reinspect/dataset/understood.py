@@ -84,6 +84,9 @@ ProductSet = FolderSet | ListedSet
 GOOD = frozenset({"good", "ok", "normal", "pass", "passed"})
 """Names of folders, or labels, of good parts; whatever their capitals."""
 
+BAD = frozenset({"anomalous", "anomaly", "bad", "fail", "ko", "ng", "nok"})
+"""Labels that say that a part is defective, and no more: they name no kind of defect."""
+
 
 def means_good(name: str) -> bool:
     """Whether a folder or a label says that its parts are good."""

@@ -10,6 +10,7 @@ from reinspect.census import Census, CensusTaker
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
 from reinspect.dataset.layout import product_at
 from reinspect.dataset.understood import FolderSet, Layout, ListedSet
+from reinspect.files import identity_of
 from reinspect.images import SUFFIXES, address_of, holds_picture, legible, one_line, pages_of
 
 _natural = natsort_keygen()
@@ -116,7 +117,7 @@ class Walk:
         unsplit: bool = False,
     ) -> None:
         self._base = Path(base)
-        self._excluded = {_identity(path) for path in exclude} - {None}
+        self._excluded = {identity_of(path) for path in exclude} - {None}
         self._entered: set[tuple[int, int]] = set()
         self._files: set[str] = set()
         self._categories_only = categories_only
@@ -131,7 +132,7 @@ class Walk:
             yield from self._folder(path, None, None)
             return
         absolute = Path(os.path.abspath(path))  # noqa: PTH100
-        listed = _identity(absolute.parent) in self._entered and not _why_left_out(str(absolute))
+        listed = identity_of(absolute.parent) in self._entered and not _why_left_out(str(absolute))
         if not listed and str(absolute) not in self._files:
             self._files.add(str(absolute))
             yield from self._pages(path, None, None)
@@ -166,7 +167,7 @@ class Walk:
                 yield from self._pages(below, category, root)
 
     def _subfolder(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
-        if _identity(path) in self._excluded:
+        if identity_of(path) in self._excluded:
             self.counted.leave("folder of references or results", self._relative(path))
         elif os.path.basename(path).startswith("."):  # noqa: PTH119
             self.counted.leave("hidden", self._relative(path))
@@ -188,7 +189,7 @@ class Walk:
             yield self._item(found.root, category, found.root)
         elif isinstance(found, FolderSet):
             # Masks may lie among the test images.
-            self._excluded.update(_identity(path) for path in found.truths)
+            self._excluded.update(identity_of(path) for path in found.truths)
             self._leave_beside(found.root, found.tests)
             for test in found.tests:
                 yield from self._folder(test, category, found.root)
@@ -217,7 +218,7 @@ class Walk:
 
     def _enter(self, path: str) -> bool:
         """Whether the folder is new to this walk."""
-        identity = _identity(path)
+        identity = identity_of(path)
         if identity is None:
             return True
         new = identity not in self._entered
@@ -269,11 +270,3 @@ def _listing(folder: str) -> list[tuple[str, bool, bool]]:
             broken = broken and not entry.name.startswith(".")
             listing.append((entry.name, is_folder, broken))
     return sorted(listing, key=lambda entry: (_natural(entry[0]), entry[0]))
-
-
-def _identity(path: AnyPath) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)  # noqa: PTH116
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

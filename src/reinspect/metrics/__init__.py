@@ -29,7 +29,14 @@ from reinspect.metrics.detection import (
     overkill_rate,
     review_rate,
 )
-from reinspect.metrics.intervals import Interval, bootstrap, upper_bound, upper_bounds, wilson
+from reinspect.metrics.intervals import (
+    Interval,
+    bootstrap,
+    lower_bound,
+    upper_bound,
+    upper_bounds,
+    wilson,
+)
 from reinspect.metrics.ledger import Directions, Ledger, LedgerCounts
 from reinspect.metrics.localisation import (
     Matches,
@@ -68,6 +75,7 @@ __all__ = [
     "giou",
     "iou",
     "leave_one_group_out",
+    "lower_bound",
     "mask_iou",
     "match",
     "match_types",

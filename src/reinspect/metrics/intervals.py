@@ -27,8 +27,7 @@ def wilson(k: int, n: int, *, level: float = 0.95) -> Interval | None:
     Raises:
         ValueError: `k` outside 0 … n, `level` outside (0, 1).
     """
-    if not 0 <= k <= n:
-        raise ValueError(f"k {k!r} is outside 0 … {n!r}")
+    _check_share(k, n)
     if not 0 < level < 1:
         raise ValueError(f"level {level!r} is outside (0, 1)")
     if not n:
@@ -50,8 +49,23 @@ def upper_bounds(counts: npt.ArrayLike, n: int, confidence: float) -> npt.NDArra
 
 
 def upper_bound(count: int, n: int, confidence: float) -> float:
-    """`upper_bounds` of one count."""
+    """`upper_bounds` of one count.
+
+    Raises:
+        ValueError: `count` outside 0 … n.
+    """
+    _check_share(count, n)
     return float(upper_bounds([count], n, confidence)[0])
+
+
+def lower_bound(count: int, n: int, confidence: float) -> float:
+    """The smallest rate that `count` of n does not refute, as `upper_bounds`; 0 where n = 0.
+
+    Raises:
+        ValueError: `count` outside 0 … n.
+    """
+    _check_share(count, n)
+    return 1 - upper_bound(n - count, n, confidence)
 
 
 def bootstrap(
@@ -95,3 +109,8 @@ def bootstrap(
         return None
     low, high = np.quantile(known, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(low), float(high))
+
+
+def _check_share(k: int, n: int) -> None:
+    if not 0 <= k <= n:
+        raise ValueError(f"k {k!r} is outside 0 … {n!r}")

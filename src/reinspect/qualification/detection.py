@@ -14,7 +14,7 @@ import numpy.typing as npt
 from pydantic import Field
 from scipy.spatial.distance import pdist
 
-from reinspect.metrics import upper_bound
+from reinspect.metrics import lower_bound, upper_bound
 from reinspect.metrics.hit_miss import HitMissFit, SizeScale, fit_hit_miss
 from reinspect.vocabulary import Probability, Value
 
@@ -145,8 +145,6 @@ class FalseCalls(Value):
         Raises:
             ValueError: k is outside 0 … n.
         """
-        if not 0 <= k <= n:
-            raise ValueError(f"k {k!r} is outside 0 … {n!r}")
         return cls(k=k, n=n, bound=upper_bound(k, n, CONFIDENCE))
 
 
@@ -166,9 +164,7 @@ class PicturesFound(Value):
         Raises:
             ValueError: k is outside 0 … n.
         """
-        if not 0 <= k <= n:
-            raise ValueError(f"k {k!r} is outside 0 … {n!r}")
-        return cls(k=k, n=n, bound=1 - upper_bound(n - k, n, CONFIDENCE))
+        return cls(k=k, n=n, bound=lower_bound(k, n, CONFIDENCE))
 
 
 class Detection(Value):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Engine
 
+from reinspect.files import identity_of
 from reinspect.store.database import StoreError, connect, parse
 
 
@@ -21,7 +22,7 @@ class StoreFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._opened = _identity(path)
+        self._opened = identity_of(path)
         self._kept: Path | None = None
         # Threads take turns: a rescue is made by whoever writes.
         self._connection = sqlite3.connect(path, check_same_thread=False)
@@ -42,7 +43,7 @@ class StoreFile:
     @property
     def lost(self) -> bool:
         """Whether another file, or none, is at its place."""
-        return _identity(self.path) != self._opened
+        return identity_of(self.path) != self._opened
 
     def refuse_connection(self, *_: object) -> None:
         """Keep the pool from opening, or making, another file under the same name.
@@ -98,11 +99,3 @@ class StoreFile:
     def _said(self) -> str:
         how = "replaced" if self.path.exists() else "deleted or moved"
         return f"store {self.path}: was {how} while it was in use"
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
