@@ -6,10 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
-from reinspect.dataset import DataError, Layout, discover, known_good, truth_of, understood
-from reinspect.images import read_mask
+from reinspect.dataset import (
+    DataError,
+    Layout,
+    Target,
+    convert,
+    discover,
+    known_good,
+    truth_of,
+    understood,
+)
+from reinspect.images import read_mask, sha256_of
 from reinspect.vocabulary import Box, Label
 from support.command_line import invoke
 
@@ -341,3 +351,117 @@ def test_names_of_folders_decide_nothing_unless_a_layout_is_named(tmp_path: Path
     assert {item.category for item in listing} == {None}
     assert listing.census.taken == 9
     assert {item.category for item in discover([tmp_path], layout=Layout.SORTED)} != {None}
+
+
+@pytest.mark.parametrize("target", Target)
+@pytest.mark.parametrize(("make", "layout"), LAYOUTS)
+def test_what_is_converted_is_understood_alike(
+    tmp_path: Path, make: Make, layout: Layout, target: Target
+) -> None:
+    make(tmp_path / "set" / "product")
+    out = tmp_path / "out"
+    done = convert(discover([tmp_path / "set"], unsplit=True), target, out)
+    assert (done.products, done.pictures, dict(done.left_out)) == (["product"], 7, {})
+    items = list(discover([out]))
+    truths = [truth for truth in map(truth_of, items) if truth is not None]
+    bad = [truth for truth in truths if truth.anomalous]
+    assert (len(known_good(out / "product")), len(truths), len(bad)) == (3, 4, 2)
+    x1, y1, x2, y2 = BOX
+    for truth in bad:
+        assert truth.boxes == (pytest.approx(Box(x1 / 20, y1 / 10, x2 / 20, y2 / 10), abs=1e-6),)
+        if layout not in BOXED and target is Target.MVTEC:
+            np.testing.assert_array_equal(read_mask(truth.mask or ""), MARK)
+    before = {sha256_of(item.path) for item in discover([tmp_path / "set"], unsplit=True)}
+    assert {sha256_of(item.path) for item in items} == before
+
+
+def with_two_of_a_name(root: Path) -> None:
+    for folder in ("1", "2"):
+        put(root / "train" / "good" / folder / "a.png")
+        put(root / "test" / "scratch" / folder / "b.png")
+        put_mask(root / "ground_truth" / "scratch" / folder / "b.png")
+
+
+def with_pages(root: Path) -> None:
+    put_folders(root)
+    values = np.arange(3 * 10 * 20, dtype=np.uint16).reshape(3, 10, 20)
+    tifffile.imwrite(root / "test" / "good" / "scan.tif", values, photometric="minisblack")
+
+
+def without_a_place(root: Path) -> None:
+    put_folders(root)
+    put(root / "test" / "missing" / "x.png")
+
+
+def beside(root: Path) -> None:
+    put_folders(root / "product")
+    put(root / "alone.png")
+
+
+def with_a_broken_one(root: Path) -> None:
+    put_folders(root)
+    put_text(root / "test" / "good" / "x.png", "no picture")
+
+
+@pytest.mark.parametrize(
+    ("make", "target", "files", "said"),
+    [
+        pytest.param(
+            with_two_of_a_name,
+            Target.MVTEC,
+            {"train/good/train-good-2-a.png", "ground_truth/scratch/test-scratch-2-b_mask.png"},
+            "4 pictures of product",
+            id="two-of-a-name",
+        ),
+        pytest.param(
+            with_pages,
+            Target.YOLO,
+            {"images/test/scan_2.tif", "labels/test/scan_3.txt", "data.yaml"},
+            "10 pictures of product",
+            id="pages",
+        ),
+        pytest.param(
+            without_a_place,
+            Target.COCO,
+            {"test/_annotations.coco.json"},
+            "7 pictures of product; 1 left out: defective, of which it isn't known where",
+            id="no-place",
+        ),
+        pytest.param(without_a_place, Target.MVTEC, {"test/missing/x.png"}, "8 pict", id="kind"),
+        pytest.param(beside, Target.MVTEC, set(), "; 1 left out: beside all data sets", id="alone"),
+        pytest.param(
+            with_a_broken_one, Target.MVTEC, set(), "; 1 left out: that can't be read", id="broken"
+        ),
+    ],
+)
+def test_what_a_layout_cannot_hold_is_told(
+    tmp_path: Path, make: Make, target: Target, files: set[str], said: str
+) -> None:
+    make(tmp_path / "product")
+    done = convert(discover([tmp_path / "product"]), target, tmp_path / "out")
+    (root,) = (tmp_path / "out").iterdir()
+    written = {path.relative_to(root).as_posix() for path in root.rglob("*")}
+    assert files <= written
+    assert said in done.line
+
+
+def test_a_page_is_written_with_its_values(tmp_path: Path) -> None:
+    with_pages(tmp_path / "product")
+    convert(discover([tmp_path / "product"]), Target.MVTEC, tmp_path / "out")
+    page = tifffile.imread(tmp_path / "out" / "product" / "test" / "good" / "scan_2.tif")
+    np.testing.assert_array_equal(page, np.arange(200, 400, dtype=np.uint16).reshape(10, 20))
+
+
+def test_the_command_converts(tmp_path: Path) -> None:
+    yolo(tmp_path / "bolt")
+    out = tmp_path / "out"
+    said = invoke("dataset", tmp_path / "bolt", "--to", "mvtec", out).out
+    assert "Wrote 7 pictures of bolt" in said
+    assert (out / "bolt" / "test" / "scratch" / "f.png").is_file()
+    again = invoke("dataset", tmp_path / "bolt", "--to", "mvtec", out)
+    assert (again.code, "out: can't be written" in again.err) == (2, True)
+    assert "go together" in invoke("dataset", tmp_path / "bolt", "--to", "coco").err
+    put(tmp_path / "plain" / "a.png")
+    refused = invoke("dataset", tmp_path / "plain", "--to", "coco", tmp_path / "none")
+    assert "name its layout with --layout" in refused.err
+    assert not (tmp_path / "none").exists()

@@ -1,13 +1,15 @@
 """`reinspect sample`, `dataset` and `graph`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
 
 from reinspect.cli.run import LayoutName, Recipe, layout_of, say, say_understood
 from reinspect.runs.defaults import usage_errors
+
+TargetName = Literal["mvtec", "coco", "yolo"]
 
 
 def add_to(app: typer.Typer) -> None:
@@ -51,11 +53,23 @@ def dataset(
     path: Annotated[
         Path, typer.Argument(metavar="PATH", help="Folder of a data set, or of several.")
     ],
+    out: Annotated[
+        Path | None,
+        typer.Argument(metavar="[OUT]", help="With --to: new or empty folder to write it into."),
+    ] = None,
     layout: LayoutName = None,
+    to: Annotated[
+        TargetName | None, typer.Option("--to", help="Write it in this layout, too.")
+    ] = None,
 ) -> None:
-    """Say what is understood of a data set: its layout, references, parts, masks, oddities."""
-    from reinspect.dataset import discover
+    """Say what is understood of a data set: its layout, references, parts, masks, oddities.
 
+    With --to, write it anew in another layout.
+    """
+    from reinspect.dataset import Target, convert, discover
+
+    if (to is None) != (out is None):
+        raise typer.BadParameter("--to and OUT go together: reinspect dataset PATH --to mvtec OUT")
     console = Console()
     with usage_errors():
         listing = discover([path], layout=layout_of(layout), unsplit=True)
@@ -63,6 +77,8 @@ def dataset(
         say(console, listing.census.line)
         if not say_understood(console, items):
             say(console, "No data set that is understood: its pictures are inspected as they are")
+        if to is not None and out is not None:
+            say(console, f"Wrote {convert(items, Target(to), out).line}, to {out}")
 
 
 def graph(recipe: Recipe = None) -> None:

@@ -1,6 +1,7 @@
 """Data sets as people have them: what there is to inspect, its references, its truth."""
 
 from reinspect.dataset.categories import categories, item_at, sample_at
+from reinspect.dataset.converting import Conversion, Target, convert
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
 from reinspect.dataset.references import ReferenceFiles, known_good, references_in
 from reinspect.dataset.summary import understood
@@ -10,13 +11,16 @@ from reinspect.dataset.walk import Listing, discover
 
 __all__ = [
     "AnyPath",
+    "Conversion",
     "DataError",
     "Item",
     "Layout",
     "Listing",
     "NotThereError",
     "ReferenceFiles",
+    "Target",
     "categories",
+    "convert",
     "discover",
     "item_at",
     "known_good",
