@@ -20,7 +20,6 @@ from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Evidence,
     Probability,
-    Revision,
     Seconds,
     Sha256,
     Truth,
@@ -226,7 +225,7 @@ def case_of(
     if first is None:
         raise CaseError(f"{trace.sample.id!r} has no first look to judge from")
     looks = [CaseLook(stage="first", probability=first.probability)]
-    later = _later(trace)
+    later = (*trace.products(Evidence), *trace.reconsidered)
     witnesses = {e.source: e.probability for e in later if e.probability is not None}
     if witnesses:
         looks.append(CaseLook(stage="second", probability=rules.together(witnesses)))
@@ -249,11 +248,6 @@ def case_of(
         occasion=Occasion.EXPLORED if explored else Occasion.ASKED,
         seconds=sum(s.seconds for s in steps) if witnesses else None,
     )
-
-
-def _later(trace: Trace) -> tuple[Evidence, ...]:
-    revision = trace.last(Revision)
-    return (*trace.products(Evidence), *(revision.after.evidence if revision else ()))
 
 
 def _signals(stage: str, evidence: Evidence, *, first: bool) -> Iterator[tuple[str, float]]:

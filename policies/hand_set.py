@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from reinspect.policies import rules
 from reinspect.trace import Trace
-from reinspect.vocabulary import Estimate, Evidence, Revision, Verdict
+from reinspect.vocabulary import Estimate, Evidence, Verdict
 
 EMBEDDED = "anomaly_map"
 """Source of a first look of the embedded expert."""
@@ -80,6 +80,5 @@ def witnesses_of(trace: Trace) -> dict[str, float]:
 
     What the last revision's verdict rests on is such evidence, too: a model's reflection.
     """
-    revision = trace.last(Revision)
-    later = (*(revision.after.evidence if revision else ()), *trace.products(Evidence))
+    later = (*trace.reconsidered, *trace.products(Evidence))
     return {e.source: e.probability for e in later if e.probability is not None}

@@ -164,6 +164,16 @@ class Trace(Value):
         return (*own, *self.products(Evidence))
 
     @property
+    def reconsidered(self) -> tuple[Evidence, ...]:
+        """What the last revision's verdict rests on and the first look did not.
+
+        A revision that keeps the first verdict keeps its evidence, which is nothing new.
+        """
+        revision = self.last(Revision)
+        own = self.first.evidence if self.first else ()
+        return tuple(e for e in revision.after.evidence if e not in own) if revision else ()
+
+    @property
     def regions(self) -> tuple[Region, ...]:
         """The regions of the newest evidence that has any."""
         return next((e.regions for e in reversed(self.evidence) if e.regions), ())

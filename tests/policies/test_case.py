@@ -10,6 +10,7 @@ from reinspect.policies.case import (
     parse_case,
     read_cases,
 )
+from reinspect.policies.hand_set import witnesses_of
 from reinspect.trace import Branch, Step, Trace
 from reinspect.vocabulary import (
     Evidence,
@@ -164,6 +165,17 @@ def test_evidence_that_a_revised_verdict_rests_on_counts() -> None:
     after = Verdict.of(0.3, evidence=(witness("reflection", 0.1),))
     revision = Revision(move=Move.CORRECT, after=after, reflection="")
     assert case_of(traced(Step(node="revise", products=(revision,)))).second == 0.1
+
+
+def test_a_first_look_that_is_kept_is_not_heard_again() -> None:
+    first = Verdict.of(0.8, evidence=(witness("map", 0.8),))
+    kept = Revision(move=Move.KEEP, after=first, reflection="")
+    looked = Step(node="examine", products=(witness("near", 0.2),))
+    sample = Sample(id="a.png", views=(View(path="/x/a.png", sha256=None),))
+    detect, revise = Step(node="detect", products=(first,)), Step(node="revise", products=(kept,))
+    trace = Trace(sample=sample, steps=(detect, looked, revise))
+    assert case_of(trace).witnesses == {"near": 0.2}
+    assert witnesses_of(trace) == {"near": 0.2}
 
 
 def test_an_explored_look_shows_in_the_hypothetical_trace_only() -> None:
