@@ -4,6 +4,7 @@
 recipe finds them there and quotes them, so that a PASS says what it is worth on this product.
 """
 
+import importlib.metadata
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,7 @@ class ProductLimits(Value):
 
     format: Literal["reinspect-limits"] = FORMAT
     version: Literal[1] = VERSION
+    program: str = Field(default="", description="The version whose inspections it is of.")
     drawn: bool = Field(description="Whether it is of drawn damage; else of real defects.")
     half: float | None = Field(gt=0, description="Size found in half of the cases, pixels.")
     nine_of_ten: float | None = Field(gt=0, description="Size found in nine of ten, pixels.")
@@ -94,6 +96,12 @@ class KeptLimits:
         if file is None or not file.is_file():
             return None
         try:
-            return read_json(file, ProductLimits, _KIND)
+            found = read_json(file, ProductLimits, _KIND)
         except ProductLimitsError:
             return None
+        return found if found.program == program() else None
+
+
+def program() -> str:
+    """The version that qualifies, and inspects: what another one found says nothing of this one."""
+    return importlib.metadata.version("reinspect")

@@ -1,6 +1,7 @@
 """The server from outside: verdicts, traces, batches, and every way to say no."""
 
 import contextlib
+import io
 import socket
 import sqlite3
 import threading
@@ -9,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+import tifffile
 
 from reinspect.api.gate import RequestLimits
 from reinspect.api.intake import Pace
@@ -115,6 +118,17 @@ def test_what_is_no_image_is_refused_and_leaves_nothing(
 ) -> None:
     before = files(served.folder)
     assert says in refused(served.send(picture), 415)
+    assert files(served.folder) == before
+
+
+def test_pages_are_asked_for_one_by_one(served: Served) -> None:
+    scan = io.BytesIO()
+    tifffile.imwrite(scan, np.zeros((3, 8, 8), np.uint8), photometric="minisblack")
+    before = files(served.folder)
+    said = "scan.tif: 3 pictures in one file; send each page as a file of its own"
+    assert refused(served.send(scan.getvalue(), "scan.tif"), 415) == said
+    sent = [("images", ("part.png", grey(9))), ("images", ("scan.tif", scan.getvalue()))]
+    assert refused(served.client.post("/v1/batches", files=sent), 415) == said
     assert files(served.folder) == before
 
 

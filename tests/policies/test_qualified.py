@@ -5,10 +5,17 @@ from pathlib import Path
 import pytest
 
 from reinspect.files import write_json
-from reinspect.policies.qualified import KeptLimits, ProductLimits
+from reinspect.policies.qualified import KeptLimits, ProductLimits, program
 
 LIMITS = ProductLimits(
-    drawn=True, half=6, nine_of_ten=24, found=30, tried=64, false_calls=1, references=8
+    program=program(),
+    drawn=True,
+    half=6,
+    nine_of_ten=24,
+    found=30,
+    tried=64,
+    false_calls=1,
+    references=8,
 )
 
 
@@ -28,6 +35,9 @@ def test_limits_are_those_of_the_same_references_and_recipe(tmp_path: Path) -> N
         pytest.param("{", id="no-json"),
         pytest.param('{"format": "reinspect-limits", "version": 2}', id="another-version"),
         pytest.param("[]", id="something-else"),
+        pytest.param(
+            LIMITS.model_copy(update={"program": "0.0.1"}).model_dump_json(), id="another-program"
+        ),
     ],
 )
 def test_what_cannot_be_read_counts_as_none(content: str, tmp_path: Path) -> None:

@@ -44,7 +44,7 @@ from reinspect.api.gate import HEADER, Gate, Keys, RequestLimits
 from reinspect.api.intake import Intake
 from reinspect.api.spool import Arrived, Entry, Ticket
 from reinspect.errors import did_you_mean, explain_invalid, shorten
-from reinspect.images import UnreadableImage, size_of
+from reinspect.images import UnreadableImage, pages_of, size_of
 from reinspect.references import ReferenceMode, ReferenceSets
 from reinspect.store import StoreError
 from reinspect.store.rows import Row
@@ -220,7 +220,10 @@ def trace(service: Here, id: Id) -> Trace:  # noqa: A002
     tags=["batches"],
     dependencies=[Depends(_Fields("images", "category", many="images"))],
     status_code=HTTPStatus.ACCEPTED,
-    responses={202: _LOCATION, **refusals(*_SENDING)},
+    responses={
+        202: _LOCATION,
+        **refusals(*_SENDING, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    },
 )
 async def send_batch(
     service: Here, response: Response, images: Images, category: Category = None
@@ -255,6 +258,7 @@ def _accepted(
     try:
         for upload in uploads:
             arrived.append(intake.spool.receive(upload.file, upload.filename))
+            _refuse_pages(arrived[-1])
         if not batch:
             limit = service.references.of(category).max_pixels
             size_of(arrived[0].path, max_pixels=limit)
@@ -263,7 +267,7 @@ def _accepted(
         intake.spool.refuse(arrived)
         intake.release(len(uploads))
         if isinstance(failure, UnreadableImage):
-            said = f"{arrived[0].name or 'the file'}: {failure.what}; {failure.remedy}"
+            said = f"{arrived[-1].name or 'the file'}: {failure.what}; {failure.remedy}"
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, said) from failure
         if isinstance(failure, OSError):
             logger.error("a picture can't be kept: %s", failure)
@@ -271,6 +275,14 @@ def _accepted(
             raise Refused(HTTPStatus.INSUFFICIENT_STORAGE, said) from failure
         raise
     return ticket, intake.submit(ticket)
+
+
+def _refuse_pages(arrived: Arrived) -> None:
+    """One answer is of one picture; which page were it of."""
+    pages = len(pages_of(arrived.path).numbers)
+    if pages > 1:
+        said = f"{pages} pictures in one file"
+        raise UnreadableImage(arrived.name, said, "send each page as a file of its own")
 
 
 def _refuse_unknown(references: ReferenceSets, category: str | None) -> None:

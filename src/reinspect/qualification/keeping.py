@@ -1,7 +1,6 @@
 """Qualifications as they are kept: for their pages, and for inspections to quote."""
 
 import base64
-import importlib.metadata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
@@ -11,7 +10,7 @@ from pydantic import Field
 from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, read_json, write_json
 from reinspect.graph.recipe import Recipe, looks_digest
-from reinspect.policies.qualified import FOLDER, LIMITS, KeptLimits, ProductLimits
+from reinspect.policies.qualified import FOLDER, LIMITS, KeptLimits, ProductLimits, program
 from reinspect.qualification.detection import DamageOrigin
 from reinspect.qualification.findings import Findings
 from reinspect.qualification.looks import PartLook
@@ -82,11 +81,6 @@ def kept_for(references: str, recipe: Recipe, cache: Path | None) -> Qualificati
     return found if found and found.made_of.get("program") == program() else None
 
 
-def program() -> str:
-    """The version that makes qualifications."""
-    return importlib.metadata.version("reinspect")
-
-
 def keep(made: Qualification, references: str, cache: Path) -> None:
     """The qualification, for its page, and its limits, for inspections to quote.
 
@@ -109,6 +103,7 @@ def keep(made: Qualification, references: str, cache: Path) -> None:
         return
     calls = found.false_calls
     found_here = ProductLimits(
+        program=program(),
         drawn=not real,
         half=found.overall.a50.px,
         nine_of_ten=found.overall.a90.px,

@@ -13,6 +13,7 @@ from reinspect.engine.work import single_threaded
 from reinspect.files import WriteError
 from reinspect.graph.recipe import Recipe, looks_digest
 from reinspect.images import size_of
+from reinspect.policies.qualified import program
 from reinspect.qualification.assembling import (
     Example,
     advice,
@@ -32,7 +33,7 @@ from reinspect.qualification.detection import (
 )
 from reinspect.qualification.findings import Findings, LookWorth, OddReference, ThresholdInUse
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
-from reinspect.qualification.keeping import Qualification, keep, kept, program
+from reinspect.qualification.keeping import Qualification, keep, kept
 from reinspect.qualification.learning import learning_curve
 from reinspect.qualification.looks import PartLook
 from reinspect.qualification.references import ProductReferences, odd_references, references_of
