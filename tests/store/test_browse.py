@@ -153,15 +153,58 @@ def test_two_who_disagree_are_seen(store: Store, five: int) -> None:
     ):
         browse.review(key, verdict, reviewer=name)
     assert [found.id for found in browse.page(Filter(reviewed=Reviewed.DISPUTED)).items] == [one]
-    assert [tuple(opinion) for opinion in browse.opinions()] == sorted(
+    parts = store.queue.part_of(one), store.queue.part_of(two)
+    assert [tuple(opinion) for opinion in store.queue.opinions()] == sorted(
         [
-            (one, "Ann", "anomalous"),
-            (one, "Bob", "normal"),
-            (two, "Ann", "anomalous"),
-            (two, "Bob", "anomalous"),
+            (parts[0], "Ann", "anomalous"),
+            (parts[0], "Bob", "normal"),
+            (parts[1], "Ann", "anomalous"),
+            (parts[1], "Bob", "anomalous"),
         ]
     )
-    assert browse.opinions([five + 1]) == ()
+    assert store.queue.opinions([five + 1]) == ()
+
+
+def test_reviewers_of_a_part_in_two_runs_disagree(store: Store, five: int) -> None:
+    (doubt, *_) = store.browse.page(Filter(due=0.0)).items
+    tuesday = store.begin_run(RunInfo(name="tuesday"))
+    _write(store, tuesday, judged("moved.png", 0.6, Outcome.REVIEW, content=doubt.row.image))
+    here, there = doubt.id, store.newest(tuesday, "moved.png")
+    assert store.queue.parts(Filter(due=0.0))[0] in (here, there)
+    assert len(store.queue.parts(Filter(due=0.0))) == 2  # and what could not be read
+    store.browse.review(here, BENT, reviewer="Ann")
+    assert here not in store.queue.parts(Filter(due=0.0))
+    assert len(store.queue.parts(Filter(due=0.0))) == 1
+    store.browse.review(there, GOOD, reviewer="Bob")
+    disputed = store.browse.page(Filter(reviewed=Reviewed.DISPUTED)).items
+    assert {found.id for found in disputed} == {here, there}
+    assert [review.reviewer for review in store.queue.reviews(there)] == ["Ann", "Bob"]
+    assert store.queue.types("bolt") == ()  # Bob's verdict counts, and has no defects
+
+
+def test_what_is_taken_back_counts_no_more(store: Store, five: int) -> None:
+    browse = store.browse
+    (doubt, *_) = browse.page(Filter(due=0.0)).items
+    first = browse.review(doubt.id, BENT, reviewer="Ann")
+    assert store.queue.types(doubt.row.category) == ("bent",)
+    back = browse.withdraw(first.id, reviewer="Ann")
+    assert (back.before, back.after, back.why) == (BENT, None, "taken back")
+    assert browse.one(doubt.id).row.review is None
+    assert doubt.row.image not in store.truth(five)
+    assert doubt.id in store.queue.parts(Filter(due=0.0))
+    good = browse.review(doubt.id, GOOD, reviewer="Bob")
+    again = browse.review(doubt.id, GOOD, reviewer="Ann")
+    second = browse.review(doubt.id, BENT, reviewer="Ann")
+    assert browse.withdraw(second.id, reviewer="Ann").after == GOOD
+    assert store.truth(five)[doubt.row.image].label.value == "normal"
+    with pytest.raises(StoreError, match=f"has no review of id {good.id} by Ann"):
+        browse.withdraw(good.id, reviewer="Ann")
+    tuesday = store.begin_run(RunInfo(name="tuesday"))
+    browse.withdraw(good.id, reviewer="Bob")
+    browse.withdraw(again.id, reviewer="Ann")
+    _write(store, tuesday, judged("moved.png", 0.6, Outcome.REVIEW, content=doubt.row.image))
+    assert store.truth(tuesday) == {}
+    assert len(browse.reviews(doubt.id)) == 8
 
 
 def test_two_at_once_lose_nothing(store: Store, five: int, url: str) -> None:

@@ -10,7 +10,7 @@ from reinspect.files import digest_of
 from reinspect.images import UnreadableImage, sha256_of
 from reinspect.store import Run, Store
 from reinspect.store.browse import Browse
-from reinspect.store.reviews import Review
+from reinspect.store.reviews import Review, standing
 from reinspect.training.known import KnownInspection, LeftOut, known_inspections
 from reinspect.vocabulary import Call, Evidence, Revision, Sha256, Truth
 
@@ -90,15 +90,15 @@ def _present(known: KnownInspection) -> Path | None:
 
 
 def _newest_review(browse: Browse, known: KnownInspection) -> Review | None:
-    """The newest review of this picture, in this run or in another."""
+    """The review of this picture that counts, in this run or in another."""
     same_picture = (known.inspected, *browse.elsewhere(known.inspected))
     reviews = [review for one in same_picture for review in browse.reviews(one.id)]
-    return max(reviews, key=lambda review: (review.at, review.id), default=None)
+    return standing(sorted(reviews, key=lambda review: review.id))
 
 
 def _box_types(truth: Truth, review: Review | None, path: Path) -> tuple[str, ...]:
     """One true type a box, where it is known which belongs to which."""
-    if review is not None:
+    if review is not None and review.after is not None:
         types = tuple(defect.type or "" for defect in review.after.defects)
         return types if all(types) and len(types) == len(truth.boxes) else ()
     if len(truth.types) == 1:

@@ -8,6 +8,7 @@ import streamlit as st
 from reinspect.export.story import Told, timeline
 from reinspect.metrics import cohen_kappa
 from reinspect.store import Filter, Reviewed
+from reinspect.store.reviews import WITHDRAWN
 from reinspect.ui import words
 from reinspect.ui.console import Console, empty
 from reinspect.ui.judging import judge, notice
@@ -64,20 +65,16 @@ class _Left:
 
 
 def _left(console: Console, wanted: Filter, *, second: bool) -> _Left:
-    """The next item, and how many there are; items that were put aside come last."""
+    """The next part, and how many there are; those that were put aside come last."""
     aside: set[int] = st.session_state.setdefault("aside", set())
-    browse = console.store.browse
-    if second:
-        mine = {o.inspection_id for o in browse.opinions() if o.reviewer == console.reviewer}
-        aside = aside | mine
-    page = browse.page(wanted, limit=len(aside) + 1)
-    total = page.total - (len(mine) if second else 0)
-    ids = [one.id for one in page.items]
+    queue = console.store.queue
+    mine = {said.part for said in queue.opinions() if second and said.reviewer == console.reviewer}
+    ids = queue.parts(wanted, but=mine)
     key = next((one for one in ids if one not in aside), None)
-    if key is None and ids and not second:
+    if key is None and ids:
         st.session_state["aside"] = set()
         key = ids[0]
-    return _Left(key, max(0, total))
+    return _Left(key, len(ids))
 
 
 def _in_hand(console: Console, queue: str, first: int | None) -> int | None:
@@ -124,9 +121,10 @@ def _blind(told: Told) -> Told:
 
 def _agreement(console: Console, runs: tuple[int, ...]) -> None:
     """Cohen's kappa of each two reviewers over what both have reviewed."""
-    said: dict[str, dict[int, str]] = {}
-    for opinion in console.store.browse.opinions(runs):
-        said.setdefault(opinion.reviewer, {})[opinion.inspection_id] = opinion.label
+    said: dict[str, dict[str, str]] = {}
+    for opinion in console.store.queue.opinions(runs):
+        if opinion.label != WITHDRAWN:
+            said.setdefault(opinion.reviewer, {})[opinion.part] = opinion.label
     rows = []
     for one, other in combinations(sorted(said), 2):
         both = sorted(said[one].keys() & said[other].keys())

@@ -56,7 +56,7 @@ class Told(NamedTuple):
             run=run,
             found=found,
             trace=store.trace_of(inspection_id),
-            reviews=store.browse.reviews(inspection_id),
+            reviews=store.queue.reviews(inspection_id),
             truth=store.truth_of(run.id, found.row.image),
             places=Places.of(run, runs),
         )

@@ -10,16 +10,18 @@ from sqlmodel import Session, col, select
 from reinspect.store import columns, tables
 from reinspect.store.database import StoreError, masked, reading, told, writing
 from reinspect.store.inspected import Inspected, inspections_of, key_of
+from reinspect.store.queue import reviews_of_part
 from reinspect.store.review_truth import make_truth
 from reinspect.store.reviews import (
+    WITHDRAWN,
     Caption,
     CaptionState,
     Decided,
     NewCaption,
     Review,
-    ReviewOpinion,
     caption_of,
     review_of,
+    standing,
 )
 from reinspect.store.runs import lock_runs
 from reinspect.store.search import Filter, Order, before, conditions, ranking
@@ -171,6 +173,33 @@ class Browse:
             ValueError: the reviewer has no name.
             StoreError: there is no such inspection.
         """
+        return self._add_review(inspection_id, after, reviewer, why)
+
+    def withdraw(self, review_id: int, *, reviewer: str) -> Review:
+        """Take a review back by a new one: of what the same person said of the part before.
+
+        Where that is nothing, the new one has no verdict, and the part waits again.
+
+        Raises:
+            ValueError: the reviewer has no name.
+            StoreError: there is no such review by this person.
+        """
+        with reading(self._engine) as session:
+            entry = session.get(tables.ReviewTable, review_id)
+            if entry is None or entry.reviewer != reviewer.strip():
+                where = masked(self._engine.url)
+                raise StoreError(f"store {where}: has no review of id {review_id} by {reviewer}")
+            earlier = [
+                one
+                for one in reviews_of_part(session, entry.inspection_id)
+                if one.reviewer == entry.reviewer and key_of(one.id) < review_id
+            ]
+        after = earlier[-1].after if earlier else None
+        return self._add_review(entry.inspection_id, after, reviewer, "taken back")
+
+    def _add_review(
+        self, inspection_id: int, after: Verdict | None, reviewer: str, why: str
+    ) -> Review:
         name = reviewer.strip()
         if not name:
             raise ValueError(f"reviewer {reviewer!r} is no name")
@@ -182,21 +211,21 @@ class Browse:
                 )
             shared = _shared(session, entry)
             lock_runs(session, {run for run, _ in shared})
-            table = tables.ReviewTable
-            newest = select(table).where(table.inspection_id == inspection_id)
-            last = session.exec(newest.order_by(col(table.id).desc())).first()
+            earlier = reviews_of_part(session, inspection_id)
+            stood = standing(earlier)
             row = tables.ReviewTable(
                 inspection_id=inspection_id,
                 at=datetime.now(UTC),
                 reviewer=name,
-                before=last.after if last else _verdict(entry),
+                before=stood.after if stood else _verdict(entry),
                 after=after,
-                label=after.label.value,
+                label=after.label.value if after else WITHDRAWN,
                 why=why.strip(),
             )
             session.add(row)
-            make_truth(session.connection(), shared, after)
             session.flush()
+            counts = standing([*earlier, row])
+            make_truth(session.connection(), shared, counts.after if counts else None)
             added = review_of(row)
             session.commit()
         return added
@@ -207,17 +236,6 @@ class Browse:
         query = select(table).where(table.inspection_id == inspection_id)
         with reading(self._engine) as session:
             return tuple(review_of(entry) for entry in session.exec(query.order_by(col(table.id))))
-
-    def opinions(self, runs: Sequence[int] = ()) -> tuple[ReviewOpinion, ...]:
-        """What each reviewer last said of each inspection, by inspection and reviewer."""
-        table = tables.ReviewTable
-        query = select(table.inspection_id, table.reviewer, table.label).order_by(col(table.id))
-        if runs:
-            of_runs = col(tables.InspectionTable.run_id).in_(runs)
-            query = query.join(tables.InspectionTable).where(of_runs)
-        with reading(self._engine) as session:
-            newest = {(key, name): label for key, name, label in session.exec(query)}
-        return tuple(ReviewOpinion(*who, label) for who, label in sorted(newest.items()))
 
     def add_captions(self, drafts: Iterable[NewCaption]) -> None:
         """Keep training texts as drafts."""

@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from reinspect.readings import types_of
 from reinspect.store import tables
+from reinspect.store.reviews import standing
 from reinspect.store.rows import Checked, Row
 
 
@@ -31,7 +32,10 @@ def with_reviews(session: Session, entries: Sequence[tables.InspectionTable]) ->
     """What stored rows say, each with its newest review if there is one."""
     table, ids = tables.ReviewTable, [key_of(entry.id) for entry in entries]
     query = select(table).where(col(table.inspection_id).in_(ids)).order_by(col(table.id))
-    newest = {review.inspection_id: review for review in session.exec(query)}
+    said: dict[int, list[tables.ReviewTable]] = {}
+    for review in session.exec(query):
+        said.setdefault(review.inspection_id, []).append(review)
+    newest = {key: standing(reviews) for key, reviews in said.items()}
     return [_inspected(entry, newest.get(key_of(entry.id))) for entry in entries]
 
 
@@ -49,8 +53,10 @@ def _inspected(entry: tables.InspectionTable, review: tables.ReviewTable | None)
     return Inspected(key_of(entry.id), row, entry.sample.path, entry.run_id)
 
 
-def _checked(review: tables.ReviewTable) -> Checked:
+def _checked(review: tables.ReviewTable) -> Checked | None:
     after = review.after
+    if after is None:
+        return None
     return Checked(
         label=after.label,
         types=types_of(after.defects),

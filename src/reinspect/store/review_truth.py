@@ -5,19 +5,25 @@ run that comes to the picture later.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, delete, insert, select
 from sqlmodel import col
 
 from reinspect.readings import types_of
 from reinspect.store.columns import storable
+from reinspect.store.reviews import standing
 from reinspect.store.tables import InspectionTable, ReviewTable, TruthTable
 from reinspect.vocabulary import Label, Verdict
 
 
-def make_truth(connection: Connection, where: Iterable[tuple[int, str]], after: Verdict) -> None:
-    """Make the verdict the truth of these images, each given by its run's id and its name."""
+def make_truth(
+    connection: Connection, where: Iterable[tuple[int, str]], after: Verdict | None
+) -> None:
+    """Make the verdict the truth of these images, each given by its run's id and its name.
+
+    None leaves them without truth by review.
+    """
     for run, image in where:
         connection.execute(
             delete(TruthTable).where(
@@ -26,7 +32,8 @@ def make_truth(connection: Connection, where: Iterable[tuple[int, str]], after: 
                 col(TruthTable.source) == "review",
             )
         )
-        connection.execute(insert(TruthTable), [_row(run, image, after)])
+        if after is not None:
+            connection.execute(insert(TruthTable), [_row(run, image, after)])
 
 
 def adopt_reviews(connection: Connection, run: int, images: Sequence[tuple[str, str]]) -> None:
@@ -40,16 +47,25 @@ def adopt_reviews(connection: Connection, run: int, images: Sequence[tuple[str, 
     hashes = {sha256 for _, sha256 in images} - {""}
     if not hashes or connection.execute(select(col(ReviewTable.id)).limit(1)).first() is None:
         return  # asked first: of one content there may be very many copies to look through
-    newest = (
-        select(col(InspectionTable.sha256), col(ReviewTable.after))
+    every = (
+        select(col(InspectionTable.sha256), col(ReviewTable.reviewer), col(ReviewTable.after))
         .join(ReviewTable, col(ReviewTable.inspection_id) == col(InspectionTable.id))
         .where(col(InspectionTable.sha256).in_(hashes))
         .order_by(col(ReviewTable.id))
     )
-    said: dict[str, Verdict] = {found[0]: found[1] for found in connection.execute(newest)}
+    said: dict[str, list[_Said]] = {}
+    for sha256, reviewer, after in connection.execute(every):
+        said.setdefault(sha256, []).append(_Said(reviewer, after))
+    counting = {sha256: standing(reviews) for sha256, reviews in said.items()}
     for image, sha256 in images:
-        if sha256 in said:
-            make_truth(connection, [(run, storable(image))], said[sha256])
+        counts = counting.get(sha256)
+        if counts is not None:
+            make_truth(connection, [(run, storable(image))], counts.after)
+
+
+class _Said(NamedTuple):
+    reviewer: str
+    after: Verdict | None
 
 
 def _row(run: int, image: str, after: Verdict) -> dict[str, Any]:

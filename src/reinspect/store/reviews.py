@@ -1,6 +1,7 @@
 """What people decided: reviews of inspections, and of captions."""
 
-from typing import Literal, NamedTuple
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 from pydantic import AwareDatetime, Field
 
@@ -11,6 +12,10 @@ CaptionState = Literal["draft", "accepted", "edited", "rejected"]
 Decided = Literal["accepted", "edited", "rejected"]
 
 
+WITHDRAWN = "withdrawn"
+"""In place of a label, where a reviewer takes back what they said."""
+
+
 class Review(Value):
     """A person's verdict on an inspection, and the verdict that stood before it."""
 
@@ -19,14 +24,14 @@ class Review(Value):
     at: AwareDatetime
     reviewer: str
     before: Verdict | None
-    after: Verdict
+    after: Verdict | None = Field(description="Null where the reviewer takes it all back.")
     why: str = ""
 
 
 class ReviewOpinion(NamedTuple):
-    """What a reviewer last said of an inspection, in one word."""
+    """What a reviewer last said of a part, whichever runs saw it, in one word."""
 
-    inspection_id: int
+    part: str
     reviewer: str
     label: str
 
@@ -52,6 +57,30 @@ class NewCaption(Value):
     mode: Literal["thinking", "reflection"]
     text: str
     source: str
+
+
+class Said(Protocol):
+    """A review, or its row."""
+
+    @property
+    def reviewer(self) -> str: ...
+    @property
+    def after(self) -> Verdict | None: ...
+
+
+S = TypeVar("S", bound=Said)
+
+
+def standing(said: Iterable[S]) -> S | None:
+    """The review that counts, of a part's reviews, oldest first: the newest not taken back.
+
+    Who takes a review back has no opinion any more; what others said before counts again.
+    """
+    last: dict[str, S] = {}
+    for one in said:
+        last.pop(one.reviewer, None)  # so that the newest comes last
+        last[one.reviewer] = one
+    return next((one for one in reversed(last.values()) if one.after is not None), None)
 
 
 def review_of(entry: tables.ReviewTable) -> Review:

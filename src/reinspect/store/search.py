@@ -13,8 +13,9 @@ from sqlalchemy import (
     ColumnElement,
     Text,
     and_,
+    case,
     cast,
-    exists,
+    distinct,
     func,
     or_,
     type_coerce,
@@ -24,6 +25,7 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col, select
 
+from reinspect.store.reviews import WITHDRAWN
 from reinspect.store.tables import EvidenceTable, InspectionTable, ReviewTable
 from reinspect.vocabulary import Outcome, Value, source_names
 
@@ -178,27 +180,24 @@ def _due(share: float) -> ColumnElement[bool]:
 
 
 def _reviewed(state: Reviewed) -> ColumnElement[bool]:
-    mine, theirs = aliased(ReviewTable), aliased(ReviewTable)
-    of_this = col(mine.inspection_id) == col(InspectionTable.id)
-    if state is not Reviewed.DISPUTED:
-        some = exists().where(of_this)
-        return some if state is Reviewed.YES else ~some
-    other = and_(
-        col(theirs.inspection_id) == col(mine.inspection_id),
-        col(theirs.reviewer) != col(mine.reviewer),
-        col(theirs.label) != col(mine.label),
-        *(_newest(mine), _newest(theirs)),
+    """Of the part, whichever runs saw it. What was taken back is no review."""
+    seen = aliased(InspectionTable)
+    content, key = col(seen.sha256), cast(col(seen.id), Text)
+    part = case((content != "", content), else_=key)
+    of_it = col(seen.id) == col(ReviewTable.inspection_id)
+    newest = (
+        select(func.max(ReviewTable.id)).join(seen, of_it).group_by(part, col(ReviewTable.reviewer))
     )
-    return exists().where(of_this, other)
-
-
-def _newest(review: Any) -> ColumnElement[bool]:
-    later = aliased(ReviewTable)
-    return ~exists().where(
-        col(later.inspection_id) == col(review.inspection_id),
-        col(later.reviewer) == col(review.reviewer),
-        col(later.id) > col(review.id),
+    parts = (
+        select(part)
+        .join(ReviewTable, of_it)
+        .where(col(ReviewTable.id).in_(newest), col(ReviewTable.label) != WITHDRAWN)
     )
+    if state is Reviewed.DISPUTED:
+        parts = parts.group_by(part).having(func.count(distinct(col(ReviewTable.label))) > 1)
+    mine, number = col(InspectionTable.sha256), cast(col(InspectionTable.id), Text)
+    among = or_(mine.in_(parts), and_(mine == "", number.in_(parts)))
+    return ~among if state is Reviewed.NO else among
 
 
 def _names(name: str) -> ColumnElement[bool]:

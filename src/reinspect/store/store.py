@@ -31,6 +31,7 @@ from reinspect.store.database import (
 from reinspect.store.inspected import Inspected, inspections_of, key_of, with_reviews
 from reinspect.store.place import StoreFile
 from reinspect.store.prompts import with_texts
+from reinspect.store.queue import ReviewQueue
 from reinspect.store.rows import Row
 from reinspect.store.runs import Run, RunInfo, Status, lock_runs
 from reinspect.store.statistics import Statistics
@@ -98,6 +99,11 @@ class Store:
     def browse(self) -> Browse:
         """The same store as people browse it: pages, filters, reviews."""
         return Browse(self._engine)
+
+    @property
+    def queue(self) -> ReviewQueue:
+        """The same store as a reviewer works through it: part by part."""
+        return ReviewQueue(self._engine)
 
     @property
     def statistics(self) -> Statistics:

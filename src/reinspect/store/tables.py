@@ -145,7 +145,7 @@ class TruthTable(StoreTable, table=True):
 
 
 class ReviewTable(StoreTable, table=True):
-    """A person's verdict on an inspection. Rows are added, never changed."""
+    """A person's verdict on an inspection, or its withdrawal. Rows are added, never changed."""
 
     __tablename__ = "reviews"
 
@@ -154,8 +154,10 @@ class ReviewTable(StoreTable, table=True):
     at: datetime = Field(sa_type=columns.Moment)
     reviewer: str = Field(sa_type=columns.Words)
     before: Verdict | None = Field(sa_type=columns.VerdictColumn)
-    after: Verdict = Field(sa_type=columns.VerdictColumn)
-    label: str = Field(description="Of `after`.")
+    after: Verdict | None = Field(
+        sa_type=columns.VerdictColumn, description="Null where the reviewer takes it all back."
+    )
+    label: str = Field(description="Of `after`; `withdrawn` where that is null.")
     why: str = Field(sa_type=columns.Words)
 
 

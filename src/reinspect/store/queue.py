@@ -1,0 +1,107 @@
+"""What waits for a person, one item a part, and what people said of a part.
+
+A part is known by the content of its picture, whichever runs saw it under whatever name. What
+could not be read has no content: each such inspection is a part of its own.
+"""
+
+from collections.abc import Container, Sequence
+
+from sqlalchemy import Engine, Text, type_coerce
+from sqlmodel import Session, col, select
+
+from reinspect.store import columns
+from reinspect.store.database import reading
+from reinspect.store.inspected import key_of
+from reinspect.store.reviews import Review, ReviewOpinion, review_of
+from reinspect.store.search import Filter, Order, conditions, ranking
+from reinspect.store.tables import InspectionTable, ReviewTable, TruthTable
+
+
+class ReviewQueue:
+    """The store as a reviewer works through it. Every method raises `StoreError` for its faults."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def parts(self, wanted: Filter, *, but: Container[str] = ()) -> tuple[int, ...]:
+        """One inspection of each part that the filter finds, the least reliable first.
+
+        Args:
+            wanted: by any inspection of the part.
+            but: parts to leave out, as `part_of` has them.
+        """
+        query = (
+            select(InspectionTable.id, InspectionTable.sha256)
+            .where(*conditions(wanted))
+            .order_by(*ranking(Order.RELIABILITY, descending=False))
+        )
+        with reading(self._engine) as session:
+            first: dict[str, int] = {}
+            for key, sha256 in session.exec(query):
+                part = _part(key_of(key), sha256)
+                if part not in but:
+                    first.setdefault(part, key_of(key))
+        return tuple(first.values())
+
+    def part_of(self, inspection_id: int) -> str:
+        """By what the part is known that was inspected; of an unknown id, its own."""
+        query = select(InspectionTable.sha256).where(col(InspectionTable.id) == inspection_id)
+        with reading(self._engine) as session:
+            return _part(inspection_id, session.exec(query).first() or "")
+
+    def reviews(self, inspection_id: int) -> tuple[Review, ...]:
+        """All reviews of the part that was inspected, in whichever run, oldest first."""
+        with reading(self._engine) as session:
+            return tuple(map(review_of, reviews_of_part(session, inspection_id)))
+
+    def opinions(self, runs: Sequence[int] = ()) -> tuple[ReviewOpinion, ...]:
+        """What each reviewer last said of each part, by part and reviewer."""
+        query = (
+            select(
+                InspectionTable.id, InspectionTable.sha256, ReviewTable.reviewer, ReviewTable.label
+            )
+            .join(InspectionTable, col(InspectionTable.id) == col(ReviewTable.inspection_id))
+            .order_by(col(ReviewTable.id))
+        )
+        if runs:
+            query = query.where(col(InspectionTable.run_id).in_(runs))
+        with reading(self._engine) as session:
+            newest = {
+                (_part(key_of(key), sha256), name): label
+                for key, sha256, name, label in session.exec(query)
+            }
+        return tuple(ReviewOpinion(*who, label) for who, label in sorted(newest.items()))
+
+    def types(self, category: str | None) -> tuple[str, ...]:
+        """The defect types that annotations and reviewers use for a product, sorted."""
+        named = type_coerce(col(TruthTable.types), Text)
+        query = (
+            select(named)
+            .join(
+                InspectionTable,
+                (col(InspectionTable.run_id) == col(TruthTable.run_id))
+                & (col(InspectionTable.image) == col(TruthTable.image)),
+            )
+            .where(named != "[]", col(InspectionTable.category) == category)
+            .distinct()
+        )
+        with reading(self._engine) as session:
+            listed = list(session.exec(query))
+        read = columns.NamesColumn.adapter.validate_json
+        return tuple(sorted({name for text in listed for name in read(text)}))
+
+
+def reviews_of_part(session: Session, inspection_id: int) -> list[ReviewTable]:
+    """The rows of all reviews of the part that was inspected, oldest first."""
+    same = col(ReviewTable.inspection_id) == inspection_id
+    sha256 = session.exec(
+        select(InspectionTable.sha256).where(col(InspectionTable.id) == inspection_id)
+    ).first()
+    if sha256:
+        everywhere = select(InspectionTable.id).where(col(InspectionTable.sha256) == sha256)
+        same = col(ReviewTable.inspection_id).in_(everywhere)
+    return list(session.exec(select(ReviewTable).where(same).order_by(col(ReviewTable.id))))
+
+
+def _part(inspection_id: int, sha256: str) -> str:
+    return sha256 or f"inspection {inspection_id}"
