@@ -17,6 +17,7 @@ from reinspect.cli import (
     train,
     ui,
 )
+from reinspect.cli.measuring import agreement
 from reinspect.cli.qualification import commission, qualify
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app = typer.Typer(
 for module in (
     run,
     bench,
+    agreement,
     qualify,
     commission,
     reading,

@@ -10,7 +10,12 @@ that two people get the same number. The conventions all of them share:
 - wrong shapes, NaN and values out of range raise a ValueError that shows the value.
 """
 
-from reinspect.metrics.agreement import cohen_kappa
+from reinspect.metrics.agreement import (
+    cohen_interval,
+    cohen_kappa,
+    fleiss_interval,
+    fleiss_kappa,
+)
 from reinspect.metrics.calibration import (
     Bin,
     accuracy_at_coverage,
@@ -32,6 +37,7 @@ from reinspect.metrics.detection import (
 from reinspect.metrics.intervals import (
     Interval,
     bootstrap,
+    clopper_pearson,
     lower_bound,
     upper_bound,
     upper_bounds,
@@ -65,6 +71,8 @@ __all__ = [
     "auroc",
     "balanced_accuracy",
     "bootstrap",
+    "clopper_pearson",
+    "cohen_interval",
     "cohen_kappa",
     "confidence",
     "ece",
@@ -72,6 +80,8 @@ __all__ = [
     "f1_loc",
     "f1_type",
     "fit_threshold",
+    "fleiss_interval",
+    "fleiss_kappa",
     "giou",
     "iou",
     "leave_one_group_out",

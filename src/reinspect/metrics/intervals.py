@@ -68,6 +68,19 @@ def lower_bound(count: int, n: int, confidence: float) -> float:
     return 1 - upper_bound(n - count, n, confidence)
 
 
+def clopper_pearson(k: int, n: int, *, level: float = 0.95) -> Interval | None:
+    """Exact interval of a share, k of n (Clopper and Pearson 1934); None without parts.
+
+    Raises:
+        ValueError: `k` outside 0 … n, `level` outside (0, 1).
+    """
+    if not 0 < level < 1:
+        raise ValueError(f"level {level!r} is outside (0, 1)")
+    sure = (1 + level) / 2
+    low, high = lower_bound(k, n, sure), upper_bound(k, n, sure)
+    return Interval(low, high) if n else None
+
+
 def bootstrap(
     statistic: Callable[..., float | None],
     *arrays: npt.ArrayLike,

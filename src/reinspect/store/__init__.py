@@ -3,7 +3,7 @@
 from reinspect.store.browse import Browse, Choices, Page
 from reinspect.store.database import StoreError
 from reinspect.store.inspected import Inspected
-from reinspect.store.reviews import Caption, NewCaption, Review, ReviewOpinion
+from reinspect.store.reviews import Caption, NewCaption, PictureReview, Review, ReviewOpinion
 from reinspect.store.rows import Checked, Row
 from reinspect.store.runs import Run, RunInfo, Status, differences
 from reinspect.store.search import Filter, Order, Reviewed, Span
@@ -20,6 +20,7 @@ __all__ = [
     "NewCaption",
     "Order",
     "Page",
+    "PictureReview",
     "Review",
     "ReviewOpinion",
     "Reviewed",

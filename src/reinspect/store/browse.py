@@ -13,11 +13,13 @@ from reinspect.store.inspected import Inspected, inspections_of, key_of
 from reinspect.store.queue import reviews_of_part
 from reinspect.store.review_truth import make_truth
 from reinspect.store.reviews import (
+    TAKEN_BACK,
     WITHDRAWN,
     Caption,
     CaptionState,
     Decided,
     NewCaption,
+    PictureReview,
     Review,
     caption_of,
     review_of,
@@ -195,7 +197,7 @@ class Browse:
                 if one.reviewer == entry.reviewer and key_of(one.id) < review_id
             ]
         after = earlier[-1].after if earlier else None
-        return self._add_review(entry.inspection_id, after, reviewer, "taken back")
+        return self._add_review(entry.inspection_id, after, reviewer, TAKEN_BACK)
 
     def _add_review(
         self, inspection_id: int, after: Verdict | None, reviewer: str, why: str
@@ -236,6 +238,31 @@ class Browse:
         query = select(table).where(table.inspection_id == inspection_id)
         with reading(self._engine) as session:
             return tuple(review_of(entry) for entry in session.exec(query.order_by(col(table.id))))
+
+    def reviewed(self, pictures: Sequence[str]) -> tuple[PictureReview, ...]:
+        """Every review of these pictures, by content, in whichever run; the oldest first.
+
+        One that was taken back is not among them.
+        """
+        table, found = tables.ReviewTable, list[tuple[int, str, PictureReview]]()
+        query = select(  # type: ignore[call-overload]
+            table.id, table.why, tables.InspectionTable.sha256, table.reviewer, table.label
+        ).join(tables.InspectionTable)
+        with reading(self._engine) as session:
+            for start in range(0, len(pictures), _CHUNK):
+                some = col(tables.InspectionTable.sha256).in_(pictures[start : start + _CHUNK])
+                for key, why, *said in session.exec(query.where(some)):
+                    found.append((key_of(key), why, PictureReview(*said)))
+        standing: list[PictureReview] = []
+        for _, why, review in sorted(found, key=lambda one: one[0]):
+            if why != TAKEN_BACK and review.label != WITHDRAWN:
+                standing.append(review)
+                continue
+            who = (review.sha256, review.reviewer)
+            mine = [at for at, own in enumerate(standing) if own[:2] == who]
+            if mine:
+                del standing[mine[-1]]
+        return tuple(standing)
 
     def add_captions(self, drafts: Iterable[NewCaption]) -> None:
         """Keep training texts as drafts."""

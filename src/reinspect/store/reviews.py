@@ -14,6 +14,8 @@ Decided = Literal["accepted", "edited", "rejected"]
 
 WITHDRAWN = "withdrawn"
 """In place of a label, where a reviewer takes back what they said."""
+TAKEN_BACK = "taken back"
+"""The reason of a review by which a reviewer takes another one back."""
 
 
 class Review(Value):
@@ -32,6 +34,14 @@ class ReviewOpinion(NamedTuple):
     """What a reviewer last said of a part, whichever runs saw it, in one word."""
 
     part: str
+    reviewer: str
+    label: str
+
+
+class PictureReview(NamedTuple):
+    """What a reviewer said of a picture, in one word."""
+
+    sha256: str
     reviewer: str
     label: str
 

@@ -1,0 +1,1 @@
+"""The attribute-agreement study: inspectors against themselves, each other, the truth."""

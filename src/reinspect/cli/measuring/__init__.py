@@ -1,0 +1,1 @@
+"""Commands that hold inspectors against each other."""
