@@ -2,6 +2,7 @@
 
 import functools
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def _in_folders(found: FolderSet, path: str) -> LabelledPart | None:
 def _normalised(item: Item, part: LabelledPart) -> list[NormalisedBox]:
     if not part.boxes:
         return []
-    width, height = (1, 1) if part.normalised else size_of(item.path)
+    width, height = (1, 1) if part.normalised else size_of(item.path, max_pixels=sys.maxsize)
     try:
         return [from_pixels(corners, width, height) for corners, _ in part.boxes]
     except ValueError as error:

@@ -13,13 +13,16 @@ from pycocotools import mask as coco
 from reinspect.images.decoding import read_values
 from reinspect.images.places import from_pixels
 from reinspect.images.reading import Mask
-from reinspect.vocabulary import Box, Rle
+from reinspect.vocabulary import MAX_PIXELS, Box, Rle
 
 INVERTED = "#inverted"
 """What the name of a mask ends with of which all that is *black* is defective."""
 
 _LOSSY = 127
 """From which value on a pixel of a JPEG is set: around edges, black is not 0."""
+
+_MOST_PIXELS = 4 * MAX_PIXELS
+"""Of a mask: which pictures are too large somebody decided before its mask is asked for."""
 
 _GREYS = 16
 """Different greys beside black and white, from which on a mask was scaled with smooth edges."""
@@ -41,7 +44,7 @@ def read_mask(path: str | os.PathLike[str]) -> Mask:
         return ~read_mask(text.removesuffix(INVERTED))
     if Path(text).is_dir():
         return _union(sorted(file for file in Path(text).iterdir() if file.name[0] != "."))
-    stored = read_values(text)
+    stored = read_values(text, max_pixels=_MOST_PIXELS)
     soft = stored.lossy or _is_soft(stored.values)
     drawn = stored.values > (_LOSSY if soft else 0)
     if stored.values.dtype.kind == "f":
