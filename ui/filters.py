@@ -1,14 +1,16 @@
 """The filter in the side bar. The page's address holds it; widgets show and change that."""
 
+from datetime import datetime
 from typing import Any
 
 import streamlit as st
 
-from reinspect.store import Choices, Filter, Order, Reviewed, Span
+from reinspect.store import Choices, Filter, Order, Period, Reviewed, Span, Standing
+from reinspect.ui import addresses
 from reinspect.ui.addresses import ListView
 from reinspect.ui.console import At, Console, cached, opened
-from reinspect.ui.words import OUTCOME_MARKS
-from reinspect.vocabulary import Outcome
+from reinspect.ui.words import LABEL_MARKS, OUTCOME_MARKS
+from reinspect.vocabulary import Label, Outcome
 
 _ORDERS = {
     (Order.RELIABILITY, False): "lowest reliability",
@@ -26,10 +28,21 @@ _REVIEWED = {
     "reviewed": Reviewed.YES,
     "reviewers disagree": Reviewed.DISPUTED,
 }
+_STANDING = {
+    "any": None,
+    "right": Standing.RIGHT,
+    "wrong": Standing.WRONG,
+    "fixed by the second look": Standing.FIXED,
+    "broken by the second look": Standing.BROKEN,
+    "a person disagreed": Standing.OVERRULED,
+    "truth not known": Standing.OPEN,
+}
+_SAID = {"any": None, **{LABEL_MARKS[label.value]: label for label in Label}}
 _SPANS = {
     "reliability": (0.0, 1.0, "How likely the label is right, 0 to 1"),
     "divergence": (-1.0, 1.0, "Confidence minus reliability; above 0: surer than it should be"),
 }
+_FLAGS, _LABELS, _ENDS = addresses.FLAGS, addresses.LABELS, ("since", "until")
 _LONGEST = 60.0  # seconds; the slider's end means "or more"
 
 
@@ -59,6 +72,16 @@ def panel(console: Console, view: ListView) -> None:
             key="f_disposition",
             **change,
         )
+        st.pills(
+            "Truth",
+            list(Label),
+            selection_mode="multi",
+            format_func=lambda label: LABEL_MARKS[label.value],
+            key="f_truth",
+            help="By a review of the picture in any run, else by annotation",
+            **change,
+        )
+        st.selectbox("Verdict against truth", list(_STANDING), key="f_standing", **change)
         _several("Category", "category", choices.categories, change)
         _several("Defect type", "type", choices.types, change)
         for name, (low, high, about) in _SPANS.items():
@@ -78,7 +101,14 @@ def panel(console: Console, view: ListView) -> None:
 def _rarer(sources: tuple[str, ...], change: dict[str, Any]) -> None:
     _several("Evidence by", "source", sources, change)
     st.slider("Duration in seconds", 0.0, _LONGEST, step=0.5, key="f_seconds", **change)
+    st.segmented_control("First look", list(_SAID), key="f_first", **change)
+    st.segmented_control("In the end", list(_SAID), key="f_final", **change)
+    st.segmented_control("Looked at twice", list(_YES_NO), key="f_twice", **change)
     st.segmented_control("Revised", list(_YES_NO), key="f_revised", **change)
+    st.segmented_control("Set-up alarm", list(_YES_NO), key="f_setup", **change)
+    st.text_input("Reason", key="f_reason", placeholder="of the disposition", **change)
+    st.datetime_input("Since", value=None, key="f_since", **change)
+    st.datetime_input("Until", value=None, key="f_until", **change)
     st.segmented_control("Errors", list(_YES_NO), key="f_errors", **change)
     st.selectbox("Reviews", list(_REVIEWED), key="f_reviewed", **change)
 
@@ -104,8 +134,15 @@ def _show(view: ListView, names: dict[str, int]) -> None:
         state[f"f_{name}"] = (max(low, ends.low), min(high, ends.high))
     lasting = wanted.seconds or Span(0, _LONGEST)
     state["f_seconds"] = (min(lasting.low, _LONGEST), min(lasting.high, _LONGEST))
-    state["f_revised"] = _word(_YES_NO, wanted.revised)
-    state["f_errors"] = _word(_YES_NO, wanted.errors)
+    for name in _FLAGS:
+        state[f"f_{name}"] = _word(_YES_NO, getattr(wanted, name))
+    for name in _LABELS:
+        state[f"f_{name}"] = _word(_SAID, getattr(wanted, name))
+    state["f_truth"] = list(wanted.truths)
+    state["f_standing"] = _word(_STANDING, wanted.standing)
+    state["f_reason"] = wanted.reason
+    for name, end in zip(_ENDS, wanted.period or (None, None), strict=True):
+        state[f"f_{name}"] = end and end.astimezone().replace(tzinfo=None)
     state["f_reviewed"] = _word(_REVIEWED, wanted.reviewed)
     order = (view.order, view.descending)
     state["f_order"] = order if order in _ORDERS else (Order.RELIABILITY, False)
@@ -131,13 +168,26 @@ def _changed(console: Console) -> None:
         sources=tuple(state["f_source"]),
         **spans,
         seconds=lasting,
-        revised=_YES_NO[state["f_revised"] or "any"],
-        errors=_YES_NO[state["f_errors"] or "any"],
+        **{name: _YES_NO[state[f"f_{name}"] or "any"] for name in _FLAGS},
+        **{name: _SAID[state[f"f_{name}"] or "any"] for name in _LABELS},
+        truths=tuple(state["f_truth"]),
+        standing=_STANDING[state["f_standing"]],
+        reason=state["f_reason"],
+        period=_period(),
         reviewed=_REVIEWED[state["f_reviewed"]],
         text=state["f_text"],
     )
     console.remember(ListView(wanted, *state["f_order"]))
     st.session_state["page"] = 1
+
+
+def _period() -> Period | None:
+    """What the two fields of time say; of ends the wrong way round, the first one alone."""
+    ends: list[datetime | None] = [st.session_state[f"f_{name}"] for name in _ENDS]
+    since, until = (end and end.astimezone() for end in ends)
+    if since and until and since >= until:
+        until = None
+    return Period(since, until) if since or until else None
 
 
 def _clear(console: Console) -> None:
@@ -151,7 +201,8 @@ def _word(words: dict[str, Any], value: Any) -> str:
 
 def _uses_more(wanted: Filter) -> bool:
     stated = (wanted.sources, wanted.seconds, wanted.reviewed)
-    return any(stated) or wanted.revised is not None or wanted.errors is not None
+    rare = (wanted.first, wanted.final, wanted.reason, wanted.period)
+    return any((*stated, *rare)) or any(getattr(wanted, name) is not None for name in _FLAGS)
 
 
 @cached

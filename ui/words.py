@@ -8,6 +8,7 @@ BLUE, ORANGE, YELLOW, PURPLE, GREY = "#0072b2", "#d55e00", "#e69f00", "#cc79a7",
 
 OUTCOME_COLOURS = {"PASS": BLUE, "FAIL": ORANGE, "REVIEW": YELLOW}
 OUTCOME_MARKS = {"PASS": "✓ PASS", "FAIL": "✕ FAIL", "REVIEW": "? REVIEW"}
+LABEL_MARKS = {"normal": "○ normal", "anomalous": "◆ anomalous"}
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>&:$^=\"'/@])")
 

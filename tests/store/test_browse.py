@@ -1,6 +1,6 @@
 import itertools
 import threading
-from datetime import UTC
+from datetime import UTC, datetime
 
 import pytest
 
@@ -8,6 +8,7 @@ from reinspect.store import (
     Filter,
     NewCaption,
     Order,
+    Period,
     Reviewed,
     RunInfo,
     Span,
@@ -16,12 +17,13 @@ from reinspect.store import (
 )
 from reinspect.store.search import audited
 from reinspect.trace import Trace
-from reinspect.vocabulary import Box, Defect, Outcome, Verdict
+from reinspect.vocabulary import Box, Defect, Label, Outcome, Truth, Verdict
 from support.made_traces import corrected, judged, unreadable
 from support.postgres import SQLITE_ALONE
 
 BENT = Verdict.of(1.0, defects=(Defect(box=Box(0.1, 0.1, 0.4, 0.3), score=1, type="bent"),))
 GOOD = Verdict.of(0.0)
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
 def _write(store: Store, run: int, *traces: Trace) -> None:
@@ -73,6 +75,55 @@ def test_a_filter_finds(store: Store, five: int, wanted: dict, names: list[str])
     found = _names(store, Filter(runs=(five,), **wanted))
     assert [name.split(".")[0].split(" ")[0] for name in found] == names
     assert store.browse.count(Filter(**wanted)) == len(names)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "names"),
+    [
+        pytest.param({"truths": ("anomalous",)}, ["failed", "passed"], id="defective"),
+        pytest.param({"truths": ("normal",)}, ["doubt", "corrected"], id="good"),
+        pytest.param({"standing": "right"}, ["failed", "corrected"], id="right"),
+        pytest.param({"standing": "wrong"}, ["doubt", "passed"], id="wrong"),
+        pytest.param({"standing": "fixed"}, ["corrected"], id="fixed"),
+        pytest.param({"standing": "broken"}, [], id="broken"),
+        pytest.param({"standing": "overruled"}, ["doubt"], id="overruled"),
+        pytest.param({"standing": "open"}, ["broken"], id="open"),
+        pytest.param({"twice": True}, ["corrected"], id="twice"),
+        pytest.param({"first": "anomalous", "final": "normal"}, ["corrected"], id="first-final"),
+        pytest.param({"setup": True}, [], id="set-up"),
+        pytest.param({"reason": "NO VERDICT"}, ["broken"], id="reason"),
+        pytest.param({"period": Period(None, NOON)}, [], id="before"),
+        pytest.param(
+            {"period": Period(NOON, None), "truths": ("anomalous",)},
+            ["failed", "passed"],
+            id="since",
+        ),
+    ],
+)
+def test_truth_is_a_filter(store: Store, five: int, wanted: dict, names: list[str]) -> None:
+    """A review outweighs the annotation, in the filter and in what an inspection came to."""
+    doubt = 'doubt <b>"100%_sure"</b>.png'
+    store.write_truth(
+        five,
+        {
+            "corrected.png": Truth(label=Label.NORMAL),
+            "failed.png": Truth(label=Label.ANOMALOUS),
+            "passed.png": Truth(label=Label.ANOMALOUS),
+            doubt: Truth(label=Label.ANOMALOUS),
+        },
+    )
+    store.browse.review(store.newest(five, doubt), GOOD, reviewer="Ada")
+    found = store.browse.page(Filter(**wanted)).items
+    assert [one.row.image.split(".")[0].split(" ")[0] for one in found] == names
+    came_to = {one.row.image: one.row for one in store.inspections(five)}
+    assert (came_to[doubt].resolved, came_to[doubt].truth_by) == ("PASS", "review")
+    assert (came_to["passed.png"].resolved, came_to["passed.png"].right) == ("FAIL", False)
+    assert came_to["broken.png"].resolved == "REVIEW"
+    counted = store.statistics.judged([five])
+    assert sum(c.images for c in counted) == 5
+    for standing in ("wrong", "fixed", "broken", "overruled"):
+        mine = sum(c.images for c in counted if getattr(c, standing))
+        assert mine == store.browse.count(Filter(standing=standing))
 
 
 def test_types_are_found_whole(store: Store, run: int) -> None:

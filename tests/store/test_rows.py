@@ -12,7 +12,7 @@ def test_a_row_has_the_keys_of_the_results_file_in_their_order() -> None:
     assert list(written) == [
         "image", "sha256", "category", "verdict", "first", "confidence", "reliability",
         "divergence", "disposition", "reason", "rounds", "revised", "seconds", "error",
-        "review",
+        "review", "truth", "truth_by", "resolved",
     ]  # fmt: skip
     assert written["first"] == {
         "label": "anomalous",

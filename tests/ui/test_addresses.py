@@ -1,12 +1,13 @@
 from collections.abc import Sequence
+from datetime import datetime
 
 import pytest
 
-from reinspect.store import Filter, Order, Reviewed, Span
+from reinspect.store import Filter, Order, Period, Reviewed, Span, Standing
 from reinspect.ui.addresses import ListView, read, write
 from reinspect.ui.viewer import defects_of
 from reinspect.ui.words import plain
-from reinspect.vocabulary import Outcome
+from reinspect.vocabulary import Label, Outcome
 
 RUNS = {'mon"day & <b>': 3, "tuesday": 4}
 
@@ -28,6 +29,14 @@ FULL = Filter(
     revised=True,
     errors=False,
     reviewed=Reviewed.DISPUTED,
+    truths=(Label.NORMAL, Label.ANOMALOUS),
+    standing=Standing.OVERRULED,
+    twice=False,
+    first=Label.NORMAL,
+    final=Label.ANOMALOUS,
+    setup=True,
+    reason="turned by 88°",
+    period=Period(datetime(2026, 3, 1, 6, 30).astimezone(), None),
     text="über 100 %",
 )
 
@@ -57,6 +66,13 @@ def test_the_default_view_needs_no_address() -> None:
         {"disposition": ["pass", ""]},
         {"reviewed": ["maybe"]},
         {"revised": ["1"]},
+        {"truth": ["good"]},
+        {"standing": ["left"]},
+        {"first": ["?"]},
+        {"time": ["yesterday~"]},
+        {"time": ["2026-03-02~2026-03-01"]},
+        {"time": ["~"]},
+        {"time": ["0001-01-01~9999-12-31T23:59"]},
         {"sort": ["--id; DROP TABLE runs"]},
         {"run": ["wednesday"]},
     ],

@@ -66,6 +66,35 @@ def test_runs_say_how_they_came_out(tuesday: int, show: Show) -> None:
     assert table.loc['tue"s<d>ay', "status"] == "writing …"
 
 
+def test_every_count_of_a_run_is_a_door(tuesday: int, store: Store, show: Show) -> None:
+    store.browse.review(int(_id(store, "doubt.png")), Verdict.of(0.0), reviewer="Ann")
+    app = show("runs")
+    app.session_state["runs_table"] = {"selection": {"rows": [1], "columns": [], "cells": []}}
+    app.run()
+    doors = {link.label: link for link in app.get("page_link")}
+    assert "1 found: FAIL" in doors
+    assert "1 to REVIEW" in doors
+    assert "1 overruled by a person" in doors
+    wrong = doors["1 wrong verdicts"].proto
+    assert wrong.page == "inspections"
+    assert wrong.query_string == "run=monday&standing=wrong"
+    shown = show("inspections", run="monday", standing="wrong")
+    assert "1 found" in _text(shown)
+    assert '→ <span class="badge PASS">PASS</span> by review' in _text(shown)
+    assert shown.selectbox(key="f_standing").value == "wrong"
+    shown.selectbox(key="f_standing").select("truth not known").run()
+    assert shown.query_params["standing"] == "open"
+
+
+def test_a_time_is_in_the_address_and_back(monday: int, show: Show) -> None:
+    app = show("inspections", time="2026-01-01T06:00~2026-01-01T14:00")
+    assert "0 found" in _text(app)
+    assert app.session_state["f_until"].hour == 14
+    app.text_input(key="f_reason").input("clear").run()
+    assert app.query_params["time"] == "2026-01-01T06:00~2026-01-01T14:00"
+    assert app.query_params["reason"] == "clear"
+
+
 def test_runs_are_searched(tuesday: int, show: Show) -> None:
     app = show("runs")
     app.text_input(key="runs_search").input("MONDAY").run()

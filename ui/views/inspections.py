@@ -89,9 +89,13 @@ def _table(console: Console, found: Page) -> None:
         {
             "image": one.row.image,
             "run": names.get(one.run_id, ""),
-            "outcome": words.OUTCOME_MARKS[one.row.disposition.value],
+            "outcome": words.OUTCOME_MARKS[one.row.resolved.value],
+            "by": one.row.truth_by or "inspection",
+            "disposition": words.OUTCOME_MARKS[one.row.disposition.value],
             "first": one.row.first.label.value if one.row.first else None,
             "final": one.row.verdict.label.value if one.row.verdict else None,
+            "truth": one.row.truth.value if one.row.truth else None,
+            "verdict": {True: "✓ right", False: "✕ wrong", None: None}[one.row.right],
             "types": ", ".join(one.row.verdict.types) if one.row.verdict else "",
             "confidence": one.row.confidence,
             "reliability": one.row.reliability,
@@ -161,10 +165,15 @@ def facts(one: Inspected, run: str | None = None) -> str:
     """Outcome, reliability and what became of the verdict, as HTML; the run, if it is named."""
     row = one.row
     parts = [words.badge(row.disposition.value)]
+    if row.resolved is not row.disposition:
+        parts.append(f"<span>→ {words.badge(row.resolved.value)} by {row.truth_by}</span>")
+    if row.right is not None:
+        kind, word = ("right", "✓ right") if row.right else ("wrong", "✕ wrong")
+        parts.append(f'<span class="chip {kind}">{word}</span>')
     if row.review:
         parts.append(f'<span class="chip review">reviewed: {row.review.label.value}</span>')
     elif row.revised:
-        parts.append('<span class="chip corrected">corrected</span>')
+        parts.append('<span class="chip corrected">changed</span>')
     elif row.rounds:
         parts.append('<span class="chip">kept</span>')
     parts.append(f"<span>reliability <b>{words.number(row.reliability)}</b></span>")

@@ -1,5 +1,6 @@
 """Runs: what each inspected and with which detector, how it came out, and what it cost."""
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -8,15 +9,18 @@ import streamlit as st
 import yaml
 
 from reinspect.cost import ModelCost
-from reinspect.store import Run, Tally
+from reinspect.store import Run, Standing, Tally
 from reinspect.store.runs import Status
+from reinspect.store.statistics import JudgedCount
 from reinspect.ui import words
 from reinspect.ui.console import At, Console, StorePlace, cached, empty, opened
 
 _number = st.column_config.NumberColumn
 _COLUMNS = {
     "started": st.column_config.DatetimeColumn(format="YYYY-MM-DD HH:mm"),
+    "open": _number(help="For REVIEW, and no truth is known of them yet"),
     "twice": _number(help="Images that were looked at twice"),
+    "wrong": _number(help="Final verdicts that a review or an annotation contradicts"),
     "fixed": _number(help="Wrong at first, right in the end; where truth is known"),
     "broken": _number(help="Right at first, wrong in the end; where truth is known"),
     "not read": _number(help="Parse failures: model answers that could not be read"),
@@ -33,6 +37,11 @@ class _Moment(NamedTuple):
     newest: int
     status: Status
     finished: datetime | None
+
+
+class _Sums(NamedTuple):
+    tally: Tally
+    judged: list[JudgedCount]
 
 
 def page() -> None:
@@ -66,7 +75,9 @@ def page() -> None:
 def _next(console: Console, picked: list[Run]) -> None:
     if not picked:
         st.caption("Select a run to see its inspections, or two to compare them.")
+        _doors(console, console.runs[:1])
         return
+    _doors(console, picked)
     left, right, _ = st.columns([1, 1, 3])
     if left.button("Show inspections", type="primary", width="stretch"):
         params = {"run": [run.name for run in picked]}
@@ -79,6 +90,52 @@ def _next(console: Console, picked: list[Run]) -> None:
     for run in picked[:2]:
         with st.expander(f"Recipe of {words.plain(run.name)}"):
             st.code(run.recipe, language="yaml")
+
+
+def _doors(console: Console, runs: Sequence[Run]) -> None:
+    """What is true against how it came out, and what became of verdicts: each count is a link."""
+    counted = [c for run in runs for c in _sums(_moment(console.at, run), run.id).judged]
+    name = runs[0].name if len(runs) == 1 else f"{len(runs)} runs"
+    st.header(f"Right and wrong in {words.plain(name)}", anchor=False)
+    every: dict[str, Any] = {"run": [run.name for run in runs]}
+
+    def door(cell: Any, label: str, images: int, **params: str) -> None:
+        if images:
+            cell.page_link(
+                console.pages["inspections"],
+                label=f"{images:,} {label}",
+                query_params={**every, **params},
+            )
+        else:
+            cell.caption(f"none {label}")
+
+    with st.container(key="doors"):
+        for truth, title, names in _MATRIX:
+            cells = st.columns([1.3, 1, 1, 1], vertical_alignment="center")
+            cells[0].html(f"<b>{title}</b>")
+            asked = {"truth": truth} if truth else {"standing": Standing.OPEN.value}
+            mine = [c for c in counted if c.truth == truth]
+            for cell, outcome, label in zip(cells[1:], _OUTCOMES, names, strict=True):
+                images = sum(c.images for c in mine if c.disposition == outcome)
+                door(cell, label, images, disposition=outcome, **asked)
+        cells = st.columns(len(_STANDINGS), vertical_alignment="center")
+        for cell, (standing, label) in zip(cells, _STANDINGS.items(), strict=True):
+            images = sum(c.images for c in counted if getattr(c, standing.value))
+            door(cell, label, images, standing=standing.value)
+
+
+_OUTCOMES = ("PASS", "FAIL", "REVIEW")
+_MATRIX = (
+    ("anomalous", "Defective parts", ("escapes: PASS", "found: FAIL", "to REVIEW")),
+    ("normal", "Good parts", ("passed: PASS", "overkill: FAIL", "to REVIEW")),
+    (None, "Truth not known", ("PASS", "FAIL", "REVIEW")),
+)
+_STANDINGS = {
+    Standing.WRONG: "wrong verdicts",
+    Standing.FIXED: "fixed by the second look",
+    Standing.BROKEN: "broken by the second look",
+    Standing.OVERRULED: "overruled by a person",
+}
 
 
 def model_of(run: Run) -> str:
@@ -99,7 +156,12 @@ def _fits(run: Run, search: str) -> bool:
 
 
 def _row(console: Console, run: Run) -> dict[str, Any]:
-    tally, fixed, broken = _sums(_moment(console.at, run), run.id)
+    tally, judged = _sums(_moment(console.at, run), run.id)
+
+    def count(which: Callable[[JudgedCount], bool]) -> int | None:
+        known = [c for c in judged if c.truth]
+        return sum(c.images for c in known if which(c)) if known else None
+
     cost = ModelCost.of_counters(run.counters)
     return {
         "run": run.name,
@@ -110,9 +172,11 @@ def _row(console: Console, run: Run) -> dict[str, Any]:
         "PASS": tally.passed,
         "FAIL": tally.failed,
         "REVIEW": tally.review,
+        "open": sum(c.images for c in judged if c.disposition == "REVIEW" and not c.truth),
         "twice": tally.revisited,
-        "fixed": fixed,
-        "broken": broken,
+        "wrong": count(lambda c: c.wrong),
+        "fixed": count(lambda c: c.fixed),
+        "broken": count(lambda c: c.broken),
         "errors": tally.errors,
         "not read": cost.unread if cost else None,
         "seconds": tally.seconds,
@@ -130,11 +194,6 @@ def _moment(at: At, run: Run) -> _Moment:
 
 
 @cached
-def _sums(moment: _Moment, run_id: int) -> tuple[Tally, int | None, int | None]:
+def _sums(moment: _Moment, run_id: int) -> _Sums:
     store = opened(moment.place.url)
-    tally, changed = store.tally(run_id), store.statistics.changed([run_id])
-    if not changed:
-        return tally, None, None
-    fixed = sum(c.images for c in changed if c.first != c.truth and c.final == c.truth)
-    broken = sum(c.images for c in changed if c.first == c.truth and c.final != c.truth)
-    return tally, fixed, broken
+    return _Sums(store.tally(run_id), store.statistics.judged([run_id]))

@@ -61,6 +61,9 @@ COLUMNS = (
     "reviewer",
     "reviewed_at",
     "review_reason",
+    "truth",
+    "truth_by",
+    "resolved",
 )
 """Of the CSV, in order."""
 
@@ -168,7 +171,7 @@ def _schema(arrow: ModuleType) -> Any:
 
 
 def _cells(row: Row) -> dict[str, Any]:
-    cells = {**row.columns, **_review(row)}
+    cells = {**row.columns, **_review(row), **_truth(row)}
     for name in ("types", "first_types"):
         cells[name] = "; ".join(cells[name])
     for name in ("defects", "first_defects"):
@@ -176,6 +179,11 @@ def _cells(row: Row) -> dict[str, Any]:
     for name, value in cells.items():
         cells[name] = rounded(value) if isinstance(value, float) else value
     return cells
+
+
+def _truth(row: Row) -> dict[str, Any]:
+    truth = None if row.truth is None else row.truth.value
+    return {"truth": truth, "truth_by": row.truth_by, "resolved": row.resolved.value}
 
 
 def _review(row: Row) -> dict[str, Any]:

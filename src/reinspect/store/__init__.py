@@ -6,7 +6,7 @@ from reinspect.store.inspected import Inspected
 from reinspect.store.reviews import Caption, NewCaption, PictureReview, Review, ReviewOpinion
 from reinspect.store.rows import Checked, Row
 from reinspect.store.runs import Run, RunInfo, Status, differences
-from reinspect.store.search import Filter, Order, Reviewed, Span
+from reinspect.store.search import Filter, Order, Period, Reviewed, Span, Standing
 from reinspect.store.store import Store, Tally
 from reinspect.store.writer import Writer
 
@@ -20,6 +20,7 @@ __all__ = [
     "NewCaption",
     "Order",
     "Page",
+    "Period",
     "PictureReview",
     "Review",
     "ReviewOpinion",
@@ -28,6 +29,7 @@ __all__ = [
     "Run",
     "RunInfo",
     "Span",
+    "Standing",
     "Status",
     "Store",
     "StoreError",

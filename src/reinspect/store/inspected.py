@@ -36,7 +36,28 @@ def with_reviews(session: Session, entries: Sequence[tables.InspectionTable]) ->
     for review in session.exec(query):
         said.setdefault(review.inspection_id, []).append(review)
     newest = {key: standing(reviews) for key, reviews in said.items()}
-    return [_inspected(entry, newest.get(key_of(entry.id))) for entry in entries]
+    known = _truths(session, entries)
+    return [
+        _inspected(entry, newest.get(key_of(entry.id)), known.get((entry.run_id, entry.image)))
+        for entry in entries
+    ]
+
+
+def _truths(
+    session: Session, entries: Sequence[tables.InspectionTable]
+) -> dict[tuple[int, str], tuple[str, str]]:
+    """(Run, image) → label and source of the truth that counts, where any is known."""
+    table = tables.TruthTable
+    known: dict[tuple[int, str], tuple[str, str]] = {}
+    for run in {entry.run_id for entry in entries}:
+        images = [entry.image for entry in entries if entry.run_id == run]
+        query = select(table.image, table.label, table.source).where(
+            col(table.run_id) == run, col(table.image).in_(images)
+        )
+        # "annotation" sorts before "review", so a review comes last and stays.
+        for image, label, source in session.exec(query.order_by(col(table.source))):
+            known[run, image] = label, source
+    return known
 
 
 def key_of(found: int | None) -> int:
@@ -46,10 +67,20 @@ def key_of(found: int | None) -> int:
     return found
 
 
-def _inspected(entry: tables.InspectionTable, review: tables.ReviewTable | None) -> Inspected:
+def _inspected(
+    entry: tables.InspectionTable,
+    review: tables.ReviewTable | None,
+    truth: tuple[str, str] | None,
+) -> Inspected:
     columns = {name: getattr(entry, name) for name in tables.InspectionTable.model_fields}
     columns["sha256"] = entry.sha256 or None
-    row = Row.of_columns(columns, review=None if review is None else _checked(review))
+    label, source = truth or (None, None)
+    row = Row.of_columns(
+        columns,
+        review=None if review is None else _checked(review),
+        truth=label,
+        truth_by=source,
+    )
     return Inspected(key_of(entry.id), row, entry.sample.path, entry.run_id)
 
 

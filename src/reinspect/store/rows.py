@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, Field, field_serializer
 from typing_extensions import TypedDict
 
 from reinspect.readings import BriefVerdict, Readings
-from reinspect.vocabulary import Defect, Label, Value
+from reinspect.vocabulary import Defect, Label, Outcome, TruthSource, Value
 
 DIGITS = 6  # of a number in an exported file; the store keeps them all
 
@@ -49,13 +49,34 @@ class Checked(Value):
         return [flat(defect) for defect in defects]
 
 
+def _resolved(fields: dict[str, Any]) -> Outcome:
+    truth: Label | None = fields.get("truth")
+    if truth is None:
+        return fields["disposition"]  # type: ignore[no-any-return]
+    return Outcome.FAIL if truth is Label.ANOMALOUS else Outcome.PASS
+
+
 class Row(Readings):
-    """One image of a run: what its trace says, and the newest review of it.
+    """One image of a run: what its trace says, the newest review of it, and what is true of it.
 
     Written as JSON, numbers are rounded to six digits, and a defect has a mask only if it has one.
     """
 
     review: Checked | None = Field(default=None, description="None where nobody reviewed it.")
+    truth: Label | None = Field(
+        default=None, description="By a review of the picture in any run, else by annotation."
+    )
+    truth_by: TruthSource | None = None
+    resolved: Outcome = Field(
+        default_factory=_resolved, description="As the truth has it, else the disposition."
+    )
+
+    @property
+    def right(self) -> bool | None:
+        """Whether the final verdict is as the truth has it; None where either is missing."""
+        if self.truth is None or self.verdict is None:
+            return None
+        return self.verdict.label is self.truth
 
     @property
     def defects(self) -> tuple[Defect, ...]:

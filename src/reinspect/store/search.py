@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from pydantic import Field, FiniteFloat, model_validator
+from pydantic import AwareDatetime, Field, FiniteFloat, model_validator
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -25,9 +25,10 @@ from sqlalchemy.orm import aliased
 from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col, select
 
+from reinspect.readings import SETUP
 from reinspect.store.reviews import WITHDRAWN
-from reinspect.store.tables import EvidenceTable, InspectionTable, ReviewTable
-from reinspect.vocabulary import Outcome, Value, source_names
+from reinspect.store.tables import EvidenceTable, InspectionTable, ReviewTable, TruthTable
+from reinspect.vocabulary import Label, Outcome, Value, source_names
 
 _MODULUS = 2**31 - 1
 
@@ -37,6 +38,28 @@ class Span(NamedTuple):
 
     low: FiniteFloat
     high: FiniteFloat
+
+
+class Period(NamedTuple):
+    """From `since` until just before `until`; None is open."""
+
+    since: AwareDatetime | None
+    until: AwareDatetime | None
+
+
+class Standing(StrEnum):
+    """How a verdict stands against the truth, which is a review's, else an annotation's."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    FIXED = "fixed"
+    """Wrong at first, right in the end."""
+    BROKEN = "broken"
+    """Right at first, wrong in the end."""
+    OVERRULED = "overruled"
+    """A person has said otherwise."""
+    OPEN = "open"
+    """No truth is known."""
 
 
 class Reviewed(StrEnum):
@@ -72,6 +95,14 @@ class Filter(Value):
     revised: bool | None = None
     errors: bool | None = None
     reviewed: Reviewed | None = None
+    truths: tuple[Label, ...] = Field(default=(), description="By review, else by annotation.")
+    standing: Standing | None = None
+    twice: bool | None = Field(default=None, description="Whether it was looked at again.")
+    first: Label | None = Field(default=None, description="What the first look said.")
+    final: Label | None = Field(default=None, description="What was said in the end.")
+    setup: bool | None = Field(default=None, description="Stopped by the set-up check.")
+    reason: str = Field(default="", description="In the disposition's reason, any case.")
+    period: Period | None = Field(default=None, description="When it was written.")
     due: float | None = Field(
         default=None,
         ge=0,
@@ -87,12 +118,15 @@ class Filter(Value):
             span = getattr(self, name)
             if span is not None and span.low > span.high:
                 raise ValueError(f"{name} from {span.low!r} to {span.high!r} is empty")
+        period = self.period
+        if period and period.since and period.until and period.since >= period.until:
+            raise ValueError(f"the time from {period.since} until {period.until} is empty")
         return self
 
 
 def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
     """The filter as conditions on `inspections`."""
-    return [*_chosen(wanted), *_ranged(wanted), *_stated(wanted)]
+    return [*_chosen(wanted), *_ranged(wanted), *_judged(wanted), *_stated(wanted)]
 
 
 def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
@@ -122,6 +156,68 @@ def _ranged(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     ):
         if span is not None:
             yield number.between(span.low, span.high)
+    since, until = wanted.period or (None, None)
+    if since is not None:
+        yield col(table.at) >= since
+    if until is not None:
+        yield col(table.at) < until
+
+
+def _judged(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+    """Conditions of what was said, and of what is true."""
+    table = InspectionTable
+    if wanted.twice is not None:
+        yield col(table.rounds) > 0 if wanted.twice else col(table.rounds) == 0
+    if wanted.first is not None:
+        yield col(table.first_label) == wanted.first.value
+    if wanted.final is not None:
+        yield col(table.label) == wanted.final.value
+    if wanted.truths:
+        yield known_truth(table).in_([label.value for label in wanted.truths])
+    if wanted.standing is not None:
+        yield _stands(wanted.standing)
+
+
+def known_truth(of: Any, what: str = "label") -> Any:
+    """The truth of an inspection as an expression: a review's, else an annotation's, else NULL.
+
+    Args:
+        of: `InspectionTable`, or an alias of it.
+        what: column of the truth.
+    """
+    truth = aliased(TruthTable)
+    return (
+        select(getattr(truth, what))
+        .where(col(truth.run_id) == of.run_id, col(truth.image) == of.image)
+        .order_by(col(truth.source).desc())  # "review" comes after "annotation"
+        .limit(1)
+        .correlate(of)
+        .scalar_subquery()
+    )
+
+
+def _stands(standing: Standing) -> ColumnElement[bool]:
+    table = InspectionTable
+    said = col(table.label)
+    truth_label: ColumnElement[str | None] = known_truth(table)
+    if standing is Standing.OPEN:
+        return truth_label.is_(None)
+    if standing is Standing.OVERRULED:
+        truth = aliased(TruthTable)
+        contradicts = select(truth.id).where(
+            col(truth.run_id) == col(table.run_id),
+            col(truth.image) == col(table.image),
+            col(truth.source) == "review",
+            col(truth.label) != said,
+        )
+        return contradicts.exists()
+    if standing in (Standing.RIGHT, Standing.FIXED):
+        as_it_is = truth_label == said
+    else:
+        as_it_is = truth_label != said
+    if standing in (Standing.FIXED, Standing.BROKEN):
+        return and_(col(table.first_label) != said, as_it_is)
+    return as_it_is
 
 
 def _stated(wanted: Filter) -> Iterator[ColumnElement[bool]]:
@@ -136,6 +232,12 @@ def _stated(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     if wanted.due is not None:
         yield _due(wanted.due)
         yield _reviewed(Reviewed.NO)
+    reason = col(InspectionTable.reason)
+    if wanted.setup is not None:
+        stopped = reason.startswith(SETUP, autoescape=True)
+        yield stopped if wanted.setup else ~stopped
+    if wanted.reason.strip():
+        yield _Like(type_coerce(reason, Text), _anywhere(wanted.reason.strip()))
     if wanted.text.strip():
         yield _mentions(wanted.text.strip())
 
@@ -208,8 +310,14 @@ def _names(name: str) -> ColumnElement[bool]:
 def _mentions(text: str) -> ColumnElement[bool]:
     table = InspectionTable
     columns = (table.image, table.rationale, table.first_rationale, table.reason, table.error)
+    wanted = _anywhere(text)
+    return or_(*(_Like(type_coerce(col(column), Text), wanted) for column in columns))
+
+
+def _anywhere(text: str) -> str:
+    """The text as a pattern of `_Like`, found wherever it stands."""
     literal = re.sub("[/%_]", r"/\g<0>", text)
-    return or_(*(_Like(type_coerce(col(column), Text), f"%{literal}%") for column in columns))
+    return f"%{literal}%"
 
 
 class _Like(FunctionElement[bool]):

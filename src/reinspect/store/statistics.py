@@ -9,7 +9,7 @@ from sqlmodel import col, select
 
 from reinspect.store import tables
 from reinspect.store.database import reading, told
-from reinspect.store.search import audited
+from reinspect.store.search import audited, known_truth
 
 
 class KnownVerdict(NamedTuple):
@@ -27,14 +27,42 @@ class KnownVerdict(NamedTuple):
     audited: bool
 
 
-class Changed(NamedTuple):
-    """How many images, of those looked at twice, have these labels."""
+class JudgedCount(NamedTuple):
+    """How many images of a run came out so; truth and its source are None where not known."""
 
     run_id: int
-    first: str
-    final: str
-    truth: str
+    first: str | None
+    final: str | None
+    disposition: str
+    twice: bool
+    truth: str | None
+    truth_by: str | None
     images: int
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the final verdict is known to be wrong."""
+        return None not in (self.truth, self.final) and self.final != self.truth
+
+    @property
+    def wrong_at_first(self) -> bool:
+        """Whether the first one is."""
+        return None not in (self.truth, self.first) and self.first != self.truth
+
+    @property
+    def fixed(self) -> bool:
+        """Wrong at first, and right in the end."""
+        return self.wrong_at_first and not self.wrong and self.final is not None
+
+    @property
+    def broken(self) -> bool:
+        """Right at first, and wrong in the end."""
+        return self.wrong and not self.wrong_at_first and self.first is not None
+
+    @property
+    def overruled(self) -> bool:
+        """Whether a person has said otherwise."""
+        return self.wrong and self.truth_by == "review"
 
 
 class JudgedPair(NamedTuple):
@@ -101,28 +129,24 @@ class Statistics:
         with told(self._engine.url), self._engine.connect() as connection:
             return list(map(KnownVerdict._make, connection.execute(query).all()))
 
-    def changed(self, runs: Sequence[int]) -> list[Changed]:
-        """Images looked at twice whose truth is known, counted by first and final label and truth.
-
-        They are few, and an index finds them.
-        """
+    def judged(self, runs: Sequence[int]) -> list[JudgedCount]:
+        """All images of the runs, counted by what was said, what is true, how it came out."""
         table = tables.InspectionTable
-        review, annotation = _truths(table)
-        truth = func.coalesce(review[0].label, annotation[0].label)
-        said = (table.run_id, table.first_label, table.label, truth)
-        query = (
-            select(*said, func.count())  # type: ignore[call-overload]
-            .outerjoin(*review)
-            .outerjoin(*annotation)
-            .where(
-                col(table.run_id).in_(runs),
-                col(table.rounds) > 0,
-                col(table.label).is_not(None),
-                truth.is_not(None),
+        each = (
+            select(  # type: ignore[call-overload]
+                table.run_id,
+                table.first_label,
+                table.label,
+                table.disposition,
+                (col(table.rounds) > 0).label("twice"),
+                known_truth(table).label("truth"),
+                known_truth(table, "source").label("truth_by"),
             )
-            .group_by(*said)
+            .where(col(table.run_id).in_(runs))
+            .subquery()
         )
-        return [Changed(*row) for row in self._rows(query)]
+        query = select(*each.c, func.count()).group_by(*each.c)  # type: ignore[call-overload]
+        return [JudgedCount(*row) for row in self._rows(query)]
 
     def compare(self, a: int, b: int) -> list[JudgedPair]:
         """Two runs' judgements of the images that both have, counted."""
