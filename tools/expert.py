@@ -98,7 +98,10 @@ class Expert:
         if network is None or not self.compares or self._is_alone(sample):
             return self.filtered(sample)
         seen = self.featured(sample, network, pose=self.first.pose)
-        return replace(seen, boxes=self._placed(sample, seen)) if seen.probability >= 0.5 else seen
+        anomalous = seen.probability >= 0.5
+        if not anomalous or self.setup(sample).stops(anomalous=True):  # nobody asks for places then
+            return seen
+        return replace(seen, boxes=self._placed(sample, seen))
 
     def filtered(self, sample: Sample) -> Look:
         """The look of the learned filters.
