@@ -25,3 +25,10 @@ class Settings(BaseSettings):
     )
     recipe: Path | None = Field(default=None, description="Recipe that LangGraph's server opens.")
     api_key: str | None = Field(default=None, description="What opens `reinspect api`.", repr=False)
+    mqtt_user: str | None = Field(default=None, description="Who publishes to a broker.")
+    mqtt_password: str | None = Field(default=None, description="Of that user.", repr=False)
+    mqtt_ca: Path | None = Field(
+        default=None, description="Certificates to trust a broker by; the system's by default."
+    )
+    mqtt_cert: Path | None = Field(default=None, description="Our certificate for the broker.")
+    mqtt_key: Path | None = Field(default=None, description="Its key.")

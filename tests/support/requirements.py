@@ -17,6 +17,7 @@ BROUGHT_BY: Mapping[str, str] = {
     "langgraph.checkpoint.sqlite": "checkpoints",
     "langgraph_api": "studio",
     "onnxscript": "train",
+    "paho": "line",
     "playwright": "browser",
     "psycopg": "postgres",
     "pyarrow": "parquet",

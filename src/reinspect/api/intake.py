@@ -48,6 +48,8 @@ class Pace:
 class Intake:
     """Takes what was accepted through the graph into the store. Its own thread does the work.
 
+    Verdicts go into the run's outbox, too, where somebody is to be told of them by `kept`.
+
     Raises:
         StoreError: the store can't be read.
     """
@@ -60,9 +62,10 @@ class Intake:
         spool: Spool,
         pace: Pace,
         sinks: Sequence[Sink] = (),
+        kept: Callable[[], object] | None = None,
     ) -> None:
         self.store, self.run_id, self.spool = store, run_id, spool
-        self._context, self._pace, self._sinks = context, pace, sinks
+        self._context, self._pace, self._sinks, self._kept = context, pace, sinks, kept
         self._queue: queue.PriorityQueue[tuple[int, int, Item | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
@@ -168,7 +171,7 @@ class Intake:
     def _run(self) -> None:
         pace = self._pace
         try:
-            with self.store.writer(self.run_id) as writer:
+            with self.store.writer(self.run_id, self._kept) as writer:
                 for trace in attend(
                     self._arriving(),
                     self._context,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reinspect.cli.line.publishing import Publish, in_the_api, outlet_to
 from reinspect.cli.run import AcceptReferences, Recipe, Store, Workers
 from reinspect.cli.telemetry import Otel, telemetry
 from reinspect.documents import RECIPE_SIZE, read_text
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from reinspect.api.intake import Pace
     from reinspect.roles import Sink
     from reinspect.runs.plan import RunPlan
+    from reinspect.runs.session import Outlet
 
 HEAD_SECONDS = 15
 """In which the head of a request has to arrive."""
@@ -96,6 +98,7 @@ def api(
         float,
         typer.Option("--drain", min=0, help="Seconds to finish in when told to stop."),
     ] = 30.0,
+    publish: Publish = None,
     otel: Otel = None,
     accept_references: AcceptReferences = False,
 ) -> None:
@@ -116,6 +119,7 @@ def api(
     keys = _keys(api_key_file, Settings().api_key)
     if not keys and not _only_here(host):
         raise ApiError(f"--host {host}: others could send pictures; give keys with --api-key-file")
+    outlet = outlet_to(publish, in_the_api)
     plan = RunPlan.of(
         Listed(),
         recipe=recipe,
@@ -143,6 +147,7 @@ def api(
             pace,
             patience,
             [sink] if sink else [],
+            outlet,
             accepted=accept_references,
         )
 
@@ -155,6 +160,7 @@ def _serve(
     pace: "Pace",
     patience: float,
     sinks: "Sequence[Sink]",
+    outlet: "Outlet | None",
     *,
     accepted: bool,
 ) -> None:
@@ -174,6 +180,7 @@ def _serve(
         session.take_up()
         for line in () if accepted else session.said_of_references:
             typer.echo(visible(line))
+        kept = None if outlet is None else session.hold(outlet(session.store, session.run))
         intake = Intake(
             session.context,
             session.store,
@@ -181,6 +188,7 @@ def _serve(
             spool,
             pace,
             sinks=[cost, *sinks],
+            kept=kept,
         )
         app = build(Service(intake, plan.references, keys, limits, patience))
         typer.echo(f"Listening on http://{_shown(listening)}; stop with Ctrl-C")

@@ -23,7 +23,7 @@ from reinspect.vocabulary import Outcome
 
 if TYPE_CHECKING:
     from reinspect.runs.plan import RunPlan
-    from reinspect.runs.session import RunResult
+    from reinspect.runs.session import Outlet, RunResult
 
 COLOURS = {Outcome.PASS: "blue", Outcome.FAIL: "yellow", Outcome.REVIEW: "magenta"}
 """Told apart by colour-blind people too."""
@@ -104,9 +104,10 @@ def run_with_progress(
     console: Console,
     sinks: Sequence[Sink] = (),
     noted: Callable[[Sequence[str]], object] | None = None,
+    outlet: "Outlet | None" = None,
 ) -> "RunResult":
     """Carry out a plan, its progress shown on the console; see `reinspect.run`."""
     from reinspect.runs.session import run
 
     with ProgressBar(console) as bar:
-        return run(plan, [bar, *sinks], started=bar.begin, noted=noted)
+        return run(plan, [bar, *sinks], started=bar.begin, noted=noted, outlet=outlet)

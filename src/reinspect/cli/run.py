@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from reinspect.cli.line.publishing import Publish, in_the_console, outlet_to
 from reinspect.cli.progress import run_with_progress
 from reinspect.cli.telemetry import Otel, telemetry
 from reinspect.runs.defaults import UsageError, default_store, usage_errors
@@ -153,6 +154,7 @@ def run(
         str | None,
         typer.Option("--address", help="Ray's, as host:port or auto. \\[default: start one here]"),
     ] = None,
+    publish: Publish = None,
     otel: Otel = None,
     accept_references: AcceptReferences = False,
     quiet: Quiet = False,
@@ -161,6 +163,7 @@ def run(
     from reinspect.runs.plan import RunPlan
 
     console = Console(quiet=quiet)
+    outlet = outlet_to(publish, in_the_console)
     plan = RunPlan.of(
         sources,
         recipe=recipe,
@@ -199,6 +202,7 @@ def run(
         "--explore": explore or None,
         "--watch": watch or None,
         "--settled": settled,
+        "--publish": publish,
         "--accept-references": accept_references or None,
     }
     again = _resume_line(plan, options)
@@ -211,6 +215,7 @@ def run(
                 console,
                 [spans] if spans else [],
                 noted=None if accept_references or quiet else partial(_say_all, console),
+                outlet=outlet,
             )
     except KeyboardInterrupt:
         _stopped("Interrupted", again if (plan.out / "recipe.yaml").exists() else None)

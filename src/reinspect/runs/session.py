@@ -33,6 +33,10 @@ _T = TypeVar("_T")
 Truths = Mapping[str, Truth]
 """Id of an image → what its data set says of it."""
 
+Outlet = Callable[[Store, Run], contextlib.AbstractContextManager[Callable[[], object]]]
+"""Takes verdicts from the store to elsewhere, while it is open: given the store and the run, what
+is to be called whenever some were stored."""
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -66,6 +70,7 @@ def run(
     *,
     started: Callable[[int | None], object] | None = None,
     noted: Callable[[Sequence[str]], object] | None = None,
+    outlet: Outlet | None = None,
 ) -> RunResult:
     """Inspect all images of a plan, and write the run's folder, on Ctrl-C too.
 
@@ -75,6 +80,7 @@ def run(
         started: is told how many images are left to inspect as the work begins; None where nobody
             knows.
         noted: is told before what is amiss with the references, a line each; without, nobody asks.
+        outlet: takes verdicts from the store to elsewhere.
 
     Raises:
         UsageError: the folder is not empty, or the run to resume is of another recipe, references …
@@ -86,6 +92,7 @@ def run(
     cost, ending = RunCost(), Ending.DONE
     with MemorySampler() as memory, Session(plan) as session:
         feed = plan.source.feed(done_before(session.store, session.run.id, plan))
+        kept = None if outlet is None else session.hold(outlet(session.store, session.run))
         if feed.total != 0:
             session.hold(plan.engine.ready(session.context))
         if session.new or feed.total != 0 or not is_whole(session.run, plan.out):
@@ -94,7 +101,7 @@ def run(
                 noted(session.said_of_references)
             if started is not None:
                 started(feed.total)
-            with session.store.writer(session.run.id) as writer:
+            with session.store.writer(session.run.id, kept) as writer:
                 ending, seen = _inspect(feed, session, writer, [cost, *sinks])
             seconds = time.perf_counter() - start
             own = of_sessions(

@@ -1,7 +1,7 @@
 """The store: runs, the traces of their images, and the truth where it is known."""
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self, get_args
@@ -29,6 +29,7 @@ from reinspect.store.database import (
     writing,
 )
 from reinspect.store.inspected import Inspected, inspections_of, key_of, with_reviews
+from reinspect.store.outbox import Outbox
 from reinspect.store.place import StoreFile
 from reinspect.store.prompts import with_texts
 from reinspect.store.queue import ReviewQueue
@@ -216,9 +217,18 @@ class Store:
         with reading(self._engine) as session:
             return set(session.exec(query))
 
-    def writer(self, run_id: int) -> Writer:
-        """A context manager that takes the run's traces."""
-        return Writer(self._engine, run_id, self._file)
+    def writer(self, run_id: int, kept: Callable[[], object] | None = None) -> Writer:
+        """A context manager that takes the run's traces.
+
+        Args:
+            run_id: of the run.
+            kept: is called whenever traces have gone to disk, and to the run's outbox with it.
+        """
+        return Writer(self._engine, run_id, self._file, kept)
+
+    def outbox(self, run_id: int) -> Outbox:
+        """What is still to be published of a run."""
+        return Outbox(self._engine, run_id)
 
     def tally(self, run_id: int) -> Tally:
         """How the run's images came out, counted by the database."""

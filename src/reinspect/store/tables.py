@@ -180,3 +180,23 @@ class CaptionTable(StoreTable, table=True):
         index=True,
         description="The draft that this is a person's decision on. Drafts are never changed.",
     )
+
+
+class PublicationTable(StoreTable, table=True):
+    """How far the verdicts of a run that are published have come."""
+
+    __tablename__ = "publications"
+
+    run_id: int = Field(foreign_key="runs.id", primary_key=True)
+    numbered: int = Field(description="The number that was given last; they count up from 1.")
+    published: int = Field(description="The last one that was taken, with all before it.")
+
+
+class OutboxTable(StoreTable, table=True):
+    """A verdict that is to be published, written with its row; gone when it was taken."""
+
+    __tablename__ = "outbox"
+
+    run_id: int = Field(foreign_key="runs.id", primary_key=True)
+    number: int = Field(primary_key=True)
+    inspection_id: int = Field(foreign_key="inspections.id", ondelete="CASCADE", index=True)

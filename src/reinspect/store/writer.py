@@ -12,6 +12,7 @@ from sqlmodel import col
 from reinspect.readings import Readings
 from reinspect.store.columns import storable
 from reinspect.store.database import StoreError, persisting, writing
+from reinspect.store.outbox import put_pending
 from reinspect.store.place import StoreFile
 from reinspect.store.prompts import put_texts, without_texts
 from reinspect.store.review_truth import adopt_reviews
@@ -33,14 +34,23 @@ class Writer:
     at the end, on exceptions and Ctrl-C too. Whatever was killed, a row is there with all its
     steps, or not at all.
 
+    With `kept`, which is called when traces have gone to disk, each is put into the run's outbox in
+    the same transaction.
+
     Raises:
         StoreError: the database can't take it (disk full, locked, read-only …), or its file was
             deleted or replaced, of which a copy was kept then.
     """
 
-    def __init__(self, engine: Engine, run_id: int, file: StoreFile | None = None) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        run_id: int,
+        file: StoreFile | None = None,
+        kept: Callable[[], object] | None = None,
+    ) -> None:
         self._engine = writing(engine)
-        self._run_id, self._file = run_id, file
+        self._run_id, self._file, self._kept = run_id, file, kept
         self._waiting: list[Trace] = []
         self._flushed = time.monotonic()
         self._superseded: dict[str, str] = {}
@@ -78,11 +88,14 @@ class Writer:
         newest = {(trace.sample.id, trace.sample.sha256): trace for trace in self._waiting}
         traces, superseded = list(newest.values()), dict(self._superseded)
 
+        def write(connection: Connection) -> None:
+            keys = _put(connection, self._run_id, traces, superseded)
+            if self._kept is not None:
+                put_pending(connection, self._run_id, keys)
+
         def put(engine: Engine) -> None:
             if traces:
-                persisting(
-                    engine, lambda connection: _put(connection, self._run_id, traces, superseded)
-                )
+                persisting(engine, write)
 
         self._confirm(put)
         try:
@@ -94,6 +107,8 @@ class Writer:
         self._waiting.clear()
         self._superseded.clear()
         self._flushed = time.monotonic()
+        if traces and self._kept is not None:
+            self._kept()
 
     def _confirm(self, put: Callable[[Engine], None]) -> None:
         if self._file is not None:
@@ -105,7 +120,8 @@ def _put(
     run_id: int,
     traces: Sequence[Trace],
     superseded: Mapping[str, str],
-) -> None:
+) -> list[int]:
+    """Write the traces; the ids of their inspections, in the traces' order."""
     now = datetime.now(UTC)
     rows = [_inspection(run_id, now, trace) for trace in traces]
     lock_runs(connection, [run_id])
@@ -136,6 +152,7 @@ def _put(
     if found:
         connection.execute(insert(EvidenceTable), found)
     adopt_reviews(connection, run_id, [(row["image"], row["sha256"]) for row in rows])
+    return keys
 
 
 def _replaceable(

@@ -1,0 +1,1 @@
+"""Verdicts for the controllers of a line, as these speak."""
