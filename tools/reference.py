@@ -8,7 +8,7 @@ import numpy as np
 
 from reinspect.components import About, ToolOptions
 from reinspect.images import Pixels, read_view
-from reinspect.pictures import Pictures, heat_map_picture, side_by_side
+from reinspect.pictures import BESIDE, Pictures, heat_map_picture, side_by_side
 from reinspect.tools.context import ToolContext
 from reinspect.tools.embedded.alignment import Aligned
 from reinspect.tools.expert import Embedder, Experts
@@ -97,7 +97,7 @@ class AlignedReference:
         image = _shown(read_view(trace.sample.visual))
         size = (image.shape[1], image.shape[0])
         good = np.asarray(cv2.resize(others[0].image, size), np.uint8)
-        beside = self._pictures.save(side_by_side(image, good), shows="beside-reference", key=key)
+        beside = self._pictures.save(side_by_side(image, good), shows=BESIDE, key=key)
         if heat is None:
             return (beside,)
         # In colour, and no map of data: it must not be taken for the anomaly map.

@@ -16,6 +16,9 @@ from reinspect.vocabulary import Picture
 HEAT_MAP = "heat-map"
 """What a picture of a map `shows`: 16-bit grey, see `Pictures.save_map`."""
 
+BESIDE = "beside-reference"
+"""What a picture of a part beside the good part that it was compared with `shows`."""
+
 _LOWEST, _STEP = -8.0, 1 / 1024  # z of black, and of one grey level: up to z = 56
 
 Heat = npt.NDArray[np.floating[Any]]

@@ -36,6 +36,17 @@ def test_show_one_image(named: list[str], finished: Path) -> None:
         assert node in answer.out
 
 
+def test_a_part_of_a_name_is_enough_where_one_has_it(finished: Path) -> None:
+    name = names(finished)[0]
+    heading, outcome, *_ = invoke("show", finished, name[2:-4].upper()).out.splitlines()
+    assert heading.rstrip() == name
+    assert outcome.startswith(("PASS, ", "FAIL, ", "REVIEW, "))
+    refused = invoke("show", finished, ".jpg")
+    assert refused.code == 2
+    assert f"no image '.jpg', which is in the names of {name}, " in refused.err
+    assert refused.err.rstrip().endswith(", …")
+
+
 def test_runs_are_listed(finished: Path) -> None:
     answer = invoke("runs", "--store", finished.parent / "reinspect.db")
     assert answer.code == 0

@@ -57,6 +57,30 @@ def test_every_image_has_a_card_and_a_row(store: Store, run: int, tmp_path: Path
     assert kinds["broken.png"] == "REVIEW errors"
 
 
+def test_truth_and_reviews_are_on_the_page(store: Store, run: int, tmp_path: Path) -> None:
+    assert "whose truth is known" not in _page(store, run, tmp_path / "before.html").words
+    for name, why in (("b 2.png", ""), ("b 10.png", "a shadow")):
+        key = store.newest(run, name)
+        store.browse.review(key, Verdict.of(0.0), reviewer="<b>anna", why=why)
+    page = _page(store, run, tmp_path / "report.html")
+    words = " ".join(page.words.split())
+    kinds = {card["data-image"]: card["data-kinds"] for card in page.all("article")}
+    assert kinds["b 2.png"] == "PASS revisited corrected fixed reviewed"
+    assert kinds["b 10.png"] == "FAIL wrong reviewed"
+    assert "1wrong, of 2 whose truth is known" in words
+    assert "1 : 0fixed : broken by second looks" in words
+    assert "✗ wrong truly normal, by review" in words
+    assert "<b>anna: normal, a shadow" in words
+
+
+def test_every_picture_can_be_enlarged(store: Store, run: int, tmp_path: Path) -> None:
+    page = _page(store, run, tmp_path / "report.html")
+    said = [str(one.get("aria-label")) for one in page.all("button")]
+    assert sum(name.startswith("Enlarge: picture of ") for name in said) == 3
+    assert sum(name.startswith("Enlarge: heat-map of ") for name in said) == 1
+    assert len(list(page.all("dialog"))) == 1
+
+
 def test_the_page_needs_nothing_else(store: Store, run: int, tmp_path: Path) -> None:
     page = _page(store, run, tmp_path / "report.html")
     for attribute in ("src", "href", "action", "data"):
@@ -114,7 +138,7 @@ def test_only_the_reports_own_script_may_run(store: Store, run: int, tmp_path: P
 def test_what_is_missing_is_said(store: Store, run: int, folder: Path, tmp_path: Path) -> None:
     (folder / "pictures" / "heat.png").unlink()
     words = _page(store, run, tmp_path / "report.html").words
-    assert "The heat-map is missing." in words
+    assert "The heat-map can't be shown." in words
     assert words.count("The picture can't be shown.") == 2
     assert "/parts/gone.png: no such file" in words
 

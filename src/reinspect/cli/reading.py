@@ -33,7 +33,8 @@ def add_to(app: typer.Typer) -> None:
 def show(
     run: RunName,
     image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="One image, as its row names it.")
+        str | None,
+        typer.Argument(metavar="[IMAGE]", help="One image: its name, or a part that no other has."),
     ] = None,
     store: StoreUrl = None,
     html: Annotated[

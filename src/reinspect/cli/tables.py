@@ -114,8 +114,15 @@ def _length(size: SizeLimit, mm_per_pixel: float | None) -> str:
 
 
 def story(console: Console, trace: Trace) -> None:
-    """One image, step by step."""
+    """One image: what came of it, then how, step by step."""
     console.print(Text(one_line(trace.sample.id), style="bold"))
+    if trace.disposition is not None:
+        outcome, verdict = trace.disposition.outcome, trace.verdict
+        line = Text(outcome.value, style=COLOURS[outcome])
+        if verdict is not None:
+            line.append(f", {verdict.label.value} (p = {verdict.probability:.2f})", style="default")
+        line.append(f": {visible(trace.disposition.reason)}", style="default")
+        console.print(line)
     table = Table("step", "round", "seconds", "what it says", show_lines=True)
     for step, explored in trace.taken:
         name = f"{step.node} (explored)" if explored else step.node

@@ -8,6 +8,8 @@ page's own policy lets no script run but the report's.
 import base64
 import hashlib
 import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -18,7 +20,7 @@ from jinja2 import Environment
 from reinspect.export.templates import templates
 from reinspect.export.thumbnails import Thumbnail, thumbnails
 from reinspect.files import whole_file
-from reinspect.pictures import HEAT_MAP
+from reinspect.pictures import BESIDE, HEAT_MAP
 from reinspect.store import Inspected, Store
 from reinspect.trace import Trace
 from reinspect.vocabulary import Defect, Evidence, Explanation, Outcome
@@ -28,10 +30,13 @@ PICTURED = 400
 LISTED = 20_000
 """Images in the table; about 0.6 kB each."""
 
-_SIDE = 256  # pixels of a picture's longer side
+ENLARGED = 24
+"""Images whose pictures have enough pixels to be looked at closely; 100 to 200 kB each."""
+
+_SIDE, _CLOSE = 256, 640  # pixels of a picture's longer side
 _LONGEST = 600  # characters of a text
-_URGENCY = {Outcome.REVIEW: 0, Outcome.FAIL: 1, Outcome.PASS: 3}
-_CORRECTED = 2
+_URGENCY = {Outcome.REVIEW: 0, Outcome.FAIL: 2, Outcome.PASS: 4}
+_WRONG, _CORRECTED = 1, 3
 
 
 class ReportCard(NamedTuple):
@@ -40,10 +45,32 @@ class ReportCard(NamedTuple):
     found: Inspected
     photo: Thumbnail
     heat: Thumbnail | None
+    beside: Thumbnail | None
+    """The part beside the good part that it was compared with."""
     first: tuple[Defect, ...]
     final: tuple[Defect, ...]
     explanation: Explanation | None
     evidence: tuple[Evidence, ...]
+
+
+@dataclass(slots=True)
+class Rights:
+    """How right the verdicts of a run were, of parts whose truth is known."""
+
+    known: int = 0
+    right: int = 0
+    fixed: int = 0
+    broken: int = 0
+
+    def counting(self, every: Iterable[Inspected]) -> Iterator[Inspected]:
+        """The same inspections, each counted as it goes by."""
+        for found in every:
+            row = found.row
+            self.known += row.right is not None
+            self.right += row.right is True
+            self.fixed += row.fixed
+            self.broken += row.broken
+            yield found
 
 
 def write_report(
@@ -71,7 +98,9 @@ def write_report(
     """
     run = store.run_of(run_id)
     folder = pictures or Path(run.folder or ".")
-    urgent = heapq.nsmallest(pictured, store.inspections(run.id), key=urgency)
+    rights = Rights()
+    every = rights.counting(store.inspections(run.id))
+    urgent = heapq.nsmallest(pictured, every, key=urgency)
     environment = _environment()
     loader = environment.loader
     assert loader is not None
@@ -82,7 +111,11 @@ def write_report(
     page = environment.get_template("report.html.j2").generate(
         run=run,
         tally=tally,
-        cards=(_card(store, folder, found) for found in urgent),
+        rights=rights,
+        cards=(
+            _card(store, folder, found, _CLOSE if place < ENLARGED else _SIDE)
+            for place, found in enumerate(urgent)
+        ),
         pictured=len(urgent),
         rows=islice(store.inspections(run.id), listed),
         listed=min(listed, tally.images),
@@ -96,29 +129,33 @@ def write_report(
 
 
 def urgency(found: Inspected) -> tuple[int, float, str]:
-    """Sort key: REVIEW, FAIL, corrected, PASS, and of each the least reliable first.
+    """Sort key: REVIEW, wrong, FAIL, corrected, PASS, and of each the least reliable first.
 
     An image without a verdict, of which there is little to see, comes last of its kind.
     """
     row = found.row
     rank = _URGENCY[row.disposition]
-    if row.disposition is Outcome.PASS and row.revised:
+    if row.right is False:
+        rank = min(rank, _WRONG)
+    elif row.disposition is Outcome.PASS and row.revised:
         rank = _CORRECTED
     return rank, 2.0 if row.reliability is None else row.reliability, row.image
 
 
-def _card(store: Store, folder: Path, found: Inspected) -> ReportCard:
+def _card(store: Store, folder: Path, found: Inspected, side: int) -> ReportCard:
     trace = store.trace_of(found.id)
     row = found.row
     first, final = (
         row.first.defects if row.first else (),
         row.verdict.defects if row.verdict else (),
     )
-    photo, heat = thumbnails(found.path, _heat_map(trace, folder), _SIDE)
+    photo, heat = thumbnails(found.path, _newest(trace, folder, HEAT_MAP), side)
+    beside = _newest(trace, folder, BESIDE)
     return ReportCard(
         found=found,
         photo=photo,
         heat=heat,
+        beside=thumbnails(beside, None, side)[0] if beside else None,
         first=() if first == final else first,
         final=final,
         explanation=trace.last(Explanation),
@@ -126,11 +163,11 @@ def _card(store: Store, folder: Path, found: Inspected) -> ReportCard:
     )
 
 
-def _heat_map(trace: Trace, folder: Path) -> Path | None:
-    """The newest heat-map of the trace, if any tool made one."""
+def _newest(trace: Trace, folder: Path, shows: str) -> Path | None:
+    """The newest picture of a kind in the trace, if any tool made one."""
     pictures = (picture for found in trace.evidence for picture in found.pictures)
-    maps = [picture.path for picture in pictures if picture.shows == HEAT_MAP]
-    return folder / maps[-1] if maps else None
+    made = [picture.path for picture in pictures if picture.shows == shows]
+    return folder / made[-1] if made else None
 
 
 def _environment() -> Environment:

@@ -79,6 +79,16 @@ class Row(Readings):
         return self.verdict.label is self.truth
 
     @property
+    def fixed(self) -> bool:
+        """Whether a second look put a wrong first verdict right."""
+        return bool(self.revised and self.right)
+
+    @property
+    def broken(self) -> bool:
+        """Whether a second look made a right first verdict wrong."""
+        return self.revised and self.right is False
+
+    @property
     def defects(self) -> tuple[Defect, ...]:
         """The defects that count: the reviewer's, else the final verdict's; none of a good part."""
         judged = self.review or self.verdict

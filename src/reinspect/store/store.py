@@ -43,6 +43,10 @@ from reinspect.vocabulary import Outcome, Truth, TruthSource, Value
 _CHUNK = 500  # rows read at a time
 
 
+_NAMED = 4
+"""Images that are named where one was meant."""
+
+
 class Tally(Value):
     """How a run's images came out."""
 
@@ -289,14 +293,29 @@ class Store:
         return self.trace_of(self.newest(run_id, image))
 
     def newest(self, run_id: int, image: str) -> int:
-        """The id of an image's inspection; of several contents under one name, the newest."""
+        """The id of an image's inspection; of several contents under one name, the newest.
+
+        Args:
+            run_id: of the run.
+            image: its name, or a part of it that no other name of the run has.
+        """
         table = tables.InspectionTable
         query = select(table.id).where(table.run_id == run_id, table.image == image)
+        like = select(table.image).where(
+            table.run_id == run_id, col(table.image).icontains(image, autoescape=True)
+        )
         with reading(self._engine) as session:
             key = session.exec(query.order_by(col(table.at).desc(), col(table.id).desc())).first()
-        if key is None:
-            raise StoreError(f"store {self.name}: the run has no image {image!r}")
-        return key_of(key)
+            names = [] if key else session.exec(like.distinct().limit(_NAMED + 1)).all()
+        if key is not None:
+            return key_of(key)
+        if len(names) == 1:
+            return self.newest(run_id, names[0])
+        said = f"store {self.name}: the run has no image {image!r}"
+        if names:
+            more = ", …" if len(names) > _NAMED else ""
+            said += f", which is in the names of {', '.join(natsorted(names)[:_NAMED])}{more}"
+        raise StoreError(said)
 
     def trace_of(self, inspection_id: int) -> Trace:
         """The trace of an inspection.
