@@ -2,9 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from reinspect.dataset import categories, discover, known_good, truth_of
+from reinspect import Recipe, load_recipe
+from reinspect.dataset import categories, discover, known_good, parts_of, truth_of
 from reinspect.images import read_image, read_mask
-from reinspect.samples import CATEGORIES, write_sample_set
+from reinspect.samples import CATEGORIES, RECIPE, write_sample_set, write_viewed_set
 from reinspect.vocabulary import Label
 
 SMALL = {"references": 2, "good": 1, "defective": 5, "size": 96}
@@ -91,3 +92,28 @@ def test_categories_drawn_at_random(tmp_path: Path) -> None:
     assert len(list((drawn / "ground_truth/damaged").iterdir())) == 2
     with pytest.raises(ValueError, match="drawn must be 0 or more, not -1"):
         write_sample_set(tmp_path / "other", drawn=-1)
+
+
+def test_parts_with_two_views_show_a_defect_on_one_side(tmp_path: Path) -> None:
+    recipe = write_viewed(tmp_path / "set")
+    items = parts_of(discover([tmp_path / "set"]), recipe.patterns).parts
+    assert len(items) == 5
+    for item in items:
+        truth = truth_of(item)
+        assert truth is not None
+        sides = {
+            view.name: own.mask
+            for view in item.views
+            if (own := truth_of(item.of_view(view.name) or item)) is not None
+        }
+        masked = [name for name, mask in sides.items() if mask is not None]
+        kind = Path(item.path).parent.name
+        assert masked == ([] if truth.label is Label.NORMAL else [kind.rpartition("_")[2]])
+    again = write_viewed(tmp_path / "again")
+    assert again == recipe
+    assert files(tmp_path / "set") == files(tmp_path / "again")
+
+
+def write_viewed(folder: Path) -> Recipe:
+    write_viewed_set(folder, categories=["fabric"], references=2, good=1, defective=4, size=96)
+    return load_recipe(folder / RECIPE)

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from reinspect.cli.run import LayoutName, Recipe, layout_of, say, say_understood
-from reinspect.runs.defaults import usage_errors
+from reinspect.runs.defaults import UsageError, usage_errors
 
 TargetName = Literal["mvtec", "coco", "yolo"]
 
@@ -32,21 +32,25 @@ def sample(
     drawn: Annotated[
         int, typer.Option("--drawn", min=0, help="This many more categories, drawn at random.")
     ] = 0,
+    views: Annotated[
+        bool, typer.Option("--views", help="Parts with two views each, front and back.")
+    ] = False,
 ) -> None:
     """Make sample parts: an MVTec-style set with masks, drawn by the project's own generator."""
-    from reinspect.samples import PRODUCTS, write_sample_set
+    from reinspect.samples import PRODUCTS, RECIPE, write_sample_set, write_viewed_set
 
+    names = PRODUCTS if category == ["all"] else category
+    counts = {"seed": seed, "references": references, "good": good, "defective": defective}
+    again = f"reinspect run {folder}"
+    if views and drawn:
+        raise UsageError("--drawn: draws parts with one view; leave --views out")
     with usage_errors():
-        write_sample_set(
-            folder,
-            categories=PRODUCTS if category == ["all"] else category,
-            seed=seed,
-            references=references,
-            good=good,
-            defective=defective,
-            drawn=drawn,
-        )
-    typer.echo(f"Sample parts in {folder}; inspect them with: reinspect run {folder}")
+        if views:
+            write_viewed_set(folder, categories=names, **counts)
+            again += f" --recipe {folder / RECIPE}"
+        else:
+            write_sample_set(folder, categories=names, drawn=drawn, **counts)
+    typer.echo(f"Sample parts in {folder}; inspect them with: {again}")
 
 
 def dataset(

@@ -6,5 +6,14 @@ A `Process` is one product of one line; `process.picture(rng)` is a sound piece,
 
 from reinspect.samples.process import PRODUCTS, DefectivePicture, Process
 from reinspect.samples.sets import CATEGORIES, write_sample_set
+from reinspect.samples.views import RECIPE, write_viewed_set
 
-__all__ = ["CATEGORIES", "PRODUCTS", "DefectivePicture", "Process", "write_sample_set"]
+__all__ = [
+    "CATEGORIES",
+    "PRODUCTS",
+    "RECIPE",
+    "DefectivePicture",
+    "Process",
+    "write_sample_set",
+    "write_viewed_set",
+]

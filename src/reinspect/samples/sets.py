@@ -47,7 +47,7 @@ def write_sample_set(
     """
     folder = Path(folder)
     names = tuple(CATEGORIES if categories is None else categories)
-    _check(
+    check_set(
         folder,
         names,
         {"references": references, "good": good, "defective": defective, "drawn": drawn},
@@ -92,7 +92,13 @@ def _write_drawn(
         write_image(folder / "ground_truth" / "damaged" / f"{number:03}_mask.png", marked)
 
 
-def _check(folder: Path, names: tuple[str, ...], counts: dict[str, int], size: int) -> None:
+def check_set(folder: Path, names: tuple[str, ...], counts: dict[str, int], size: int) -> None:
+    """Refuse what can't be drawn, or not there.
+
+    Raises:
+        SampleSetError: the folder is not empty, a category is unknown or given twice, or a number
+            is too small.
+    """
     if folder.exists() and not folder.is_dir():
         raise SampleSetError(f"{one_line(str(folder))}: is a file; name a folder")
     if folder.is_dir() and any(folder.iterdir()):
