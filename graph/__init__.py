@@ -51,6 +51,8 @@ def build_graph(
 ) -> "CompiledStateGraph[Any, None, Any, Any]":
     """A compiled LangGraph: `.invoke({"image": path})["trace"]` is the finished trace.
 
+    Of a recipe with several views, `.invoke({"views": {name: path}})["trace"]` is.
+
     Args:
         recipe: the components; the embedded ones by default.
         references: folder of known-good images; the recipe's own by default. Without any, an image
@@ -74,15 +76,22 @@ def build_graph(
     """
     from reinspect.graph.inspection import build
     from reinspect.graph.own_nodes import OwnParts
+    from reinspect.graph.views import build_views
 
     context = _context(recipe, references, pictures, cache, weights)
+    if context.recipe.views:
+        if before or after or state:
+            raise GraphError("before, after, state: a graph of several views takes none yet")
+        return build_views(
+            context, checkpointer=checkpointer, attended=True, raises=_raises(errors)
+        )
     pipeline = replace(build_pipeline(context), attended=True, raises=_raises(errors))
     own = OwnParts(before or {}, after or {}, state)
     return build(pipeline, checkpointer=checkpointer, own=own)
 
 
 def inspect_image(
-    image: AnyPath,
+    image: AnyPath | Mapping[str, AnyPath],
     *,
     references: AnyPath | None = None,
     recipe: Recipe | None = None,
@@ -92,15 +101,22 @@ def inspect_image(
     explore: bool = False,
     errors: Errors = "record",
 ) -> Trace:
-    """Inspect one image; see `build_graph` for the arguments.
+    """Inspect one image, or the views of one part by their names; see `build_graph`.
 
     An unreadable image raises nothing: the trace has its error, and its disposition is REVIEW.
     """
     from reinspect.graph.inspection import build
+    from reinspect.graph.views import build_views
 
     context = _context(recipe, references, pictures, cache, weights)
-    graph = build(replace(build_pipeline(context), raises=_raises(errors)))
-    trace: Trace = graph.invoke({"image": str(image), "explore": explore})["trace"]
+    part: dict[str, Any] = {"image": image, "explore": explore}
+    if isinstance(image, Mapping):
+        part = {"views": image}
+    if context.recipe.views:
+        graph = build_views(context, raises=_raises(errors))
+    else:
+        graph = build(replace(build_pipeline(context), raises=_raises(errors)))
+    trace: Trace = graph.invoke(part)["trace"]
     return trace
 
 

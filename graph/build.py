@@ -7,7 +7,7 @@ are given), and an object that is already made, are used as they stand.
 
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -27,6 +27,7 @@ from reinspect.graph.pipeline import Pipeline, Placed, Renamed
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, looks_digest
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceSets
+from reinspect.roles import Settler
 from reinspect.vocabulary import Sample
 
 if TYPE_CHECKING:
@@ -97,6 +98,19 @@ class BuildContext:
                 made: Embedder | None = _called(Segmentation.backend, arguments, where)
                 return made
         return None
+
+    @cached_property
+    def views(self) -> "Mapping[str, BuildContext]":
+        """View → what its components are made from; what a run may spend, all views share."""
+        made = {
+            name: replace(
+                self, recipe=self.recipe.of_view(name), references=self.references.views[name]
+            )
+            for name in self.recipe.views
+        }
+        for own in made.values():
+            vars(own)["run_budget"] = self.run_budget
+        return made
 
     def qualified(self, sample: Sample) -> "ProductLimits | None":
         """What a qualification by the same references and recipe found; None without one."""
@@ -197,6 +211,21 @@ def build_pipeline(context: BuildContext) -> Pipeline:
         key=_key(context),
         references=context.references,
     )
+
+
+def build_settler(context: BuildContext) -> Settler:
+    """The policy alone that a recipe settles parts by.
+
+    Raises:
+        RecipeError: it is unknown, can't be imported, or refuses its options.
+    """
+    settler: Settler = synchronous(_make("policies.disposition", _disposition(context), context))
+    return settler
+
+
+def settles_by_assessment(context: BuildContext) -> bool:
+    """Whether that policy needs no more than the assessment: no looks of its own monitor's."""
+    return _disposition(context).kind != "targets"
 
 
 def _key(context: BuildContext) -> str:

@@ -59,7 +59,7 @@ def detect(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     if fault:
         unread = Step(node="detect", error=fault, started=datetime.now(UTC))
         return _begun(pipeline, Trace(sample=sample, steps=(unread,)))
-    looked = _attempt(pipeline, "detect", lambda: [pipeline.detector(sample)])
+    looked = attempt(pipeline, "detect", lambda: [pipeline.detector(sample)])
     return _begun(pipeline, Trace(sample=sample, steps=(looked,)))
 
 
@@ -76,7 +76,7 @@ def assess(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
         yield assessment
         yield _decide(pipeline, trace.then(Step(node="assess", products=(assessment,))))
 
-    after = _record(trace, _attempt(pipeline, "assess", work))
+    after = _record(trace, attempt(pipeline, "assess", work))
     decided = after.decision is not None and after.decision.move is not Move.REVISIT
     if state.get("explore") and decided and not after.rounds:
         return {"trace": after, "accepted": after}
@@ -102,7 +102,7 @@ def revise(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
         move = pipeline.revision(trace.then(Step(node="revise", products=(proposal,))))
         yield proposal if move is Move.CORRECT else held(trace, proposal)
 
-    return {"trace": _record(trace, _attempt(pipeline, "revise", work))}
+    return {"trace": _record(trace, attempt(pipeline, "revise", work))}
 
 
 def conclude(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -122,30 +122,27 @@ def conclude(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     if final != verdict:
         said = "Accepted at the first look: the exact place, and the monitor's probability."
         stands = Revision(move=Move.KEEP, after=final, reflection=said)
-        steps.append(_attempt(pipeline, "conclude", lambda: [stands]))
+        steps.append(attempt(pipeline, "conclude", lambda: [stands]))
     return {"trace": trace.then(*steps)}
 
 
 def explain(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Put the first and the final verdict into words."""
     trace = state["trace"]
-    return {"trace": trace.then(_attempt(pipeline, "explain", lambda: [pipeline.explainer(trace)]))}
+    return {"trace": trace.then(attempt(pipeline, "explain", lambda: [pipeline.explainer(trace)]))}
 
 
 def settle(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Decide what happens to the part, and close the trace."""
     trace = state["trace"]
-    step = _attempt(pipeline, "settle", lambda: [pipeline.settler(trace)])
-    if step.error:
-        stands = Disposition(outcome=Outcome.REVIEW, reason=step.error)
-        step = step.model_copy(update={"products": (*step.products, stands)})
-    return {"trace": trace.then(step)}
+    step = attempt(pipeline, "settle", lambda: [pipeline.settler(trace)])
+    return {"trace": closed(trace, step)}
 
 
 def ask(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Ask an operator what happens to a part that is for REVIEW; the answer is the last word."""
     trace = state["trace"]
-    return {"trace": trace.then(_attempt(pipeline, "ask", lambda: [ask_operator(trace)]))}
+    return {"trace": trace.then(attempt(pipeline, "ask", lambda: [ask_operator(trace)]))}
 
 
 NODES: tuple[Node, ...] = (detect, assess, locate, examine, revise, conclude, explain, settle)
@@ -276,8 +273,8 @@ def _used(pipeline: Pipeline, node: str, tools: Iterable[Placed], trace: Trace) 
     """Each tool in turn; a later one sees what the earlier ones found."""
     steps = []
     for name, _, tool in tools:
-        attempt = _attempt(pipeline, node, functools.partial(_asked, tool, trace))
-        step = attempt.model_copy(update={"tool": name})
+        taken = attempt(pipeline, node, functools.partial(_asked, tool, trace))
+        step = taken.model_copy(update={"tool": name})
         steps.append(step)
         trace = trace.then(step)
     return steps
@@ -287,7 +284,7 @@ def _asked(tool: Tool, trace: Trace) -> list[Product]:
     return list(pieces_of(tool(trace)))
 
 
-def _attempt(pipeline: Pipeline, node: str, work: Callable[[], Iterable[Product]]) -> Step:
+def attempt(pipeline: Pipeline, node: str, work: Callable[[], Iterable[Product]]) -> Step:
     """Run a node's work, timed. The one place where a member's failure is caught.
 
     What LangGraph itself raises through a node, `interrupt()` before all, is no failure: where
@@ -309,6 +306,14 @@ def _attempt(pipeline: Pipeline, node: str, work: Callable[[], Iterable[Product]
     took = time.perf_counter() - start
     products = (*calls, *step.products)
     return step.model_copy(update={"products": products, "started": started, "seconds": took})
+
+
+def closed(trace: Trace, settled: Step) -> Trace:
+    """The trace with its last step; what can't be settled is for REVIEW."""
+    if settled.error:
+        stands = Disposition(outcome=Outcome.REVIEW, reason=settled.error)
+        settled = settled.model_copy(update={"products": (*settled.products, stands)})
+    return trace.then(settled)
 
 
 def _unanswered(bubble: GraphBubbleUp) -> str:

@@ -26,7 +26,7 @@ from reinspect.graph.components import ComponentSpec, about, paths
 from reinspect.references import ReferenceSet
 from reinspect.tools.features.first import source_of
 from reinspect.tools.features.sources import FILTERS
-from reinspect.vocabulary import MAX_PIXELS, Scale, current_source
+from reinspect.vocabulary import MAX_PIXELS, Modality, Scale, ViewName, current_source
 
 
 class RecipeError(ReinspectError, ValueError):
@@ -135,6 +135,53 @@ def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
     return tuple(ComponentSpec(kind=name) for name in names)
 
 
+class ViewRules(_RecipeSection):
+    """One view of the parts: which files are of it, and what is other than in the other views."""
+
+    files: str = Field(
+        min_length=1, description="Pattern of their paths: `*_front.*`, `front/*`, `front/**`."
+    )
+    modality: Modality | None = Field(default=None, description="Else as its files say.")
+    references: str | None = Field(
+        default=None, description="Folder of its known-good images; else those that match `files`."
+    )
+    detector: ComponentSpec | None = None
+    monitor: ComponentSpec | None = None
+    tools: tuple[ComponentSpec, ...] | None = None
+    pictures: PictureRules | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"files": value} if isinstance(value, str) else value
+
+    @property
+    def own(self) -> dict[str, Any]:
+        """The keys of a recipe that it has of its own."""
+        every = {name: getattr(self, name) for name in ("detector", "monitor", "tools", "pictures")}
+        return {name: value for name, value in every.items() if value is not None}
+
+    @property
+    def placed(self) -> Iterator[tuple[str, str, ComponentSpec]]:
+        """Each component of its own, with its role and its place."""
+        if self.detector is not None:
+            yield "detector", "detector", self.detector
+        if self.monitor is not None:
+            yield "monitor", "monitor", self.monitor
+        yield from (("tools", f"tools.{place}", one) for place, one in enumerate(self.tools or ()))
+
+    def each(self, change: Callable[[str, ComponentSpec], ComponentSpec]) -> "ViewRules":
+        """The rules with each of their components changed."""
+        changed: dict[str, Any] = {
+            role: change(role, spec)
+            for role in ("detector", "monitor")
+            if (spec := getattr(self, role)) is not None
+        }
+        if self.tools is not None:
+            changed["tools"] = tuple(change("tools", tool) for tool in self.tools)
+        return self.model_copy(update=changed)
+
+
 class Recipe(_RecipeSection):
     """All components of an inspection. Every key has a default; see `docs/recipes.md`."""
 
@@ -148,6 +195,11 @@ class Recipe(_RecipeSection):
     )
     product: ProductKnowledge = ProductKnowledge()
     pictures: PictureRules = PictureRules()
+    views: Mapping[ViewName, ViewRules] = Field(
+        default_factory=dict,
+        exclude_if=lambda said: not said,  # other recipes are the same as before
+        description="Of a part with several: their names, each with its files.",
+    )
 
     @field_validator("tools")
     @classmethod
@@ -167,6 +219,19 @@ class Recipe(_RecipeSection):
         yield from (("tools", f"tools.{place}", tool) for place, tool in enumerate(self.tools))
         for role, spec in self.policies.components.items():
             yield f"policies.{role}", f"policies.{role}", spec
+        for name, rules in self.views.items():
+            yield from ((role, f"views.{name}.{place}", spec) for role, place, spec in rules.placed)
+
+    def of_view(self, name: str) -> "Recipe":
+        """The recipe by which one view is inspected, as if it were all of the part."""
+        policies = self.policies.model_copy(update={"escalate": "review"})
+        own = {**self.views[name].own, "views": {}, "references": None, "policies": policies}
+        return self.model_copy(update=own)
+
+    @property
+    def patterns(self) -> Mapping[str, str]:
+        """View → the pattern of its files."""
+        return {name: rules.files for name, rules in self.views.items()}
 
     @property
     def asking(self) -> tuple[ComponentSpec, ...]:
@@ -210,7 +275,13 @@ class Recipe(_RecipeSection):
             }
             return spec.changed(files) if files else spec
 
-        return self._each(found).model_copy(update={"references": references})
+        views = {
+            name: rules.model_copy(
+                update={"references": rules.references and str(folder / rules.references)}
+            )
+            for name, rules in self._each(found).views.items()
+        }
+        return self._each(found).model_copy(update={"references": references, "views": views})
 
     @property
     def placeless(self) -> "Recipe":
@@ -220,7 +291,11 @@ class Recipe(_RecipeSection):
             places = [name for name, mark in paths(role, spec).items() if not mark.or_name]
             return spec.changed(dict.fromkeys(places)) if places else spec
 
-        return self._each(bare).model_copy(update={"references": None})
+        views = {
+            name: rules.model_copy(update={"references": None})
+            for name, rules in self._each(bare).views.items()
+        }
+        return self._each(bare).model_copy(update={"references": None, "views": views})
 
     def _each(self, change: Callable[[str, ComponentSpec], ComponentSpec]) -> "Recipe":
         """The recipe with each of its components changed."""
@@ -232,6 +307,7 @@ class Recipe(_RecipeSection):
                 "monitor": change("monitor", self.monitor),
                 "tools": tuple(change("tools", tool) for tool in self.tools),
                 "policies": self.policies.model_copy(update=policies),
+                "views": {name: rules.each(change) for name, rules in self.views.items()},
             }
         )
 

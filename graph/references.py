@@ -6,9 +6,9 @@ import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from reinspect.dataset import Item, known_good, references_in
+from reinspect.dataset import DataError, Item, is_of, known_good, references_in
 from reinspect.graph.recipe import PictureRules, Recipe
-from reinspect.images import UnreadableImage, load, scale_of, sha256_of
+from reinspect.images import UnreadableImage, load, one_line, scale_of, sha256_of
 from reinspect.references import (
     ALONE,
     ReferenceMode,
@@ -37,14 +37,44 @@ def reference_sets(
     MVTec-style category (`first` so many of it: by name, or as `draw` draws them). What has none
     of these is its own reference: a fixed sample of its images, chosen by content.
 
+    Where the recipe names views, each has such references of its own: those of these files that are
+    of the view, else all in a folder that the recipe names for it.
+
     Raises:
         FileNotFoundError: a folder of references does not exist.
         ValueError: it holds no images.
         UnreadableImage: a reference can't be read.
         LearnedThresholdError: the file beside the references is no threshold.
     """
+    if not recipe.views:
+        return _sets(items, recipe, given, first, draw)
+    parts = list(items)
+    views = {}
+    for name, view in recipe.views.items():
+        mine = [own for part in parts if (own := part.of_view(name)) is not None]
+        rules = recipe.of_view(name).model_copy(
+            update={"references": view.references or recipe.references}
+        )
+        folder = None if view.references else given
+        keep = None if view.references else view.files
+        try:
+            views[name] = _sets(mine, rules, folder, first, draw, keep)
+        except DataError as failure:
+            raise DataError(f"view {name}: {failure}") from failure
+    return ReferenceSets(views=views)
+
+
+def _sets(
+    items: Iterable[Item],
+    recipe: Recipe,
+    given: Path | None,
+    first: int | None,
+    draw: int,
+    keep: str | None = None,
+) -> ReferenceSets:
+    """The references of parts with one picture, or of one view: of files that match `keep`."""
     rules = recipe.pictures
-    named = _named(recipe, given)
+    named = _named(recipe, given, keep)
     if named is not None:
         return named
     listed = sorted(items, key=lambda item: item.category or "")
@@ -53,7 +83,7 @@ def reference_sets(
     for category, group in itertools.groupby(listed, key=lambda item: item.category or ""):
         members = list(group)
         files = (
-            _some(known_good(members[0].root, members[0].layout), first, draw)
+            _some(_kept(known_good(members[0].root, members[0].layout), keep), first, draw)
             if members[0].root
             else []
         )
@@ -73,10 +103,15 @@ def _some(files: list[Path], count: int | None, draw: int) -> list[Path]:
     return [files[place] for place in sorted(places)]
 
 
-def _named(recipe: Recipe, given: Path | None) -> ReferenceSets | None:
+def _kept(files: Iterable[Path], keep: str | None) -> list[Path]:
+    """The files that match a pattern."""
+    return [file for file in files if keep is None or is_of(str(file), keep)]
+
+
+def _named(recipe: Recipe, given: Path | None, keep: str | None = None) -> ReferenceSets | None:
     if given is None and isinstance(recipe.references, Mapping):
         folders = {name: Path(folder) for name, folder in recipe.references.items()}
-        sets = {name: _flat(folder, recipe.pictures) for name, folder in folders.items()}
+        sets = {name: _flat(folder, recipe.pictures, keep) for name, folder in folders.items()}
         return ReferenceSets(recipe.pictures.applied_to(ALONE), sets)
     if given is None and isinstance(recipe.references, str):
         given = Path(recipe.references)
@@ -84,16 +119,24 @@ def _named(recipe: Recipe, given: Path | None) -> ReferenceSets | None:
         return None
     found = references_in(given)
     rules = recipe.pictures
-    own = _read(found.default, rules) if found.default else rules.applied_to(ALONE)
+    default = _kept(found.default, keep)
+    each = {name: _kept(files, keep) for name, files in found.by_category.items()}
+    each = {name: files for name, files in each.items() if files}
+    if not default and not each:
+        raise DataError(f"{one_line(str(given))}: no references match {keep!r}")
+    own = _read(default, rules) if default else rules.applied_to(ALONE)
     return ReferenceSets(
         own.with_threshold(learned_threshold(given)),
-        {name: _read(files, rules) for name, files in found.by_category.items()},
+        {name: _read(files, rules) for name, files in each.items()},
     )
 
 
-def _flat(folder: Path, rules: PictureRules) -> ReferenceSet:
+def _flat(folder: Path, rules: PictureRules, keep: str | None) -> ReferenceSet:
     found = references_in(folder)
-    own = _read([*found.default, *itertools.chain(*found.by_category.values())], rules)
+    files = _kept([*found.default, *itertools.chain(*found.by_category.values())], keep)
+    if not files:
+        raise DataError(f"{one_line(str(folder))}: no references match {keep!r}")
+    own = _read(files, rules)
     return own.with_threshold(learned_threshold(folder))
 
 

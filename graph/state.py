@@ -29,6 +29,21 @@ class GraphInput(TypedDict, total=False):
     explore: bool
 
 
+class ViewsInput(TypedDict, total=False):
+    """The same of a part with several views: a picture each, by their names in the recipe."""
+
+    views: Required[Mapping[str, str]]
+    category: str | None
+    id: str | None
+
+
+class ViewsState(ViewsInput, total=False):
+    """What its nodes pass on: the trace of each view, and in the end that of the part."""
+
+    seen: Mapping[str, Trace]
+    trace: Trace
+
+
 class GraphState(GraphInput, total=False):
     """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small.
 
@@ -64,19 +79,25 @@ def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compi
     """
     # What START writes are the keys of the input; the others that are reset join them.
     fields = graph.schemas[graph.state_schema]
-    graph.schemas[graph.input_schema] |= {name: fields[name] for name in _OURS}
+    ours = dict.fromkeys(fields.keys() - graph.schemas[graph.input_schema].keys())
+    graph.schemas[graph.input_schema] |= {name: fields[name] for name in ours}
     unsaid = {name: None for name, field in fields.items() if type(field) is LastValue}
     compiled = graph.compile(**options)
-    compiled.nodes[START].mapper = functools.partial(_whole, unsaid)
+    compiled.nodes[START].mapper = functools.partial(_whole, unsaid, ours)
     return compiled
 
 
-_OURS = {"trace": None, "accepted": None, "begun_by": None}
-
-
-def _whole(unsaid: Mapping[str, None], given: Any) -> Any:
+def _whole(unsaid: Mapping[str, None], ours: Mapping[str, None], given: Any) -> Any:
     """A caller's input with all that it leaves out, and without what is the graph's own."""
-    return {**unsaid, **given, **_OURS} if isinstance(given, Mapping) else given
+    if not isinstance(given, Mapping):
+        return given
+    for asked, other, why in (
+        ("views", "image", "this recipe names no views: give `image`, or add views to the recipe"),
+        ("image", "views", "this recipe has several views: give views={name: path}"),
+    ):
+        if given.get(asked) is not None and asked not in unsaid and other in unsaid:
+            raise GraphInputError(f"{asked}: {why}")
+    return {**unsaid, **given, **ours}
 
 
 def path_of(state: GraphInput) -> str:

@@ -102,6 +102,8 @@ def known_inspections(
             yield LeftOut(image, "no truth is known")
         elif isinstance(trace, TraceError):
             yield LeftOut(image, trace.why, unreadable=True)
+        elif trace.by_view:
+            yield LeftOut(image, "it is a part with several views; one picture is learned from")
         elif trace.first is None:
             why = trace.error or "none was given"
             yield LeftOut(image, f"the run has no verdict on it ({why})")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import streamlit as st
 
+from reinspect.export.scene import within
 from reinspect.export.story import Told
 from reinspect.store import Review
 from reinspect.ui.console import At, Console, cached, opened
@@ -12,13 +13,17 @@ from reinspect.ui.words import plain
 from reinspect.vocabulary import Defect, Label, Verdict
 
 
-def judge(console: Console, told: Told) -> bool:
-    """Draw the picture with boxes to edit, and the form. Returns whether a review was added."""
+def judge(console: Console, told: Told, view: str | None = None) -> bool:
+    """Draw the picture with boxes to edit, and the form. Returns whether a review was added.
+
+    Of a part with several views, boxes are edited in the one that is shown; those of the others
+    stay.
+    """
     if console.reviewer is None:
         return False
     row = told.found.row
     stood = row.review or row.verdict
-    key = f"{told.found.id}-{st.session_state.get('saved', 0)}"
+    key = f"{told.found.id}{view or ''}-{st.session_state.get('saved', 0)}"
     seen_key = f"seen-{key}"
     reviews = console.store.browse.reviews(told.found.id)
     if seen_key not in st.session_state:  # reviews that came after this one was begun
@@ -30,7 +35,10 @@ def judge(console: Console, told: Told) -> bool:
                 f"{_names(others)} reviewed this image meanwhile. Yours will be kept beside it."
             )
     types = _types(console.at)
-    boxes = viewer(told.scene, key=f"edit-{key}", edit=Edit(stood.defects if stood else (), types))
+    before = stood.defects if stood else ()
+    drawn = viewer(told.scene_of(view), key=f"edit-{key}", edit=Edit(within(before, view), types))
+    elsewhere = tuple(box for box in before if box not in within(before, view))
+    boxes = (*(box.model_copy(update={"view": view}) for box in drawn), *elsewhere)
     with st.form(f"form-{key}", border=True):
         label = st.radio(
             "Your verdict",
@@ -71,6 +79,15 @@ def judge(console: Console, told: Told) -> bool:
     else:
         st.session_state["notice"] = f"Saved your review of {plain(row.image)}."
     return True
+
+
+def chosen_view(told: Told) -> str | None:
+    """Which view of the part is shown, as people choose; none where it has one picture."""
+    if not told.views:
+        return None
+    key = f"of-{told.found.id}"
+    chosen = st.segmented_control("View", told.views, default=told.views[0], key=key)
+    return chosen or told.views[0]
 
 
 def notice() -> None:

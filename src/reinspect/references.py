@@ -111,10 +111,14 @@ ALONE = ReferenceSet(ReferenceMode.ALONE)
 
 @dataclass(frozen=True, slots=True)
 class ReferenceSets:
-    """Category → reference set; `default` serves the categories that have none of their own."""
+    """Category → reference set; `default` serves the categories that have none of their own.
+
+    Of parts with several views, each view has such sets of its own, and the parts have none.
+    """
 
     default: ReferenceSet = ALONE
     by_category: Mapping[str, ReferenceSet] = field(default_factory=dict)
+    views: Mapping[str, "ReferenceSets"] = field(default_factory=dict)
 
     def of(self, category: str | None) -> ReferenceSet:
         """The references that a category is judged by."""
@@ -124,9 +128,18 @@ class ReferenceSets:
     def compare(self) -> bool:
         """Whether any category has known-good parts to compare with."""
         modes = {own.mode for own in (self.default, *self.by_category.values())}
-        return ReferenceMode.GOLDEN in modes
+        seen = any(own.compare for own in self.views.values())
+        return seen or ReferenceMode.GOLDEN in modes
+
+    def count(self, category: str | None) -> int:
+        """How many references a category has; of several views the least."""
+        each = [own.count(category) for own in self.views.values()]
+        return min(each) if each else len(self.of(category).files)
 
     @property
     def fingerprint(self) -> dict[str, str]:
         """Category → key of its set; "" is the default."""
-        return {"": self.default.key, **{name: s.key for name, s in self.by_category.items()}}
+        own = {"": self.default.key, **{name: s.key for name, s in self.by_category.items()}}
+        for view, sets in self.views.items():
+            own |= {f"{view}: {name}": key for name, key in sets.fingerprint.items()}
+        return own

@@ -13,6 +13,7 @@ from reinspect.vocabulary import (
     Disposition,
     Evidence,
     Explanation,
+    OfView,
     Product,
     Region,
     Revision,
@@ -35,6 +36,7 @@ class Step(Value):
     started: AwareDatetime | None = Field(default=None, description="Null where not kept.")
     seconds: Seconds = 0.0
     error: str | None = None
+    view: OfView = None
 
 
 class Branch(Value):
@@ -60,6 +62,9 @@ class Trace(Value):
 
     All readings are of the main line, but for `taken`, `all_steps`, and `seconds`, to which an
     explored second look belongs as well.
+
+    A part with several views has the steps of each view, and after them its own, which fuse them:
+    readings are of these, but for `evidence`, `rounds` and `seconds`; `by_view` has the others.
     """
 
     sample: Sample
@@ -108,10 +113,49 @@ class Trace(Value):
         """
         return self.model_copy(update={"steps": self.all_steps, "explored": None})
 
+    @property
+    def by_view(self) -> dict[str, "Trace"]:
+        """View → its own trace, as if it were all of the part; nothing of a part with one picture.
+
+        A view that is missing has none.
+        """
+        named = [view.name for view in self.sample.views if view.name is not None]
+        steps = {name: tuple(_unnamed(self.steps, name)) for name in named}
+        return {
+            name: Trace(sample=self.sample.of_view(name), steps=own)
+            for name, own in steps.items()
+            if own
+        }
+
+    @property
+    def leading(self) -> str | None:
+        """The view to show first: that of the strongest defect, else the first that could be read.
+
+        None of a part with one picture.
+        """
+        if self.verdict and self.verdict.defects and self.verdict.defects[0].view:
+            return self.verdict.defects[0].view
+        return next((view.name for view in self.sample.views if view.sha256), None)
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """View that there is no picture of → what was said of it."""
+        named = {view.name for view in self.sample.views}
+        return {
+            step.view: step.error or ""
+            for step in self.steps
+            if step.view is not None and step.view not in named
+        }
+
     def products(self, of: type[P]) -> Iterator[P]:
         """All products of one type, oldest first."""
-        for step in self.steps:
+        for step in self._own:
             yield from (product for product in step.products if isinstance(product, of))
+
+    @property
+    def _own(self) -> Iterator[Step]:
+        """The steps that are of the part as a whole."""
+        return (step for step in self.steps if step.view is None)
 
     def last(self, of: type[P]) -> P | None:
         """The newest product of one type, or none."""
@@ -127,7 +171,7 @@ class Trace(Value):
             said = f"{said} ({verdict.label.value}, p = {verdict.probability:.3f})"
         rows = [
             (
-                f"{step.node} (explored)" if explored else step.node,
+                _name_of(step, explored),
                 step.tool or "",
                 "; ".join(filter(None, (step.error, *map(_in_words, step.products)))),
                 f"{step.seconds:.3f}",
@@ -159,7 +203,9 @@ class Trace(Value):
 
     @property
     def evidence(self) -> tuple[Evidence, ...]:
-        """All evidence, the first verdict's own before that of later looks."""
+        """All evidence, the first verdict's own before that of later looks; view after view."""
+        if any(step.view for step in self.steps):
+            return tuple(piece for own in self.by_view.values() for piece in own.evidence)
         own = self.first.evidence if self.first else ()
         return (*own, *self.products(Evidence))
 
@@ -194,13 +240,23 @@ class Trace(Value):
 
     @property
     def error(self) -> str | None:
-        """The first failure on record."""
-        return next((step.error for step in self.steps if step.error), None)
+        """The first failure on record; a view that could not be read is none of the part's."""
+        return next((step.error for step in self._own if step.error), None)
 
     @property
     def seconds(self) -> float:
         """What all steps took, explored ones included."""
         return sum(step.seconds for step in self.all_steps)
+
+
+def _name_of(step: Step, explored: bool) -> str:
+    seen = f"{step.view}: {step.node}" if step.view else step.node
+    return f"{seen} (explored)" if explored else seen
+
+
+def _unnamed(steps: Iterable[Step], view: str) -> Iterator[Step]:
+    """The steps of a view, as a trace of its own has them."""
+    return (step.model_copy(update={"view": None}) for step in steps if step.view == view)
 
 
 def _in_words(product: Product) -> str:

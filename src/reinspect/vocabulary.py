@@ -11,6 +11,7 @@ each kept as part of a `Step`, all steps together the `Trace`. Units, once for t
 - durations in seconds, money in USD, paths relative and POSIX.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Self
@@ -74,6 +75,14 @@ class Outcome(StrEnum):
 Probability = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 TruthSource = Literal["annotation", "review"]
+ViewName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,32}$")]
+OfView = Annotated[
+    ViewName | None,
+    Field(
+        exclude_if=lambda said: said is None,  # what has one view is written as ever
+        description="Which view it is of; null where it is of the part, or that has one picture.",
+    ),
+]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -148,24 +157,46 @@ class View(Value):
         default=None, description="What it was read by; none of pictures with 8 bits a channel."
     )
     outside: float = Field(default=0.0, ge=0, le=1, description="Share of pixels beyond the scale.")
+    name: OfView = None
 
 
 class Sample(Value):
-    """One part to inspect. Truth and golden sets are never part of it."""
+    """One part to inspect. Truth and golden sets are never part of it.
+
+    A view that is missing is not among its views; the trace says so.
+    """
 
     id: str = Field(description="Path relative to the inspected folder, POSIX; the row's key.")
     category: str | None = None
     views: tuple[View, ...] = Field(min_length=1)
 
+    @model_validator(mode="after")
+    def _tells_views_apart(self) -> Self:
+        names = [view.name for view in self.views]
+        if len(names) > 1 and (None in names or len(set(names)) < len(names)):
+            raise ValueError(f"the views of sample {self.id!r} are not told apart: {names}")
+        return self
+
     @property
     def path(self) -> str:
-        """Where the part's picture is read: that of its first view."""
-        return self.views[0].path
+        """Where the part's picture is read: that of the first view that could be read."""
+        return next((view for view in self.views if view.sha256), self.views[0]).path
 
     @property
     def sha256(self) -> str | None:
-        """The content by which the part is known again: that of its first view's file."""
-        return self.views[0].sha256
+        """The content by which the part is known again: that of all its views' files."""
+        return content_of([(view.name, view.sha256) for view in self.views])
+
+    def of_view(self, name: str) -> "Sample":
+        """The same part, of which there is this view alone.
+
+        Raises:
+            ValueError: it has no such view.
+        """
+        own = tuple(view for view in self.views if view.name == name)
+        if not own:
+            raise ValueError(f"sample {self.id!r} has no view {name!r}")
+        return self.model_copy(update={"views": own})
 
     @property
     def visual(self) -> View:
@@ -178,6 +209,19 @@ class Sample(Value):
             if view.modality is Modality.VISUAL:
                 return view
         raise ValueError(f"sample {self.id!r} has no visual view")
+
+
+def content_of(views: Sequence[tuple[str | None, str | None]]) -> str | None:
+    """The content of a part: of one picture its hash, of several a hash of names and hashes.
+
+    None where no picture can be read.
+    """
+    if len(views) == 1:
+        return views[0][1]
+    if not any(sha256 for _, sha256 in views):
+        return None
+    told = "\n".join(f"{name}\t{sha256 or ''}" for name, sha256 in views)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 class Truth(Value):
@@ -221,6 +265,7 @@ class Region(Value):
     box: NormalisedBox
     score: FiniteFloat = 0.0
     mask: Rle | None = None
+    view: OfView = None
 
     def overlaps(self, other: "Region") -> bool:
         """Whether the boxes have anything in common."""
@@ -268,6 +313,7 @@ class Evidence(Value):
     regions: tuple[Region, ...] = ()
     measurements: Mapping[str, FiniteFloat] = Field(default_factory=dict)
     pictures: tuple[Picture, ...] = ()
+    view: OfView = None
 
 
 class Verdict(Value):

@@ -11,7 +11,7 @@ from reinspect.store import Filter, Reviewed
 from reinspect.store.reviews import WITHDRAWN
 from reinspect.ui import words
 from reinspect.ui.console import Console, empty
-from reinspect.ui.judging import judge, notice
+from reinspect.ui.judging import chosen_view, judge, notice
 from reinspect.ui.viewer import viewer
 
 _WAITING, _SECOND = "waiting", "second opinion"
@@ -103,10 +103,11 @@ def _one(console: Console, key: int) -> None:
     )
     picture, story = st.columns([1.2, 1], gap="medium")
     with picture:
+        view = chosen_view(told)
         if not console.reviewer:
-            viewer(told.scene, key=f"queue-{key}")
+            viewer(told.scene_of(view), key=f"queue-{key}")
             st.info("Read-only: start the console with --reviewer NAME, or log in, to review.")
-        elif judge(console, told):
+        elif judge(console, told, view):
             del st.session_state[_HAND]
             st.rerun()
     with story, st.container(height=760, border=False):

@@ -9,7 +9,7 @@ from reinspect.store import Inspected, StoreError
 from reinspect.ui import words
 from reinspect.ui.addresses import ListView
 from reinspect.ui.console import Console, empty
-from reinspect.ui.judging import judge, notice
+from reinspect.ui.judging import chosen_view, judge, notice
 from reinspect.ui.viewer import viewer
 
 
@@ -34,11 +34,12 @@ def page() -> None:
     _head(console, view, told)
     picture, story = st.columns([1.1, 1], gap="medium")
     with picture:
+        seen = chosen_view(told)
         if console.reviewer and st.toggle("Review this image", key=f"judge-{key}"):
-            if judge(console, told):
+            if judge(console, told, seen):
                 st.rerun()
         else:
-            viewer(told.scene, key=f"view-{key}")
+            viewer(told.scene_of(seen), key=f"view-{key}-{seen}" if seen else f"view-{key}")
         _elsewhere(console, told.found)
     with story:
         st.html(timeline(told))

@@ -331,6 +331,7 @@ def say_census(console: Console, plan: "RunPlan") -> None:
     census = census_of(plan.source)
     if census is not None:
         say(console, census.line)
+    _say_all(console, getattr(plan.source, "notes", ()))
     say_understood(console, plan.source.found)
 
 

@@ -125,7 +125,8 @@ def story(console: Console, trace: Trace) -> None:
         console.print(line)
     table = Table("step", "round", "seconds", "what it says", show_lines=True)
     for step, explored in trace.taken:
-        name = f"{step.node} (explored)" if explored else step.node
+        name = f"{step.view}: {step.node}" if step.view else step.node
+        name += " (explored)" if explored else ""
         said = [_said(product) for product in step.products]
         said += [f"failed: {step.error}"] if step.error else []
         shown = Text(visible("\n".join(said), lines=True))

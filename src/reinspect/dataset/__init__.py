@@ -2,14 +2,16 @@
 
 from reinspect.dataset.categories import categories, item_at, sample_at
 from reinspect.dataset.converting import Conversion, Target, convert
-from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
+from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError, ViewFile
 from reinspect.dataset.references import ReferenceFiles, known_good, references_in
 from reinspect.dataset.summary import understood
 from reinspect.dataset.truth import truth_of
 from reinspect.dataset.understood import Layout
+from reinspect.dataset.views import NO_VIEW, is_of, parts_of, view_notes
 from reinspect.dataset.walk import Listing, discover
 
 __all__ = [
+    "NO_VIEW",
     "AnyPath",
     "Conversion",
     "DataError",
@@ -19,13 +21,17 @@ __all__ = [
     "NotThereError",
     "ReferenceFiles",
     "Target",
+    "ViewFile",
     "categories",
     "convert",
     "discover",
+    "is_of",
     "item_at",
     "known_good",
+    "parts_of",
     "references_in",
     "sample_at",
     "truth_of",
     "understood",
+    "view_notes",
 ]

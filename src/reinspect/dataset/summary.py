@@ -28,13 +28,21 @@ def understood(items: Iterable[Item]) -> Iterator[str]:
         members = list(group)
         found = None if root is None else product_at(root, members[0].layout)
         if found is not None:
-            parts = [part for part in map(part_of, members) if part is not None]
-            unknown = len(members) - len(parts)
-            yield _line(members[0].category or found.root, found, parts, unknown)
+            each = [_pictures_of(member) for member in members]
+            parts = [own for own in each if own]
+            yield _line(members[0].category or found.root, found, parts, len(each) - len(parts))
 
 
-def _line(name: str, found: ProductSet, parts: list[LabelledPart], unknown: int) -> str:
+def _pictures_of(item: Item) -> list[LabelledPart]:
+    """What is known of each picture of a part, the defective ones first."""
+    own = [item.of_view(view.name) for view in item.views] or [item]
+    parts = [part for one in own if one is not None and (part := part_of(one)) is not None]
+    return sorted(parts, key=lambda part: (part.label is not Label.ANOMALOUS, not part.masks))
+
+
+def _line(name: str, found: ProductSet, each: list[list[LabelledPart]], unknown: int) -> str:
     references = len(known_good(found.root, found.layout))
+    parts = [pictures[0] for pictures in each]
     good = sum(part.label is Label.NORMAL for part in parts)
     bad = [part for part in parts if part.label is Label.ANOMALOUS]
     kinds = Counter(part.kind for part in bad)
@@ -47,7 +55,8 @@ def _line(name: str, found: ProductSet, parts: list[LabelledPart], unknown: int)
     said += f"{good} good, {len(bad)} defective"
     said += f" ({named}{more}), {masked} with masks" if bad else ""
     said += f", {boxed} with boxes" if boxed else ""
-    odd = _odd(found, bad, masked or boxed, unknown)
+    masks = {mask for pictures in each for picture in pictures for mask in picture.masks}
+    odd = _odd(found, bad, masks, masked or boxed, unknown)
     return printable("; ".join([said, *found.notes, *odd]))
 
 
@@ -58,20 +67,22 @@ def _where(found: ProductSet) -> str:
     return ", ".join(Path(own).relative_to(found.root).as_posix() for own in folders)
 
 
-def _odd(found: ProductSet, bad: list[LabelledPart], marked: int, unknown: int) -> Iterator[str]:
+def _odd(
+    found: ProductSet, bad: list[LabelledPart], masks: set[str], marked: int, unknown: int
+) -> Iterator[str]:
     if unknown:
         yield f"{unknown} pictures of which it says nothing"
     bare = [part for part in bad if not part.masks and not part.boxes]
     if bare and marked:
         yield f"{len(bare)} defective ones without a mask ({Path(bare[0].path).name} …)"
-    turned = {Path(mask).parent.name for part in bad for mask in part.masks if inverted(mask)}
+    turned = {Path(mask).parent.name for mask in masks if inverted(mask)}
     if turned:
         yield f"masks in {', '.join(sorted(turned))} are inverted: black is taken for defective"
     if isinstance(found, FolderSet):
-        used = [Path(mask) for part in bad for mask in part.masks]
+        used = [Path(mask) for mask in masks]
         whole = {path for path in used if path.is_dir()}
         known = {*used, *whole}
-        masks = [Path(file) for truth in found.truths for file in pictures_below(truth)]
-        alone = [file for file in masks if file not in known and file.parent not in whole]
+        every = [Path(file) for truth in found.truths for file in pictures_below(truth)]
+        alone = [file for file in every if file not in known and file.parent not in whole]
         if alone:
             yield f"{len(alone)} masks without a picture ({alone[0].name} …)"

@@ -30,11 +30,15 @@ def truth_of(item: Item) -> Truth | None:
     """What the item's category says of it; none outside a category and right under `test/`.
 
     Boxes come from annotations, else from the mask; each is normalised by its own picture's size.
+    A part with several views is defective if one of them shows it; `truth_of` an item's
+    `of_view` has the places.
 
     Raises:
         DataError: annotations are not what they should be.
         UnreadableImage: the mask, or an image that has boxes, can't be read.
     """
+    if item.views:
+        return _of_views(item)
     part = part_of(item)
     if part is None or part.label is None:
         return None
@@ -54,6 +58,22 @@ def truth_of(item: Item) -> Truth | None:
         box_types=kinds or (kind,) * len(boxes),
         mask=mask,
     )
+
+
+def _of_views(item: Item) -> Truth | None:
+    each = [part_of(own) for view in item.views if (own := item.of_view(view.name))]
+    labels = [part.label for part in each if part is not None and part.label is not None]
+    if not labels:
+        return None
+    if Label.ANOMALOUS not in labels:
+        return Truth(label=Label.NORMAL)
+    bad = [part for part in each if part is not None and part.label is Label.ANOMALOUS]
+    kinds = [
+        own or part.kind or "defect"
+        for part in bad
+        for own in ([kind for _, kind in part.boxes] or [None])
+    ]
+    return Truth(label=Label.ANOMALOUS, types=tuple(dict.fromkeys(kinds)))
 
 
 def part_of(item: Item) -> LabelledPart | None:

@@ -35,6 +35,10 @@ def refuse_others(run: Run, recipe: Recipe) -> None:
             the recipe looks more than twice, or asks for looks by name.
     """
     theirs, of = parse_recipe(run.recipe), f"run {run.name!r}"
+    if recipe.views or theirs.views:
+        raise NotOnRecord(
+            f"{of} or the recipe is of parts with several views: bench without --from"
+        )
     if not run.explored:
         raise NotOnRecord(f"{of} was not explored: it lacks second looks; run it with --explore")
     for what, own, other in (

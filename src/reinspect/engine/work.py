@@ -15,7 +15,7 @@ from reinspect.trace import Step, Trace
 from reinspect.vocabulary import Disposition, Outcome, Sample, View
 
 if TYPE_CHECKING:
-    from reinspect.graph.state import GraphInput
+    from reinspect.graph.state import GraphInput, ViewsInput
 
 Inspect = Callable[[Item], Trace]
 """Inspects one image; never raises for what happens to it."""
@@ -29,8 +29,10 @@ def build_inspect(context: BuildContext, *, explore: bool = False) -> Inspect:
     """
     # Imported by who runs a graph: a parent that leaves it to its workers is a third smaller.
     from reinspect.graph.inspection import build
+    from reinspect.graph.views import build_views
 
-    graph = build(build_pipeline(context))
+    viewed = bool(context.recipe.views)
+    graph = build_views(context) if viewed else build(build_pipeline(context))
 
     def inspect(item: Item) -> Trace:
         try:
@@ -42,8 +44,11 @@ def build_inspect(context: BuildContext, *, explore: bool = False) -> Inspect:
     return inspect
 
 
-def graph_input(item: Item, *, explore: bool = False) -> "GraphInput":
-    """An image as the graph takes it."""
+def graph_input(item: Item, *, explore: bool = False) -> "GraphInput | ViewsInput":
+    """A part as the graph takes it."""
+    if item.views:
+        views = {view.name: view.path for view in item.views}
+        return {"views": views, "id": item.id, "category": item.category}
     return {"image": item.path, "id": item.id, "category": item.category, "explore": explore}
 
 
@@ -53,12 +58,8 @@ def failed(item: Item, why: str, *, seconds: float = 0.0) -> Trace:
     `seconds` is how long it has been tried.
     """
     now = datetime.now(UTC)
-    try:
-        sha256 = sha256_of(item.path)
-    except UnreadableImage:
-        sha256 = None
-    view = View(path=legible(item.path), sha256=sha256)
-    sample = Sample(id=item.id, category=item.category, views=(view,))
+    views = tuple(_view(path, name) for name, path in item.files.items())
+    sample = Sample(id=item.id, category=item.category, views=views)
     disposition = Disposition(outcome=Outcome.REVIEW, reason=legible(why))
     steps = (
         Step(
@@ -70,6 +71,14 @@ def failed(item: Item, why: str, *, seconds: float = 0.0) -> Trace:
         Step(node="settle", started=now, products=(disposition,)),
     )
     return Trace(sample=sample, steps=steps)
+
+
+def _view(path: str, name: str | None) -> View:
+    try:
+        sha256 = sha256_of(path)
+    except UnreadableImage:
+        sha256 = None
+    return View(path=legible(path), sha256=sha256, name=name)
 
 
 def overdue(item: Item, timeout: float) -> Trace:

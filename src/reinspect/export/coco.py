@@ -1,7 +1,8 @@
 """COCO: images, boxes in pixels, masks as run lengths, categories.
 
 Defects of a reviewer's verdict, else of the final one, become annotations where it says anomalous;
-images without any are listed, too, and reviewed images name their reviewer. COCO needs sizes in
+images without any are listed, too, and reviewed images name their reviewer. A part with several
+views is an image a view, each with its `part` and its `view`. COCO needs sizes in
 pixels, so the pictures' headers are read where they were when they were inspected; an image that
 isn't there any more is named in `info.left_out`.
 """
@@ -14,10 +15,10 @@ from typing import IO, Any
 import cv2
 import numpy as np
 
-from reinspect.export.selection import Selection
+from reinspect.export.selection import PartPicture, Selection
 from reinspect.files import whole_file
 from reinspect.images import UnreadableImage, decode_mask, encode_mask, size_of
-from reinspect.store import Row
+from reinspect.store import Inspected, Row
 from reinspect.store.rows import rounded
 from reinspect.vocabulary import Rle
 
@@ -51,17 +52,18 @@ def write_coco(chosen: Selection, out: Path) -> None:
 def _images(
     chosen: Selection, sizes: dict[int, _Size], left_out: list[str], types: set[str]
 ) -> Iterator[dict[str, Any]]:
-    for found in chosen.inspections():
+    for found, picture in _pictures(chosen):
         row = found.row
         try:
-            width, height = sizes[found.id] = size_of(found.path)
+            width, height = sizes[picture.key] = size_of(picture.path)
         except UnreadableImage:
-            left_out.append(row.image)
+            left_out.append(picture.name)
             continue
         types.update(defect.type or _UNNAMED for defect in row.defects)
         yield {
-            "id": found.id,
-            "file_name": row.image,
+            "id": picture.key,
+            "file_name": picture.name,
+            **({"part": row.image, **picture.of_part} if picture.view else {}),
             "width": width,
             "height": height,
             "verdict": row.verdict.label.value if row.verdict else None,
@@ -75,11 +77,11 @@ def _annotations(
     chosen: Selection, sizes: dict[int, _Size], categories: dict[str, int]
 ) -> Iterator[dict[str, Any]]:
     number = 0
-    for found in chosen.inspections():
-        if found.id not in sizes:
+    for found, picture in _pictures(chosen):
+        if picture.key not in sizes:
             continue
-        width, height = sizes[found.id]
-        for defect in found.row.defects:
+        width, height = sizes[picture.key]
+        for defect in filter(picture.holds, found.row.defects):
             number += 1
             x1, y1, x2, y2 = (
                 rounded(corner * side)
@@ -89,7 +91,7 @@ def _annotations(
             area = decode_mask(mask).sum() if mask else (x2 - x1) * (y2 - y1)
             yield {
                 "id": number,
-                "image_id": found.id,
+                "image_id": picture.key,
                 "category_id": categories[defect.type or _UNNAMED],
                 "bbox": [x1, y1, rounded(x2 - x1), rounded(y2 - y1)],
                 "area": rounded(float(area)),
@@ -97,6 +99,12 @@ def _annotations(
                 "iscrowd": 0,
                 "score": rounded(defect.score),
             }
+
+
+def _pictures(chosen: Selection) -> Iterator[tuple[Inspected, PartPicture]]:
+    for found in chosen.inspections():
+        for picture in chosen.pictures_of(found):
+            yield found, picture
 
 
 def _review(row: Row) -> dict[str, Any]:

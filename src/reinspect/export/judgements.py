@@ -8,13 +8,13 @@ from reinspect.policies.case import case_of
 
 
 def write_judgements(chosen: Selection, out: Path) -> None:
-    """Write a judgement a line; an image without a first look has none."""
+    """Write a judgement a line; an image without a first look, or a part of views, has none."""
     explored = chosen.run.explored
     truths = chosen.store.truth(chosen.run.id)
     with whole_file(out) as file:
         for found in chosen.inspections():
             trace = chosen.store.trace_of(found.id)
-            if trace.first is None:
+            if trace.first is None or trace.by_view:
                 continue
             truth = truths.get(found.row.image)
             case = case_of(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from reinspect.export.selection import Selection
+from reinspect.export.selection import PartPicture, Selection
 from reinspect.files import whole_file
 from reinspect.images import UnreadableImage, size_of
 from reinspect.readings import BriefVerdict
@@ -30,26 +30,32 @@ def write_label_studio(chosen: Selection, out: Path) -> None:
     """Write the images as a JSON array of tasks."""
     with whole_file(out) as file:
         file.write(b"[")
-        for number, found in enumerate(chosen.inspections()):
-            task = json.dumps(_task(chosen.run, found), ensure_ascii=False)
+        pictures = (
+            (found, picture)
+            for found in chosen.inspections()
+            for picture in chosen.pictures_of(found)
+        )
+        for number, (found, picture) in enumerate(pictures):
+            task = json.dumps(_task(chosen.run, found, picture), ensure_ascii=False)
             file.write((",\n" if number else "\n").encode() + task.encode())
         file.write(b"\n]\n")
 
 
-def _task(run: Run, found: Inspected) -> dict[str, Any]:
-    row, size = found.row, _size(found)
+def _task(run: Run, found: Inspected, picture: PartPicture) -> dict[str, Any]:
+    row, size = found.row, _size(picture)
     predictions = []
     if row.verdict:
-        result = _result(row.verdict, size)
+        result = _result(row.verdict, size, picture)
         prediction: dict[str, Any] = {"model_version": run.name, "result": result}
         if row.reliability is not None:
             prediction["score"] = rounded(row.reliability)
         predictions.append(prediction)
     return {
-        "id": found.id,
+        "id": picture.key,
         "data": {
-            "image": f"/data/local-files/?d={quote(row.image)}",
-            "file_name": row.image,
+            "image": f"/data/local-files/?d={quote(picture.name)}",
+            "file_name": picture.name,
+            **({"part": row.image, **picture.of_part} if picture.view else {}),
             "sha256": row.sha256,
             "category": row.category,
             "disposition": row.disposition.value,
@@ -57,27 +63,29 @@ def _task(run: Run, found: Inspected) -> dict[str, Any]:
             "reviewed": row.review is not None,
         },
         "predictions": predictions,
-        "annotations": [_annotation(row.review, size)] if row.review else [],
+        "annotations": [_annotation(row.review, size, picture)] if row.review else [],
     }
 
 
-def _size(found: Inspected) -> dict[str, int]:
+def _size(picture: PartPicture) -> dict[str, int]:
     """What Label Studio's own converters need beside each rectangle; nothing of a lost picture."""
     try:
-        width, height = size_of(found.path)
+        width, height = size_of(picture.path)
     except UnreadableImage:
         return {}
     return {"original_width": width, "original_height": height, "image_rotation": 0}
 
 
-def _annotation(review: Checked, size: Mapping[str, int]) -> dict[str, Any]:
+def _annotation(review: Checked, size: Mapping[str, int], picture: PartPicture) -> dict[str, Any]:
     """A person's verdict. Label Studio knows people by number, so the name stands in `meta`."""
-    result = _result(review, size)
+    result = _result(review, size, picture)
     result[0]["meta"] = {"text": [f"{review.reviewer}: {review.why}"]}
     return {"result": result, "created_at": review.at.isoformat(), "was_cancelled": False}
 
 
-def _result(verdict: BriefVerdict | Checked, size: Mapping[str, int]) -> list[dict[str, Any]]:
+def _result(
+    verdict: BriefVerdict | Checked, size: Mapping[str, int], picture: PartPicture
+) -> list[dict[str, Any]]:
     choice = {
         "id": "verdict",
         "from_name": "verdict",
@@ -86,7 +94,10 @@ def _result(verdict: BriefVerdict | Checked, size: Mapping[str, int]) -> list[di
         **size,
         "value": {"choices": [verdict.label.value]},
     }
-    return [choice, *(_rectangle(*told, size) for told in enumerate(verdict.defects))]
+    return [
+        choice,
+        *(_rectangle(*told, size) for told in enumerate(filter(picture.holds, verdict.defects))),
+    ]
 
 
 def _rectangle(number: int, defect: Defect, size: Mapping[str, int]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from jinja2 import Environment
 
+from reinspect.export.scene import within
 from reinspect.export.templates import templates
 from reinspect.export.thumbnails import Thumbnail, thumbnails
 from reinspect.files import whole_file
@@ -149,15 +150,17 @@ def _card(store: Store, folder: Path, found: Inspected, side: int) -> ReportCard
         row.first.defects if row.first else (),
         row.verdict.defects if row.verdict else (),
     )
-    photo, heat = thumbnails(found.path, _newest(trace, folder, HEAT_MAP), side)
-    beside = _newest(trace, folder, BESIDE)
+    view = trace.leading
+    shown = trace.by_view.get(view or "", trace)
+    photo, heat = thumbnails(shown.sample.path, _newest(shown, folder, HEAT_MAP), side)
+    beside = _newest(shown, folder, BESIDE)
     return ReportCard(
         found=found,
         photo=photo,
         heat=heat,
         beside=thumbnails(beside, None, side)[0] if beside else None,
-        first=() if first == final else first,
-        final=final,
+        first=within(() if first == final else first, view),
+        final=within(final, view),
         explanation=trace.last(Explanation),
         evidence=trace.evidence,
     )

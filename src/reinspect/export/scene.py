@@ -48,17 +48,30 @@ class Places(NamedTuple):
 
 
 def scene(
-    trace: Trace, places: Places, *, reviewed: Iterable[Defect] | None = None
+    trace: Trace,
+    places: Places,
+    *,
+    reviewed: Iterable[Defect] | None = None,
+    view: str | None = None,
 ) -> dict[str, Any]:
-    """What the viewer shows: the part's picture, and its layers from first look to review."""
+    """What the viewer shows: the part's picture, and its layers from first look to review.
+
+    Args:
+        trace: of the part.
+        places: of the run's files.
+        reviewed: a reviewer's boxes.
+        view: which to show of several; the one to show first by default.
+    """
+    view = view or trace.leading
+    told, trace = trace, trace.by_view.get(view or "", trace)
     photo, why = _photo(trace.sample.path, trace.sample.sha256)
     size = (SIDE, SIDE * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
-    first = trace.first.defects if trace.first else ()
-    final = trace.verdict.defects if trace.verdict else ()
+    first = within(told.first.defects if told.first else (), view)
+    final = within(told.verdict.defects if told.verdict else (), view)
     layers = [
         _boxes("First boxes", "first", first, on=bool(first) and first != final),
         _boxes("Final boxes", "final", final, on=True),
-        _boxes("Reviewed boxes", "review", reviewed or (), on=True),
+        _boxes("Reviewed boxes", "review", within(reviewed or (), view), on=True),
         _boxes("Places looked at", "place", _places(trace), on=False),
         _masks(final or first, size),
         _heat(trace.evidence, places, photo, size),
@@ -68,9 +81,15 @@ def scene(
         "missing": why,
         "width": size[0],
         "height": size[1],
-        "alt": f"{trace.sample.id}, {len(final)} defects in the final verdict",
+        "alt": f"{', '.join(filter(None, (trace.sample.id, view)))}, "
+        f"{len(final)} defects in the final verdict",
         "layers": [layer for layer in layers if layer],
     }
+
+
+def within(defects: Iterable[Defect], view: str | None) -> tuple[Defect, ...]:
+    """The defects in one view: all that name no other."""
+    return tuple(defect for defect in defects if defect.view in (None, view))
 
 
 def thumbnail(path: str, sha256: str | None, side: int) -> Thumbnail:

@@ -1,9 +1,37 @@
 """The inspections that an export takes: a whole run, or those that a filter finds in it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from reinspect.store import Filter, Inspected, Run, Store
+from reinspect.vocabulary import Defect
+
+
+class PartPicture(NamedTuple):
+    """One picture of an inspected part, as formats have it that know pictures and no parts."""
+
+    key: int
+    """Its number: the inspection's own where that has one picture."""
+    name: str
+    """Of the file, relative to what was inspected."""
+    path: str
+    view: str | None
+    """None where the part has one picture."""
+
+    def holds(self, defect: Defect) -> bool:
+        """Whether a defect is in this picture."""
+        return defect.view in (None, self.view)
+
+    @property
+    def of_part(self) -> dict[str, str]:
+        """What is said of it beside its file; nothing where the part has one picture."""
+        return {} if self.view is None else {"view": self.view}
+
+
+_VIEWS = 64
+"""Numbers that an inspection has for its pictures."""
 
 
 @dataclass(frozen=True)
@@ -25,3 +53,21 @@ class Selection:
         if self.wanted is None:
             return self.store.inspections(self.run.id)
         return self.store.browse.inspections(self.wanted)
+
+    def pictures_of(self, found: Inspected) -> Iterator[PartPicture]:
+        """The pictures of an inspection, one a view."""
+        for place, view in enumerate(found.views):
+            if view.name is None:
+                yield PartPicture(found.id, found.row.image, found.path, None)
+            else:
+                name = _relative(view.path, self.run.sources)
+                yield PartPicture(found.id * _VIEWS + place, name, view.path, view.name)
+
+
+def _relative(path: str, sources: Sequence[str]) -> str:
+    """A path relative to the source that it lies in, POSIX."""
+    file = Path(path).absolute()
+    for source in sources:
+        if file.is_relative_to(source):
+            return file.relative_to(source).as_posix()
+    return file.as_posix()

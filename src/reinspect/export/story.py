@@ -62,10 +62,22 @@ class Told(NamedTuple):
         )
 
     @property
+    def views(self) -> tuple[str, ...]:
+        """The views that there are pictures of, the one to show first before the others."""
+        names = [view.name for view in self.trace.sample.views if view.name is not None]
+        return tuple(sorted(names, key=lambda name: name != self.trace.leading))
+
+    @property
     def scene(self) -> dict[str, Any]:
-        """The picture and its layers, for the viewer."""
+        """The picture and its layers, for the viewer; of several views the one to show first."""
+        return self.scene_of(None)
+
+    def scene_of(self, view: str | None) -> dict[str, Any]:
+        """The same of the named view."""
         review = self.found.row.review
-        return scene(self.trace, self.places, reviewed=review.defects if review else None)
+        return scene(
+            self.trace, self.places, reviewed=review.defects if review else None, view=view
+        )
 
 
 def timeline(told: Told) -> str:
@@ -113,8 +125,10 @@ def asset(name: str) -> str:
 
 
 def _context(told: Told) -> dict[str, Any]:
-    def shown(picture: Picture) -> Any:
-        return evidence_picture(picture, told.places, under=told.found.path)
+    under = {view.name: view.path for view in told.trace.sample.views}
+
+    def shown(picture: Picture, view: str | None) -> Any:
+        return evidence_picture(picture, told.places, under=under.get(view, told.found.path))
 
     return {
         "run": told.run,

@@ -52,7 +52,7 @@ def _spread(items: tuple[Item, ...], count: int) -> list[Item]:
 def _counted(plan: RunPlan) -> Iterator[str]:
     categories = {item.category for item in plan.source.items if item.category}
     several = f" of {len(categories)} categories" if len(categories) > 1 else ""
-    known = {len(plan.references.of(name).files) for name in categories or {""}}
+    known = {plan.references.count(name) for name in categories or {""}}
     least, most = min(known), max(known)
     count = f"{least}" if least == most else f"{least} to {most}"
     yield f"{len(plan.source.items)} images{several}, references: {count}; the recipe is sound"

@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from reinspect.census import Census
-from reinspect.dataset import AnyPath, Item
+from reinspect.dataset import AnyPath, Item, ViewFile
 from reinspect.engine.local import inspect_all
 from reinspect.engine.work import build_inspect, single_threaded
 from reinspect.export.tables import to_frame
@@ -142,20 +142,28 @@ class Inspector:
         self._closed = True
         self._held.close()
 
-    def one(self, path: AnyPath, *, category: str | None = None) -> Trace:
-        """Inspect one image.
+    def one(
+        self,
+        path: AnyPath | None = None,
+        *,
+        category: str | None = None,
+        views: Mapping[str, AnyPath] | None = None,
+    ) -> Trace:
+        """Inspect one image, or one part by its views.
 
         An image that can't be read raises nothing: its trace has the error, and goes to REVIEW.
 
         Args:
             path: of the file; the id of its trace, too.
             category: whose references judge it, where there are several sets.
+            views: instead, name → path of each view that there is of the part; `path`, if given,
+                is its id, else that of the first view.
 
         Raises:
-            UsageError: the inspector is closed.
+            UsageError: the inspector is closed, or the recipe has other views.
         """
         self._refuse_closed()
-        return self._inspect(_item(path, category))
+        return self._inspect(self._item(path, category, views))
 
     def many(
         self, paths: Iterable[AnyPath], *, category: str | None = None
@@ -174,7 +182,7 @@ class Inspector:
             WorkersFailed: no worker process can be started.
         """
         self._refuse_closed()
-        items = (_item(path, category) for path in paths)
+        items = (self._item(path, category) for path in paths)
         # A context of its own, as its budget for models closes with the iterator.
         context = replace(self._context)
         return inspect_all(items, context, workers=self._workers, inspect=self._inspect)
@@ -201,7 +209,9 @@ class Inspector:
             raise UsageError(f"limit: must be at least 1, not {limit!r}")
         context, inspect = replace(self._context), self._inspect
         with usage_errors():
-            source = Listed.below([folder], categories=categories, limit=limit)
+            source = Listed.below(
+                [folder], categories=categories, limit=limit, views=context.recipe.patterns
+            )
             if not self._named:
                 sets = reference_sets(source.found, context.recipe)
                 context = replace(context, references=sets)
@@ -210,11 +220,29 @@ class Inspector:
         found = {trace.sample.id: trace for trace in traces}
         return FolderResult(tuple(found[item.id] for item in source.items), source.census)
 
+    def _item(
+        self,
+        path: AnyPath | None,
+        category: str | None,
+        views: Mapping[str, AnyPath] | None = None,
+    ) -> Item:
+        known = self._context.recipe.views
+        if not views:
+            if known:
+                raise UsageError(f"views: this recipe has several: give {', '.join(known)}")
+            if path is None:
+                raise UsageError("path: give the file of an image")
+            text = os.fspath(path)
+            return Item(id=legible(text), path=text, category=category)
+        for name in views:
+            if name not in known:
+                there = ", ".join(known) or "none: add views to it"
+                raise UsageError(f"views: no view {name!r} in this recipe; there are: {there}")
+        files = tuple(ViewFile(name, os.fspath(views[name])) for name in known if name in views)
+        first = files[0].path
+        text = first if path is None else os.fspath(path)
+        return Item(id=legible(text), path=first, category=category, views=files)
+
     def _refuse_closed(self) -> None:
         if self._closed:
             raise UsageError("the inspector is closed; make another one")
-
-
-def _item(path: AnyPath, category: str | None) -> Item:
-    text = os.fspath(path)
-    return Item(id=legible(text), path=text, category=category)

@@ -29,6 +29,9 @@ def said_of_references(context: BuildContext) -> tuple[str, ...]:
         UnreadableImage: a reference can't be read any more.
         RecipeError: the features that the recipe names can't be had here.
     """
+    if context.recipe.views:
+        views = context.views.items()
+        return tuple(f"{name}: {line}" for name, own in views for line in said_of_references(own))
     if context.recipe.detector.kind != EmbeddedDetector.about.name:
         return ()
     sets = {"": context.references.default, **context.references.by_category}

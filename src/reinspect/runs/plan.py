@@ -151,6 +151,7 @@ class RunPlan:
             rules = chosen.pictures.model_copy(update={"max_pixels": max_pixels})
             chosen = chosen.model_copy(update={"pictures": rules})
         by = engine or Local()
+        _refuse_with_views(chosen, paths, by, watch=watch, explore=explore)
         given = None if references is None else Path(references)
         apart = [folder, *runs_beside(folder), *([given] if given else [])]
         with usage_errors():
@@ -170,6 +171,7 @@ class RunPlan:
                     limit=limit,
                     layout=layout,
                     all_good=named,
+                    views=chosen.patterns,
                 )
             where_from.refuse(by, references=named, dry_run=dry_run)
             sets = reference_sets(where_from.found, chosen, given=given, first=first, draw=draw)
@@ -201,6 +203,24 @@ class RunPlan:
             cache=self.cache,
             weights=self.weights,
         )
+
+
+def _refuse_with_views(
+    recipe: Recipe, paths: Sequence[str], engine: Engine, *, watch: bool, explore: bool
+) -> None:
+    """Refuse what parts with several views can't do.
+
+    Raises:
+        UsageError: it is asked for.
+    """
+    for asked, what in (
+        (watch, "--watch"),
+        (explore, "--explore"),
+        (any(map(is_url, paths)), "object storage"),
+        (engine.fetches, "--engine ray"),
+    ):
+        if asked and recipe.views:
+            raise UsageError(f"{what}: takes parts with one picture; this recipe has views")
 
 
 def _paths_of(source: Source | AnyPath | Sequence[AnyPath]) -> tuple[str, ...]:

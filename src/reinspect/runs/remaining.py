@@ -6,6 +6,7 @@ from collections.abc import Set as AbstractSet
 from reinspect.dataset import Item
 from reinspect.images import UnreadableImage, sha256_of
 from reinspect.storage import is_url, sha256_at
+from reinspect.vocabulary import content_of
 
 Done = AbstractSet[tuple[str, str]]
 """Images that need no inspection: id and content hash, which is "" of a file that can't be read."""
@@ -19,9 +20,14 @@ def left(items: Iterable[Item], done: Done) -> list[Item]:
 
 def hash_of(item: Item) -> str:
     """The content hash of an item, "" if it can't be read."""
-    if is_url(item.path):
-        return sha256_at(item.path)
+    each = [(name, _hash_at(path)) for name, path in item.files.items()]
+    return content_of(each) or ""
+
+
+def _hash_at(path: str) -> str | None:
+    if is_url(path):
+        return sha256_at(path)
     try:
-        return sha256_of(item.path)
+        return sha256_of(path)
     except UnreadableImage:
-        return ""
+        return None

@@ -356,6 +356,6 @@ def _truth(item: Item) -> Truth | None:
     try:
         return truth_of(item)
     except UnreadableImage as failure:
-        if failure.path != item.path:
+        if failure.path not in item.files.values():
             raise
         return None  # the image has its own row, which says what is wrong with it

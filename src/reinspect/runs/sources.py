@@ -1,13 +1,21 @@
 """Where the images of a run come from: listed paths, a folder that fills, object storage."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol, Self, runtime_checkable
 
 from reinspect.census import Census, CensusTaker
-from reinspect.dataset import AnyPath, Item, Layout, discover
+from reinspect.dataset import (
+    NO_VIEW,
+    AnyPath,
+    Item,
+    Layout,
+    discover,
+    parts_of,
+    view_notes,
+)
 from reinspect.engine.roles import Engine
 from reinspect.runs.defaults import UsageError
 from reinspect.runs.drop_folder import SETTLED, Arrivals
@@ -95,6 +103,8 @@ class Listed:
     """Images to inspect at most, the first ones."""
     seen: Census = field(default_factory=Census)
     """All files that were looked at, before the limit."""
+    notes: tuple[str, ...] = ()
+    """What is to be said of the parts' views, a line each; nothing of parts with one picture."""
 
     @classmethod
     def below(
@@ -107,6 +117,7 @@ class Listed:
         limit: int | None = None,
         layout: Layout | None = None,
         all_good: bool = False,
+        views: Mapping[str, str] | None = None,
     ) -> Self:
         """List images, folders, MVTec-style roots.
 
@@ -118,30 +129,39 @@ class Listed:
             limit: images to inspect at most.
             layout: of data sets; told by what is there by default.
             all_good: take all good pictures of a data set that doesn't say which are references.
+            views: of the parts, with the pattern of each one's files; parts have one picture where
+                there are none.
 
         Raises:
             NotThereError: a path does not exist.
+            DataError: a file is of two views, or a part has two files of one.
             UsageError: nothing is left to inspect, or a category is not there.
         """
         listing = discover(
             paths, exclude=exclude, layout=layout, all_good=all_good, unsplit=categorised
         )
         listed = list(listing)
+        of_no_view: tuple[str, ...] = ()
+        if views:
+            listed, of_no_view = parts_of(listed, views)
         every = [item for item in listed if item.category or not categorised]
         known = sorted({item.category for item in every if item.category})
         for name in categories:
             if name not in known:
                 raise UsageError(f"no category {name!r}; there are: {', '.join(known) or 'none'}")
         found = tuple(item for item in every if not categories or item.category in categories)
+        if of_no_view and not listed:
+            said = ", ".join(f"{name} ({pattern})" for name, pattern in (views or {}).items())
+            raise UsageError(f"{', '.join(map(str, paths))}: no file is of a view: {said}")
         if not found:
             what = "MVTec-style categories" if categorised else "images"
             raise UsageError(f"no {what} in {', '.join(map(str, paths))}")
         loose = [item.id for item in listed if categorised and not item.category]
         others = [item.id for item in every if categories and item.category not in categories]
-        seen = listing.census.without("in no category", loose).without(
-            "of other categories", others
-        )
-        return cls(tuple(map(str, paths)), found, limit, seen)
+        seen = listing.census.without(NO_VIEW, [*of_no_view])
+        seen = seen.without("in no category", loose).without("of other categories", others)
+        notes = tuple(view_notes(found, views)) if views else ()
+        return cls(tuple(map(str, paths)), found, limit, seen, notes)
 
     @property
     def census(self) -> Census:

@@ -9,6 +9,7 @@ from reinspect.readings import types_of
 from reinspect.store import tables
 from reinspect.store.reviews import standing
 from reinspect.store.rows import Checked, Row
+from reinspect.vocabulary import View
 
 
 class Inspected(NamedTuple):
@@ -18,6 +19,8 @@ class Inspected(NamedTuple):
     row: Row
     path: str
     run_id: int
+    views: tuple[View, ...] = ()
+    """Its pictures: one, or one a view."""
 
 
 def inspections_of(session: Session, ids: Sequence[int]) -> tuple[Inspected, ...]:
@@ -81,7 +84,7 @@ def _inspected(
         truth=label,
         truth_by=source,
     )
-    return Inspected(key_of(entry.id), row, entry.sample.path, entry.run_id)
+    return Inspected(key_of(entry.id), row, entry.sample.path, entry.run_id, entry.sample.views)
 
 
 def _checked(review: tables.ReviewTable) -> Checked | None:

@@ -22,6 +22,7 @@ class Flat(TypedDict):
     type: str | None
     box: list[float]
     score: float
+    view: NotRequired[str]
     mask: NotRequired[dict[str, Any]]
 
 
@@ -117,6 +118,8 @@ def flat(defect: Defect) -> Flat:
         "box": [rounded(corner) for corner in defect.box],
         "score": rounded(defect.score),
     }
+    if defect.view is not None:
+        shown["view"] = defect.view
     if defect.mask is not None:
         shown["mask"] = defect.mask.model_dump(mode="json")
     return shown

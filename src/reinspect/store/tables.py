@@ -100,6 +100,7 @@ class StepTable(StoreTable, table=True):
     seconds: float
     error: str | None = Field(sa_type=columns.Words)
     explored: bool
+    view: str | None = Field(default=None, description="Null: the part as a whole.")
     products: tuple[Product, ...] = Field(sa_type=columns.ProductsColumn)
 
 

@@ -224,6 +224,7 @@ def _steps(key: int, trace: Trace) -> Iterable[dict[str, Any]]:
             "seconds": step.seconds,
             "error": step.error,
             "explored": explored,
+            "view": step.view,
             "products": without_texts(step.products),
         }
 

@@ -1,0 +1,146 @@
+"""Parts with several views: which files belong together."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reinspect.dataset import DataError, Item, discover, parts_of, truth_of, view_notes
+from reinspect.dataset.views import part_in
+from reinspect.vocabulary import Label
+
+SIDES = {"front": "*_front.*", "back": "*_back.*"}
+
+
+def put(folder: Path, *names: str) -> Path:
+    for name in names:
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file), np.full((4, 4, 3), 90, np.uint8))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("path", "pattern", "part"),
+    [
+        pytest.param("001_front.png", "*_front.*", "001", id="a-name"),
+        pytest.param("test/dent/001_front.png", "*_front.*", "test/dent/001", id="folders-count"),
+        pytest.param("001_back.png", "*_front.*", None, id="another-view"),
+        pytest.param("front_001.png", "front_*.png", "001", id="a-name-before"),
+        pytest.param("front/001.png", "front/*", "001", id="a-folder-a-view"),
+        pytest.param("test/dent/front/a.png", "front/*", "test/dent/a", id="a-folder-within"),
+        pytest.param("front/test/a.png", "front/*", None, id="one-star-is-one-name"),
+        pytest.param("front/test/dent/a.png", "front/**", "test/dent/a", id="two-are-many"),
+        pytest.param("part 7/front.png", "front.png", "part 7", id="a-folder-a-part"),
+        pytest.param("front.png", "front.png", "part", id="nothing-else"),
+        pytest.param("12.5_front.tif", "*_front.*", "12.5", id="a-point"),
+        pytest.param("scan.tif#2", "*.tif#2", "scan", id="a-page"),
+        pytest.param("a_front_b.png", "*_front_*.png", "a_b", id="two-ends"),
+        pytest.param("a1.png", "?1.png", "a", id="one-sign"),
+        pytest.param("a(1)_front.png", "*_front.*", "a(1)", id="no-expression"),
+    ],
+)
+def test_what_tells_a_part(path: str, pattern: str, part: str | None) -> None:
+    assert part_in(path, pattern) == part
+
+
+@pytest.mark.parametrize(
+    ("names", "patterns", "ids"),
+    [
+        pytest.param(
+            ["a_front.png", "a_back.jpg", "b_front.png", "b_back.png"],
+            SIDES,
+            ["a", "b"],
+            id="names",
+        ),
+        pytest.param(
+            ["front/a.png", "front/b.png", "back/a.png", "back/b.png"],
+            {"front": "front/*", "back": "back/*"},
+            ["a", "b"],
+            id="folders",
+        ),
+        pytest.param(
+            ["p1/front.png", "p1/back.png", "p2/front.png", "p2/back.png"],
+            {"front": "front.*", "back": "back.*"},
+            ["p1", "p2"],
+            id="a-folder-a-part",
+        ),
+    ],
+)
+def test_files_become_parts(
+    names: list[str], patterns: dict[str, str], ids: list[str], tmp_path: Path
+) -> None:
+    found = parts_of(discover([put(tmp_path, *names)]), patterns)
+    assert sorted(part.id for part in found.parts) == ids
+    assert found.others == ()
+    for part in found.parts:
+        assert [view.name for view in part.views] == ["front", "back"]
+        assert part.path == part.views[0].path
+        assert all(Path(view.path).is_file() for view in part.views)
+    assert list(view_notes(found.parts, patterns)) == ["Views: 2 parts of front, back"]
+
+
+def test_what_is_missing_is_said(tmp_path: Path) -> None:
+    folder = put(tmp_path, "a_front.png", "b_front.png", "b_back.png", "notes.png")
+    found = parts_of(discover([folder]), SIDES)
+    assert found.others == ("notes.png",)
+    assert list(view_notes(found.parts, SIDES)) == [
+        "Views: 2 parts of front, back",
+        "Views: 1 lack back (a)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("names", "patterns", "says"),
+    [
+        pytest.param(
+            ["a_front.png", "a_front.jpg"], SIDES, "has two files of the view front", id="twice"
+        ),
+        pytest.param(
+            ["a_front.png"],
+            {"one": "*_front.*", "all": "*.png"},
+            "views one and all",
+            id="two-views",
+        ),
+    ],
+)
+def test_what_is_not_clear_is_refused_in_a_line(
+    names: list[str], patterns: dict[str, str], says: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=says) as refused:
+        parts_of(discover([put(tmp_path, *names)]), patterns)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_view_may_have_a_data_set_of_its_own(tmp_path: Path) -> None:
+    names = [
+        f"bolt/{side}/{where}/{stem}.png"
+        for side in SIDES
+        for where, stem in (("train/good", "0"), ("test/good", "0"), ("test/dent", "0"))
+    ]
+    patterns = {side: f"{side}/**" for side in SIDES}
+    found = parts_of(discover([put(tmp_path, *names)]), patterns)
+    assert {(part.id, part.category) for part in found.parts} == {
+        ("bolt/test/good/0", "bolt"),
+        ("bolt/test/dent/0", "bolt"),
+    }
+    assert [truth_of(part) and truth_of(part).label for part in found.parts] == [  # type: ignore[union-attr]
+        Label.ANOMALOUS if "dent" in part.id else Label.NORMAL for part in found.parts
+    ]
+
+
+def test_a_part_is_defective_if_one_view_shows_it(tmp_path: Path) -> None:
+    put(tmp_path, "train/good/0_front.png", "test/good/1_front.png", "test/dent/1_back.png")
+    front, back = (
+        Item("", str(tmp_path / "test" / name), "x", str(tmp_path))
+        for name in ("good/1_front.png", "dent/1_back.png")
+    )
+    from reinspect.dataset import ViewFile
+
+    views = tuple(
+        ViewFile(name, own.path, own.root) for name, own in (("front", front), ("back", back))
+    )
+    truth = truth_of(front._replace(views=views))
+    assert truth is not None
+    assert (truth.label, truth.types, truth.boxes) == (Label.ANOMALOUS, ("dent",), ())
