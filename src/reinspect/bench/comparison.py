@@ -4,19 +4,19 @@
 which were trained without it can be compared on all of them.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reinspect.bench.protocol import JudgedImage, score
 from reinspect.bench.side_by_side import Benched
 from reinspect.critics.named import Learned, learned_by
-from reinspect.dataset import truth_of
+from reinspect.dataset import Item, truth_of
 from reinspect.engine.replay import NotOnRecord, refuse_others, replay
 from reinspect.errors import ReinspectError
 from reinspect.graph.critics import by_critic
 from reinspect.graph.recipe import Recipe, load_recipe
-from reinspect.images import legible
+from reinspect.images import UnreadableImage, legible
 from reinspect.pictures import HEAT_MAP
 from reinspect.roles import Sink
 from reinspect.runs.limits import Ending
@@ -45,6 +45,22 @@ class Contender:
     recipes: dict[str | None, Recipe]
     """Category → recipe; none for all of them."""
     learned: dict[str | None, Learned]
+
+
+def views_of(recipes: Sequence[Path], registry: Path) -> Mapping[str, str]:
+    """The views of the parts that recipes are benched on: view → the pattern of its files.
+
+    Raises:
+        ComparisonError: the recipes have different views.
+        RecipeError: a recipe can't be used.
+    """
+    each = [load_recipe(file, critics=registry).patterns for file in recipes]
+    for file, patterns in zip(recipes, each, strict=True):
+        if patterns != each[0]:
+            raise ComparisonError(
+                f"{file.name} has other views than {recipes[0].name}: bench them one by one"
+            )
+    return each[0] if each else {}
 
 
 def load_contenders(
@@ -112,7 +128,7 @@ def replay_contender(contender: Contender, plan: RunPlan, runs: Sequence[str]) -
             if truth is None:
                 continue
             judged.append(_judged_image(inspect(item, traces[item.id]), truth, None))
-    counts = {j.category: len(plan.references.of(j.category).files) for j in judged}
+    counts = {j.category: plan.references.count(j.category) for j in judged}
     warnings = _warnings(contender, judged)
     return Benched(contender.name, contender.monitor, judged, score(judged, counts), warnings)
 
@@ -140,6 +156,7 @@ def run_contender(
     counts: dict[str, int] = {}
     seconds: dict[str, float] = {}
     memory: dict[str, float] = {}
+    views: dict[str, list[JudgedImage]] = {}
     ends: list[RunResult] = []
     for own in _plans(contender, plan, alone=alone):
         if not alone:
@@ -151,7 +168,9 @@ def run_contender(
             return None, ends
         mine = _judged(own, finished)
         judged += mine
-        counts |= {j.category: len(own.references.of(j.category).files) for j in mine}
+        for view, seen in _judged_views(own, finished).items():
+            views.setdefault(view, []).extend(seen)
+        counts |= {j.category: own.references.count(j.category) for j in mine}
         seconds |= resources.seconds
         memory |= resources.peak_memory
         if not alone:
@@ -160,7 +179,8 @@ def run_contender(
             say(f"Report   {own.out / 'report.html'}")
     report = score(judged, counts, peak_memory=memory).timed(seconds)
     warnings = _warnings(contender, judged)
-    return Benched(contender.name, contender.monitor, judged, report, warnings), ends
+    alone_by = {view: score(own, counts) for view, own in views.items()}
+    return Benched(contender.name, contender.monitor, judged, report, warnings, alone_by), ends
 
 
 def _contender(
@@ -213,12 +233,43 @@ def _judged(plan: RunPlan, finished: RunResult) -> list[JudgedImage]:
         ]
 
 
+def _judged_views(plan: RunPlan, finished: RunResult) -> dict[str, list[JudgedImage]]:
+    """View → what it alone says of the parts, which are as defective in it as they are in all."""
+    judged: dict[str, list[JudgedImage]] = {name: [] for name in plan.recipe.views}
+    if not judged:
+        return {}
+    items = {item.id: item for item in plan.source.items}
+    with Store.open(plan.store, create=False) as store:
+        truths = store.truth(finished.run_id)
+        for trace in store.traces(finished.run_id):
+            truth, item = truths.get(trace.sample.id), items.get(trace.sample.id)
+            if truth is None or item is None:
+                continue
+            for name, own in trace.by_view.items():
+                judged[name].append(_judged_image(own, _seen_in(item, name, truth), plan.out))
+    return {name: own for name, own in judged.items() if own}
+
+
+def _seen_in(item: Item, view: str, truth: Truth) -> Truth:
+    """What is known of a part, with the places that its data set knows in a view."""
+    own = item.of_view(view)
+    try:
+        seen = None if own is None else truth_of(own)
+    except UnreadableImage:
+        seen = None
+    if seen is None or seen.label is not truth.label:
+        return truth
+    return truth.model_copy(
+        update={"boxes": seen.boxes, "box_types": seen.box_types, "mask": seen.mask}
+    )
+
+
 def _judged_image(trace: Trace, truth: Truth, folder: Path | None) -> JudgedImage:
     evidence = trace.first.evidence if folder and trace.first else ()
     return JudgedImage.of(
         trace,
         truth,
-        size=trace.sample.visual.size,
+        size=trace.sample.views[0].size,
         first_map=_map(folder, evidence) if folder else None,
     )
 

@@ -39,6 +39,11 @@ class Contestant(BenchReport):
     gains: Changes = Field(description="Final less first look, on the same images.")
     cost: Cost
     warnings: tuple[str, ...] = ()
+    views: Mapping[str, BenchReport] = Field(
+        default_factory=dict,
+        exclude_if=lambda said: not said,
+        description="Of parts with several views: view → what it alone would have come to.",
+    )
 
 
 class SideBySide(Value):
@@ -61,6 +66,8 @@ class Benched(NamedTuple):
     judged: Sequence[JudgedImage]
     report: BenchReport
     warnings: tuple[str, ...] = ()
+    views: Mapping[str, BenchReport] = {}
+    """Of parts with several views: view → what it alone would have come to."""
 
 
 def compare(
@@ -140,4 +147,5 @@ def _contestant(one: Benched, kinds: Mapping[str, str], gains: Changes) -> Conte
             usd=spent.known_usd,
         ),
         warnings=one.warnings,
+        views=one.views,
     )

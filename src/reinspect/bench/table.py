@@ -12,11 +12,15 @@ from reinspect.bench.side_by_side import Contestant, SideBySide
 from reinspect.metrics import Ledger
 
 
-def table(report: BenchReport) -> Table:
+def table(report: BenchReport, views: Mapping[str, BenchReport] | None = None) -> Table:
     """The report for a terminal of 80 columns or more; without colour it loses nothing.
 
     A row a category, with one line for each look, and the overall row, which shows the control,
     too. The ledger reads "+fixed −broken, of those looked at twice".
+
+    Args:
+        report: of the parts.
+        views: of each view alone, where the parts have several.
     """
     shown = Table(
         box=box.SIMPLE_HEAD,
@@ -32,6 +36,11 @@ def table(report: BenchReport) -> Table:
     for name, category in report.categories.items():
         looks = {"first": category.first, "final": category.final}
         shown.add_row(*_cells(name, looks, category.ledger))
+        for view, alone in (views or {}).items():
+            if name in alone.categories:
+                own = alone.categories[name]
+                seen = {"first": own.first, "final": own.final}
+                shown.add_row(*_cells(f"  {view} alone", seen, own.ledger), style="dim")
     shown.add_section()
     overall = report.overall
     control = {"control": overall.control} if overall.control else {}

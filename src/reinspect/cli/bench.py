@@ -103,7 +103,7 @@ def bench(
 
     With several recipes or critics: all of them on the same images, and their differences.
     """
-    from reinspect.bench.comparison import load_contenders, replay_contender
+    from reinspect.bench.comparison import load_contenders, replay_contender, views_of
     from reinspect.bench.scenarios import read_scenarios
     from reinspect.bench.side_by_side import compare
     from reinspect.bench.table import compared, table
@@ -115,8 +115,13 @@ def bench(
     folder = out or default_out(root.absolute().name)
     registry = critics_beside(store or default_store(folder))
     with usage_errors():
+        views = views_of(recipe or [], registry)
         source = Listed.below(
-            [root], categories=category or (), categorised=True, layout=layout_of(layout)
+            [root],
+            categories=category or (),
+            categorised=True,
+            layout=layout_of(layout),
+            views=views,
         )
         kinds = read_scenarios(scenarios) if scenarios else {}
     found_in = sorted({item.category for item in source.items if item.category})
@@ -136,6 +141,8 @@ def bench(
     ]
     console, ends = Console(quiet=quiet), list["RunResult"]()
     say(console, source.census.line)
+    for line in source.notes:
+        say(console, line)
     say_understood(console, source.items)
     if looks:
         results = [replay_contender(*pair, looks) for pair in zip(every, plans, strict=True)]
@@ -143,7 +150,9 @@ def bench(
         results, ends = _carry_out(every, plans, console)
     found = compare(results, scenarios=kinds, seed=seed)
     _write(found, json, html)
-    for shown in compared(found) if len(every) > 1 else [table(results[0].report)]:
+    for shown in (
+        compared(found) if len(every) > 1 else [table(results[0].report, results[0].views)]
+    ):
         console.print(shown)
     for contestant in found.contestants:
         for warning in contestant.warnings:
