@@ -61,6 +61,7 @@ def test_a_verdict_is_published_with_what_the_line_needs(
     assert len(second.reason) == 300
     assert third.boxes == ((0.25, 0.5, 0.5, 0.75),)
     assert abs(datetime.now(UTC) - first.stored) < timedelta(minutes=5)
+    subscriber.wait_for(lambda seen: len(seen.of("state")) == 2)
     states = [LineState.model_validate(one).state for one in subscriber.of("state")]
     assert states == ["inspecting", "stopped"]
     assert said == []
@@ -136,7 +137,7 @@ def test_a_run_that_is_killed_publishes_the_rest_when_it_goes_on(
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (0, "")
     assert subscriber.once == list(range(1, 19))
-    assert [one["state"] for one in subscriber.of("state")][-1] == "stopped"
+    subscriber.wait_for(lambda seen: seen.of("state")[-1]["state"] == "stopped")
     assert subscriber.verdicts[0]["trace"] == "trace?id=1"
 
 
