@@ -1,4 +1,4 @@
-"""`reinspect store`: migrate, check, copy."""
+"""`reinspect store`: migrate, check, copy, backup, prune."""
 
 import json
 from pathlib import Path
@@ -113,3 +113,27 @@ def test_a_password_is_never_shown() -> None:
     url = "postgresql://me:s3cret@127.0.0.1:1/db"
     for words in (["check", url], ["migrate", url], ["copy", url, "b.db"]):
         assert "s3cret" not in said(invoke("store", *words))
+
+
+def test_a_backup_and_a_pruning_say_what_they_did(store: str, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    made = invoke("store", "backup", store, copy)
+    assert (made.code, made.out) == (0, f"{copy}: {copy.stat().st_size:,} bytes\n")
+    change(store, "UPDATE inspections SET at = '2020-01-01 00:00:00' WHERE run_id = 1")
+    planned = invoke("store", "prune", store, "--older", "90d", "--dry-run")
+    assert f"{store}: 2 inspections of before " in planned.out
+    assert planned.out.endswith("would be removed; 1 as old are kept\n")
+    done = invoke("store", "prune", store, "--older", "90d", "--keep", "none")
+    assert "3 inspections of before " in done.out
+    assert invoke("store", "check", store).code == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        pytest.param(["--older", "soon"], "is no age", id="age"),
+        pytest.param(["--older", "9d", "--keep", "revewed"], "did you mean", id="reason"),
+    ],
+)
+def test_what_can_not_be_pruned_is_refused(store: str, options: list[str], says: str) -> None:
+    assert says in said(invoke("store", "prune", store, *options))

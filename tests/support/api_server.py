@@ -17,6 +17,7 @@ import uvicorn
 from reinspect.api.app import Service, build
 from reinspect.api.gate import Keys, RequestLimits
 from reinspect.api.intake import Intake, Pace
+from reinspect.api.metrics import Metrics
 from reinspect.api.punctual import PunctualProtocol
 from reinspect.api.spool import Spool
 from reinspect.graph.build import BuildContext
@@ -71,8 +72,8 @@ def serve(
     with Store.open(place / "line.db", patience=0.1) as store, socket.socket() as listening:
         known = {run.name: run.id for run in store.runs()}
         run_id = known.get("line") or store.begin_run(RunInfo(name="line", folder=str(folder)))
-        intake = Intake(context, store, run_id, Spool(folder), pace)
-        service = Service(intake, references, Keys(keys), limits, patience)
+        intake = Intake(context, store, run_id, Spool(folder), pace, [metrics := Metrics()])
+        service = Service(intake, references, Keys(keys), limits, metrics, patience)
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
             build(service),

@@ -8,7 +8,7 @@ import os
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
@@ -42,6 +42,7 @@ from reinspect.api.answers import (
 )
 from reinspect.api.gate import HEADER, Gate, Keys, RequestLimits
 from reinspect.api.intake import Intake
+from reinspect.api.metrics import TYPE, Metrics
 from reinspect.api.spool import Arrived, Entry, Ticket
 from reinspect.errors import did_you_mean, explain_invalid, shorten
 from reinspect.images import UnreadableImage, pages_of, size_of
@@ -85,6 +86,8 @@ class Service:
     references: ReferenceSets
     keys: Keys
     limits: RequestLimits
+    metrics: Metrics = field(default_factory=Metrics)
+    """Is among the sinks of the intake."""
     patience: float = 30.0
     """Seconds that a client is kept waiting for a verdict, before it is told to ask again."""
 
@@ -113,6 +116,8 @@ def build(service: Service) -> FastAPI:
     app.add_middleware(
         Gate, keys=service.keys, limits=service.limits, trouble=lambda: service.intake.trouble
     )
+    service.metrics.watch(service.intake)
+    app.add_middleware(service.metrics.counting)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     _complete(app)
@@ -171,6 +176,16 @@ def ready(service: Here) -> Health:
     if trouble:
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, trouble, retry_after=1)
     return health(service)
+
+
+@_open.get("/metrics", include_in_schema=False)
+def metrics(request: Request, service: Here) -> Response:
+    """Figures for Prometheus; who has no key learns nothing of what is produced here."""
+    given = request.headers.get("Authorization", "").removeprefix("Bearer ").strip()
+    if service.keys and service.keys.client(request.headers.get(HEADER) or given) is None:
+        said = f"send a valid key in the header {HEADER}, or as Authorization: Bearer"
+        raise Refused(HTTPStatus.UNAUTHORIZED, said)
+    return Response(service.metrics.text, media_type=TYPE)
 
 
 @_v1.post(

@@ -121,6 +121,25 @@ class Intake:
         """Whether the workers are still learning their references."""
         return self._cold > 0
 
+    @property
+    def room(self) -> int:
+        """Pictures that may be accepted and not finished."""
+        return self._pace.queue
+
+    @property
+    def ready(self) -> bool:
+        """Whether a picture would be taken now, and inspected at once."""
+        return self.trouble is None and not self.cold
+
+    @property
+    def unpublished(self) -> int:
+        """Verdicts that somebody is to be told of, and has not been yet.
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        return 0 if self._kept is None else self.store.outbox(self.run_id).waiting
+
     def reserve(self, pictures: int) -> bool:
         """Keep room for pictures that are about to be accepted, if there is room."""
         with self._lock:

@@ -106,7 +106,7 @@ def api(
 
     What it accepts is on disk first, and inspected after a restart at the latest.
     """
-    for module in ("fastapi", "uvicorn", "python_multipart"):
+    for module in ("fastapi", "uvicorn", "python_multipart", "prometheus_client"):
         if importlib.util.find_spec(module) is None:
             raise ApiError("the server needs FastAPI: pip install 'reinspect[api]'")
     from reinspect.api.gate import RequestLimits
@@ -168,13 +168,14 @@ def _serve(
 
     from reinspect.api.app import Service, build
     from reinspect.api.intake import Intake
+    from reinspect.api.metrics import Metrics
     from reinspect.api.punctual import PunctualProtocol
     from reinspect.api.spool import Spool
     from reinspect.cost import RunCost
     from reinspect.runs.session import Session
     from reinspect.store import Status
 
-    cost = RunCost()
+    cost, metrics = RunCost(), Metrics()
     with Session(plan) as session:
         spool = Spool(plan.out)  # before anything is written: another server may have the folder
         session.take_up()
@@ -187,10 +188,10 @@ def _serve(
             session.run.id,
             spool,
             pace,
-            sinks=[cost, *sinks],
+            sinks=[cost, metrics, *sinks],
             kept=kept,
         )
-        app = build(Service(intake, plan.references, keys, limits, patience))
+        app = build(Service(intake, plan.references, keys, limits, metrics, patience))
         typer.echo(f"Listening on http://{_shown(listening)}; stop with Ctrl-C")
         typer.echo(f"Pictures {plan.out / 'incoming'}")
         typer.echo(f"Traces   {plan.store} (reinspect ui --store {plan.store})")

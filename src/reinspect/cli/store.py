@@ -1,7 +1,8 @@
-"""`reinspect store`: bring a store up to date, look it over, copy it."""
+"""`reinspect store`: bring a store up to date, look it over, copy it, keep it small."""
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +11,9 @@ from rich.console import Console
 from reinspect.runs.defaults import RUNS, STORE
 
 app = typer.Typer(
-    name="store", help="Look after a store: migrate, check, copy.", no_args_is_help=True
+    name="store",
+    help="Look after a store: migrate, check, copy, backup, prune.",
+    no_args_is_help=True,
 )
 
 Url = Annotated[str, typer.Argument(metavar="URL", help="URL or SQLite file of a store.")]
@@ -76,6 +79,63 @@ def copy(
             source, target, progress=lambda table, done: status.update(f"{table}: {done:,}")
         )
     typer.echo(f"{masked(parse(target))}: {_counted(rows)}")
+
+
+@app.command()
+def backup(
+    url: Annotated[str, typer.Argument(metavar="URL", help="SQLite file of a store.")],
+    target: Annotated[Path, typer.Argument(metavar="FILE", help="A new file.")],
+) -> None:
+    """Copy an SQLite store to a file while runs, API and console go on."""
+    from reinspect.store.upkeep.backup import backup as copy_it
+
+    size = copy_it(url, target)
+    typer.echo(f"{target}: {size:,} bytes")
+
+
+@app.command()
+def prune(
+    url: Url = HERE,
+    older: Annotated[
+        str, typer.Option("--older", help="Than this: 90d, 12w, 36h.", metavar="AGE")
+    ] = ...,  # type: ignore[assignment]
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--keep",
+            metavar="WHAT",
+            help="Stays all the same: reviewed, fail, review, none; repeatable. "
+            "\\[default: reviewed]",
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")
+    ] = False,
+) -> None:
+    """Remove old inspections with their traces, crops and uploads; what is reviewed stays."""
+    from reinspect.store.database import masked, parse
+    from reinspect.store.upkeep.prune import Keep, age_of, reason_of
+    from reinspect.store.upkeep.prune import prune as remove
+
+    reasons = [reason_of(name) for name in keep or (Keep.REVIEWED,)]
+    console = Console(stderr=True)
+    with console.status("", spinner="line") as status:
+        done = remove(
+            url,
+            older=age_of(older),
+            keep=reasons,
+            dry_run=dry_run,
+            patience=PATIENCE,
+            progress=lambda gone: status.update(f"{gone:,} inspections"),
+        )
+    before = f"{done.before:%Y-%m-%d %H:%M} UTC"
+    would = "would be removed" if dry_run else f"removed, {done.pictures:,} pictures with them"
+    freed = "" if dry_run else f" ({done.bytes / 1e6:,.1f} MB)"
+    kept = f"; {done.kept:,} as old are kept" if done.kept else ""
+    typer.echo(
+        f"{masked(parse(url))}: {done.inspections:,} inspections of before {before} {would}{freed}"
+        f"{kept}"
+    )
 
 
 def _counted(rows: Mapping[str, int]) -> str:

@@ -212,14 +212,19 @@ class Store:
         Args:
             run_id: of the run.
             failed: count images with an error, too; without, they are left to be tried again.
+
+        Those whose inspections were pruned are among them.
         """
         query = select(tables.InspectionTable.image, tables.InspectionTable.sha256).where(
             tables.InspectionTable.run_id == run_id
         )
+        pruned = select(tables.PrunedTable.image, tables.PrunedTable.sha256).where(
+            tables.PrunedTable.run_id == run_id
+        )
         if not failed:
             query = query.where(col(tables.InspectionTable.error).is_(None))
         with reading(self._engine) as session:
-            return set(session.exec(query))
+            return {*session.exec(query), *session.exec(pruned)}
 
     def writer(self, run_id: int, kept: Callable[[], object] | None = None) -> Writer:
         """A context manager that takes the run's traces.

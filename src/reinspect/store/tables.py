@@ -201,3 +201,13 @@ class OutboxTable(StoreTable, table=True):
     run_id: int = Field(foreign_key="runs.id", primary_key=True)
     number: int = Field(primary_key=True)
     inspection_id: int = Field(foreign_key="inspections.id", ondelete="CASCADE", index=True)
+
+
+class PrunedTable(StoreTable, table=True):
+    """An image that was inspected, and whose inspection is kept no longer: not to be done again."""
+
+    __tablename__ = "pruned"
+
+    run_id: int = Field(foreign_key="runs.id", primary_key=True)
+    image: str = Field(sa_type=columns.Words, primary_key=True)
+    sha256: str = Field(primary_key=True)

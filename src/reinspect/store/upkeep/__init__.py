@@ -1,0 +1,1 @@
+"""What a store needs over the years."""
