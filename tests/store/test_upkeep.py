@@ -16,7 +16,7 @@ from reinspect.store.checking import check
 from reinspect.store.database import parse
 from reinspect.store.tables import InspectionTable
 from reinspect.store.upkeep.backup import backup
-from reinspect.store.upkeep.prune import Keep, Pruned, age_of, prune, reason_of
+from reinspect.store.upkeep.prune import KeepReason, Pruned, age_of, prune, reason_of
 from reinspect.vocabulary import Outcome, Verdict
 from support.full_store import IMAGES, full
 from support.made_traces import corrected, judged
@@ -42,13 +42,13 @@ def named(url: str, run: int = 1) -> set[str]:
 @pytest.mark.parametrize(
     ("keep", "left"),
     [
-        pytest.param([Keep.REVIEWED], {"a.png", "c.png"}, id="reviewed"),
-        pytest.param([Keep.NONE], {"c.png"}, id="none"),
-        pytest.param([Keep.REVIEW], {"c.png"}, id="no-such-disposition"),
+        pytest.param([KeepReason.REVIEWED], {"a.png", "c.png"}, id="reviewed"),
+        pytest.param([KeepReason.NONE], {"c.png"}, id="none"),
+        pytest.param([KeepReason.REVIEW], {"c.png"}, id="no-such-disposition"),
     ],
 )
 def test_what_is_old_goes_and_what_is_reviewed_stays(
-    url: str, keep: list[Keep], left: set[str]
+    url: str, keep: list[KeepReason], left: set[str]
 ) -> None:
     full(url)
     aged(url, "a.png", "b.png")
@@ -73,7 +73,7 @@ def test_dispositions_may_be_kept_and_what_waits_to_be_published_is(url: str) ->
         with store.writer(run, lambda: None) as writer:
             writer.write(judged("unsent.png", 0.1, Outcome.PASS))
     aged(url, "unsent.png", *(f"{outcome}.png" for outcome in Outcome))
-    assert prune(url, older=timedelta(days=9), keep=[Keep.FAIL, Keep.REVIEW]).kept == 3
+    assert prune(url, older=timedelta(days=9), keep=[KeepReason.FAIL, KeepReason.REVIEW]).kept == 3
     assert named(url) == {"FAIL.png", "REVIEW.png", "unsent.png"}
 
 
@@ -130,11 +130,11 @@ def test_ages_and_reasons_are_read() -> None:
         timedelta(days=14),
         timedelta(hours=36),
     )
-    assert reason_of("fail") is Keep.FAIL
+    assert reason_of("fail") is KeepReason.FAIL
     with pytest.raises(StoreError, match="did you mean 'reviewed'"):
         reason_of("reviewd")
     with pytest.raises(StoreError, match="goes with no other"):
-        prune("nowhere.db", older=timedelta(1), keep=[Keep.NONE, Keep.FAIL])
+        prune("nowhere.db", older=timedelta(1), keep=[KeepReason.NONE, KeepReason.FAIL])
     assert Pruned(before=OLD).inspections == 0
 
 

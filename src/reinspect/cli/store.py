@@ -114,10 +114,10 @@ def prune(
 ) -> None:
     """Remove old inspections with their traces, crops and uploads; what is reviewed stays."""
     from reinspect.store.database import masked, parse
-    from reinspect.store.upkeep.prune import Keep, age_of, reason_of
+    from reinspect.store.upkeep.prune import KeepReason, age_of, reason_of
     from reinspect.store.upkeep.prune import prune as remove
 
-    reasons = [reason_of(name) for name in keep or (Keep.REVIEWED,)]
+    reasons = [reason_of(name) for name in keep or (KeepReason.REVIEWED,)]
     console = Console(stderr=True)
     with console.status("", spinner="line") as status:
         done = remove(

@@ -36,7 +36,7 @@ _OURS = ("pictures", "incoming")
 """Folders below that of a run whose files are made by us: crops, and uploads."""
 
 
-class Keep(StrEnum):
+class KeepReason(StrEnum):
     """What stays, however old it is."""
 
     REVIEWED = "reviewed"
@@ -68,17 +68,17 @@ def age_of(text: str) -> timedelta:
     return int(found[1]) * {"h": timedelta(hours=1), "d": timedelta(1), "w": timedelta(7)}[found[2]]
 
 
-def reason_of(name: str) -> Keep:
+def reason_of(name: str) -> KeepReason:
     """What stays, by its name.
 
     Raises:
         StoreError: there is no such reason.
     """
     try:
-        return Keep(name)
+        return KeepReason(name)
     except ValueError as failure:
         raise StoreError(
-            f"--keep {name}: {did_you_mean(name, [one.value for one in Keep])}"
+            f"--keep {name}: {did_you_mean(name, [one.value for one in KeepReason])}"
         ) from failure
 
 
@@ -86,7 +86,7 @@ def prune(
     url: str | os.PathLike[str],
     *,
     older: timedelta,
-    keep: Iterable[Keep] = (Keep.REVIEWED,),
+    keep: Iterable[KeepReason] = (KeepReason.REVIEWED,),
     dry_run: bool = False,
     patience: float = 30.0,
     progress: Callable[[int], None] = lambda _done: None,
@@ -109,7 +109,7 @@ def prune(
         StoreError: it can't be opened or written.
     """
     reasons, before = set(keep), datetime.now(UTC) - older
-    if Keep.NONE in reasons and len(reasons) > 1:
+    if KeepReason.NONE in reasons and len(reasons) > 1:
         raise StoreError("--keep none: goes with no other --keep")
     engine = connect(parse(url), create=False, patience=patience)
     try:
@@ -136,13 +136,13 @@ def prune(
     return done.model_copy(update={"inspections": gone, "pictures": files, "bytes": size})
 
 
-def _due(before: datetime, keep: set[Keep]) -> ColumnElement[bool]:
+def _due(before: datetime, keep: set[KeepReason]) -> ColumnElement[bool]:
     own = InspectionTable
     wanted = col(own.at) < before
-    if Keep.REVIEWED in keep:
+    if KeepReason.REVIEWED in keep:
         for table in (ReviewTable, CaptionTable):
             wanted &= ~select(col(table.id)).where(col(table.inspection_id) == own.id).exists()
-    for reason, outcome in ((Keep.FAIL, Outcome.FAIL), (Keep.REVIEW, Outcome.REVIEW)):
+    for reason, outcome in ((KeepReason.FAIL, Outcome.FAIL), (KeepReason.REVIEW, Outcome.REVIEW)):
         if reason in keep:
             wanted &= col(own.disposition) != outcome.value
     # What is still to be published is not done with.
@@ -164,7 +164,7 @@ class _Due(Value):
     sha256: str
 
 
-def _batch(engine: Engine, before: datetime, keep: set[Keep]) -> list[_Due]:
+def _batch(engine: Engine, before: datetime, keep: set[KeepReason]) -> list[_Due]:
     own = InspectionTable
     query = select(col(own.id), col(own.run_id), col(own.image), col(own.sha256))
     query = query.where(_due(before, keep)).order_by(col(own.id)).limit(_BATCH)
