@@ -223,7 +223,7 @@ def test_every_schema_on_the_way_keeps_every_row(url: str) -> None:
     config = Config()
     config.set_main_option("script_location", "reinspect.store:migrations")
     config.set_main_option("path_separator", "os")
-    for revision in ("0005", "0004", "0003", "0002", "0001"):
+    for revision in ("0006", "0005", "0004", "0003", "0002", "0001"):
         engine = create_engine(parse(url))
         with engine.begin() as connection:
             if engine.dialect.name == "sqlite":
