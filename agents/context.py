@@ -53,3 +53,7 @@ class AgentContext(ToolContext, FittedContext, CriticContext, ModelContext, Prot
     @property
     def looks(self) -> Mapping[str, str]:
         """Tool's name → when it helps: what a monitor may ask for."""
+
+    @property
+    def heeds(self) -> Mapping[str, tuple[str, ...]]:
+        """Tool's name → what it heeds of a wish: `box`, `phrase`."""

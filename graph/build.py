@@ -164,6 +164,11 @@ class BuildContext:
         """Tool's name → when it helps: what a monitor may ask for."""
         return components.notes_of(self.recipe.tools)
 
+    @property
+    def heeds(self) -> Mapping[str, tuple[str, ...]]:
+        """Tool's name → what it heeds of a wish: `box`, `phrase`."""
+        return components.heeds_of(self.recipe.tools)
+
     def price(self, model: str) -> Price | None:
         """What a model costs; none where that is not known.
 
@@ -207,6 +212,7 @@ def build_pipeline(context: BuildContext) -> Pipeline:
         settler=synchronous(_make("policies.disposition", disposition, context)),
         rounds=recipe.budgets.rounds,
         limits=recipe.budgets.image,
+        actor=getattr(monitor, "act", None),
         asks=policies.escalate == "interrupt",
         key=_key(context),
         references=context.references,

@@ -27,6 +27,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
         "embedded": "reinspect.agents.monitor:RAMonitor",
         "fitted": "reinspect.agents.monitor:FittedRAMonitor",
         "vlm": "reinspect.agents.models.monitor:VlmMonitor",
+        "agent": "reinspect.agents.models.acting.monitor:AgentMonitor",
         "critic": "reinspect.agents.monitor:CriticRAMonitor",
     },
     "tools": {
@@ -195,6 +196,12 @@ def notes_of(specs: Sequence[ComponentSpec]) -> dict[str, str]:
     """
     notes = (spec.options.get("note", about("tools", spec).note) for spec in specs)
     return {name: str(note) for name, note in zip(names_of(specs), notes, strict=True) if note}
+
+
+def heeds_of(specs: Sequence[ComponentSpec]) -> dict[str, tuple[str, ...]]:
+    """Tool's name → what it heeds of a wish."""
+    told = (about("tools", spec).heeds for spec in specs)
+    return dict(zip(names_of(specs), told, strict=True))
 
 
 def names_of(specs: Sequence[ComponentSpec]) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from reinspect.graph.state import (
 from reinspect.images import UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
 from reinspect.references import ReferenceSet
-from reinspect.roles import Tool
+from reinspect.roles import Actor, Tool
 from reinspect.trace import Branch, Step, Trace
 from reinspect.vocabulary import (
     Decision,
@@ -85,11 +85,15 @@ def assess(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
 
 def locate(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Find where to look again."""
+    if pipeline.actor is not None:  # it finds the places itself
+        return {"trace": state["trace"]}
     return _use(pipeline, "locate", _granted(pipeline, state, Stage.LOCATE), state)
 
 
 def examine(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Look again, there and with other means."""
+    if pipeline.actor is not None:
+        return {"trace": _acted(pipeline, pipeline.actor, state["trace"])}
     return _use(pipeline, "examine", _granted(pipeline, state, Stage.EXAMINE), state)
 
 
@@ -278,6 +282,23 @@ def _used(pipeline: Pipeline, node: str, tools: Iterable[Placed], trace: Trace) 
         steps.append(step)
         trace = trace.then(step)
     return steps
+
+
+def _acted(pipeline: Pipeline, actor: Actor, trace: Trace) -> Trace:
+    """The second look of a monitor that acts: each of its turns, and of its looks, a step."""
+    taken: list[Step] = []
+
+    def tried(work: Callable[[], Iterable[Product]], tool: str | None = None) -> Step:
+        return attempt(pipeline, "examine", work).model_copy(update={"tool": tool})
+
+    def work() -> Iterable[Product]:
+        tools = {name: tool for name, _, tool in pipeline.tools}
+        for step in actor(trace, tools, tried):
+            taken.append(step)  # noqa: PERF402 - kept, should the next one fail
+        return ()
+
+    whole = attempt(pipeline, "examine", work)
+    return _record(trace, *taken, *([whole] if whole.error else []))
 
 
 def _asked(tool: Tool, trace: Trace) -> list[Product]:

@@ -9,7 +9,7 @@ from reinspect.agents.calls import ModelLimits
 from reinspect.components import Stage
 from reinspect.errors import ReinspectError
 from reinspect.references import ReferenceSets
-from reinspect.roles import Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
+from reinspect.roles import Actor, Detector, Explainer, Monitor, Policy, Reviser, Settler, Tool
 from reinspect.trace import Trace
 from reinspect.vocabulary import Evidence
 
@@ -51,6 +51,8 @@ class Pipeline:
     attended: bool = False
     """Whether somebody answers when a component calls `interrupt()`: then the graph pauses there.
     A batch has nobody; there it is a failure of the component, and the part goes to REVIEW."""
+    actor: Actor | None = None
+    """Who takes the second look by tools of its own choice; None where all are used in turn."""
     references: ReferenceSets = field(default_factory=ReferenceSets)
     """Whose scale pictures are read by."""
 

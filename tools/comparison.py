@@ -41,6 +41,7 @@ class Comparator:
         "eye",
         note="a trained comparison with good parts: helps where light or position differ",
         purpose="Compare the part with good ones by a trained network.",
+        heeds=(),
     )
 
     Options = ComparatorOptions

@@ -18,6 +18,7 @@ class HiRes:
         note="the anomaly map again at full resolution: helps with small or faint defects",
         purpose="Compare the part with good ones in finer detail: helps with small or faint "
         "defects.",
+        heeds=(),
     )
     Options = ToolOptions
 

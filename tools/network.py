@@ -69,6 +69,7 @@ class NetworkLook:
         "network",
         note="compares with good parts by another network: a second opinion on the whole picture",
         purpose="Compare the part with good ones by another network.",
+        heeds=(),
     )
 
     Options = NetworkLookOptions

@@ -46,6 +46,7 @@ class AlignedReference:
         "elements, and with marks that good parts have, too",
         purpose="Lay the good parts that look most like this one over it: helps with missing, "
         "added or shifted elements.",
+        heeds=(),
     )
 
     Options = AlignedReferenceOptions

@@ -50,6 +50,7 @@ class Zoom:
         "zoom",
         note="an enlarged, measured crop of `box`: helps to tell dirt or reflections from damage",
         purpose="Enlarge and measure the first of `boxes`.",
+        heeds=("box",),
     )
 
     Options = ZoomOptions

@@ -8,7 +8,8 @@ whatever became of it.
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
@@ -16,7 +17,6 @@ from reinspect.agents.calls import BudgetSpent, Price, RunBudget, note
 from reinspect.agents.context import ModelContext
 from reinspect.agents.models.answers import UnreadableAnswer
 from reinspect.agents.models.chats import (
-    MODEL,
     TOKEN_IDS,
     key_of,
     openai_chat,
@@ -31,20 +31,27 @@ from reinspect.agents.models.confidence import (
     token_probability,
     tokens_of,
 )
-from reinspect.agents.models.encoding import data_uri
 from reinspect.agents.models.prompts import Prompt, own_source, prompt
 from reinspect.agents.models.settings import Form, ModelSettings, without_password
+from reinspect.agents.models.wire import (
+    kind_of,
+    message_of,
+    model_of,
+    of_each,
+    reasons,
+    refuses,
+    streamed,
+)
 from reinspect.files import digest_of
 from reinspect.images import Pixels
 from reinspect.vocabulary import Call
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
-    from langchain_core.messages import BaseMessage
+    from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.outputs import ChatGeneration
 
 A = TypeVar("A")
-N = TypeVar("N", int, float)
 
 ALTERNATIVES = 5
 """Tokens whose probability is asked for at each place, besides the one chosen."""
@@ -168,48 +175,100 @@ class Model:
         labels: Sequence[str],
         samples: int | None,
     ) -> Heard[A]:
-        self._budget.open()
-        start = time.perf_counter()
-        call = Call(
-            model=self.settings.model,
-            prompt=question.prompt.name,
-            prompt_sha256=question.prompt.sha256,
-            text=question.prompt.text,
-            text_sha256=digest_of(question.prompt.text),
-            server=self._server,
-            choices=samples or self.settings.samples,
-            pictures=len(pictures),
-            started=datetime.now(UTC),
-        )
-        try:
+        choices = samples or self.settings.samples
+        with self._on_record(question.prompt, question.prompt.text, pictures, choices) as record:
             messages = self._messages(question.prompt, pictures, labels)
             generations, usage = self._answered(question, messages, samples)
-            call = self._counted(call, generations, usage)
+            record.counts(self._counted(generations, usage))
             heard, faults = _heard(question, generations)
-            call = call.model_copy(update={"unread": len(faults)})
+            record.counts({"unread": len(faults)})
             if 2 * len(heard.answers) < len(generations) or not heard.answers:
                 raise _unreadable(faults, generations)
             if question.opinion is not None:
-                sources = question.opinion(heard).sources
-                call = call.model_copy(update={"probabilities": dict(sources)})
+                record.counts({"probabilities": dict(question.opinion(heard).sources)})
+        return heard
+
+    def turn(
+        self,
+        prompt: Prompt,
+        said: str,
+        messages: "Sequence[BaseMessage]",
+        tools: Sequence[Mapping[str, Any]],
+        *,
+        only: str | None = None,
+        pictures: int = 0,
+    ) -> "AIMessage":
+        """One turn of a conversation in which the model may call tools.
+
+        Args:
+            prompt: the conversation's.
+            said: what was said to the model since its last turn: the call's text on record.
+            messages: all that was said so far.
+            tools: as OpenAI's protocol has functions.
+            only: the one that it must call now; it may choose without.
+            pictures: shown since its last turn.
+
+        Raises:
+            ModelError: no usable response, or this chat model knows no tools.
+            UnreadableAnswer: the model refused.
+            BudgetSpent: the run may not ask any more.
+        """
+        with self._on_record(prompt, said, (None,) * pictures, 1) as record:
+            bound: Any = self._client().bind_tools(list(tools), tool_choice=only or "auto")
+            body = dict(self.settings.extra)
+            options = {"extra_body": body} if body and self.settings.chat is None else {}
+            generations, usage = self._invoked(list(messages), {**bound.kwargs, **options})
+            record.counts(self._counted(generations, usage))
+            answer: AIMessage = generations[0].message  # type: ignore[assignment]
+            refusal = answer.additional_kwargs.get("refusal")
+            if refusal:
+                record.counts({"unread": 1})
+                raise UnreadableAnswer(f"the model refused: {str(refusal)[:200]}")
+        return answer
+
+    @contextmanager
+    def _on_record(
+        self, prompt: Prompt, said: str, pictures: Sequence[object], choices: int
+    ) -> "Iterator[_Record]":
+        """Counts a call, and notes it for the trace, whatever becomes of it.
+
+        Raises:
+            ModelError: in place of what a client library raises: nothing is swallowed.
+            BudgetSpent: the run may not ask any more.
+        """
+        self._budget.open()
+        start = time.perf_counter()
+        record = _Record(
+            Call(
+                model=self.settings.model,
+                prompt=prompt.name,
+                prompt_sha256=prompt.sha256,
+                text=said,
+                text_sha256=digest_of(said),
+                server=self._server,
+                choices=choices,
+                pictures=len(pictures),
+                started=datetime.now(UTC),
+            )
+        )
+        try:
+            yield record
         except Exception as failure:
             kind = str(getattr(failure, "status_code", None) or type(failure).__name__)
-            call = call.model_copy(update={"error": self._in_words(failure), "error_type": kind})
+            record.counts({"error": self._in_words(failure), "error_type": kind})
             if isinstance(failure, UnreadableAnswer | ModelError):
                 raise
-            # Nothing is swallowed: whatever a client library raises becomes one error in words.
-            raise ModelError(call.error) from None
+            raise ModelError(record.call.error) from None
         finally:
-            call = call.model_copy(update={"seconds": time.perf_counter() - start})
-            self._budget.pay(call)
-            note(call)
-        return heard
+            record.counts({"seconds": time.perf_counter() - start})
+            self._budget.pay(record.call)
+            note(record.call)
 
     def _messages(
         self, prompt: Prompt, pictures: Sequence[Pixels], labels: Sequence[str]
     ) -> "list[BaseMessage]":
         self._client()  # says so where LangChain is missing
-        return [_message(prompt, pictures, self.settings, labels)]
+        return [message_of(prompt.text, pictures, self.settings, labels)]
 
     def _answered(
         self, question: Question[A], messages: "list[BaseMessage]", samples: int | None
@@ -224,9 +283,9 @@ class Model:
 
     def _does_without(self, failure: Exception, *, logprobs: bool) -> bool:
         """Whether there is one thing less to ask a server for that refused it; from now on."""
-        if logprobs and _refuses(failure, "logprob"):
+        if logprobs and refuses(failure, "logprob"):
             self._logprobs = False  # the opinion says what it fell back to
-        elif self.form is Form.JSON and self._structures and _refuses(failure, *_STRUCTURE):
+        elif self.form is Form.JSON and self._structures and refuses(failure, *_STRUCTURE):
             self._structures = self._structures[1:]
         else:
             return False
@@ -247,7 +306,7 @@ class Model:
             **options,
         )
         generations: list[ChatGeneration] = list(result.generations[0])  # type: ignore[arg-type]
-        return generations, (result.llm_output or {}).get("token_usage") or _streamed(generations)
+        return generations, (result.llm_output or {}).get("token_usage") or streamed(generations)
 
     def _options(
         self, question: Question[A], samples: int | None, *, logprobs: bool
@@ -275,32 +334,41 @@ class Model:
             return self._chat
 
     def _counted(
-        self, call: Call, generations: "Sequence[ChatGeneration]", usage: Mapping[str, Any]
-    ) -> Call:
+        self, generations: "Sequence[ChatGeneration]", usage: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """What a call's record has of its answers."""
         tokens_in, tokens_out = usage.get("prompt_tokens"), usage.get("completion_tokens")
         usd = None
         if self.price is not None and tokens_in is not None and tokens_out is not None:
             usd = self.price.of(tokens_in, tokens_out)
-        return call.model_copy(
-            update={
-                "answers": tuple(str(g.text) for g in generations),
-                "answered_by": _model_of(generations),
-                "finish": _reasons(generations),
-                "logprobs": _of_each(generations, lambda facts: logprobs_of(facts.get("logprobs"))),
-                "token_ids": _of_each(generations, lambda facts: facts.get(TOKEN_IDS) or ()),
-                "tokens_in": tokens_in,
-                "tokens_out": tokens_out,
-                "usd": usd,
-            }
-        )
+        return {
+            "answers": tuple(str(g.text) for g in generations),
+            "answered_by": model_of(generations),
+            "finish": reasons(generations),
+            "logprobs": of_each(generations, lambda facts: logprobs_of(facts.get("logprobs"))),
+            "token_ids": of_each(generations, lambda facts: facts.get(TOKEN_IDS) or ()),
+            "tokens_in": tokens_in,
+            "tokens_out": tokens_out,
+            "usd": usd,
+        }
 
     def _in_words(self, failure: Exception) -> str:
         """A failure in one line, without the key and without a password."""
         said = " ".join(str(failure).split()) or type(failure).__name__
         if not isinstance(failure, UnreadableAnswer | ModelError):
-            said = f"{self.settings.model} at {self.settings.where}: {_kind(failure)}: {said}"
+            said = f"{self.settings.model} at {self.settings.where}: {kind_of(failure)}: {said}"
         said = without_password(said.replace(self._key, "***") if self._key else said)
         return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
+
+
+class _Record:
+    """A call as far as it is known."""
+
+    def __init__(self, call: Call) -> None:
+        self.call = call
+
+    def counts(self, known: Mapping[str, Any]) -> None:
+        self.call = self.call.model_copy(update=dict(known))
 
 
 def _unreadable(faults: Sequence[str], generations: "Sequence[ChatGeneration]") -> UnreadableAnswer:
@@ -330,20 +398,6 @@ def _repair(question: Question[A], field: str, failure: UnreadableAnswer) -> Que
     )
 
 
-def _message(
-    prompt: Prompt, pictures: Sequence[Pixels], settings: ModelSettings, labels: Sequence[str]
-) -> "BaseMessage":
-    from langchain_core.messages import HumanMessage
-
-    content: list[str | dict[str, Any]] = []
-    for number, picture in enumerate(pictures):
-        if settings.format is Form.JSON and number < len(labels):
-            content.append({"type": "text", "text": labels[number]})
-        url = data_uri(picture, settings.max_pixels, settings.encoding)
-        content.append({"type": "image_url", "image_url": {"url": url}})
-    return HumanMessage(content=[*content, {"type": "text", "text": prompt.text}])
-
-
 def _heard(
     question: Question[A], generations: "Sequence[ChatGeneration]"
 ) -> tuple[Heard[A], list[str]]:
@@ -361,34 +415,6 @@ def _heard(
     return Heard(tuple(answers), tuple(tokens)), faults
 
 
-def _of_each(
-    generations: "Sequence[ChatGeneration]", found: Callable[[Mapping[str, Any]], Iterable[N]]
-) -> tuple[tuple[N, ...], ...]:
-    """What each answer has of something; nothing at all where none has any."""
-    every = tuple(tuple(found(g.generation_info or {})) for g in generations)
-    return every if any(every) else ()
-
-
-def _model_of(generations: "Sequence[ChatGeneration]") -> str | None:
-    """The model as the server names it."""
-    facts = (generations[0].generation_info or {}) if generations else {}
-    return str(facts[MODEL]) if facts.get(MODEL) else None
-
-
-def _reasons(generations: "Sequence[ChatGeneration]") -> tuple[str, ...]:
-    """Why each answer ended; nothing where one's reason is not known."""
-    found = [(g.generation_info or {}).get("finish_reason") for g in generations]
-    return tuple(map(str, found)) if all(found) else ()
-
-
-def _streamed(generations: "Sequence[ChatGeneration]") -> dict[str, Any]:
-    """Token counts of an answer that came in pieces: LangChain keeps them with the message."""
-    usage = getattr(generations[0].message, "usage_metadata", None) if generations else None
-    if not usage:
-        return {}
-    return {"prompt_tokens": usage["input_tokens"], "completion_tokens": usage["output_tokens"]}
-
-
 def _read(question: Question[A], generation: "ChatGeneration", facts: Mapping[str, Any]) -> A:
     refusal = generation.message.additional_kwargs.get("refusal")
     if refusal:
@@ -402,27 +428,3 @@ def _read(question: Question[A], generation: "ChatGeneration", facts: Mapping[st
         if reason == "content_filter":
             raise UnreadableAnswer(f"stopped by the server's filter ({failure})") from failure
         raise
-
-
-def _refuses(failure: Exception, *words: str) -> bool:
-    """Whether a server doesn't know what it was asked for."""
-    said = str(failure).lower()
-    status = getattr(failure, "status_code", None)
-    return status in (400, 404, 415, 422, 501) and any(word in said for word in words)
-
-
-def _kind(failure: Exception) -> str:
-    """What went wrong, before the server's own words."""
-    match getattr(failure, "status_code", None):
-        case 401 | 403:
-            return "the key was refused"
-        case 404:
-            return "no such model or address"
-        case 429:
-            return "too many requests, retries included"
-        case int(status):
-            return f"HTTP {status}"
-    name = type(failure).__name__  # openai's, or LangChain's own child of it
-    if name.endswith("TimeoutError"):
-        return "no answer in time"
-    return "no connection, or it broke" if name.endswith("ConnectionError") else name

@@ -101,17 +101,41 @@ def close_look(sample: Sample, boxes: Sequence[Box], reference: Reference | None
         pictures.append(picture)
         labels.append(f"Picture {len(pictures)} is {what}.")
 
-    close = _apart([box for box in boxes if (box.x2 - box.x1) * (box.y2 - box.y1) < 0.5])
+    close = _apart([box for box in boxes if _is_part(box)])
     for box in close[:CLOSE_UPS]:
-        cut = crop(image, box, margin=_MARGIN, least=_LEAST)
-        region = thousandths(cut.box)
-        show(cut.pixels, f"region {region} of the test image, at full resolution")
-        if good is not None and laid:
-            same = crop(good.image, box, margin=_MARGIN, least=_LEAST).pixels
-            show(same, f"the same region {region} of a good part")
+        for picture, what in close_ups(image, good, box):
+            show(picture, what)
     if good is not None and not (laid and close):
         show(good.image, _LAID if laid else _APART)
     return ShownPictures(tuple(pictures), tuple(labels))
+
+
+def close_ups(
+    image: Pixels, good: GoodPart | None, box: Box, but: Sequence[Box] = ()
+) -> list[tuple[Pixels, str]]:
+    """A place at full resolution, and the same place of a good part that is laid over; in words.
+
+    Args:
+        image: the part.
+        good: a good part.
+        box: the place.
+        but: places that were shown: of one that is most of the picture, or as good as shown, there
+            is nothing to see.
+    """
+    if not _is_part(box) or any(_overlap(box, other) >= _ALIKE for other in but):
+        return []
+    cut = crop(image, box, margin=_MARGIN, least=_LEAST)
+    region = thousandths(cut.box)
+    found = [(cut.pixels, f"region {region} of the test image, at full resolution")]
+    if good is not None and good.laid_over:
+        same = crop(good.image, box, margin=_MARGIN, least=_LEAST).pixels
+        found.append((same, f"the same region {region} of a good part"))
+    return found
+
+
+def _is_part(box: Box) -> bool:
+    """Whether a place is no more than half of the picture, which is there already."""
+    return (box.x2 - box.x1) * (box.y2 - box.y1) < 0.5
 
 
 def _apart(boxes: Sequence[Box]) -> list[Box]:

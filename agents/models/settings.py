@@ -31,6 +31,7 @@ class OwnPrompts(ComponentOptions):
     assess: RecipePath | None = None
     reflect: RecipePath | None = None
     explain: RecipePath | None = None
+    act: RecipePath | None = None
 
 
 class ModelSettings(ComponentOptions):

@@ -49,6 +49,8 @@ class About(NamedTuple):
     for."""
     purpose: str = ""
     """What a tool does, as an agent is told it."""
+    heeds: tuple[str, ...] = ("box", "phrase")
+    """What of a monitor's wish a tool heeds: the place to look at, what to search for, or none."""
     asks_model: bool = False
     """Whether it waits for a model's server, so that many parts are inspected at once."""
 

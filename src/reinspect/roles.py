@@ -5,10 +5,10 @@ called from several threads at once when the pipeline asks a model server. One t
 (`async def`) is waited for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from reinspect.trace import Trace
+from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
     Disposition,
@@ -16,6 +16,7 @@ from reinspect.vocabulary import (
     Evidence,
     Explanation,
     Move,
+    Product,
     Revision,
     Sample,
     Verdict,
@@ -47,6 +48,25 @@ class Tool(Protocol):
     """Brings new evidence on the verdict in force: one piece, or several, by their sources."""
 
     def __call__(self, trace: Trace, /) -> Evidence | Sequence[Evidence]: ...
+
+
+class StepAttempt(Protocol):
+    """Does a piece of work as a step: timed, its calls on record, its failure the step's error."""
+
+    def __call__(
+        self, work: Callable[[], Iterable[Product]], /, tool: str | None = None
+    ) -> Step: ...
+
+
+class Actor(Protocol):
+    """Takes the second look by tools of its own choice, instead of all in the recipe's order.
+
+    A monitor that has a method `act` is one.
+    """
+
+    def __call__(
+        self, trace: Trace, tools: Mapping[str, Tool], attempt: StepAttempt, /
+    ) -> Iterable[Step]: ...
 
 
 class Reviser(Protocol):

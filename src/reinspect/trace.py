@@ -19,6 +19,7 @@ from reinspect.vocabulary import (
     Revision,
     Sample,
     Seconds,
+    ToolUse,
     Value,
     Verdict,
 )
@@ -278,6 +279,8 @@ def _in_words(product: Product) -> str:
             return f"{product.outcome.value}: {product.reason}"
         case Call():
             return f"asked {product.model}"
+        case ToolUse():
+            return f"{product.name}({product.arguments}): {product.answer}"
 
 
 def _lines(taken: Iterable[tuple[Any, bool]]) -> dict[str, Any]:

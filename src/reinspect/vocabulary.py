@@ -487,7 +487,30 @@ class Call(Value):
     )
 
 
+class ToolUse(Value):
+    """What a model that acts asked a tool for, and what it was told.
+
+    It stands before the evidence that the tool brought, behind the call in which it was asked for.
+    """
+
+    kind: Literal["tool_use"] = "tool_use"
+    id: str = Field(default="", description="As the model's server knows it.")
+    name: str = Field(description="As the model wrote it: a tool of the recipe, or none.")
+    arguments: str = Field(description="JSON, as the model wrote it.")
+    answer: str = Field(default="", description="What the model was told.")
+    pictures: int = Field(default=0, ge=0, description="Shown with the answer.")
+    refused: bool = Field(default=False, description="Whether nothing was looked at for it.")
+
+
 Product = Annotated[
-    Verdict | Assessment | Decision | Evidence | Revision | Explanation | Disposition | Call,
+    Verdict
+    | Assessment
+    | Decision
+    | Evidence
+    | Revision
+    | Explanation
+    | Disposition
+    | Call
+    | ToolUse,
     Field(discriminator="kind"),
 ]

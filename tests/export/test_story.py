@@ -10,7 +10,7 @@ from reinspect.export.scene import Places, digest
 from reinspect.export.story import Told, asset, timeline, write_page
 from reinspect.store import Filter, RunInfo, Store, StoreError
 from reinspect.trace import Step
-from reinspect.vocabulary import Call, Evidence, Outcome, Picture, Verdict
+from reinspect.vocabulary import Call, Evidence, Outcome, Picture, ToolUse, Verdict
 from support.made_traces import corrected, judged
 from support.odd_texts import LONG, ODD
 
@@ -35,7 +35,9 @@ def odd_run(store: Store, folder: Path) -> int:
     told = judged(ODD, 0.7, Outcome.FAIL, path=part)
     wordy = Verdict.of(0.7, rationale=LONG)
     detect = told.steps[0].model_copy(update={"products": (CALL, wordy)})
-    failed = Step(node="examine", round=1, error="zoom <i>failed</i>")
+    asked = ToolUse(name="zoom", arguments='{"box": "<u>"}', answer="probed <u>", pictures=2)
+    unknown = ToolUse(name="x-ray", arguments="{}", answer="no tool", refused=True)
+    failed = Step(node="examine", round=1, products=(asked, unknown), error="zoom <i>failed</i>")
     with store.writer(number) as writer:
         writer.write(told.model_copy(update={"steps": (detect, failed, *told.steps[1:])}))
         writer.write(judged("plain.png", 0.2, Outcome.PASS, path=part))
@@ -66,6 +68,10 @@ def test_all_text_is_text(store: Store, odd_run: int, tmp_path: Path) -> None:
     assert str(escape(ODD)) in page
     assert "1,234 tokens, 0.00100 USD" in page
     assert "This step failed" in page
+    assert "The model asks for <bdi>zoom</bdi>" in page
+    assert "and shown 2 pictures" in page
+    assert "probed &lt;u&gt;" in page
+    assert "Refused <bdi>x-ray</bdi>" in page
 
 
 def test_what_is_missing_is_said(store: Store, run: int, folder: Path) -> None:

@@ -43,6 +43,7 @@ ABOUT = About(
     note="searches the image for `phrase`: helps to find a named kind of defect",
     purpose="Search the picture for each of `phrases`, names of a defect. What an absent thing "
     "gets as easily is left out.",
+    heeds=("phrase",),
 )
 
 

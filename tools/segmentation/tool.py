@@ -74,6 +74,7 @@ class Segmentation:
         note="tight outlines of the suspicious regions: helps where a place is only vague",
         purpose="Outline the suspicious places, those of `boxes` if there are any, and measure "
         "them: area, contour, elongation, contrast, distance to the border.",
+        heeds=("box",),
     )
 
     Options = SegmentationOptions

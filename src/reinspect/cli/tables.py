@@ -25,6 +25,7 @@ from reinspect.vocabulary import (
     Outcome,
     Product,
     Revision,
+    ToolUse,
     Truth,
     Verdict,
 )
@@ -162,6 +163,9 @@ def _said(product: Product) -> str:
             return f"{product.outcome.value}: {product.reason}"
         case Call():
             return _asked(product)
+        case ToolUse():
+            shown = f" ({product.pictures} pictures)" if product.pictures else ""
+            return f"{product.name}({product.arguments}){shown}\n  > {product.answer}"
 
 
 def _asked(call: Call) -> str:

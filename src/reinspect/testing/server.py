@@ -35,7 +35,16 @@ class ReceivedRequest:
         content = self.body["messages"][-1]["content"]
         if isinstance(content, str):
             return content
+        if content is None:
+            return ""
         return "\n".join(part["text"] for part in content if part["type"] == "text")
+
+    @property
+    def shown(self) -> int:
+        """Pictures in all messages."""
+        every = (message["content"] for message in self.body["messages"])
+        parts = (part for content in every if isinstance(content, list) for part in content)
+        return sum(part["type"] == "image_url" for part in parts)
 
     @property
     def pictures(self) -> tuple[bytes, ...]:
@@ -62,6 +71,7 @@ class Reply:
         finish: the finish reason.
         refusal: sent in place of the text.
         usage: whether tokens are counted.
+        tools: calls of tools, name and arguments, which are sent as they are where they are text.
     """
 
     text: str | Sequence[str] = ""
@@ -75,6 +85,7 @@ class Reply:
     finish: str = "stop"
     refusal: str | None = None
     usage: bool = True
+    tools: Sequence[tuple[str, object]] = ()
 
 
 Script = Callable[[ReceivedRequest], Reply | str] | Sequence[Reply | str] | Reply | str
@@ -174,11 +185,12 @@ def completion(asked: ReceivedRequest, reply: Reply) -> str:
         "choices": [
             {
                 "index": index,
-                "finish_reason": reply.finish,
+                "finish_reason": "tool_calls" if reply.tools else reply.finish,
                 "message": {
                     "role": "assistant",
-                    "content": None if reply.refusal else text,
+                    "content": None if reply.refusal else text or (None if reply.tools else ""),
                     "refusal": reply.refusal,
+                    **({"tool_calls": _calls(reply, asked)} if reply.tools else {}),
                 },
                 "logprobs": {"content": _tokens(text, reply.yes or 0.0)} if logprobs else None,
                 # As vLLM adds them where it is asked to.
@@ -196,6 +208,22 @@ def completion(asked: ReceivedRequest, reply: Reply) -> str:
             "total_tokens": words + said,
         }
     return json.dumps(content)
+
+
+def _calls(reply: Reply, asked: ReceivedRequest) -> list[dict[str, Any]]:
+    """The calls of an answer; their ids differ within a conversation."""
+    start = len(asked.body["messages"])
+    return [
+        {
+            "id": f"call-{start}-{number}",
+            "type": "function",
+            "function": {
+                "name": name,
+                "arguments": arguments if isinstance(arguments, str) else json.dumps(arguments),
+            },
+        }
+        for number, (name, arguments) in enumerate(reply.tools)
+    ]
 
 
 def _tokens(text: str, yes: float) -> list[dict[str, Any]]:

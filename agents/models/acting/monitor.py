@@ -1,0 +1,209 @@
+"""RA-Monitor as a critic that acts: it takes the second look by tools of its own choice.
+
+What it decides is a witness like any other: the estimator weighs it with what the looks have found,
+and a label changes only where new evidence stands against it.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from reinspect.agents.calls import ModelLimits
+from reinspect.agents.context import AgentContext
+from reinspect.agents.models.acting.decision import REVISE, DecisionRevision, read_revision
+from reinspect.agents.models.acting.looks import Shown
+from reinspect.agents.models.acting.talk import Bounds, Talk
+from reinspect.agents.models.client import Model
+from reinspect.agents.models.confidence import AnswerProbability, opinion
+from reinspect.agents.models.inputs import (
+    Reference,
+    evidence_in_words,
+    first_look,
+    verdict_in_words,
+)
+from reinspect.agents.models.monitor import SOURCE
+from reinspect.agents.models.prompts import prompt
+from reinspect.agents.models.serving import MOST_PICTURES
+from reinspect.agents.models.settings import Form, ModelSettings
+from reinspect.agents.monitor import RAMonitor
+from reinspect.agents.product import ProductKnowledge
+from reinspect.components import About, RecipePath
+from reinspect.cost import ModelCost
+from reinspect.policies.fitted import load_monitor
+from reinspect.policies.opinions import Opinions
+from reinspect.policies.reliability import CaseEstimator
+from reinspect.roles import Estimator, StepAttempt, Tool
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Evidence, Label, Move, Revision, ToolUse, Verdict
+
+
+class AgentMonitorOptions(ModelSettings):
+    """Those of a recipe: the model's, what it is shown, what it may take, who weighs it."""
+
+    reference: bool = True
+    turns: Annotated[int, Field(ge=2, le=50)] = 6
+    calls: Annotated[int, Field(ge=1, le=50)] = 8
+    tokens: Annotated[int, Field(ge=1)] | None = None
+    pictures: Annotated[int, Field(ge=1, le=64)] = MOST_PICTURES
+    seconds: Annotated[float, Field(gt=0)] = 60.0
+    file: RecipePath | None = None
+
+    @model_validator(mode="after")
+    def _talks(self) -> Self:
+        if self.format is Form.TAGS:
+            raise ValueError("format: a monitor that acts calls tools, it has no answers in tags")
+        if self.samples > 1:
+            raise ValueError(f"samples: a conversation has one course, not {self.samples}")
+        return self
+
+
+class AgentMonitor(RAMonitor):
+    """Monitor, reviser and explainer whose second look is a conversation with a model.
+
+    Args:
+        model: who talks.
+        estimate: weighs looks, witnesses and the decision.
+        product: what is normal for this part.
+        bounds: of each conversation.
+        limits: what may be spent on one part.
+        reference: a good part to compare with.
+        notes: the tools that the model may use, with what each is good for.
+        heeds: what of box and phrase each of them heeds.
+    """
+
+    about = About("agent", asks_model=True)
+
+    Options = AgentMonitorOptions
+
+    def __init__(
+        self,
+        model: Model,
+        estimate: Estimator,
+        product: ProductKnowledge,
+        *,
+        bounds: Bounds,
+        limits: ModelLimits | None = None,
+        reference: Reference | None = None,
+        notes: Mapping[str, str] | None = None,
+        heeds: Mapping[str, tuple[str, ...]] | None = None,
+    ) -> None:
+        super().__init__(estimate)
+        self._estimated = estimate
+        self._model, self._product, self._reference = model, product, reference
+        self._bounds, self._limits = bounds, limits or ModelLimits()
+        self._notes, self._heeds = dict(notes or {}), dict(heeds or {})
+
+    @classmethod
+    def from_recipe(cls, options: AgentMonitorOptions, context: AgentContext) -> Self:
+        """The monitor of a recipe.
+
+        Raises:
+            ModelError: there is no key.
+            ValueError: a price is missing, a tool has the name by which a conversation ends, or
+                the fitted monitor can't be read.
+        """
+        if REVISE in context.looks:
+            raise ValueError(
+                f"tools: a tool named {REVISE!r} can't be told from the end: rename it"
+            )
+        return cls(
+            Model.from_recipe(options, context),
+            CaseEstimator(load_monitor(options.file)) if options.file else Opinions(),
+            context.product,
+            bounds=Bounds(
+                options.turns, options.calls, options.tokens, options.pictures, options.seconds
+            ),
+            limits=context.limits,
+            reference=context.experts.good_part if options.reference else None,
+            notes=context.looks,
+            heeds=context.heeds,
+        )
+
+    def act(self, trace: Trace, tools: Mapping[str, Tool], attempt: StepAttempt) -> Iterator[Step]:
+        """The second look: every turn and every look a step."""
+        if trace.verdict is None:
+            return
+        shown = first_look(trace.sample, self._reference)
+        good = self._reference(trace.sample) if self._reference else None
+        bounds = self._bounds
+        question = prompt(
+            "act",
+            Form.JSON,
+            own=self._model.settings.prompts.act,
+            pictures=shown.words,
+            product=str(self._product),
+            verdict=verdict_in_words(trace.verdict, Form.JSON),
+            evidence=evidence_in_words(trace),
+            bounds=f"at most {bounds.calls} calls in {bounds.turns} turns",
+        )
+        talk = Talk(
+            self._model,
+            question,
+            shown.pictures,
+            shown.labels,
+            self._notes,
+            self._heeds,
+            bounds,
+            Shown(trace, good, bounds.pictures, len(shown.pictures)),
+            self._limits,
+        )
+        yield from talk.steps(trace, tools, attempt)
+
+    def revise(self, trace: Trace) -> Revision:
+        """Weigh what was decided with what was found; without a decision the findings alone."""
+        before, plain = trace.verdict, super().revise(trace)
+        decided = decision_of(trace)
+        if before is None or decided is None:
+            spent = self._limits.exceeded(ModelCost.of_trace(trace))
+            said = f"budget spent ({spent})" if spent else "it did not decide"
+            words = f"The critic is not heard: {said}. {plain.reflection}"
+            return plain.model_copy(update={"reflection": words})
+        stated = None if decided.confidence is None else [decided.confidence]
+        belief = opinion([decided.anomalous], [None], stated or [None])
+        said_so = _witness(decided, belief, counts=_new(trace))
+        estimate = self._estimated(trace.then(Step(node="revise", products=(said_so,))))
+        after = Verdict.of(estimate.probability, evidence=(said_so,))
+        if after.label is Label.ANOMALOUS:
+            own = decided.defects(belief.probability)
+            after = after.model_copy(update={"defects": own or plain.after.defects})
+        reflection = (
+            f"Reflection process: {decided.process or 'nothing said'} "
+            f"Decision revision: {decided.words}. "
+            f"({belief.words}; fused p = {after.probability:.2f}: {after.label.value})"
+        )
+        move = Move.KEEP if after.label is before.label else Move.CORRECT
+        after = after.model_copy(update={"rationale": reflection})
+        return Revision(move=move, after=after, reflection=reflection)
+
+
+def decision_of(trace: Trace) -> DecisionRevision | None:
+    """How the newest conversation of a trace ended; none where it did not end by a decision."""
+    if trace.verdict is None:
+        return None
+    for step in reversed(trace.steps):
+        if step.node != "examine":
+            return None
+        for use in step.products:
+            if isinstance(use, ToolUse) and use.name == REVISE and not use.refused:
+                return read_revision(use.arguments, trace.verdict)
+    return None
+
+
+def _witness(decided: DecisionRevision, belief: AnswerProbability, *, counts: bool) -> Evidence:
+    """The decision as evidence; without anything new to rest on it is no witness."""
+    said = f"the critic: {'yes' if decided.anomalous else 'no'}, {belief.words}"
+    return Evidence(
+        source=SOURCE,
+        summary=said if counts else f"{said}; nothing new was seen, so it does not count",
+        probability=belief.probability if counts else None,
+        regions=decided.regions(belief.probability),
+        measurements=dict(belief.sources),
+    )
+
+
+def _new(trace: Trace) -> bool:
+    """Whether a look has shown or found anything that the first look did not have."""
+    uses = (use for use in trace.products(ToolUse) if use.name != REVISE and not use.refused)
+    found = any(e.probability is not None or e.regions for e in trace.products(Evidence))
+    return any(use.pictures for use in uses) or found
