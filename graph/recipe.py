@@ -138,8 +138,11 @@ def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
 class ViewRules(_RecipeSection):
     """One view of the parts: which files are of it, and what is other than in the other views."""
 
-    files: str = Field(
-        min_length=1, description="Pattern of their paths: `*_front.*`, `front/*`, `front/**`."
+    files: str | None = Field(
+        default=None,
+        min_length=1,
+        description="Pattern of their paths: `*_front.*`, `front/*`, `front/**`; none where a "
+        "`parts.csv` says which they are.",
     )
     modality: Modality | None = Field(default=None, description="Else as its files say.")
     references: str | None = Field(
@@ -229,7 +232,7 @@ class Recipe(_RecipeSection):
         return self.model_copy(update=own)
 
     @property
-    def patterns(self) -> Mapping[str, str]:
+    def patterns(self) -> Mapping[str, str | None]:
         """View → the pattern of its files."""
         return {name: rules.files for name, rules in self.views.items()}
 

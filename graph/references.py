@@ -5,8 +5,9 @@ import itertools
 import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
-from reinspect.dataset import DataError, Item, is_of, known_good, references_in
+from reinspect.dataset import MANIFEST, DataError, Item, is_of, known_good, references_in
 from reinspect.graph.recipe import PictureRules, Recipe
 from reinspect.images import UnreadableImage, load, one_line, scale_of, sha256_of
 from reinspect.references import (
@@ -56,7 +57,7 @@ def reference_sets(
             update={"references": view.references or recipe.references}
         )
         folder = None if view.references else given
-        keep = None if view.references else view.files
+        keep = None if view.references else _Keep(name, view.files)
         try:
             views[name] = _sets(mine, rules, folder, first, draw, keep)
         except DataError as failure:
@@ -70,7 +71,7 @@ def _sets(
     given: Path | None,
     first: int | None,
     draw: int,
-    keep: str | None = None,
+    keep: "_Keep | None" = None,
 ) -> ReferenceSets:
     """The references of parts with one picture, or of one view: of files that match `keep`."""
     rules = recipe.pictures
@@ -103,12 +104,22 @@ def _some(files: list[Path], count: int | None, draw: int) -> list[Path]:
     return [files[place] for place in sorted(places)]
 
 
-def _kept(files: Iterable[Path], keep: str | None) -> list[Path]:
+class _Keep(NamedTuple):
+    """Which files of a folder are a view's references."""
+
+    view: str
+    pattern: str | None
+
+    def __str__(self) -> str:
+        return f"match {self.pattern!r}" if self.pattern else f"are of it by a {MANIFEST}"
+
+
+def _kept(files: Iterable[Path], keep: "_Keep | None") -> list[Path]:
     """The files that match a pattern."""
-    return [file for file in files if keep is None or is_of(str(file), keep)]
+    return [file for file in files if keep is None or is_of(str(file), *keep)]
 
 
-def _named(recipe: Recipe, given: Path | None, keep: str | None = None) -> ReferenceSets | None:
+def _named(recipe: Recipe, given: Path | None, keep: "_Keep | None" = None) -> ReferenceSets | None:
     if given is None and isinstance(recipe.references, Mapping):
         folders = {name: Path(folder) for name, folder in recipe.references.items()}
         sets = {name: _flat(folder, recipe.pictures, keep) for name, folder in folders.items()}
@@ -123,7 +134,7 @@ def _named(recipe: Recipe, given: Path | None, keep: str | None = None) -> Refer
     each = {name: _kept(files, keep) for name, files in found.by_category.items()}
     each = {name: files for name, files in each.items() if files}
     if not default and not each:
-        raise DataError(f"{one_line(str(given))}: no references match {keep!r}")
+        raise DataError(f"{one_line(str(given))}: no references {keep}")
     own = _read(default, rules) if default else rules.applied_to(ALONE)
     return ReferenceSets(
         own.with_threshold(learned_threshold(given)),
@@ -131,11 +142,11 @@ def _named(recipe: Recipe, given: Path | None, keep: str | None = None) -> Refer
     )
 
 
-def _flat(folder: Path, rules: PictureRules, keep: str | None) -> ReferenceSet:
+def _flat(folder: Path, rules: PictureRules, keep: "_Keep | None") -> ReferenceSet:
     found = references_in(folder)
     files = _kept([*found.default, *itertools.chain(*found.by_category.values())], keep)
     if not files:
-        raise DataError(f"{one_line(str(folder))}: no references match {keep!r}")
+        raise DataError(f"{one_line(str(folder))}: no references {keep}")
     own = _read(files, rules)
     return own.with_threshold(learned_threshold(folder))
 

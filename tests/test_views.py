@@ -144,3 +144,69 @@ def test_a_part_is_defective_if_one_view_shows_it(tmp_path: Path) -> None:
     truth = truth_of(front._replace(views=views))
     assert truth is not None
     assert (truth.label, truth.types, truth.boxes) == (Label.ANOMALOUS, ("dent",), ())
+
+
+def tabled(folder: Path, *rows: str, columns: str = "part,view,path") -> Path:
+    (folder / "parts.csv").write_text("\n".join([columns, *rows]), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    "sides", [pytest.param(dict.fromkeys(SIDES), id="no-patterns"), pytest.param(SIDES, id="both")]
+)
+def test_a_table_says_which_files_are_of_one_part(
+    sides: dict[str, str | None], tmp_path: Path
+) -> None:
+    folder = put(tmp_path / "line", "cam0/1.png", "cam0/2.png", "cam1/7.png", "cam1/8.png", "x.png")
+    tabled(folder, "A, front, cam0/1.png", "A,back,cam1/7.png", "B,front,cam0/2.png")
+    for given, ids in ((folder, ["A", "B"]), (tmp_path, ["line/A", "line/B"])):
+        found = parts_of(discover([given]), sides)
+        assert [part.id for part in found.parts] == ids
+        assert {Path(name).name for name in found.others} == {"8.png", "x.png"}
+        assert list(view_notes(found.parts, sides))[1:] == [f"Views: 1 lack back ({ids[1]})"]
+
+
+def test_a_table_may_be_a_data_set(tmp_path: Path) -> None:
+    put(tmp_path, *(f"{n}.png" for n in range(6)))
+    rows = ["g,front,0.png,good,train", "g,back,1.png,good,train", "a,front,2.png,good,test"]
+    rows += ["a,back,3.png,good,test", "b,front,4.png,good,test", "b,back,5.png,dent,test"]
+    tabled(tmp_path, *rows, columns="part,view,path,label,split")
+    parts = parts_of(discover([tmp_path]), dict.fromkeys(SIDES)).parts
+    truths = {part.id: truth_of(part) for part in parts}
+    assert {name: truth and truth.types for name, truth in truths.items()} == {
+        "a": (),
+        "b": ("dent",),
+    }
+
+
+@pytest.mark.parametrize(
+    ("rows", "says"),
+    [
+        pytest.param(["A,front,0.png", "A,back,no.png"], "line 3: no file at no.png", id="no-file"),
+        pytest.param(
+            ["A,front,0.png", "A,front,1.png"],
+            "part A has a view front already, in line 2",
+            id="a-view-twice",
+        ),
+        pytest.param(
+            ["A,left,0.png"], "no view 'left' in the recipe; there are: front, back", id="v"
+        ),
+        pytest.param(["A,front,0.png", "B,front,0.png"], "names 0.png a second time", id="a-file"),
+        pytest.param(["A,,0.png"], "line 2 lacks a part, a view or a path", id="a-gap"),
+        pytest.param(
+            ["A,front,0.png"], r"two layouts: parts.csv doesn't name 1_front.png", id="two-layouts"
+        ),
+    ],
+)
+def test_a_table_that_can_not_be_used_is_refused_in_a_line(
+    rows: list[str], says: str, tmp_path: Path
+) -> None:
+    folder = tabled(put(tmp_path, "0.png", "1.png", "1_front.png"), *rows)
+    with pytest.raises(DataError, match=says) as refused:
+        parts_of(discover([folder]), SIDES)
+    assert "\n" not in str(refused.value)
+
+
+def test_somebody_elses_table_is_let_be(tmp_path: Path) -> None:
+    folder = tabled(put(tmp_path, "a_front.png"), "7,screw", columns="part,name")
+    assert [part.id for part in parts_of(discover([folder]), SIDES).parts] == ["a"]

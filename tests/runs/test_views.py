@@ -19,8 +19,13 @@ from reinspect import (
     run,
 )
 from reinspect.export.story import Told, timeline
+from reinspect.files import write_json
 from reinspect.graph.pipeline import GraphError
+from reinspect.graph.recipe import looks_digest
 from reinspect.graph.state import GraphInputError
+from reinspect.policies.qualified import KeptLimits, ProductLimits, program
+from reinspect.qualification.judging import QualificationError
+from reinspect.qualification.references import references_of
 from reinspect.runs.defaults import UsageError
 from reinspect.trace import Trace
 from reinspect.vocabulary import Label, Outcome
@@ -305,3 +310,61 @@ def test_a_recipe_with_views_is_read_with_its_folder(tmp_path: Path) -> None:
     assert recipe.of_view("front").tools == ()
     assert recipe.of_view("back") == Recipe()
     assert "views" not in dump_recipe(Recipe())
+
+
+def test_an_alarm_counts_for_what_its_view_was_qualified_for(parts: Path, tmp_path: Path) -> None:
+    recipe, good, cache = viewed(), tmp_path / "good", tmp_path / "cache"
+    for name in BY_NAME:
+        put(good / f"1_{name}.png", 20)
+        put(good / f"2_{name}.png", 21)
+    known = references_of(good, recipe, "back")
+    assert {Path(file).name for file in known.set.files} == {"1_back.png", "2_back.png"}
+    place = KeptLimits(cache, looks_digest(recipe.of_view("back"))).place(known.key)
+    assert place is not None
+    found = {"found": 1, "tried": 24, "false_calls": 12, "references": 24}
+    useless = ProductLimits(
+        program=program(),
+        drawn=True,
+        half=None,
+        nine_of_ten=None,
+        **found,  # type: ignore[arg-type]
+    )
+    write_json(place, useless)
+    views = {name: parts / f"a_{name}.png" for name in BY_NAME}
+    with Inspector(recipe, good, cache=cache) as inspector:
+        trace = inspector.one(views=views)
+    assert trace.verdict is not None
+    assert trace.verdict.label is Label.NORMAL
+    assert trace.by_view["back"].verdict.label is Label.ANOMALOUS  # type: ignore[union-attr]
+    assert "by its qualification it counts as p = 0.50" in " ".join(trace.assessment.reasons)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("view", "says"),
+    [
+        pytest.param(None, "name one with --view", id="none-is-named"),
+        pytest.param("left", "has the views front, back", id="unknown"),
+    ],
+)
+def test_a_qualification_is_of_one_view(view: str | None, says: str, parts: Path) -> None:
+    with pytest.raises(QualificationError, match=says):
+        references_of(parts, viewed(), view)
+
+
+def test_a_table_tells_references_from_parts(tmp_path: Path) -> None:
+    rows = ["part,view,path"]
+    for place, stem in (("good", "1"), ("good", "2"), ("parts", "3"), ("parts", "4")):
+        for number, name in enumerate(BY_NAME):
+            put(tmp_path / place / f"cam{number}" / f"{stem}.png", 20 + int(stem) + 50 * number)
+            rows.append(f"{place}{stem},{name},{place}/cam{number}/{stem}.png")
+    (tmp_path / "parts.csv").write_text("\n".join(rows), encoding="utf-8")
+    plan = RunPlan.of(
+        tmp_path / "parts",
+        recipe=viewed(views={name: {} for name in BY_NAME}),
+        references=tmp_path / "good",
+        out=tmp_path / "out",
+        cache=tmp_path / "cache",
+    )
+    assert [item.id for item in plan.source.items] == ["parts3", "parts4"]
+    counts = {name: len(own.default.files) for name, own in plan.references.views.items()}
+    assert counts == {"front": 2, "back": 2}

@@ -4,14 +4,14 @@
 which were trained without it can be compared on all of them.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from reinspect.bench.protocol import JudgedImage, score
 from reinspect.bench.side_by_side import Benched
 from reinspect.critics.named import Learned, learned_by
-from reinspect.dataset import Item, truth_of
+from reinspect.dataset import Item, Patterns, truth_of
 from reinspect.engine.replay import NotOnRecord, refuse_others, replay
 from reinspect.errors import ReinspectError
 from reinspect.graph.critics import by_critic
@@ -47,7 +47,7 @@ class Contender:
     learned: dict[str | None, Learned]
 
 
-def views_of(recipes: Sequence[Path], registry: Path) -> Mapping[str, str]:
+def views_of(recipes: Sequence[Path], registry: Path) -> Patterns:
     """The views of the parts that recipes are benched on: view → the pattern of its files.
 
     Raises:

@@ -3,14 +3,16 @@
 from reinspect.dataset.categories import categories, item_at, sample_at
 from reinspect.dataset.converting import Conversion, Target, convert
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError, ViewFile
+from reinspect.dataset.manifest import MANIFEST
 from reinspect.dataset.references import ReferenceFiles, known_good, references_in
 from reinspect.dataset.summary import understood
 from reinspect.dataset.truth import truth_of
 from reinspect.dataset.understood import Layout
-from reinspect.dataset.views import NO_VIEW, is_of, parts_of, view_notes
+from reinspect.dataset.views import NO_VIEW, Patterns, is_of, parts_of, view_notes
 from reinspect.dataset.walk import Listing, discover
 
 __all__ = [
+    "MANIFEST",
     "NO_VIEW",
     "AnyPath",
     "Conversion",
@@ -19,6 +21,7 @@ __all__ = [
     "Layout",
     "Listing",
     "NotThereError",
+    "Patterns",
     "ReferenceFiles",
     "Target",
     "ViewFile",

@@ -54,7 +54,7 @@ def visa(root: str, inside: Entries) -> ListedSet | None:
         tested = {path: parts[path] for path in (*rest, *known[1])}
         return ListedSet(root, Layout.VISA, references, tested, "Data/", False, (NO_SPLIT,))
     trained, absent = set(), 0
-    for row in _rows(str(table)):
+    for row in rows_of(str(table)):
         if plain_name(row.get("split", "")) == "train":
             path = os.path.join(str(table.parent.parent), row.get("image", ""))  # noqa: PTH118
             if path in parts:
@@ -98,7 +98,7 @@ def csv_of_labels(root: str, inside: Entries) -> ListedSet | None:
     bad: dict[str, LabelledPart] = {}
     tested: list[str] = []
     splits, numbers, twice, odd = False, False, 0, 0
-    for row in _rows(file):
+    for row in rows_of(file):
         path = _found(root, row.get(path_in) or "")
         label = (row.get(label_in) or "").strip()
         if path in bad or path in tested or any(path in some for some in good.values()):
@@ -138,13 +138,13 @@ def _found(root: str, name: str) -> str:
 def _columns(file: str) -> tuple[str, str, str | None] | None:
     """The columns of path, label and mask; None where a table is of something else."""
     try:
-        rows = _rows(file)
+        rows = rows_of(file)
     except DataError:
         return None
     if not rows:
         return None
     names = list(rows[0])
-    path = next((name for name in names if plain_name(name) in _PATHS), None)
+    path = path_column(names)
     label = next((name for name in names if plain_name(name) in _LABELS), None)
     mask = next((name for name in names if plain_name(name) in _MASKS), None)
     if path is None or label is None:
@@ -155,16 +155,26 @@ def _columns(file: str) -> tuple[str, str, str | None] | None:
     return (path, label, mask) if there else None
 
 
-def _rows(file: str) -> tuple[dict[str, str], ...]:
+def path_column(names: Iterable[str]) -> str | None:
+    """The column of a table in which paths stand; None where none is called so."""
+    return next((name for name in names if plain_name(name) in _PATHS), None)
+
+
+def rows_of(file: str) -> tuple[dict[str, str], ...]:
+    """The rows of a table, by the names in its first line; none where it can't be opened.
+
+    Raises:
+        DataError: it is no such table.
+    """
     try:
         status = os.stat(file)  # noqa: PTH116
     except OSError:
         return ()
-    return _read_rows(file, status.st_mtime_ns, status.st_size)
+    return _readrows_of(file, status.st_mtime_ns, status.st_size)
 
 
 @functools.lru_cache(maxsize=16)
-def _read_rows(file: str, _mtime: int, size: int) -> tuple[dict[str, str], ...]:
+def _readrows_of(file: str, _mtime: int, size: int) -> tuple[dict[str, str], ...]:
     """A table with a line of names, separated by comma, semicolon, bar or tab.
 
     Raises:

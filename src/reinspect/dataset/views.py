@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset.items import DataError, Item, ViewFile
+from reinspect.dataset.manifest import MANIFEST, manifest_of
 from reinspect.images import one_line
+
+Patterns = Mapping[str, str | None]
+"""View → the pattern of its files; None where a table alone says which they are."""
 
 NO_VIEW = "of no view"
 """Why a file is left out that no pattern takes."""
@@ -37,44 +41,100 @@ def view_notes(parts: Sequence[Item], views: Iterable[str]) -> Iterator[str]:
             yield f"Views: {len(without)} lack {name} ({', '.join(without[:_NAMED])}{more})"
 
 
-def parts_of(items: Iterable[Item], patterns: Mapping[str, str]) -> SortedParts:
-    """Files that differ in nothing but what the patterns of their views say are of one part.
+def parts_of(items: Iterable[Item], patterns: Patterns) -> SortedParts:
+    """Files that are of one part, as the patterns of their views say, or a table beside them.
 
     In a pattern `*` stands for anything within a name, `**` for folders, too, `?` for one sign; it
     is held against the end of a path. What it leaves open, with the folders before it, tells the
-    parts apart, and is their id; endings of files don't count.
+    parts apart, and is their id; endings of files don't count. What `parts.csv` says of a file
+    goes before, and no other file of its folder may match a pattern.
 
     Args:
         items: a file each.
         patterns: view → the pattern of its files.
 
     Raises:
-        DataError: a file is of two views, or a part has two files of one.
+        DataError: a file is of two views, or a part has two files of one; the table names another
+            view, or leaves out files that match a pattern.
     """
     found: dict[str, dict[str, Item]] = {}
     others: list[str] = []
+    listed: dict[str, str] = {}  # folder of a table → one of the parts that it names
+    loose: list[tuple[Item, str]] = []
     for item in items:
-        keys = {name: key for name, own in patterns.items() if (key := part_in(item.id, own))}
-        if len(keys) > 1:
-            first, second, *_ = keys
-            raise DataError(
-                f"{one_line(item.id)}: is of the views {first} and {second} by their patterns "
-                f"({patterns[first]}, {patterns[second]}): make them differ"
-            )
-        if not keys:
+        place = _by_table(item, patterns)
+        if place is None:
+            place = _by_pattern(item.id, patterns)
+            if place is not None:
+                loose.append((item, place[1]))
+        else:
+            listed[place[2]] = place[0]
+        if place is None:
             others.append(item.id)
             continue
-        (view, key) = next(iter(keys.items()))
+        key, view, _ = place
         before = found.setdefault(key, {}).setdefault(view, item)
         if before is not item:
             raise DataError(
                 f"part {one_line(key)} has two files of the view {view}: "
                 f"{one_line(before.id)}, {one_line(item.id)}: leave one"
             )
+    _refuse_two_layouts(loose, listed, patterns)
     # Each view may have a folder with a data set of its own: these are one product.
     apart = any(len({item.root for item in own.values()}) > 1 for own in found.values())
     parts = (_part(key, own, patterns, apart=apart) for key, own in found.items())
     return SortedParts(list(parts), tuple(others))
+
+
+Place = tuple[str, str, str]
+"""Part, view, and the folder of the table that says so, "" where a pattern does."""
+
+
+def _by_table(item: Item, views: Iterable[str]) -> Place | None:
+    found = manifest_of(item.path)
+    if found is None:
+        return None
+    for view in found.views:
+        if view not in set(views):
+            raise DataError(
+                f"{one_line(found.folder)}/{MANIFEST}: no view {view!r} in the recipe; "
+                f"there are: {', '.join(views)}"
+            )
+    path = os.path.abspath(item.path)  # noqa: PTH100 - keeps links as named
+    part, view = found.places[path]
+    base = path.removesuffix(item.id) or os.sep
+    inside = Path(os.path.relpath(found.folder, base)).as_posix()
+    # The table may lie above what is inspected.
+    return part if inside.startswith(".") else f"{inside}/{part}", view, found.folder
+
+
+def _by_pattern(path: str, patterns: Patterns) -> Place | None:
+    keys = {
+        name: key
+        for name, own in patterns.items()
+        if own is not None and (key := part_in(path, own)) is not None
+    }
+    if len(keys) > 1:
+        first, second, *_ = keys
+        raise DataError(
+            f"{one_line(path)}: is of the views {first} and {second} by their patterns "
+            f"({patterns[first]}, {patterns[second]}): make them differ"
+        )
+    return next(((key, view, "") for view, key in keys.items()), None)
+
+
+def _refuse_two_layouts(
+    loose: Iterable[tuple[Item, str]], listed: Iterable[str], patterns: Patterns
+) -> None:
+    for item, view in loose:
+        path = Path(os.path.abspath(item.path))  # noqa: PTH100
+        for folder in listed:
+            if path.is_relative_to(folder):
+                raise DataError(
+                    f"{one_line(folder)}: two layouts: {MANIFEST} doesn't name "
+                    f"{one_line(item.id)}, which matches {patterns[view]!r} of the view {view}: "
+                    "add it, or leave the patterns out of the recipe"
+                )
 
 
 def part_in(path: str, pattern: str) -> str | None:
@@ -101,8 +161,17 @@ def part_in(path: str, pattern: str) -> str | None:
     return "/".join(filter(None, steps)) or "part"
 
 
-def is_of(path: str, pattern: str) -> bool:
-    """Whether a file is of the view with this pattern."""
+def is_of(path: str, view: str, pattern: str | None) -> bool:
+    """Whether a file is of a view: as a table beside it says, else by the view's pattern.
+
+    Raises:
+        DataError: the table can't be used.
+    """
+    found = manifest_of(path)
+    if found is not None:
+        return found.places[os.path.abspath(path)][1] == view  # noqa: PTH100
+    if pattern is None:
+        return False
     return _compiled(pattern).fullmatch(Path(path).as_posix()) is not None
 
 

@@ -65,6 +65,7 @@ def qualify(
     references: Path,
     recipe: Recipe | None = None,
     *,
+    view: str | None = None,
     defects: Path | None = None,
     cache: Path | None = None,
     weights: Path | None = None,
@@ -77,6 +78,7 @@ def qualify(
     Args:
         references: folder of known-good pictures of one product, or an MVTec-style category.
         recipe: of the inspection; the embedded one by default.
+        view: of a recipe with several: which the references are for, which of theirs match it.
         defects: folder of pictures of real defects: the qualification is of these, and not kept.
         cache: folder for fits and for the qualification; without, nothing is kept.
         weights: folder of models' weights.
@@ -89,7 +91,9 @@ def qualify(
         ReinspectError: a folder is missing, a picture can't be read, the recipe can't be used.
     """
     recipe = recipe or Recipe()
-    known = references_of(references, recipe)
+    known = references_of(references, recipe, view)
+    if view is not None:
+        recipe = recipe.of_view(view)
     _drawable(known)
     with single_threaded():
         judge = RehearsalJudge(recipe, known.set, cache, weights)

@@ -13,7 +13,7 @@ from reinspect.graph.references import reference_sets
 from reinspect.images import one_line
 from reinspect.qualification.findings import OddReference
 from reinspect.qualification.judging import QualificationError
-from reinspect.references import ReferenceMode, ReferenceSet
+from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
 from reinspect.tools.embedded.features import Floats
 from reinspect.tools.fits import PictureFiles
 from reinspect.tools.setup import references as checks
@@ -44,11 +44,16 @@ class ProductReferences(NamedTuple):
         return PictureFiles.of(self.set)
 
 
-def references_of(folder: Path, recipe: Recipe) -> ProductReferences:
+def references_of(folder: Path, recipe: Recipe, view: str | None = None) -> ProductReferences:
     """The references in a folder, or in `train/good` of an MVTec-style category.
 
     Copies, and pictures that hardly differ, count once: one that vouches for another makes the
     inspection look better than it is.
+
+    Args:
+        folder: theirs.
+        recipe: of the inspection.
+        view: of a recipe with several: which the references are for.
 
     Raises:
         NotThereError: there is no such folder.
@@ -56,7 +61,7 @@ def references_of(folder: Path, recipe: Recipe) -> ProductReferences:
         UnreadableImage: one can't be read.
         QualificationError: they are of several products, or only one is left.
     """
-    sets = reference_sets([], recipe, given=folder)
+    sets = _sets(folder, recipe, view)
     own = list(sets.by_category.items())
     chosen, product = sets.default, _name_of(folder)
     if chosen.mode is not ReferenceMode.GOLDEN and len(own) == 1:
@@ -116,6 +121,23 @@ _WHY = {
     ReferenceFault.ODD: "strange beside the others: maybe defective",
     ReferenceFault.PRODUCTS: "looks like another product than most",
 }
+
+
+def _sets(folder: Path, recipe: Recipe, view: str | None) -> ReferenceSets:
+    if view is None and not recipe.views:
+        return reference_sets([], recipe, given=folder)
+    if view is None or view not in recipe.views:
+        known = ", ".join(recipe.views)
+        raise QualificationError(
+            f"the recipe has the views {known}: name one with --view"
+            if known
+            else f"the recipe has no view {view!r}: it names none"
+        )
+    rules = recipe.views[view]
+    if rules.references is not None:  # a folder of its own: all in it is of this view
+        return reference_sets([], recipe.of_view(view), given=folder)
+    alone = recipe.model_copy(update={"views": {view: rules}})
+    return reference_sets([], alone, given=folder).views[view]
 
 
 def _name_of(folder: Path) -> str:

@@ -136,7 +136,8 @@ def validate(plan: RunPlan) -> tuple[BuildContext, Truths]:
     """
     _refuse_used_folder(plan)
     context = plan.context
-    build_pipeline(context)
+    for own in (context, *context.views.values()):
+        build_pipeline(own)
     with usage_errors():
         return context, {} if plan.resume else _truths(plan.source.items)
 

@@ -1,6 +1,6 @@
 """Where the images of a run come from: listed paths, a folder that fills, object storage."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -8,10 +8,12 @@ from typing import Protocol, Self, runtime_checkable
 
 from reinspect.census import Census, CensusTaker
 from reinspect.dataset import (
+    MANIFEST,
     NO_VIEW,
     AnyPath,
     Item,
     Layout,
+    Patterns,
     discover,
     parts_of,
     view_notes,
@@ -117,7 +119,7 @@ class Listed:
         limit: int | None = None,
         layout: Layout | None = None,
         all_good: bool = False,
-        views: Mapping[str, str] | None = None,
+        views: Patterns | None = None,
     ) -> Self:
         """List images, folders, MVTec-style roots.
 
@@ -151,7 +153,9 @@ class Listed:
                 raise UsageError(f"no category {name!r}; there are: {', '.join(known) or 'none'}")
         found = tuple(item for item in every if not categories or item.category in categories)
         if of_no_view and not listed:
-            said = ", ".join(f"{name} ({pattern})" for name, pattern in (views or {}).items())
+            said = ", ".join(
+                f"{name} ({pattern or MANIFEST})" for name, pattern in (views or {}).items()
+            )
             raise UsageError(f"{', '.join(map(str, paths))}: no file is of a view: {said}")
         if not found:
             what = "MVTec-style categories" if categorised else "images"

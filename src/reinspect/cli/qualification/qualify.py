@@ -36,6 +36,10 @@ def qualify(
         ),
     ] = None,
     recipe: Recipe = None,
+    view: Annotated[
+        str | None,
+        typer.Option("--view", help="Of a recipe with several views: which of them."),
+    ] = None,
     out: Annotated[
         Path, typer.Option("--out", help="The page, which needs nothing but a browser.")
     ] = Path("qualification.html"),
@@ -70,6 +74,7 @@ def qualify(
         made, notice = find_out(
             references,
             chosen,
+            view=view,
             defects=defects,
             cache=settings.cache_dir,
             weights=settings.weights_dir,
