@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
+    from reinspect.graph import Recipe
     from reinspect.vocabulary import Call
 
 OPTIONAL = {
@@ -98,12 +99,8 @@ def packages(version_of: Callable[[str], str | None] = _version) -> Iterator[Fin
 
 
 def _parts(recipe: Path | None) -> Iterator[Finding]:
-    """Inspect a part that is made on the spot, through every node of the recipe's graph."""
-    from reinspect.cost import calls_of
-    from reinspect.graph import inspect_image, load_recipe
-    from reinspect.graph.recipe import Recipe, RecipeError
-    from reinspect.samples import write_sample_set
-    from reinspect.settings import Settings
+    """What a recipe comes to, or each of its views."""
+    from reinspect.graph import Recipe, RecipeError, load_recipe
 
     name = f"recipe {recipe}" if recipe else "default recipe"
     try:
@@ -111,6 +108,19 @@ def _parts(recipe: Path | None) -> Iterator[Finding]:
     except RecipeError as failure:
         yield Finding(name, works=False, details=str(failure))
         return
+    if not chosen.views:
+        yield from _inspected(name, chosen)
+    for view in chosen.views:
+        yield from _inspected(f"{name}, {view}", chosen.of_view(view))
+
+
+def _inspected(name: str, chosen: "Recipe") -> Iterator[Finding]:
+    """Inspect a part that is made on the spot, through every node of a recipe's graph."""
+    from reinspect.cost import calls_of
+    from reinspect.graph import RecipeError, inspect_image
+    from reinspect.samples import write_sample_set
+    from reinspect.settings import Settings
+
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "parts"
         write_sample_set(root, references=3, good=1, defective=1, seed=1)
