@@ -19,14 +19,13 @@ from typing import Annotated, Any, Literal, NamedTuple, Self
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     FiniteFloat,
     model_validator,
 )
 
 from reinspect.notebook import shown
+from reinspect.values import Value as Value
 
 MAX_PIXELS = 100_000_000
 """Of a picture that is decoded, unless somebody sets another limit."""
@@ -102,32 +101,6 @@ def _inside(box: Box) -> Box:
 
 
 NormalisedBox = Annotated[Box, AfterValidator(_inside)]
-
-
-class Value(BaseModel):
-    """Base of all values: frozen, strict about unknown keys; change is `model_copy(update=…)`."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def renamed(self, old: str, new: str) -> Self:
-        """The value with another path in place of `old`, in every text that has it."""
-        changed = {
-            name: _renamed(getattr(self, name), old, new) for name in type(self).model_fields
-        }
-        return self.model_copy(update=changed)
-
-
-def _renamed(part: Any, old: str, new: str) -> Any:
-    match part:
-        case Value():
-            return part.renamed(old, new)
-        case str() if not isinstance(part, StrEnum):
-            return part.replace(old, new)
-        case Mapping():
-            return {key: _renamed(below, old, new) for key, below in part.items()}
-        case tuple() if type(part) is tuple:
-            return tuple(_renamed(below, old, new) for below in part)
-    return part
 
 
 class Scale(Value):
