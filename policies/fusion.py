@@ -1,10 +1,15 @@
 """What several views of a part come to: one verdict, and whether it can be relied on.
 
-A part is as anomalous as its most anomalous view, for most defects show in some views alone. The
-alarm of a view that was qualified is discounted (Shafer, A Mathematical Theory of Evidence, 1976)
-by how much oftener it finds damage than it flags good parts. A part is normal if all views say so,
-and that is as reliable as the most doubtful of them, times the share of views that were seen; views
-that agree on an anomaly make it more reliable, as their errors are of different pictures.
+The odds of a part are the quadratic mean of the odds of its views. A defect mostly shows in some
+views alone, so the most anomalous view decides; but every view may be wrong, and the more there
+are, the surer an alarm must be. (The plain mean is Bayes' answer where a defect shows in one view
+and nobody knows which; on drawn parts it misses more than it spares. The maximum flags more good
+parts than any view alone.) The alarm of a view that was qualified is discounted (Shafer, A
+Mathematical Theory of Evidence, 1976) by how much oftener it finds damage than it flags good parts.
+
+A normal part is as reliable as the most doubtful of its views, times the share of views that were
+seen; views that agree on an anomaly make it more reliable, as their errors are of different
+pictures.
 """
 
 import math
@@ -93,14 +98,13 @@ class ViewedPart:
         if final is None:
             return None
         alarms = self._alarms
-        sides = {name: name in alarms for name in self.judged}
-        right = {name: self._right(name, alarm) for name, alarm in sides.items()}
+        right = {name: self._right(name, name in alarms) for name in self.judged}
         whole = len(self.views) + len(self.missing)
         if alarms:
             reliability = 1 - math.prod(1 - right[name] for name in alarms)
         else:
             reliability = min(right.values()) * len(right) / whole
-        agree = sum(alarm is bool(alarms) for alarm in sides.values()) / len(sides)
+        agree = sum(own.label is final.label for own in self._verdicts.values()) / len(right)
         reasons = [*self._said(right), *(f"{name}: {why}" for name, why in self.unseen.items())]
         return Assessment(
             confidence=final.confidence,
@@ -172,8 +176,9 @@ class ViewedPart:
 
     @property
     def _alarms(self) -> list[str]:
-        """The views by which the part is anomalous, the strongest first."""
-        return self._alarming(self._verdicts)
+        """The views by which the part is anomalous, the strongest first; none of a normal part."""
+        anomalous = self.final is not None and self.final.label is Label.ANOMALOUS
+        return self._alarming(self._verdicts) if anomalous else []
 
     def _alarming(self, verdicts: Mapping[str, Verdict]) -> list[str]:
         strength = {name: self._probability(name, own) for name, own in verdicts.items()}
@@ -187,14 +192,15 @@ class ViewedPart:
         if not verdicts:
             return None
         name = self._deciding(verdicts)
+        probability = _quadratic_mean([self._probability(*own) for own in verdicts.items()])
         defects = [
             defect.model_copy(update={"view": own})
-            for own in self._alarming(verdicts)
+            for own in (self._alarming(verdicts) if probability >= 0.5 else ())
             for defect in verdicts[own].defects
         ]
         said = verdicts[name].rationale
         return Verdict.of(
-            self._probability(name, verdicts[name]),
+            probability,
             defects=tuple[Defect, ...](defects),
             rationale=f"{name}: {said}" if said else "",
         )
@@ -240,6 +246,18 @@ class ViewedPart:
             words.append(said)
         return words
 
+
+def _quadratic_mean(probabilities: Sequence[float]) -> float:
+    """The probability whose odds are the quadratic mean of theirs; of one, that one."""
+    if len(probabilities) == 1:
+        return probabilities[0]
+    odds = [p / (1 - p) for p in (min(p, _SUREST) for p in probabilities)]
+    mean = math.sqrt(sum(own**2 for own in odds) / len(odds))
+    return mean / (1 + mean)
+
+
+_SUREST = 1 - 1e-9
+"""Of a probability whose odds are taken."""
 
 _JUST_NORMAL = math.nextafter(0.5, 0)
 """Of an alarm that says nothing: good parts are flagged as often as damage is found."""

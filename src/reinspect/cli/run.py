@@ -111,6 +111,14 @@ def run(
             help="With --watch: seconds that a file must rest to be taken. \\[default: 1]",
         ),
     ] = None,
+    view_timeout: Annotated[
+        float | None,
+        typer.Option(
+            "--view-timeout",
+            min=0.01,
+            help="With --watch: seconds that a part waits for its other views. \\[default: 60]",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool,
         typer.Option(
@@ -175,6 +183,7 @@ def run(
         max_pixels=max_pixels,
         watch=watch,
         settled=settled,
+        view_timeout=view_timeout,
         engine=_engine(engine, address, workers),
         resume=resume,
         retry_failed=retry_failed,
@@ -202,6 +211,7 @@ def run(
         "--explore": explore or None,
         "--watch": watch or None,
         "--settled": settled,
+        "--view-timeout": view_timeout,
         "--publish": publish,
         "--accept-references": accept_references or None,
     }

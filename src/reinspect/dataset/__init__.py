@@ -8,7 +8,15 @@ from reinspect.dataset.references import ReferenceFiles, known_good, references_
 from reinspect.dataset.summary import understood
 from reinspect.dataset.truth import truth_of
 from reinspect.dataset.understood import Layout
-from reinspect.dataset.views import NO_VIEW, Patterns, is_of, parts_of, view_notes
+from reinspect.dataset.views import (
+    NO_VIEW,
+    Patterns,
+    is_of,
+    part_of_files,
+    parts_of,
+    place_of,
+    view_notes,
+)
 from reinspect.dataset.walk import Listing, discover
 
 __all__ = [
@@ -31,7 +39,9 @@ __all__ = [
     "is_of",
     "item_at",
     "known_good",
+    "part_of_files",
     "parts_of",
+    "place_of",
     "references_in",
     "sample_at",
     "truth_of",

@@ -62,17 +62,15 @@ def parts_of(items: Iterable[Item], patterns: Patterns) -> SortedParts:
     listed: dict[str, str] = {}  # folder of a table → one of the parts that it names
     loose: list[tuple[Item, str]] = []
     for item in items:
-        place = _by_table(item, patterns)
-        if place is None:
-            place = _by_pattern(item.id, patterns)
-            if place is not None:
-                loose.append((item, place[1]))
-        else:
-            listed[place[2]] = place[0]
+        place = place_of(item, patterns)
         if place is None:
             others.append(item.id)
             continue
-        key, view, _ = place
+        key, view, table = place
+        if table:
+            listed[table] = key
+        else:
+            loose.append((item, view))
         before = found.setdefault(key, {}).setdefault(view, item)
         if before is not item:
             raise DataError(
@@ -82,12 +80,21 @@ def parts_of(items: Iterable[Item], patterns: Patterns) -> SortedParts:
     _refuse_two_layouts(loose, listed, patterns)
     # Each view may have a folder with a data set of its own: these are one product.
     apart = any(len({item.root for item in own.values()}) > 1 for own in found.values())
-    parts = (_part(key, own, patterns, apart=apart) for key, own in found.items())
+    parts = (part_of_files(key, own, patterns, apart=apart) for key, own in found.items())
     return SortedParts(list(parts), tuple(others))
 
 
 Place = tuple[str, str, str]
 """Part, view, and the folder of the table that says so, "" where a pattern does."""
+
+
+def place_of(item: Item, patterns: Patterns) -> Place | None:
+    """Where a file belongs; None where it is of no view.
+
+    Raises:
+        DataError: it is of two views, or the table that names it can't be used.
+    """
+    return _by_table(item, patterns) or _by_pattern(item.id, patterns)
 
 
 def _by_table(item: Item, views: Iterable[str]) -> Place | None:
@@ -188,7 +195,17 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return re.compile(f"(?:(.*)/)?{body}", re.DOTALL)
 
 
-def _part(key: str, files: Mapping[str, Item], order: Iterable[str], *, apart: bool) -> Item:
+def part_of_files(
+    key: str, files: Mapping[str, Item], order: Iterable[str], *, apart: bool = False
+) -> Item:
+    """A part from its files.
+
+    Args:
+        key: its id.
+        files: view → its file.
+        order: of the views.
+        apart: whether each view has a data set of its own.
+    """
     own = {name: files[name] for name in order if name in files}
     views = tuple(ViewFile(name, at.path, at.root, at.layout) for name, at in own.items())
     first = next(iter(own.values()))

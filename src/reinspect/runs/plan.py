@@ -14,6 +14,7 @@ from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.graph.references import reference_sets
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceSets
+from reinspect.runs.arriving_parts import VIEW_TIMEOUT
 from reinspect.runs.defaults import (
     UsageError,
     critics_beside,
@@ -88,6 +89,7 @@ class RunPlan:
         max_pixels: int | None = None,
         watch: bool = False,
         settled: float | None = None,
+        view_timeout: float | None = None,
         engine: Engine | None = None,
         resume: bool = False,
         retry_failed: bool = False,
@@ -118,6 +120,7 @@ class RunPlan:
             max_pixels: that an image may have; the recipe's limit by default.
             watch: inspect files as they arrive in the folders.
             settled: with `watch`, seconds for which a file must rest to be taken for whole.
+            view_timeout: with `watch`, seconds that a part waits for its other views.
             engine: who inspects; this machine by default.
             resume: finish the run in `out`.
             retry_failed: with `resume`, try failed images again.
@@ -151,7 +154,8 @@ class RunPlan:
             rules = chosen.pictures.model_copy(update={"max_pixels": max_pixels})
             chosen = chosen.model_copy(update={"pictures": rules})
         by = engine or Local()
-        _refuse_with_views(chosen, paths, by, watch=watch, explore=explore)
+        _refuse_with_views(chosen, paths, by, explore=explore)
+        _refuse_waiting(chosen, view_timeout, watch=watch)
         given = None if references is None else Path(references)
         apart = [folder, *runs_beside(folder), *([given] if given else [])]
         with usage_errors():
@@ -161,7 +165,14 @@ class RunPlan:
             elif any(map(is_url, paths)):
                 where_from = Bucket(paths, limit)
             elif watch:
-                where_from = DropFolder(paths, tuple(apart), limit, settled or SETTLED)
+                where_from = DropFolder(
+                    paths,
+                    tuple(apart),
+                    limit,
+                    settled or SETTLED,
+                    chosen.patterns,
+                    view_timeout or VIEW_TIMEOUT,
+                )
             else:
                 where_from = Listed.below(
                     paths,
@@ -206,7 +217,7 @@ class RunPlan:
 
 
 def _refuse_with_views(
-    recipe: Recipe, paths: Sequence[str], engine: Engine, *, watch: bool, explore: bool
+    recipe: Recipe, paths: Sequence[str], engine: Engine, *, explore: bool
 ) -> None:
     """Refuse what parts with several views can't do.
 
@@ -214,13 +225,26 @@ def _refuse_with_views(
         UsageError: it is asked for.
     """
     for asked, what in (
-        (watch, "--watch"),
         (explore, "--explore"),
         (any(map(is_url, paths)), "object storage"),
         (engine.fetches, "--engine ray"),
     ):
         if asked and recipe.views:
             raise UsageError(f"{what}: takes parts with one picture; this recipe has views")
+
+
+def _refuse_waiting(recipe: Recipe, seconds: float | None, *, watch: bool) -> None:
+    """Refuse to wait for views that don't arrive one by one.
+
+    Raises:
+        UsageError: it is asked for.
+    """
+    if seconds is None:
+        return
+    if not (watch and recipe.views):
+        raise UsageError("view_timeout: is for folders that fill, and a recipe with views")
+    if not seconds > 0:
+        raise UsageError(f"view_timeout: must be more than 0, not {seconds!r}")
 
 
 def _paths_of(source: Source | AnyPath | Sequence[AnyPath]) -> tuple[str, ...]:

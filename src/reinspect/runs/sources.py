@@ -19,9 +19,10 @@ from reinspect.dataset import (
     view_notes,
 )
 from reinspect.engine.roles import Engine
+from reinspect.runs.arriving_parts import VIEW_TIMEOUT, ArrivingParts
 from reinspect.runs.defaults import UsageError
 from reinspect.runs.drop_folder import SETTLED, Arrivals
-from reinspect.runs.remaining import Done, left
+from reinspect.runs.remaining import Done, contents_of, left, of_fewer_views
 from reinspect.storage import is_url, pictures_below
 
 
@@ -189,7 +190,10 @@ class Listed:
     def feed(self, done: Done) -> Feed:
         """See `Source`."""
         items = left(self.items, done)
-        return Feed(items, len(items))
+        known = contents_of(done)
+        fewer = {item.id: of_fewer_views(item, known.get(item.id, set())) for item in items}
+        replaces = {name: content for name, content in fewer.items() if content is not None}
+        return Feed(items, len(items), replaces=replaces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,6 +207,10 @@ class DropFolder:
     """Images to inspect at most."""
     settled: float = SETTLED
     """Seconds for which a file must rest to be taken for whole."""
+    views: Patterns = field(default_factory=dict)
+    """Of the parts, with the pattern of each one's files; none of parts with one picture."""
+    view_timeout: float = VIEW_TIMEOUT
+    """Seconds that a part waits for its other views."""
 
     @property
     def absolute(self) -> tuple[str, ...]:
@@ -244,6 +252,12 @@ class DropFolder:
     def feed(self, done: Done) -> Feed:
         """See `Source`."""
         folders = [Path(path) for path in self.paths]
+        if self.views:
+            files = Arrivals(folders, exclude=self.exclude, settled=self.settled)
+            parts = ArrivingParts(
+                files, self.views, done=done, limit=self.limit, timeout=self.view_timeout
+            )
+            return Feed(parts, None, files.stop, parts.replaces)
         arrivals = Arrivals(
             folders, exclude=self.exclude, done=done, limit=self.limit, settled=self.settled
         )
