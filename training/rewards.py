@@ -9,31 +9,41 @@ R = R_con + R_acc + R_refl (M3-AD, arXiv 2603.00055), and AD-FM's location rewar
 - An answer that can't be read, or opens one tag twice, is a wrong one: R_acc is 0, and R_refl takes
   it as the wrong label.
 - A caption that stands word for word in the prompt says nothing: R_con is 0.
+- Neither M3-AD's Threshold_type nor its Threshold_location is published. Rewards need none: both
+  parts of R_acc are graded. What counts as found in figures is `bench`'s: names alike by more than
+  .25, boxes by an IoU above .3 and .5.
+- AD-FM's location reward is had in two forms. `location` is ours: gated by the answer (a wrong one
+  earns nothing), boxes from `<location>`, α = .2, matched pairs alone, in the paper's scale.
+  `published_location` is that of the authors' code.
 """
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from pydantic import Field, FiniteFloat
 from scipy.optimize import linear_sum_assignment
 
 from reinspect import metrics
 from reinspect.agents.models.answers import Answer, UnreadableAnswer
-from reinspect.agents.models.tags import boxes_in, read_tags
+from reinspect.agents.models.tags import REFLECTED, boxes_in, read_tags
 from reinspect.training.defect_names import names_score
 from reinspect.vocabulary import Box, Label, Truth, Value
 
 ALPHA = 0.2
 """Weight of the number of boxes against their places in AD-FM's location reward."""
 
+PUBLISHED_ALPHA = 0.3
+"""The same weight in the code of AD-FM's authors."""
+
 _COUNTED = (1.0, 0.5)  # AD-FM's r_count where the numbers of boxes differ by 0, by 1 …
 _REJECTED = (0.0, 0.5)  # … its "localise then reject" for 0 boxes and for 1 …
 _TOO_MANY = -0.1  # … and what either gives beyond that
 
-_OPENED = re.compile(r"<\s*(think|re?flection|type|location|answer)\s*>", re.IGNORECASE)
+_OPENED = re.compile(rf"<\s*(think|{REFLECTED}|type|location|answer)\s*>", re.IGNORECASE)
+_THOUGHT = re.compile(r"<\s*think\s*>(.*?)(?:<\s*/\s*think\s*>|$)", re.IGNORECASE | re.DOTALL)
 _WORDS = r"[^<>]*[^\W\d_][^<>]*"
-_REFLECTION = rf"<(?P<tag>re?flection)>(?P<reflection>{_WORDS})</(?P=tag)>\s*"
+_REFLECTION = rf"<(?P<tag>{REFLECTED})>(?P<reflection>{_WORDS})</(?P=tag)>\s*"
 _PATTERN = rf"""
     \s*<think>(?P<think>{_WORDS})</think>\s*%s
     (?:<type>(?P<type>{_WORDS})</type>\s*<location>(?P<location>[^<>]+)</location>\s*
@@ -51,6 +61,9 @@ class Weights(Value):
     accuracy: FiniteFloat = 1.0
     reflection: FiniteFloat = 1.0
     location: FiniteFloat = Field(default=0.0, description="AD-FM's, besides the one in R_acc.")
+    location_as: Literal["gated", "published"] = Field(
+        default="gated", description="Ours, or as the code of AD-FM's authors has it."
+    )
     alpha: float = Field(default=ALPHA, ge=0, le=10, description="Of the number of boxes.")
 
 
@@ -64,7 +77,7 @@ class Rewards(NamedTuple):
     reflection: float
     """R_refl, 1, −0.5 or −1; 0 in thinking mode."""
     location: float
-    """AD-FM's location reward, [−1 − 0.1 α, 1 + α]."""
+    """AD-FM's location reward, [−1 − 0.1 α, 1 + α]; as published [−0.1, 1]."""
 
     def overall(self, weights: Weights | None = None) -> float:
         """R_overall = R_con + R_acc + R_refl, each by its weight."""
@@ -84,6 +97,7 @@ def rewards(
     first: Label | None = None,
     prompt: str = "",
     alpha: float = ALPHA,
+    location_as: Literal["gated", "published"] = "gated",
 ) -> Rewards:
     """All rewards of one answer.
 
@@ -94,6 +108,7 @@ def rewards(
             text itself claims to have been the first answer earns nothing.
         prompt: the words of the question, so that a copy of them earns nothing.
         alpha: weight of the number of boxes.
+        location_as: which form of AD-FM's reward.
     """
     answer = read_answer(text)
     label = None if answer is None else label_of(answer)
@@ -101,13 +116,16 @@ def rewards(
         consistency=consistency(text, reflective=first is not None, prompt=prompt),
         accuracy=accuracy(answer, truth, alpha=alpha),
         reflection=0.0 if first is None else reflection(first, label, truth.label),
-        location=location(answer, truth, alpha=alpha),
+        location=published_location(text, truth)
+        if location_as == "published"
+        else location(answer, truth, alpha=alpha),
     )
 
 
 def read_answer(text: str) -> Answer | None:
     """The one answer of a text; none where there is none, or where a tag is opened twice."""
-    opened = [found[1].lower().replace("refl", "rfl") for found in _OPENED.finditer(text)]
+    reflected = re.compile(REFLECTED, re.IGNORECASE)
+    opened = [reflected.sub("reflection", found[1]).lower() for found in _OPENED.finditer(text)]
     if len(set(opened)) < len(opened):
         return None
     try:
@@ -130,7 +148,8 @@ def consistency(text: str, *, reflective: bool, prompt: str = "") -> float:
 
     Args:
         text: the answer.
-        reflective: the mode; it alone has the reflection's tag, also as published, <rflection>.
+        reflective: the mode; it alone has the reflection's tag, also as published, <rflection> and
+            <rethink>.
         prompt: a caption that stands in it word for word is a copy. In reflective mode that is
             what think is for, so there the reflection alone is asked.
     """
@@ -186,6 +205,28 @@ def location(answer: Answer | None, truth: Truth, *, alpha: float = ALPHA) -> fl
     return boxes_reward(_boxes(answer), truth.boxes, alpha) if truth.boxes else 0.0
 
 
+def published_location(text: str, truth: Truth, *, alpha: float = PUBLISHED_ALPHA) -> float:
+    """AD-FM's location reward as its authors' code has it (github.com/hanawall/AD-FM), [−0.1, 1].
+
+    Boxes are those that the thinking names, whatever the answer is: it is not gated. Where the
+    truth has none, a good part or one whose defects have no place, `rejection_reward` of their
+    number. Else clip((mean GIoU over all predicted boxes + α · r_count + 0.5) / 1.5, 0, 1), and 0
+    without one. The match is Hungarian, as in the paper; a predicted box without a partner counts
+    as 0 in the mean, which is our reading. GIoU and counts are the same in pixels and in shares.
+    """
+    thought = _THOUGHT.search(text)
+    predicted = list(dict.fromkeys(boxes_in(thought[1], []))) if thought else []
+    if not truth.anomalous or not truth.boxes:
+        return rejection_reward(len(predicted))
+    if not predicted:
+        return 0.0
+    overlap = metrics.giou(predicted, truth.boxes)
+    rows, columns = linear_sum_assignment(overlap, maximize=True)
+    mean = float(overlap[rows, columns].sum()) / len(predicted)
+    counted = _count_reward(predicted, truth.boxes)
+    return min(max((mean + alpha * counted + 0.5) / 1.5, 0.0), 1.0)
+
+
 def boxes_reward(predicted: Sequence[Box], true: Sequence[Box], alpha: float = ALPHA) -> float:
     """r_loc = mean GIoU of the matched boxes + α · r_count (AD-FM, multi-stage deliberation).
 
@@ -195,8 +236,7 @@ def boxes_reward(predicted: Sequence[Box], true: Sequence[Box], alpha: float = A
     Returns:
         [−1 − 0.1 α, 1 + α]; the same with both sides swapped.
     """
-    gap = abs(len(predicted) - len(true))
-    counted = _COUNTED[gap] if gap < len(_COUNTED) else _TOO_MANY
+    counted = _count_reward(predicted, true)
     overlap = metrics.giou(predicted, true)
     if not overlap.size:
         return -1.0 + alpha * counted
@@ -207,6 +247,11 @@ def boxes_reward(predicted: Sequence[Box], true: Sequence[Box], alpha: float = A
 def rejection_reward(boxes: int) -> float:
     """AD-FM's "localise then reject" for good parts: 0 boxes examined 0, one 0.5, more −0.1."""
     return _REJECTED[boxes] if boxes < len(_REJECTED) else _TOO_MANY
+
+
+def _count_reward(predicted: Sequence[Box], true: Sequence[Box]) -> float:
+    gap = abs(len(predicted) - len(true))
+    return _COUNTED[gap] if gap < len(_COUNTED) else _TOO_MANY
 
 
 def boxes_score(predicted: Sequence[Box], true: Sequence[Box], alpha: float = ALPHA) -> float:

@@ -10,12 +10,16 @@ import re
 from reinspect.agents.models.answers import Answer, Named, UnreadableAnswer, box_of
 from reinspect.vocabulary import Box
 
-# The published models write <rflection> once, some lose a closing tag, and some close by another.
-_OPEN = re.compile(r"<\s*(think|re?flection|type|location|answer)\s*>", re.IGNORECASE)
-_ANY = re.compile(r"<\s*/?\s*(think|re?flection|type|location|answer)\s*>", re.IGNORECASE)
+# The published models write <rflection> once, some lose a closing tag, and some close by another;
+# those of AD-FM (arXiv 2508.04175) reflect in <rethink>.
+REFLECTED = "re?flection|rethink"
+_NAMES = f"think|{REFLECTED}|type|location|answer"
+_OPEN = re.compile(rf"<\s*({_NAMES})\s*>", re.IGNORECASE)
+_ANY = re.compile(rf"<\s*/?\s*({_NAMES})\s*>", re.IGNORECASE)
+_REFLECTS = re.compile(REFLECTED, re.IGNORECASE)
 _DECIDED = re.compile(r"\W*(yes|no)\W*", re.IGNORECASE)
 # A text that is cut off after <answer> may have been quoting it, unless the thinking was closed.
-_CLOSED = re.compile(r"<\s*/\s*(think|re?flection|answer)\s*>", re.IGNORECASE)
+_CLOSED = re.compile(rf"<\s*/\s*(think|{REFLECTED}|answer)\s*>", re.IGNORECASE)
 _NUMBER = r"\s*(-?\d+(?:\.\d*)?|-?\.\d+)\s*"
 _PAIR = re.compile(rf"[(\[]?[(\[]{_NUMBER},{_NUMBER}[)\]]?\s*,?\s*[(\[]?{_NUMBER},{_NUMBER}[)\]]")
 _LIKE_A_TAG = re.compile(r"[<>]")
@@ -24,8 +28,9 @@ _LIKE_A_TAG = re.compile(r"[<>]")
 def read_tags(text: str) -> Answer:
     """Read an answer in tags, tolerant of the known deviations.
 
-    The deviations: <rflection>, tags in capitals or with spaces, a missing or a wrong closing tag,
-    words around the tags, "Yes." for "yes", square brackets, corners in the wrong order.
+    The deviations: <rflection> or <rethink>, tags in capitals or with spaces, a missing or a wrong
+    closing tag, words around the tags, "Yes." for "yes", square brackets, corners in the wrong
+    order.
 
     Raises:
         UnreadableAnswer: there is no answer tag, or it holds neither yes nor no.
@@ -83,7 +88,7 @@ def _parts(text: str) -> dict[str, str]:
     parts: dict[str, str] = {}
     at = 0
     while found := _OPEN.search(text, at):
-        name = "reflection" if "fl" in found[1].lower() else found[1].lower()
+        name = "reflection" if _REFLECTS.fullmatch(found[1]) else found[1].lower()
         if name == "reflection":  # what stood before it is the first answer, quoted
             parts = {"think": parts.get("think", "")}
         end = _end(text, name, found.end())
@@ -93,8 +98,8 @@ def _parts(text: str) -> dict[str, str]:
 
 
 def _end(text: str, name: str, start: int) -> int:
-    own = {"reflection": "re?flection"}.get(name, name)
-    closing = re.compile(rf"<\s*/\s*{own}\s*>", re.IGNORECASE).search(text, start)
+    own = {"reflection": REFLECTED}.get(name, name)
+    closing = re.compile(rf"<\s*/\s*(?:{own})\s*>", re.IGNORECASE).search(text, start)
     following = _ANY.search(text, start)
     if name in ("think", "reflection") and closing:
         return closing.start()

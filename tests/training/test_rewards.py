@@ -14,6 +14,7 @@ from reinspect.training.rewards import (
     boxes_score,
     consistency,
     location,
+    published_location,
     read_answer,
     reflection,
     rejection_reward,
@@ -129,6 +130,7 @@ def test_what_does_not_follow_its_pattern_is_inconsistent(
         pytest.param(NO, False, "", id="no"),
         pytest.param(REFLECTED, True, "", id="reflected"),
         pytest.param(REFLECTED.replace("reflection", "rflection"), True, "", id="misspelt"),
+        pytest.param(REFLECTED.replace("reflection", "rethink"), True, "", id="rethought"),
         pytest.param(f"\n{YES}\n", False, "", id="line-ends"),
         pytest.param(
             YES.replace("(0.6,0.6)", "(0.6,0.6);(0.7,0.7)(0.8,0.8)"), False, "", id="two-boxes"
@@ -218,6 +220,43 @@ def test_good_parts_are_localised_then_rejected() -> None:
     examined = "<think>the mark at (0.1,0.1)(0.2,0.2) is light</think><answer>no</answer>"
     assert rewards(examined, GOOD).location == 0.5
     assert rewards(examined, BENT).location == 0
+
+
+THERE = Box(0.2, 0.2, 0.4, 0.6)
+"""Half of `HERE`: GIoU .5."""
+
+
+@pytest.mark.parametrize(
+    ("boxes", "answer", "truth", "reward"),
+    [
+        # (GIoU + .3 r_count + .5) / 1.5, each worked by hand.
+        pytest.param([HERE], "yes", BENT, 1.0, id="the-same"),  # 1.8 / 1.5, clipped
+        pytest.param([THERE], "yes", BENT, (0.5 + 0.3 + 0.5) / 1.5, id="half"),
+        pytest.param([HERE, THERE], "yes", BENT, (1 / 2 + 0.15 + 0.5) / 1.5, id="over-all"),
+        pytest.param([HERE, THERE, Box(0, 0, 0.1, 0.1)], "yes", BENT,
+                     (1 / 3 - 0.03 + 0.5) / 1.5, id="three"),
+        pytest.param([Box(0, 0, 0.1, 1)], "yes",
+                     Truth(label=ANOMALOUS, boxes=(Box(0.9, 0, 1, 1),)), 0.0, id="apart"),
+        pytest.param([], "yes", BENT, 0.0, id="none"),
+        pytest.param([HERE], "no", BENT, 1.0, id="not-gated"),
+        pytest.param([], "no", GOOD, 0.0, id="good-0"),
+        pytest.param([HERE], "no", GOOD, 0.5, id="good-1"),
+        pytest.param([HERE], "yes", GOOD, 0.5, id="good-1-called-defective"),
+        pytest.param([HERE, THERE], "no", GOOD, -0.1, id="good-2"),
+        pytest.param([HERE], "yes", Truth(label=ANOMALOUS), 0.5, id="no-true-boxes"),
+    ],
+)  # fmt: skip
+def test_the_location_reward_as_published(
+    boxes: list[Box], answer: str, truth: Truth, reward: float
+) -> None:
+    said = f"<think>see {' '.join(map(corners, boxes))}</think><answer>{answer}</answer>"
+    assert published_location(said, truth) == pytest.approx(reward)
+    assert rewards(said, truth, location_as="published").location == pytest.approx(reward)
+
+
+def test_ours_pays_no_place_for_a_wrong_answer() -> None:
+    said = f"<think>see {corners(HERE)}</think><answer>no</answer>"
+    assert rewards(said, BENT).location == 0
 
 
 def test_weights_stand_in_a_recipe() -> None:

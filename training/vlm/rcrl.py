@@ -154,7 +154,7 @@ def _parts(weights: Weights) -> list[tuple[str, float, Reward]]:
         def reward(completions: Sequence[Any], **columns: Any) -> list[float]:
             answers = (message[-1]["content"] for message in completions)
             return [
-                getattr(rewards_at(text, columns, i, weights.alpha), name)
+                getattr(rewards_at(text, columns, i, weights), name)
                 for i, text in enumerate(answers)
             ]
 
@@ -165,7 +165,7 @@ def _parts(weights: Weights) -> list[tuple[str, float, Reward]]:
     return [(name, getattr(weights, name), one(name)) for name in names if getattr(weights, name)]
 
 
-def rewards_at(text: str, columns: Columns, index: int, alpha: float) -> Any:
+def rewards_at(text: str, columns: Columns, index: int, weights: Weights) -> Any:
     """All rewards of one answer to the episode at `index` of the columns."""
     truth = Truth(
         label=Label.of(columns["truth"][index]),
@@ -177,7 +177,8 @@ def rewards_at(text: str, columns: Columns, index: int, alpha: float) -> Any:
         truth,
         first=first_of(columns, index),
         prompt=_words(columns["prompts"][index]),
-        alpha=alpha,
+        alpha=weights.alpha,
+        location_as=weights.location_as,
     )
 
 
@@ -269,9 +270,7 @@ class Reflector(GuardedTrainer, GRPOTrainer):  # type: ignore[misc]
         """For each local answer whether its group is uniform, and the share of such groups."""
         columns = self._columns(prompts)
         sums = [
-            rewards_at(answer[-1]["content"], columns, i, self._rewarded.alpha).overall(
-                self._rewarded
-            )
+            rewards_at(answer[-1]["content"], columns, i, self._rewarded).overall(self._rewarded)
             for i, answer in enumerate(completions)
         ]
         device = self.accelerator.device

@@ -127,6 +127,10 @@ SPOT = "<location>(0.383,0.706)(0.409,0.801)</location>"
             False, (), "b", id="rflection",
         ),
         pytest.param(
+            "<think>a</think><rethink>b</rethink><answer>no</answer>",
+            False, (), "b", id="rethink",
+        ),
+        pytest.param(
             "<think>a</think><rflection>b</reflection><answer>no</answer>",
             False, (), "b", id="rflection closed rightly",
         ),
