@@ -20,7 +20,6 @@ from reinspect.vocabulary import (
     Explanation,
     Label,
     Move,
-    Region,
     Revision,
     Sample,
     Verdict,
@@ -162,15 +161,5 @@ def _finding(verdict: Verdict, sample: Sample) -> str:
         return f"flagged as a whole (p = {verdict.probability:.2f})"
     strongest, rest = verdict.defects[0], len(verdict.defects) - 1
     more = f" and {rest} more" if rest else ""
-    what = strongest.type or "spot"
-    return f"flagged for a {what} {_place(strongest, sample)}{more} (p = {verdict.probability:.2f})"
-
-
-def _place(region: Region, sample: Sample) -> str:
-    """Size and top left corner in pixels where the picture's size is known, else in percent."""
-    box, size = region.box, sample.visual.size
-    if size is None:
-        return f"at {box.x1:.0%}, {box.y1:.0%}"
-    width, height = size
-    w, h = (box.x2 - box.x1) * width, (box.y2 - box.y1) * height
-    return f"of {w:.0f}×{h:.0f} px at ({box.x1 * width:.0f}, {box.y1 * height:.0f})"
+    what = f"{strongest.type or 'spot'} {sample.visual.placed(strongest.box)}"
+    return f"flagged for a {what}{more} (p = {verdict.probability:.2f})"

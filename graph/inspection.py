@@ -240,17 +240,31 @@ def _decide(pipeline: Pipeline, trace: Trace) -> Decision:
 def _opened(references: ReferenceSet, state: GraphState) -> tuple[Sample, str | None]:
     """The sample, its picture decoded once to be sure that it can be; and what is wrong with it."""
     path, sha256, size, fault = path_of(state), None, None, None
-    scale, outside = None, 0.0
+    scale, outside, modality, spectrogram = None, 0.0, references.modality, None
     try:
-        loaded = load(path, scale=references.scale, max_pixels=references.max_pixels)
+        loaded = load(
+            path,
+            scale=references.scale,
+            max_pixels=references.max_pixels,
+            rules=references.rules,
+        )
         sha256, size = loaded.sha256, (loaded.pixels.shape[1], loaded.pixels.shape[0])
         scale, outside = loaded.scale, loaded.outside
+        modality, spectrogram = loaded.modality, loaded.spectrogram
     except UnreadableImage as failure:
         sha256, fault = failure.sha256, str(failure)
     readable = legible(path)  # to every program that the trace is for
     if readable != path and fault is None:
         fault = str(UnreadableImage(path, "its name is not valid UTF-8", "rename the file"))
-    view = View(path=readable, sha256=sha256, size=size, scale=scale, outside=outside)
+    view = View(
+        path=readable,
+        sha256=sha256,
+        modality=modality,
+        size=size,
+        scale=scale,
+        outside=outside,
+        spectrogram=spectrogram,
+    )
     name = state.get("id")
     return Sample(
         id=readable if name is None else name, category=state.get("category"), views=(view,)

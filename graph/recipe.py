@@ -1,7 +1,7 @@
 """The recipe: one small YAML file that names the components of an inspection."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -24,6 +24,7 @@ from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.files import digest_of
 from reinspect.graph.components import ComponentSpec, about, paths
 from reinspect.references import ReferenceSet
+from reinspect.sensing import FileRules, Measure, SignalRules, Unit
 from reinspect.tools.features.first import source_of
 from reinspect.tools.features.sources import FILTERS
 from reinspect.vocabulary import MAX_PIXELS, Modality, Scale, ViewName, current_source
@@ -95,6 +96,21 @@ class PictureRules(_RecipeSection):
     range: tuple[FiniteFloat, FiniteFloat] | None = Field(
         default=None, description="Instead: the values that are black and white."
     )
+    unit: Unit | None = Field(
+        default=None,
+        exclude_if=lambda said: said is None,  # older recipes are the same as before
+        description="Of what is measured: celsius, kelvin, fahrenheit, mm, m; of none by default.",
+    )
+    gain: FiniteFloat = Field(
+        default=1.0,
+        exclude_if=lambda said: said == 1,
+        description="Units that a step of the stored values is: 0.01 of hundredths.",
+    )
+    offset: FiniteFloat = Field(
+        default=0.0,
+        exclude_if=lambda said: said == 0,
+        description="What a stored 0 is, in the unit: -273.15 where kelvin are stored.",
+    )
     max_pixels: int = Field(
         default=MAX_PIXELS, ge=1, description="Of a picture, by its header; larger ones are REVIEW."
     )
@@ -105,18 +121,41 @@ class PictureRules(_RecipeSection):
             raise ValueError("bits and range are two ways to say one thing: give one")
         if self.range is not None and not self.range[0] < self.range[1]:
             raise ValueError(f"range {list(self.range)} is empty: [black, white]")
+        if self.unit is None and (self.gain != 1 or self.offset != 0):
+            raise ValueError("gain and offset turn values into a unit: name it with unit")
+        if self.unit is not None and self.bits is not None:
+            raise ValueError("bits are of a camera without a unit: give range, in the unit")
+        if self.unit is Unit.DECIBEL or not self.gain:
+            raise ValueError("unit is of a temperature or a distance, and gain is not 0")
         return self
+
+    @property
+    def measure(self) -> Measure | None:
+        """What values mean that are in a unit."""
+        if self.unit is None:
+            return None
+        return Measure(unit=self.unit, gain=self.gain, offset=self.offset)
 
     @property
     def scale(self) -> Scale | None:
         """What they say of pictures with more than 8 bits a channel."""
         if self.range is not None:
-            return Scale(black=self.range[0], white=self.range[1])
+            return Scale(black=self.range[0], white=self.range[1], measure=self.measure)
         return None if self.bits is None else Scale(white=2.0**self.bits - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingRules:
+    """How a recipe has files read."""
+
+    files: FileRules
+    scale: Scale | None
+    """Of pictures, where the recipe says it."""
+    max_pixels: int
 
     def applied_to(self, references: ReferenceSet) -> ReferenceSet:
         """A set without pictures, for pictures that are read by these rules."""
-        return replace(references, scale=self.scale, max_pixels=self.max_pixels)
+        return replace(references, scale=self.scale, max_pixels=self.max_pixels, rules=self.files)
 
 
 def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
@@ -152,6 +191,7 @@ class ViewRules(_RecipeSection):
     monitor: ComponentSpec | None = None
     tools: tuple[ComponentSpec, ...] | None = None
     pictures: PictureRules | None = None
+    signals: SignalRules | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -161,8 +201,11 @@ class ViewRules(_RecipeSection):
     @property
     def own(self) -> dict[str, Any]:
         """The keys of a recipe that it has of its own."""
-        every = {name: getattr(self, name) for name in ("detector", "monitor", "tools", "pictures")}
-        return {name: value for name, value in every.items() if value is not None}
+        names = ("detector", "monitor", "tools", "pictures", "signals")
+        own = {name: value for name in names if (value := getattr(self, name)) is not None}
+        if self.pictures is not None and self.pictures.unit is not None:
+            own.setdefault("signals", SignalRules())  # its tables are no recordings
+        return own
 
     @property
     def placed(self) -> Iterator[tuple[str, str, ComponentSpec]]:
@@ -203,6 +246,37 @@ class Recipe(_RecipeSection):
         exclude_if=lambda said: not said,  # other recipes are the same as before
         description="Of a part with several: their names, each with its files.",
     )
+    signals: SignalRules = Field(
+        default=SignalRules(),
+        exclude_if=lambda said: said == SignalRules(),  # older recipes are the same as before
+        description="How recordings of sound or vibration become pictures.",
+    )
+
+    @model_validator(mode="after")
+    def _tells_tables_apart(self) -> Self:
+        if self.signals.rate is not None and self.pictures.unit is not None:
+            raise ValueError(
+                "signals.rate makes recordings of tables, and pictures.unit makes pictures of them:"
+                " give one"
+            )
+        return self
+
+    @property
+    def reading(self) -> ReadingRules:
+        """How its files are read."""
+        said = self.pictures
+        files = FileRules(signals=self.signals, measure=said.measure)
+        return ReadingRules(files=files, scale=said.scale, max_pixels=said.max_pixels)
+
+    @property
+    def listed(self) -> FileRules:
+        """Which files are parts, or views of parts: a recording is one, however long it is."""
+        if not self.views:
+            return self.reading.files
+        every = [self.reading.files, *(self.of_view(name).reading.files for name in self.views)]
+        rate = next((own.signals.rate for own in every if own.signals.rate), None)
+        measure = next((own.measure for own in every if own.measure), None)
+        return FileRules(signals=SignalRules(rate=rate), measure=measure)
 
     @field_validator("tools")
     @classmethod

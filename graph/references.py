@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset import MANIFEST, DataError, Item, is_of, known_good, references_in
-from reinspect.graph.recipe import PictureRules, Recipe
-from reinspect.images import UnreadableImage, load, one_line, scale_of, sha256_of
+from reinspect.graph.recipe import ReadingRules, Recipe
+from reinspect.images import Reading, UnreadableImage, load, one_line, reading_of, sha256_of
 from reinspect.references import (
     ALONE,
     ReferenceMode,
@@ -18,7 +18,6 @@ from reinspect.references import (
     digest_of_pixels,
     learned_threshold,
 )
-from reinspect.vocabulary import Scale
 
 FOLDER_SAMPLE = 32
 """Images of a folder that serve as its references when it has no others."""
@@ -74,7 +73,7 @@ def _sets(
     keep: "_Keep | None" = None,
 ) -> ReferenceSets:
     """The references of parts with one picture, or of one view: of files that match `keep`."""
-    rules = recipe.pictures
+    rules = recipe.reading
     named = _named(recipe, given, keep)
     if named is not None:
         return named
@@ -84,7 +83,11 @@ def _sets(
     for category, group in itertools.groupby(listed, key=lambda item: item.category or ""):
         members = list(group)
         files = (
-            _some(_kept(known_good(members[0].root, members[0].layout), keep), first, draw)
+            _some(
+                _kept(known_good(members[0].root, members[0].layout, rules.files), keep),
+                first,
+                draw,
+            )
             if members[0].root
             else []
         )
@@ -122,14 +125,14 @@ def _kept(files: Iterable[Path], keep: "_Keep | None") -> list[Path]:
 def _named(recipe: Recipe, given: Path | None, keep: "_Keep | None" = None) -> ReferenceSets | None:
     if given is None and isinstance(recipe.references, Mapping):
         folders = {name: Path(folder) for name, folder in recipe.references.items()}
-        sets = {name: _flat(folder, recipe.pictures, keep) for name, folder in folders.items()}
-        return ReferenceSets(recipe.pictures.applied_to(ALONE), sets)
+        sets = {name: _flat(folder, recipe.reading, keep) for name, folder in folders.items()}
+        return ReferenceSets(recipe.reading.applied_to(ALONE), sets)
     if given is None and isinstance(recipe.references, str):
         given = Path(recipe.references)
     if given is None:
         return None
-    found = references_in(given)
-    rules = recipe.pictures
+    rules = recipe.reading
+    found = references_in(given, rules.files)
     default = _kept(found.default, keep)
     each = {name: _kept(files, keep) for name, files in found.by_category.items()}
     each = {name: files for name, files in each.items() if files}
@@ -142,8 +145,8 @@ def _named(recipe: Recipe, given: Path | None, keep: "_Keep | None" = None) -> R
     )
 
 
-def _flat(folder: Path, rules: PictureRules, keep: "_Keep | None") -> ReferenceSet:
-    found = references_in(folder)
+def _flat(folder: Path, rules: ReadingRules, keep: "_Keep | None") -> ReferenceSet:
+    found = references_in(folder, rules.files)
     files = _kept([*found.default, *itertools.chain(*found.by_category.values())], keep)
     if not files:
         raise DataError(f"{one_line(str(folder))}: no references {keep}")
@@ -151,19 +154,19 @@ def _flat(folder: Path, rules: PictureRules, keep: "_Keep | None") -> ReferenceS
     return own.with_threshold(learned_threshold(folder))
 
 
-def _read(files: Iterable[Path], rules: PictureRules) -> ReferenceSet:
+def _read(files: Iterable[Path], rules: ReadingRules) -> ReferenceSet:
     every = list(files)
     limit = rules.max_pixels
-    scale = rules.scale or scale_of(every, max_pixels=limit)
+    reading = reading_of(every, rules=rules.files, given=rules.scale, max_pixels=limit)
     hashes, pixels = {}, {}
     for file in reversed(every):
-        loaded = load(file, scale=scale, max_pixels=limit)
+        loaded = load(file, scale=reading.scale, max_pixels=limit, rules=reading.rules)
         hashes[loaded.sha256] = str(file)
         pixels[loaded.sha256] = digest_of_pixels(loaded.pixels)
-    return _ordered(ReferenceMode.GOLDEN, hashes, pixels, scale, limit)
+    return _ordered(ReferenceMode.GOLDEN, hashes, pixels, reading, limit)
 
 
-def _sampled(items: Iterable[Item], rules: PictureRules) -> ReferenceSet:
+def _sampled(items: Iterable[Item], rules: ReadingRules) -> ReferenceSet:
     """A fixed sample of the items themselves: the first so many by content hash.
 
     Unreadable ones are passed over here; each gets its own row with its error.
@@ -173,31 +176,41 @@ def _sampled(items: Iterable[Item], rules: PictureRules) -> ReferenceSet:
         with contextlib.suppress(UnreadableImage):
             hashes[sha256_of(item.path)] = item.path
     limit = rules.max_pixels
-    sound = ((name, file) for name, file in sorted(hashes.items()) if _decodes(file, limit))
-    chosen = dict(itertools.islice(sound, FOLDER_SAMPLE))
+    kinds: dict[bool, dict[str, str]] = {False: {}, True: {}}
+    for name, file in sorted(hashes.items()):
+        is_heard = _is_heard(file, rules)
+        if is_heard is None:
+            continue
+        kinds[is_heard][name] = file
+        if len(kinds[is_heard]) == FOLDER_SAMPLE:
+            break
+    chosen = max(kinds.values(), key=len)  # the others' rows say that they are of another kind
     if len(chosen) < 2:
         return rules.applied_to(ALONE)
-    scale = rules.scale or scale_of(chosen.values(), max_pixels=limit)
+    reading = reading_of(chosen.values(), rules=rules.files, given=rules.scale, max_pixels=limit)
     pixels = {
-        name: digest_of_pixels(load(file, scale=scale, max_pixels=limit).pixels)
+        name: digest_of_pixels(
+            load(file, scale=reading.scale, max_pixels=limit, rules=reading.rules).pixels
+        )
         for name, file in chosen.items()
     }
-    return _ordered(ReferenceMode.FOLDER, chosen, pixels, scale, limit)
+    return _ordered(ReferenceMode.FOLDER, chosen, pixels, reading, limit)
 
 
-def _decodes(file: str, max_pixels: int) -> bool:
+def _is_heard(file: str, rules: ReadingRules) -> bool | None:
+    """Whether a file is a recording; None where it can't be read."""
     try:
-        load(file, max_pixels=max_pixels)
+        loaded = load(file, max_pixels=rules.max_pixels, rules=rules.files)
     except UnreadableImage:
-        return False
-    return True
+        return None
+    return loaded.spectrogram is not None
 
 
 def _ordered(
     mode: ReferenceMode,
     hashes: Mapping[str, str],
     pixels: Mapping[str, str],
-    scale: Scale | None,
+    reading: Reading,
     max_pixels: int,
 ) -> ReferenceSet:
     """By their pixels, so that neither names, copies nor formats of files change a verdict."""
@@ -206,6 +219,7 @@ def _ordered(
         mode,
         files=tuple(file for _, file in ordered),
         hashes=tuple(name for name, _ in ordered),
-        scale=scale,
+        scale=reading.scale,
         max_pixels=max_pixels,
+        rules=reading.rules,
     )

@@ -170,8 +170,8 @@ class Expert:
     def _prepared(self, sample: Sample) -> PreparedPicture | None:
         """The sample's picture as it is to be judged, laid over the references where that helps."""
         network = self.first.network
-        if network is None or not self.has_witnesses(sample):
-            return None
+        if network is None or self.references.is_heard or not self.has_witnesses(sample):
+            return None  # a recording has no camera that could be moved, no light
         scene = self.scene_of(network)
         return self._remembered(
             sample, "prepared", lambda: scene.prepare(read_view(sample.visual), network.describe)

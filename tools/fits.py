@@ -8,6 +8,7 @@ from typing import Protocol, TypeVar, overload
 
 from reinspect.images import MAX_PIXELS, Pixels, read_image
 from reinspect.references import ReferenceSet
+from reinspect.sensing import PLAIN, FileRules
 from reinspect.vocabulary import Scale
 
 
@@ -52,14 +53,19 @@ class PictureFiles(Sequence[Pixels]):
     """Pictures read when they are asked for: a thousand references don't fit into memory."""
 
     def __init__(
-        self, files: Sequence[str], scale: Scale | None = None, max_pixels: int = MAX_PIXELS
+        self,
+        files: Sequence[str],
+        scale: Scale | None = None,
+        max_pixels: int = MAX_PIXELS,
+        rules: FileRules = PLAIN,
     ) -> None:
         self._files, self._scale, self._max_pixels = files, scale, max_pixels
+        self._rules = rules
 
     @classmethod
     def of(cls, references: ReferenceSet) -> "PictureFiles":
         """Those of a set, by its scale."""
-        return cls(references.files, references.scale, references.max_pixels)
+        return cls(references.files, references.scale, references.max_pixels, references.rules)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -70,8 +76,13 @@ class PictureFiles(Sequence[Pixels]):
     def __getitem__(self, index: slice) -> Sequence[Pixels]: ...
     def __getitem__(self, index: int | slice) -> Pixels | Sequence[Pixels]:
         if isinstance(index, slice):
-            return PictureFiles(self._files[index], self._scale, self._max_pixels)
-        return read_image(self._files[index], scale=self._scale, max_pixels=self._max_pixels)
+            return PictureFiles(self._files[index], self._scale, self._max_pixels, self._rules)
+        return read_image(
+            self._files[index],
+            scale=self._scale,
+            max_pixels=self._max_pixels,
+            rules=self._rules,
+        )
 
 
 @contextlib.contextmanager

@@ -19,6 +19,7 @@ from reinspect.vocabulary import (
     Sha256,
     Value,
     Verdict,
+    View,
 )
 
 SETUP = "setup: "
@@ -37,11 +38,18 @@ class BriefVerdict(Value):
     rationale: str = ""
 
     @classmethod
-    def of(cls, verdict: Verdict | None) -> Self | None:
-        """The verdict in brief; none of none."""
+    def of(cls, verdict: Verdict | None, view: View | None = None) -> Self | None:
+        """The verdict in brief, with what its boxes cover in a view's units; none of none."""
         if verdict is None:
             return None
-        return cls(**{name: getattr(verdict, name) for name in _PARTS})
+        brief = cls(**{name: getattr(verdict, name) for name in _PARTS})
+        if view is None or view.spectrogram is None:
+            return brief
+        placed = (
+            defect.model_copy(update={"covers": view.covered(defect.box)})
+            for defect in brief.defects
+        )
+        return brief.model_copy(update={"defects": tuple(placed)})
 
     @property
     def types(self) -> tuple[str, ...]:
@@ -75,8 +83,8 @@ class Readings(Value):
             image=trace.sample.id,
             sha256=trace.sample.sha256,
             category=trace.sample.category,
-            verdict=BriefVerdict.of(trace.verdict),
-            first=BriefVerdict.of(trace.first),
+            verdict=BriefVerdict.of(trace.verdict, trace.sample.visual),
+            first=BriefVerdict.of(trace.first, trace.sample.visual),
             confidence=assessment.confidence if assessment else None,
             reliability=assessment.reliability if assessment else None,
             divergence=assessment.divergence if assessment else None,

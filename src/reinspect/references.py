@@ -12,7 +12,8 @@ from pydantic import Field
 
 from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, digest_of, read_json
-from reinspect.vocabulary import MAX_PIXELS, Scale, Value
+from reinspect.sensing import PLAIN, FileRules
+from reinspect.vocabulary import MAX_PIXELS, Modality, Scale, Value
 
 THRESHOLDS = "threshold.json"
 """File beside references that holds a threshold learned from answers on this product."""
@@ -88,13 +89,26 @@ class ReferenceSet:
     """Of pictures with more than 8 bits a channel: which values are black and white."""
     max_pixels: int = MAX_PIXELS
     """That a picture judged by them may have."""
+    rules: FileRules = PLAIN
+    """How recordings, and values in a unit, become pictures."""
 
     @property
     def key(self) -> str:
         """Content hash of the whole set, whatever its order and its names."""
         moved = () if self.threshold is None else (f"threshold {self.threshold.threshold}",)
         scaled = () if self.scale is None else (f"scale {self.scale}",)
-        return digest_of("\n".join((self.mode, *sorted(self.hashes), *moved, *scaled)))
+        heard = (f"signals {self.rules.signals.model_dump_json()}",) if self.is_heard else ()
+        return digest_of("\n".join((self.mode, *sorted(self.hashes), *moved, *scaled, *heard)))
+
+    @property
+    def modality(self) -> Modality:
+        """The kind of sensor that they come from."""
+        return Modality.VISUAL if self.scale is None else self.scale.modality
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether they are recordings."""
+        return self.modality is Modality.ACOUSTIC
 
     def with_threshold(self, learned: LearnedThreshold | None) -> "ReferenceSet":
         """The set with a threshold that was learned for these very references, else as it is."""

@@ -16,7 +16,7 @@ from natsort import natsort_keygen
 
 from reinspect.census import CensusTaker
 from reinspect.errors import ReinspectError
-from reinspect.images import SUFFIXES, legible
+from reinspect.images import PARTS, legible
 
 if TYPE_CHECKING:
     from pyarrow.fs import FileSystem
@@ -146,7 +146,7 @@ def _why_left_out(name: str) -> str | None:
     if any(part.startswith(".") for part in name.split("/")):
         return "hidden"
     suffix = posixpath.splitext(name)[1].lower()
-    if suffix in SUFFIXES:
+    if suffix in PARTS:
         return None
     return f"no picture by its name: {legible(suffix) or 'without an ending'}"
 

@@ -25,6 +25,9 @@ from pydantic import (
 )
 
 from reinspect.notebook import shown
+from reinspect.sensing import Modality as Modality
+from reinspect.sensing import Scale as Scale
+from reinspect.sensing import Spectrogram
 from reinspect.values import Value as Value
 
 MAX_PIXELS = 100_000_000
@@ -41,16 +44,6 @@ class Label(StrEnum):
     def of(cls, anomalous: bool) -> Self:
         """The label of a part that is anomalous, or is not."""
         return cls.ANOMALOUS if anomalous else cls.NORMAL
-
-
-class Modality(StrEnum):
-    """The kind of sensor that a view comes from."""
-
-    VISUAL = "visual"
-    THERMAL = "thermal"
-    DEPTH = "depth"
-    ACOUSTIC = "acoustic"
-    XRAY = "xray"
 
 
 class Move(StrEnum):
@@ -103,22 +96,6 @@ def _inside(box: Box) -> Box:
 NormalisedBox = Annotated[Box, AfterValidator(_inside)]
 
 
-class Scale(Value):
-    """Which values of a picture with more than 8 bits a channel are black and white."""
-
-    black: FiniteFloat = 0.0
-    white: FiniteFloat
-
-    @model_validator(mode="after")
-    def _is_some(self) -> Self:
-        if not self.black < self.white:
-            raise ValueError(f"a scale from {self.black:g} to {self.white:g} is empty")
-        return self
-
-    def __str__(self) -> str:
-        return f"{self.black:g} to {self.white:g}"
-
-
 class View(Value):
     """One picture of a part. `path` is where to read it, never shown to a member or a prompt."""
 
@@ -131,6 +108,25 @@ class View(Value):
     )
     outside: float = Field(default=0.0, ge=0, le=1, description="Share of pixels beyond the scale.")
     name: OfView = None
+    spectrogram: Spectrogram | None = Field(
+        default=None,
+        exclude_if=lambda said: said is None,
+        description="How it was made of a recording; none of a picture.",
+    )
+
+    def covered(self, box: Box) -> dict[str, tuple[float, float]] | None:
+        """What a box covers in the units of its axes; None of a picture."""
+        return self.spectrogram.span(box).ranges if self.spectrogram else None
+
+    def placed(self, box: Box) -> str:
+        """Where a box lies, in words, in the units of its axes, or in pixels, else in percent."""
+        if self.spectrogram is not None:
+            return f"at {self.spectrogram.span(box)}"
+        if self.size is None:
+            return f"at {box.x1:.0%}, {box.y1:.0%}"
+        width, height = self.size
+        w, h = (box.x2 - box.x1) * width, (box.y2 - box.y1) * height
+        return f"of {w:.0f}×{h:.0f} px at ({box.x1 * width:.0f}, {box.y1 * height:.0f})"
 
 
 class Sample(Value):
@@ -173,15 +169,9 @@ class Sample(Value):
 
     @property
     def visual(self) -> View:
-        """The first visual view.
-
-        Raises:
-            ValueError: there is none.
-        """
-        for view in self.views:
-            if view.modality is Modality.VISUAL:
-                return view
-        raise ValueError(f"sample {self.id!r} has no visual view")
+        """The first view that a camera took, else the first: every view is read as a picture."""
+        visual = (view for view in self.views if view.modality is Modality.VISUAL)
+        return next(visual, self.views[0])
 
 
 def content_of(views: Sequence[tuple[str | None, str | None]]) -> str | None:
@@ -239,6 +229,11 @@ class Region(Value):
     score: FiniteFloat = 0.0
     mask: Rle | None = None
     view: OfView = None
+    covers: Mapping[str, tuple[FiniteFloat, FiniteFloat]] | None = Field(
+        default=None,
+        exclude_if=lambda said: said is None,
+        description="Of a recording what the box covers: unit → from, to; s and Hz.",
+    )
 
     def overlaps(self, other: "Region") -> bool:
         """Whether the boxes have anything in common."""

@@ -23,6 +23,7 @@ from reinspect.store import Store
 from reinspect.store.rows import Row
 from reinspect.trace import Trace
 from support.api_server import Served, Serving, files, grey, wait_until
+from support.recordings import hum, with_clicks, write_wav
 
 KEY = "a-key-of-sixteen-letters-or-more"
 NOBODY = "00000000-0000-4000-8000-000000000000"
@@ -59,6 +60,25 @@ def test_a_picture_gets_the_verdict_that_a_run_gives_it(
         assert Trace.model_validate_json(trace.content).steps[0].node == "detect"
         assert str(served.folder) not in trace.text
         assert str(golden) not in trace.text
+
+
+def test_a_recording_gets_its_verdict_and_one_of_several_windows_is_refused(
+    serving: Serving, tmp_path: Path, fits: Path
+) -> None:
+    for seed in range(4):
+        write_wav(tmp_path / "good" / f"{seed}.wav", hum(seed))
+    part = write_wav(tmp_path / "part.wav", with_clicks(hum(9)))
+    long = write_wav(tmp_path / "long.wav", hum(9, seconds=2))
+    recipe = parse_recipe("signals: {window_s: 1}")
+    sets = reference_sets((), recipe, given=tmp_path / "good")
+    with serving(recipe=recipe, references=sets, fits=fits) as served:
+        told = served.send(part.read_bytes(), "part.wav").json()["result"]
+        assert told["verdict"]["label"] == "anomalous"
+        assert set(told["verdict"]["defects"][0]["covers"]) == {"s", "Hz"}
+        said = refused(served.send(long.read_bytes(), "long.wav"), 415)
+        assert "a recording of 2 windows of 1 s; send it cut" in said
+        said = refused(served.send(grey(100), "grey.png"), 415)
+        assert "no recording, as the others are" in said
 
 
 def test_a_batch_is_accepted_and_can_be_polled(served: Served) -> None:

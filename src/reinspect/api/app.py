@@ -45,8 +45,9 @@ from reinspect.api.intake import Intake
 from reinspect.api.metrics import TYPE, Metrics
 from reinspect.api.spool import Arrived, Entry, Ticket
 from reinspect.errors import did_you_mean, explain_invalid, shorten
-from reinspect.images import UnreadableImage, pages_of, size_of
+from reinspect.images import UnreadableImage, pictures_in, size_of
 from reinspect.references import ReferenceMode, ReferenceSets
+from reinspect.sensing import FileRules
 from reinspect.store import StoreError
 from reinspect.store.rows import Row
 from reinspect.trace import Trace
@@ -267,16 +268,16 @@ def _accepted(
     """Keep uploads and queue them, all or none."""
     _refuse_unknown(service.references, category)
     intake, arrived = service.intake, list[Arrived]()
+    own = service.references.of(category)
     if not intake.reserve(len(uploads)):
         said = f"{intake.trouble or 'there is no room for so many now'}; send it again later"
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, said, retry_after=1)
     try:
         for upload in uploads:
             arrived.append(intake.spool.receive(upload.file, upload.filename))
-            _refuse_pages(arrived[-1])
+            _refuse_pages(arrived[-1], own.rules)
         if not batch:
-            limit = service.references.of(category).max_pixels
-            size_of(arrived[0].path, max_pixels=limit)
+            size_of(arrived[0].path, max_pixels=own.max_pixels, rules=own.rules)
         ticket = intake.spool.accept(arrived, batch=batch, category=category)
     except BaseException as failure:
         intake.spool.refuse(arrived)
@@ -292,9 +293,12 @@ def _accepted(
     return ticket, intake.submit(ticket)
 
 
-def _refuse_pages(arrived: Arrived) -> None:
-    """One answer is of one picture; which page were it of."""
-    pages = len(pages_of(arrived.path).numbers)
+def _refuse_pages(arrived: Arrived, rules: FileRules) -> None:
+    """One answer is of one picture; which page, or which window, were it of."""
+    pages = len(pictures_in(arrived.path, rules).numbers)
+    if pages > 1 and (window := rules.signals.window_s):
+        said = f"a recording of {pages} windows of {window:g} s"
+        raise UnreadableImage(arrived.name, said, "send it cut into these")
     if pages > 1:
         said = f"{pages} pictures in one file"
         raise UnreadableImage(arrived.name, said, "send each page as a file of its own")

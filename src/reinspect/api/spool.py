@@ -16,7 +16,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from reinspect.dataset import Item
 from reinspect.errors import ReinspectError
 from reinspect.files import sync_folder, write_file
-from reinspect.images import SUFFIXES
+from reinspect.images import PARTS, TABLES
 from reinspect.vocabulary import Value
 
 logger = logging.getLogger("uvicorn.error")
@@ -210,7 +210,7 @@ def shown(name: str | None) -> str:
 def _suffix(name: str | None) -> str:
     """The suffix of a known kind of image, for people who look into the folder; else none."""
     ending = "." + (name or "").rpartition(".")[2].lower()
-    return next((known for known in SUFFIXES if known == ending), "")
+    return next((known for known in (*PARTS, *TABLES) if known == ending), "")
 
 
 def _read(path: Path) -> Ticket:

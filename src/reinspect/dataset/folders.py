@@ -8,7 +8,7 @@ from typing import NamedTuple
 from natsort import natsort_keygen
 
 from reinspect.dataset.understood import plain_name
-from reinspect.images import SUFFIXES, holds_picture
+from reinspect.images import PARTS, SUFFIXES, holds_picture
 
 _natural = natsort_keygen()
 _MASKS = ("{}_mask", "{}", "{}_gt", "{}_label", "mask_{}")
@@ -95,8 +95,8 @@ def pictures_below(folder: str) -> list[str]:
 
 
 def is_picture(path: str) -> bool:
-    """Whether a file is named like a picture, or begins as one does."""
-    return os.path.splitext(path)[1].lower() in SUFFIXES or holds_picture(path)  # noqa: PTH122
+    """Whether a file is named like a picture or a recording, or begins as one does."""
+    return os.path.splitext(path)[1].lower() in PARTS or holds_picture(path)  # noqa: PTH122
 
 
 def _key(name: str) -> tuple[object, str]:

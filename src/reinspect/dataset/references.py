@@ -9,6 +9,7 @@ from reinspect.dataset.layout import product_at
 from reinspect.dataset.understood import FolderSet, Layout
 from reinspect.dataset.walk import Walk, discover
 from reinspect.images import one_line
+from reinspect.sensing import PLAIN, FileRules
 
 
 class ReferenceFiles(NamedTuple):
@@ -18,23 +19,26 @@ class ReferenceFiles(NamedTuple):
     by_category: dict[str, list[Path]]
 
 
-def known_good(category_root: AnyPath, layout: Layout | None = None) -> list[Path]:
+def known_good(
+    category_root: AnyPath, layout: Layout | None = None, rules: FileRules = PLAIN
+) -> list[Path]:
     """The known-good images of a category, sorted by name; none where it has none.
 
     Args:
         category_root: its folder.
         layout: to understand it by; told by what is there by default.
+        rules: which files are parts besides pictures and recordings.
 
     Raises:
         DataError: annotations are not what they should be.
     """
     found = product_at(os.fspath(category_root), layout)
     if isinstance(found, FolderSet):
-        return [file for folder in found.train for file in _images_in(Path(folder))]
+        return [file for folder in found.train for file in _images_in(Path(folder), rules)]
     return [Path(file) for file in found.references] if found is not None else []
 
 
-def references_in(folder: AnyPath) -> ReferenceFiles:
+def references_in(folder: AnyPath, rules: FileRules = PLAIN) -> ReferenceFiles:
     """The known-good images that a folder gives.
 
     Of a category its known-good images, for everything; of a folder that holds categories the ones
@@ -49,16 +53,16 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
     if not folder.is_dir():
         raise NotThereError(f"no folder of references at {one_line(str(folder))}")
     if product_at(str(folder), unsplit=False) is not None:
-        references = ReferenceFiles(known_good(folder), {})
+        references = ReferenceFiles(known_good(folder, rules=rules), {})
     else:
         default: list[Path] = []
         roots: dict[str, str] = {}
-        for item in discover([folder]):
+        for item in discover([folder], rules=rules):
             if item.category is not None and item.root is not None:
                 roots[item.category] = item.root
             else:
                 default.append(Path(item.path))
-        own = {name: known_good(root) for name, root in roots.items()}
+        own = {name: known_good(root, rules=rules) for name, root in roots.items()}
         references = ReferenceFiles(
             sorted(default), {k: files for k, files in own.items() if files}
         )
@@ -67,8 +71,8 @@ def references_in(folder: AnyPath) -> ReferenceFiles:
     return references
 
 
-def _images_in(folder: Path) -> list[Path]:
+def _images_in(folder: Path, rules: FileRules) -> list[Path]:
     if not folder.is_dir():
         return []
-    walk = Walk(os.path.abspath(folder), (), layout=Layout.PLAIN)  # noqa: PTH100
+    walk = Walk(os.path.abspath(folder), (), layout=Layout.PLAIN, rules=rules)  # noqa: PTH100
     return sorted(Path(item.path) for item in walk.below(str(folder)))

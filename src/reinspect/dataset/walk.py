@@ -11,7 +11,16 @@ from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
 from reinspect.dataset.layout import product_at
 from reinspect.dataset.understood import FolderSet, Layout, ListedSet
 from reinspect.files import identity_of
-from reinspect.images import SUFFIXES, address_of, holds_picture, legible, one_line, pages_of
+from reinspect.images import (
+    PARTS,
+    TABLES,
+    address_of,
+    holds_picture,
+    legible,
+    one_line,
+    pictures_in,
+)
+from reinspect.sensing import PLAIN, FileRules
 
 _natural = natsort_keygen()
 
@@ -30,12 +39,14 @@ class Listing:
         *,
         all_good: bool = False,
         unsplit: bool = False,
+        rules: FileRules = PLAIN,
     ) -> None:
         self.paths = tuple(os.fspath(path) for path in paths)
         self._exclude = tuple(os.fspath(path) for path in exclude)
         folders = [p if os.path.isdir(p) else os.path.dirname(p) for p in self._absolute]  # noqa: PTH112, PTH120
         self._base = os.path.commonpath(folders)
         self._layout, self._all_good, self._unsplit = layout, all_good, unsplit
+        self._rules = rules
         self._newest = CensusTaker()
 
     @property
@@ -49,6 +60,7 @@ class Listing:
             layout=self._layout,
             all_good=self._all_good,
             unsplit=self._unsplit,
+            rules=self._rules,
         )
         self._newest = walk.counted
         for path in self.paths:
@@ -71,6 +83,7 @@ def discover(
     layout: Layout | None = None,
     all_good: bool = False,
     unsplit: bool = False,
+    rules: FileRules = PLAIN,
 ) -> Listing:
     """What to inspect at some paths: images, folders, categories, folders of categories.
 
@@ -90,6 +103,7 @@ def discover(
         all_good: take all good pictures of a category that doesn't say which are references.
         unsplit: understand such categories without being told their layout, too; they are plain
             pictures otherwise, all of them to inspect.
+        rules: which files are parts besides pictures and recordings, and how long a window is.
 
     Raises:
         NotThereError: a path does not exist.
@@ -100,7 +114,7 @@ def discover(
     for path in paths:
         if not os.path.lexists(address_of(path).file):
             raise NotThereError(f"no image or folder at {one_line(os.fspath(path))}")
-    return Listing(paths, exclude, layout, all_good=all_good, unsplit=unsplit)
+    return Listing(paths, exclude, layout, all_good=all_good, unsplit=unsplit, rules=rules)
 
 
 class Walk:
@@ -115,7 +129,9 @@ class Walk:
         layout: Layout | None = None,
         all_good: bool = False,
         unsplit: bool = False,
+        rules: FileRules = PLAIN,
     ) -> None:
+        self._rules = rules
         self._base = Path(base)
         self._excluded = {identity_of(path) for path in exclude} - {None}
         self._entered: set[tuple[int, int]] = set()
@@ -132,7 +148,9 @@ class Walk:
             yield from self._folder(path, None, None)
             return
         absolute = Path(os.path.abspath(path))  # noqa: PTH100
-        listed = identity_of(absolute.parent) in self._entered and not _why_left_out(str(absolute))
+        listed = identity_of(absolute.parent) in self._entered and not self._why_left_out(
+            str(absolute)
+        )
         if not listed and str(absolute) not in self._files:
             self._files.add(str(absolute))
             yield from self._pages(path, None, None)
@@ -159,7 +177,7 @@ class Walk:
                 yield from self._subfolder(below, category, root)
             elif self._categories_only:
                 continue
-            elif why := None if is_broken else _why_left_out(below):
+            elif why := None if is_broken else self._why_left_out(below):
                 self.counted.leave(why, self._relative(below))
             elif os.path.abspath(below) in self._files:  # noqa: PTH100
                 self.counted.leave("named before", self._relative(below))
@@ -175,8 +193,8 @@ class Walk:
             yield from self._folder(path, category, root)
 
     def _pages(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
-        """The pictures in a file: one, or each page of a TIFF."""
-        pages = pages_of(path)
+        """The pictures in a file: one, or each page of a TIFF, each window of a recording."""
+        pages = pictures_in(path, self._rules)
         for number in pages.numbers:
             page = path if number == 1 else f"{path}#{number}"
             yield self._item(page, category, root)
@@ -216,6 +234,18 @@ class Walk:
                 if path not in taken:
                     self.counted.leave(why, self._relative(path))
 
+    def _why_left_out(self, path: str) -> str | None:
+        """Why a file is none to inspect; None where it is one."""
+        name = os.path.basename(path)  # noqa: PTH119
+        if name.startswith("."):
+            return "hidden"
+        suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
+        if suffix in _TEMPORARY:
+            return f"with a temporary name: {suffix}"
+        if suffix in PARTS or (suffix in TABLES and self._rules.tables) or holds_picture(path):
+            return None
+        return f"no picture: {legible(suffix) or 'without an ending'}"
+
     def _enter(self, path: str) -> bool:
         """Whether the folder is new to this walk."""
         identity = identity_of(path)
@@ -240,19 +270,6 @@ class Walk:
             relative = relative.replace(os.sep, "/")
         # Bytes that are no text would break every JSON file and table that the id goes into.
         return os.fsencode(relative).decode("utf-8", "backslashreplace")
-
-
-def _why_left_out(path: str) -> str | None:
-    """Why a file is none to inspect; None where it is one."""
-    name = os.path.basename(path)  # noqa: PTH119
-    if name.startswith("."):
-        return "hidden"
-    suffix = os.path.splitext(name)[1].lower()  # noqa: PTH122
-    if suffix in _TEMPORARY:
-        return f"with a temporary name: {suffix}"
-    if suffix in SUFFIXES or holds_picture(path):
-        return None
-    return f"no picture: {legible(suffix) or 'without an ending'}"
 
 
 def _listing(folder: str) -> list[tuple[str, bool, bool]]:

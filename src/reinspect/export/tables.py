@@ -130,12 +130,14 @@ def _groups(chosen: Selection) -> Iterator[list[dict[str, Any]]]:
 
 def _schema(arrow: ModuleType) -> Any:
     mask = arrow.struct({"size": arrow.list_(arrow.int64(), 2), "counts": arrow.string()})
+    ends = arrow.list_(arrow.float64(), 2)
     defect = arrow.struct(
         {
             "type": arrow.string(),
             "box": arrow.list_(arrow.float64(), 4),
             "score": arrow.float64(),
             "mask": mask,
+            "covers": arrow.struct({"s": ends, "Hz": ends}),
         }
     )
     look = arrow.struct(

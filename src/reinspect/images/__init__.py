@@ -1,16 +1,17 @@
-"""Images in: safe decoding, crops, masks as run lengths, boxes from masks.
+"""Images in: safe decoding, spectrograms of recordings, crops, masks, boxes from masks.
 
 A picture is a `uint8` array of shape (height, width, 3) in BGR order, upright.
 """
 
-from reinspect.images.content import SUFFIXES, holds_picture
+from reinspect.images.arrays import TABLES
+from reinspect.images.content import PARTS, RECORDINGS, SUFFIXES, holds_picture
 from reinspect.images.decoding import (
     Loaded,
     glance,
     load,
     read_image,
     read_view,
-    scale_of,
+    rules_of,
     size_of,
 )
 from reinspect.images.masks import (
@@ -33,16 +34,21 @@ from reinspect.images.reading import (
     one_line,
     sha256_of,
 )
+from reinspect.images.sets import Reading, pictures_in, reading_of, scale_of
 from reinspect.vocabulary import MAX_PIXELS
 
 __all__ = [
     "INVERTED",
     "MAX_PIXELS",
+    "PARTS",
+    "RECORDINGS",
     "SUFFIXES",
+    "TABLES",
     "Crop",
     "Loaded",
     "Mask",
     "Pixels",
+    "Reading",
     "UnreadableImage",
     "address_of",
     "boxes_from_mask",
@@ -57,9 +63,12 @@ __all__ = [
     "load",
     "one_line",
     "pages_of",
+    "pictures_in",
     "read_image",
     "read_mask",
     "read_view",
+    "reading_of",
+    "rules_of",
     "scale_of",
     "seems_inverted",
     "sha256_of",

@@ -10,6 +10,12 @@ SUFFIXES = frozenset(
 )
 """File names that are taken for images when a folder is searched, lower case."""
 
+RECORDINGS = frozenset({".flac", ".wav", ".wave"})
+"""File names that are taken for recordings, lower case."""
+
+PARTS = SUFFIXES | RECORDINGS
+"""File names of what can be inspected with nothing said of it."""
+
 HEAD = 32
 """Bytes that tell a kind of file."""
 
@@ -49,8 +55,19 @@ def kind_of(head: bytes) -> str | None:
     return None
 
 
+def is_sound(head: bytes) -> bool:
+    """Whether a recording begins with these bytes: WAV or FLAC."""
+    return head[:4] == b"fLaC" or (head[:4] in _RIFF and head[8:12] == b"WAVE")
+
+
+_RIFF = (b"RIFF", b"RIFX", b"RF64")
+
+
 def holds_picture(path: str | os.PathLike[str]) -> bool:
-    """Whether a file, whatever its name, begins as a picture does; False where it can't be read."""
+    """Whether a file, whatever its name, begins as a picture or a recording does.
+
+    False where it can't be read.
+    """
     try:
         status = os.stat(path)  # noqa: PTH116 - as the walk over folders does it
         # A named pipe would wait for a writer, for ever.
@@ -64,4 +81,5 @@ def holds_picture(path: str | os.PathLike[str]) -> bool:
 @functools.lru_cache(maxsize=1 << 16)  # a folder that fills is looked at twice a second
 def _holds_picture(path: str, _mtime: int, _size: int) -> bool:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
-        return kind_of(file.read(HEAD)) is not None
+        head = file.read(HEAD)
+        return kind_of(head) is not None or is_sound(head)

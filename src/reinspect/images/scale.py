@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.ndimage import distance_transform_edt
 
 from reinspect.images.reading import Pixels
+from reinspect.sensing import Measure, Unit
 from reinspect.vocabulary import Scale
 
 CAMERA_BITS = (8, 10, 12, 14, 16)
@@ -26,6 +28,16 @@ be four times as coarse."""
 
 SAMPLE = 1 << 20
 """Values that a scale is told from at most, of all pictures together."""
+
+
+DYNAMIC = 80.0
+"""dB from the loudest of a set down to black at most: as far as a sensor of 16 bits reaches."""
+
+HEADROOM = 0.0
+"""dB above the loudest of a set up to white."""
+
+ROOM = 0.25
+"""Of temperatures and distances: by this share of their range a scale goes beyond them."""
 
 
 class Raw(NamedTuple):
@@ -47,14 +59,16 @@ class Levels(NamedTuple):
     whole: bool
     """Whether it holds integers."""
     declared: float | None
+    measure: Measure | None = None
+    """Of values that are in a unit."""
 
 
-def levels(raw: Raw, most: int = SAMPLE) -> Levels:
+def levels(raw: Raw, most: int = SAMPLE, measure: Measure | None = None) -> Levels:
     """So many of a picture's values at most, evenly spread; of colours the largest of a pixel."""
     grey = raw.values if raw.values.ndim == 2 else raw.values.max(axis=2)
     flat = grey.reshape(-1)
     flat = flat[:: max(1, -(-flat.size // most))].astype(np.float32)
-    return Levels(flat[np.isfinite(flat)], grey.dtype.kind in "iu", raw.declared)
+    return Levels(flat[np.isfinite(flat)], grey.dtype.kind in "iu", raw.declared, measure)
 
 
 def common_scale(found: Iterable[Levels]) -> Scale | None:
@@ -65,6 +79,8 @@ def common_scale(found: Iterable[Levels]) -> Scale | None:
     where it lies just beyond.
     """
     every = list(found)
+    if every and every[0].measure is not None:
+        return measured_scale((own.values for own in every), every[0].measure)
     values = np.concatenate([own.values for own in every]) if every else np.zeros(0)
     if not values.size:
         return None
@@ -81,6 +97,35 @@ def common_scale(found: Iterable[Levels]) -> Scale | None:
     return Scale(white=white)
 
 
+def physical(values: npt.NDArray[Any], measure: Measure) -> npt.NDArray[np.float32]:
+    """Stored values in the unit of what was measured; a distance of 0 is none, and NaN."""
+    wide = values.astype(np.float32)
+    if measure.unit.is_distance:
+        wide[wide == 0] = np.nan
+    if measure.gain != 1 or measure.offset != 0:
+        wide = wide * np.float32(measure.gain) + np.float32(measure.offset)
+    return wide
+
+
+def measured_scale(values: Iterable[npt.NDArray[np.float32]], measure: Measure) -> Scale | None:
+    """The scale of values in a unit: from a low quantile of all of them to a high one, with room.
+
+    Of levels in dB no more than `DYNAMIC` below the loudest; what is beyond is cut, and told.
+    """
+    every = [own[np.isfinite(own)] for own in values]
+    flat = np.concatenate(every) if every else np.zeros(0, np.float32)
+    if not flat.size:
+        return None
+    low, high = (float(np.quantile(flat, share)) for share in (1 - QUANTILE, QUANTILE))
+    if measure.unit is Unit.DECIBEL:
+        low, room = max(low, high - DYNAMIC), HEADROOM
+    else:
+        room = max(ROOM * (high - low), 1e-3)
+        low -= room
+    black, white = (round(value, 3) for value in (low, high + room))
+    return Scale(black=black, white=max(white, black + 1e-3), measure=measure)
+
+
 def to_8_bits(values: npt.NDArray[Any], scale: Scale) -> Pixels:
     """Values of any shape by a scale: clipped to it; what is no number is black."""
     factor = np.float32(255 / (scale.white - scale.black))
@@ -91,6 +136,15 @@ def to_8_bits(values: npt.NDArray[Any], scale: Scale) -> Pixels:
     np.nan_to_num(wide, copy=False, nan=0.0)
     scaled: Pixels = np.rint(wide.clip(0, 255, out=wide), out=wide).astype(np.uint8)
     return scaled
+
+
+def filled(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """A picture (H, W) whose holes have the value of the nearest place that has one."""
+    holes = ~np.isfinite(values)
+    if not holes.any() or holes.all():
+        return values
+    rows, columns = distance_transform_edt(holes, return_distances=False, return_indices=True)
+    return np.asarray(values[rows, columns])
 
 
 def outside(values: npt.NDArray[Any], scale: Scale) -> float:

@@ -16,6 +16,7 @@ from reinspect.dataset import Item, Layout, Listing, discover
 from reinspect.files import digest_of
 from reinspect.images import address_of
 from reinspect.runs.remaining import Done, hash_of
+from reinspect.sensing import PLAIN, FileRules
 
 SETTLED = 1.0
 """Seconds for which a file must have kept its size and time to be taken for whole."""
@@ -66,6 +67,7 @@ class Arrivals:
         limit: files to take at most.
         settled: seconds for which a file must have kept its size and time; ten times that where it
             ends in zeros, as one does whose size was reserved before it was written.
+        rules: which files are parts besides pictures and recordings.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class Arrivals:
         done: Done = frozenset(),
         limit: int | None = None,
         settled: float = SETTLED,
+        rules: FileRules = PLAIN,
     ) -> None:
-        self._folders, self._exclude = folders, exclude
+        self._folders, self._exclude, self._rules = folders, exclude, rules
         self._done, self._known = done, {image for image, _ in done}
         self._limit, self._settled = limit, settled
         self._seen: dict[str, _SeenFile] = {}
@@ -134,7 +137,7 @@ class Arrivals:
     def _look(self) -> list[Item]:
         """The files that have become whole since the last look."""
         try:
-            listed = [i for i in _listed(self._folders, self._exclude) if _is_file(i)]
+            listed = [i for i in _listed(self._folders, self._exclude, self._rules) if _is_file(i)]
         except FileNotFoundError:  # the share is away; it may come back
             return []
         whole, now = [], time.monotonic()
@@ -155,9 +158,9 @@ class Arrivals:
         return whole
 
 
-def _listed(folders: Sequence[Path], exclude: Sequence[Path]) -> Listing:
+def _listed(folders: Sequence[Path], exclude: Sequence[Path], rules: FileRules) -> Listing:
     """What lies there; folders that people sort parts into are no data set."""
-    return discover(folders, exclude=exclude, layout=Layout.FOLDERS)
+    return discover(folders, exclude=exclude, layout=Layout.FOLDERS, rules=rules)
 
 
 def _is_file(item: Item) -> bool:

@@ -172,6 +172,7 @@ class RunPlan:
                     settled or SETTLED,
                     chosen.patterns,
                     view_timeout or VIEW_TIMEOUT,
+                    chosen.listed,
                 )
             else:
                 where_from = Listed.below(
@@ -183,6 +184,7 @@ class RunPlan:
                     layout=layout,
                     all_good=named,
                     views=chosen.patterns,
+                    rules=chosen.listed,
                 )
             where_from.refuse(by, references=named, dry_run=dry_run)
             sets = reference_sets(where_from.found, chosen, given=given, first=first, draw=draw)

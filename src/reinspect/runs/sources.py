@@ -23,6 +23,7 @@ from reinspect.runs.arriving_parts import VIEW_TIMEOUT, ArrivingParts
 from reinspect.runs.defaults import UsageError
 from reinspect.runs.drop_folder import SETTLED, Arrivals
 from reinspect.runs.remaining import Done, contents_of, left, of_fewer_views
+from reinspect.sensing import PLAIN, FileRules
 from reinspect.storage import is_url, pictures_below
 
 
@@ -121,6 +122,7 @@ class Listed:
         layout: Layout | None = None,
         all_good: bool = False,
         views: Patterns | None = None,
+        rules: FileRules = PLAIN,
     ) -> Self:
         """List images, folders, MVTec-style roots.
 
@@ -134,6 +136,7 @@ class Listed:
             all_good: take all good pictures of a data set that doesn't say which are references.
             views: of the parts, with the pattern of each one's files; parts have one picture where
                 there are none.
+            rules: which files are parts besides pictures and recordings.
 
         Raises:
             NotThereError: a path does not exist.
@@ -141,7 +144,12 @@ class Listed:
             UsageError: nothing is left to inspect, or a category is not there.
         """
         listing = discover(
-            paths, exclude=exclude, layout=layout, all_good=all_good, unsplit=categorised
+            paths,
+            exclude=exclude,
+            layout=layout,
+            all_good=all_good,
+            unsplit=categorised,
+            rules=rules,
         )
         listed = list(listing)
         of_no_view: tuple[str, ...] = ()
@@ -211,6 +219,8 @@ class DropFolder:
     """Of the parts, with the pattern of each one's files; none of parts with one picture."""
     view_timeout: float = VIEW_TIMEOUT
     """Seconds that a part waits for its other views."""
+    rules: FileRules = PLAIN
+    """Which files are parts besides pictures and recordings."""
 
     @property
     def absolute(self) -> tuple[str, ...]:
@@ -227,7 +237,9 @@ class DropFolder:
     @property
     def census(self) -> Census:
         """See `Counting`: as the folders are now."""
-        listing = discover(self.paths, exclude=self.exclude, layout=Layout.FOLDERS)
+        listing = discover(
+            self.paths, exclude=self.exclude, layout=Layout.FOLDERS, rules=self.rules
+        )
         for _ in listing:
             pass
         return listing.census
@@ -259,7 +271,12 @@ class DropFolder:
             )
             return Feed(parts, None, files.stop, parts.replaces)
         arrivals = Arrivals(
-            folders, exclude=self.exclude, done=done, limit=self.limit, settled=self.settled
+            folders,
+            exclude=self.exclude,
+            done=done,
+            limit=self.limit,
+            settled=self.settled,
+            rules=self.rules,
         )
         return Feed(arrivals, None, arrivals.stop, arrivals.replaces)
 

@@ -24,6 +24,7 @@ class Flat(TypedDict):
     score: float
     view: NotRequired[str]
     mask: NotRequired[dict[str, Any]]
+    covers: NotRequired[dict[str, list[float]]]
 
 
 class FlatVerdict(TypedDict):
@@ -122,4 +123,6 @@ def flat(defect: Defect) -> Flat:
         shown["view"] = defect.view
     if defect.mask is not None:
         shown["mask"] = defect.mask.model_dump(mode="json")
+    if defect.covers:
+        shown["covers"] = {unit: [rounded(v) for v in pair] for unit, pair in defect.covers.items()}
     return shown
