@@ -169,6 +169,13 @@ def faults_shown() -> Iterator[None]:
         st.text(str(error))
 
 
+def notice() -> None:
+    """Show once what the last action did."""
+    said = st.session_state.pop("notice", None)
+    if said:
+        st.toast(said, icon=":material/check:")
+
+
 def style() -> None:
     """Add the console's style sheet, and that of stories and badges."""
     st.html(f"<style>{asset('story.css')}{_css()}</style>")

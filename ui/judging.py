@@ -1,111 +1,142 @@
-"""The form for a person's verdict: label, boxes, type, reason. A review is never overwritten."""
+"""A person's verdicts as the browser sends them: checked, saved once, answered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal, NamedTuple
 
-import streamlit as st
+from pydantic import Field, FiniteFloat, ValidationError
 
-from reinspect.export.scene import within
-from reinspect.export.story import Told
-from reinspect.store import Review
-from reinspect.ui.console import At, Console, cached, opened
-from reinspect.ui.viewer import Edit, viewer
-from reinspect.ui.words import plain
-from reinspect.vocabulary import Defect, Label, Verdict
+from reinspect.store import Review, Store
+from reinspect.store.reviews import standing
+from reinspect.vocabulary import Box, Defect, Label, Value, Verdict
+
+_SMALLEST = 0.002  # of a side: what is smaller was a slip of the hand
+Token = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
-def judge(console: Console, told: Told, view: str | None = None) -> bool:
-    """Draw the picture with boxes to edit, and the form. Returns whether a review was added.
+class SentBox(Value):
+    """A box as it was drawn, in shares of the picture's sides; it may reach beyond them."""
 
-    Of a part with several views, boxes are edited in the one that is shown; those of the others
-    stay.
+    box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
+    type: str | None = Field(default=None, max_length=200)
+    view: str | None = Field(default=None, max_length=200, description="Of a part with several.")
+
+
+class SentReview(Value):
+    """What a reviewer did with an item. The browser sends it until it is answered."""
+
+    token: Token
+    id: int = Field(description="Of the inspection.")
+    kind: Literal["save", "aside", "undo"]
+    label: Label | None = None
+    boxes: tuple[SentBox, ...] = Field(default=(), max_length=500)
+    why: str = Field(default="", max_length=10_000)
+    undoes: Token | None = Field(default=None, description="The token of what is taken back.")
+
+
+class ReviewAnswer(NamedTuple):
+    """What became of it."""
+
+    ok: bool
+    said: str = ""
+    review: int | None = None
+
+
+@dataclass
+class Desk:
+    """One reviewer at work: what was put aside, what was answered."""
+
+    store: Store
+    reviewer: str
+    answers: MutableMapping[str, ReviewAnswer]
+    """By token, of all sessions: a browser that was reloaded sends again what it had sent."""
+    aside: dict[int, None] = field(default_factory=dict)
+    """Inspections to show last, in order."""
+
+    def take(self, sent: Iterable[object]) -> dict[str, ReviewAnswer]:
+        """Do what was sent, in order, each once. Returns the answers by token.
+
+        Raises:
+            StoreError: the store is away; what it has not taken is to be sent again.
+        """
+        told = {}
+        for one in sent:
+            try:
+                review = SentReview.model_validate(one)
+            except ValidationError:
+                token = one.get("token") if isinstance(one, dict) else None
+                if isinstance(token, str):
+                    told[token] = ReviewAnswer(
+                        False, "This could not be understood, and is not saved."
+                    )
+                continue
+            known = self.answers.get(review.token)
+            if known is None:
+                known = self.answers[review.token] = self._done(review)
+            told[review.token] = known
+        return told
+
+    def _done(self, sent: SentReview) -> ReviewAnswer:
+        if self.store.queue.part_of(sent.id) is None:
+            return ReviewAnswer(False, "Not saved: the store no longer has this inspection.")
+        match sent.kind:
+            case "aside":
+                self.aside.pop(sent.id, None)
+                self.aside[sent.id] = None
+                return ReviewAnswer(True, "Put aside: it comes last.")
+            case "undo":
+                return self._undone(sent)
+        try:
+            verdict = verdict_of(sent)
+        except ValueError as wrong:
+            return ReviewAnswer(False, str(wrong))
+        self.aside.pop(sent.id, None)
+        earlier = self.store.queue.reviews(sent.id)
+        mine = [review for review in earlier if review.reviewer == self.reviewer]
+        if mine and (mine[-1].after, mine[-1].why) == (verdict, sent.why.strip()):
+            return ReviewAnswer(
+                True, review=mine[-1].id
+            )  # it was sent before the console was restarted
+        added = self.store.browse.review(sent.id, verdict, reviewer=self.reviewer, why=sent.why)
+        return ReviewAnswer(
+            True, self._beside(verdict.label, self.store.queue.reviews(sent.id)), added.id
+        )
+
+    def _undone(self, sent: SentReview) -> ReviewAnswer:
+        saved = self.answers.get(sent.undoes or "")
+        kept = {review.id for review in self.store.queue.reviews(sent.id)}
+        if saved is None or saved.review not in kept:
+            return ReviewAnswer(False, "Nothing was taken back: that review is not known here.")
+        self.store.browse.withdraw(saved.review or 0, reviewer=self.reviewer)
+        return ReviewAnswer(True, "Taken back.")
+
+    def _beside(self, label: Label, reviews: Iterable[Review]) -> str:
+        """What others have said of the part, told after the verdict is saved."""
+        last = {one.reviewer: one for one in reviews if one.reviewer != self.reviewer}
+        others = [one for one in last.values() if standing([one])]
+        if not others:
+            return ""
+        said = ", ".join(f"{one.reviewer} said {one.after.label}" for one in others if one.after)
+        conflict = any(one.after and one.after.label is not label for one in others)
+        return f"{'Conflict: ' if conflict else ''}{said} of this part; both reviews are kept."
+
+
+def verdict_of(sent: SentReview) -> Verdict:
+    """The verdict that was sent, its boxes cut at the picture's edges.
+
+    Raises:
+        ValueError: there is none, or it contradicts its boxes: said in a sentence for the reviewer.
     """
-    if console.reviewer is None:
-        return False
-    row = told.found.row
-    stood = row.review or row.verdict
-    key = f"{told.found.id}{view or ''}-{st.session_state.get('saved', 0)}"
-    seen_key = f"seen-{key}"
-    reviews = console.store.browse.reviews(told.found.id)
-    if seen_key not in st.session_state:  # reviews that came after this one was begun
-        st.session_state[seen_key] = len(reviews)
-    others = reviews[st.session_state[seen_key] :]
-    with st.container():  # there or not, or what stands below would lose what was typed
-        if others:
-            st.info(
-                f"{_names(others)} reviewed this image meanwhile. Yours will be kept beside it."
-            )
-    types = _types(console.at)
-    before = stood.defects if stood else ()
-    drawn = viewer(told.scene_of(view), key=f"edit-{key}", edit=Edit(within(before, view), types))
-    elsewhere = tuple(box for box in before if box not in within(before, view))
-    boxes = (*(box.model_copy(update={"view": view}) for box in drawn), *elsewhere)
-    with st.form(f"form-{key}", border=True):
-        label = st.radio(
-            "Your verdict",
-            list(Label),
-            index=list(Label).index(stood.label) if stood else None,
-            format_func={Label.NORMAL: "○ normal", Label.ANOMALOUS: "◆ anomalous"}.__getitem__,
-            horizontal=True,
-            key=f"label-{key}",
-        )
-        kind = st.selectbox(
-            "Defect type",
-            types,
-            index=None,
-            accept_new_options=True,
-            placeholder="pick or type; goes to boxes without a type",
-            key=f"type-{key}",
-        )
-        why = st.text_area("Reason", key=f"why-{key}", height=80, placeholder="What decided it?")
-        sent = st.form_submit_button("Save review", type="primary")
-    if not sent:
-        return False
-    if label is None:
-        st.warning("Choose a verdict first.")
-        return False
-    if label is Label.ANOMALOUS and kind and not boxes:
-        st.warning("Draw a box to say where the defect is; only then has it a type.")
-        return False
-    defects = _defects(boxes, kind) if label is Label.ANOMALOUS else ()
-    verdict = Verdict.of(float(label is Label.ANOMALOUS), defects=defects, rationale=why)
-    seen = st.session_state.pop(seen_key)
-    console.store.browse.review(told.found.id, verdict, reviewer=console.reviewer, why=why)
-    st.session_state["saved"] = st.session_state.get("saved", 0) + 1
-    others = console.store.browse.reviews(told.found.id)[seen:-1]
-    if others:
-        st.session_state["notice"] = (
-            f"{_names(others)} reviewed this image meanwhile; both reviews are kept."
-        )
-    else:
-        st.session_state["notice"] = f"Saved your review of {plain(row.image)}."
-    return True
-
-
-def chosen_view(told: Told) -> str | None:
-    """Which view of the part is shown, as people choose; none where it has one picture."""
-    if not told.views:
-        return None
-    key = f"of-{told.found.id}"
-    chosen = st.segmented_control("View", told.views, default=told.views[0], key=key)
-    return chosen or told.views[0]
-
-
-def notice() -> None:
-    """Show once what the last action did."""
-    said = st.session_state.pop("notice", None)
-    if said:
-        st.toast(said, icon=":material/check:")
-
-
-def _names(reviews: Sequence[Review]) -> str:
-    return plain(", ".join(dict.fromkeys(review.reviewer for review in reviews)))
-
-
-def _defects(boxes: tuple[Defect, ...], kind: str | None) -> tuple[Defect, ...]:
-    named = (kind or "").strip() or None
-    return tuple(box if box.type else box.model_copy(update={"type": named}) for box in boxes)
-
-
-@cached
-def _types(at: At) -> list[str]:
-    return list(opened(at.url).browse.choices().types)
+    if sent.label is None:
+        raise ValueError("Not saved: choose a verdict first.")
+    if sent.label is Label.NORMAL and sent.boxes:
+        raise ValueError("Not saved: a box means anomalous, and the verdict is normal.")
+    defects = []
+    for number, one in enumerate(sent.boxes, 1):
+        x1, y1, x2, y2 = (min(1.0, max(0.0, corner)) for corner in one.box)
+        if x2 - x1 < _SMALLEST or y2 - y1 < _SMALLEST:
+            raise ValueError(f"Not saved: box {number} lies outside the picture, or has no area.")
+        named = " ".join((one.type or "").split()) or None
+        defects.append(Defect(box=Box(x1, y1, x2, y2), score=1.0, type=named, view=one.view))
+    anomalous = float(sent.label is Label.ANOMALOUS)
+    return Verdict.of(anomalous, defects=tuple(defects), rationale=sent.why.strip())

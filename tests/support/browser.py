@@ -105,3 +105,11 @@ def idle(page: Any) -> None:
 def visit(page: Any, site: Site, path: str, title: str) -> None:
     page.goto(f"{site.address}/{path}")
     page.get_by_role("heading", name=title, exact=True).wait_for()
+
+
+def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Drag on the part's picture, between places in shares of its sides."""
+    stage = page.locator(".scene").first.bounding_box()
+    for act, (x, y) in ((page.mouse.down, start), (page.mouse.up, end)):
+        page.mouse.move(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"], steps=5)
+        act()

@@ -5,7 +5,6 @@ import pytest
 
 from reinspect.store import Filter, Order, Period, Reviewed, Span, Standing
 from reinspect.ui.addresses import ListView, read, write
-from reinspect.ui.viewer import defects_of
 from reinspect.ui.words import plain
 from reinspect.vocabulary import Label, Outcome
 
@@ -79,22 +78,6 @@ def test_the_default_view_needs_no_address() -> None:
 )
 def test_nonsense_is_passed_over(params: dict[str, list[str]]) -> None:
     assert read(Params(params), RUNS).wanted == Filter()
-
-
-@pytest.mark.parametrize(
-    ("drawn", "boxes"),
-    [
-        ([{"box": [0.1, 0.2, 0.3, 0.4], "type": " dent "}], [((0.1, 0.2, 0.3, 0.4), "dent")]),
-        ([{"box": [-1, -1, 2, 2], "type": ""}], [((0, 0, 1, 1), None)]),
-        ([{"box": [0.5, 0.5, 0.5, 0.9]}], []),
-        ([{"box": [0.5, 0.5, 0.4, 0.9]}], []),
-        ([{"box": ["a", 0, 1, 1]}, {"box": [0, 1]}, {}, None, 3], []),
-        ("boxes", []),
-        (None, []),
-    ],
-)
-def test_boxes_from_the_browser_are_checked(drawn: object, boxes: list) -> None:
-    assert [(tuple(one.box), one.type) for one in defects_of(drawn)] == boxes
 
 
 def test_no_markdown_is_left_in_a_label() -> None:

@@ -9,7 +9,8 @@ import pytest
 from reinspect.qualification import Findings, measure_detection
 from reinspect.qualification.keeping import Qualification, keep
 from reinspect.store import Filter, NewCaption, RunInfo, Store
-from reinspect.vocabulary import Outcome, Verdict
+from reinspect.vocabulary import Label, Outcome, Truth, Verdict
+from support.made_traces import judged
 from support.odd_texts import LONG, ODD
 
 PAGES = (
@@ -256,52 +257,90 @@ def test_a_reader_cannot_review(monday: int, store: Store, show: Show) -> None:
     assert not show("trace", id=_id(store, "doubt.png")).toggle
 
 
+def _fed(app: Any) -> dict[str, Any]:
+    """What the bench is fed with."""
+    (component,) = app.get("bidi_component")
+    fed: dict[str, Any] = json.loads(component.proto.mixed.json or component.proto.json)
+    return fed
+
+
+def _send(app: Any, **review: Any) -> Any:
+    """What the browser sends; Streamlit keeps it as the component's state."""
+    app.session_state["bench"] = {"outbox": [{"token": "0" * 32, "kind": "save", **review}]}
+    return app.run()
+
+
+def test_the_queue_is_blind_and_by_part(tuesday: int, store: Store, show: Show) -> None:
+    with store.writer(tuesday) as writer:
+        part = store.browse.page(Filter(text="doubt.png")).items[0].path
+        writer.write(
+            judged("test/pitting/7.png", 0.6, Outcome.REVIEW, path=part, content="doubt.png")
+        )
+    app = show("review", reviewer="Ann")
+    app.slider(key="audit").set_value(0).run()
+    fed = _fed(app)
+    assert fed["left"] == 3  # four inspections of three parts
+    assert [sorted(item) for item in fed["items"]] == [["id", "types", "views"]] * 3
+    said = json.dumps(fed)
+    for told in ("doubt", "pitting", "anomalous", "REVIEW", "Final boxes", "Masks"):
+        assert told not in said
+
+
 def test_a_review_leaves_the_queue_and_is_kept(monday: int, store: Store, show: Show) -> None:
     app = show("review", reviewer="Ann")
     app.slider(key="audit").set_value(0).run()
-    assert "3 waiting" in _text(app)
-    (radio,) = app.radio
-    radio.set_value("normal")
-    (why,) = app.text_area
-    why.set_value("only a <b>reflection</b>")
-    next(b for b in app.button if b.label == "Save review").click()
-    app.run()
+    key = int(_id(store, "doubt.png"))
+    assert _fed(app)["items"][0]["id"] == key
+    _send(app, id=key, label="normal", why="only a <b>reflection</b>")
     assert not app.exception
-    assert "2 waiting" in _text(app)
-    (review,) = store.browse.reviews(int(_id(store, "doubt.png")))
+    fed = _fed(app)
+    assert fed["answers"]["0" * 32]["ok"]
+    assert fed["left"] == 2
+    assert key not in [item["id"] for item in fed["items"]]
+    (review,) = store.browse.reviews(key)
     assert (review.reviewer, review.after.label.value) == ("Ann", "normal")
     told = _text(show("trace", id=_id(store, "doubt.png")))
     assert "only a &lt;b&gt;reflection&lt;/b&gt;" in told
     assert "by <bdi>Ann</bdi>" in told
 
 
-def test_a_colleague_who_is_faster_costs_nobody_a_review(
+def test_what_was_begun_can_be_finished_though_a_colleague_was_faster(
     monday: int, store: Store, show: Show
 ) -> None:
-    mine = show("review", reviewer="Ann")
     key = int(_id(store, "doubt.png"))
-    assert "doubt.png" in _text(mine)
+    app = show("review", reviewer="Ann")
     store.browse.review(key, Verdict.of(1.0), reviewer="Bob_<b>")
-    mine.run()
-    assert "doubt.png" in _text(mine)
-    assert "reviewed this image meanwhile" in _text(mine)
-    mine.radio[0].set_value("normal")
-    mine.text_area[0].set_value("mine")
-    next(b for b in mine.button if b.label == "Save review").click()
-    mine.run()
-    assert not mine.exception
+    app.session_state["bench"] = {"begun": [key, 999, "x", -1]}
+    app.run()
+    assert _fed(app)["items"][0]["id"] == key
+    _send(app, id=key, label="normal", why="mine")
+    assert "Bob_<b> said anomalous" in _fed(app)["answers"]["0" * 32]["said"]
     kept = [(review.reviewer, review.why) for review in store.browse.reviews(key)]
     assert kept == [("Bob_<b>", ""), ("Ann", "mine")]
-    assert "doubt.png" not in _text(mine)
-    assert "doubt.png" not in _text(show("review", reviewer="Cid"))
+    second = show("review", reviewer="Cid")
+    assert key not in [item["id"] for item in _fed(second)["items"]]
+    second.segmented_control(key="queue_kind").set_value("second opinion").run()
+    assert [item["id"] for item in _fed(second)["items"]] == [key]
 
 
-def test_later_puts_an_item_aside(monday: int, show: Show) -> None:
+def test_what_is_put_aside_comes_last(monday: int, store: Store, show: Show) -> None:
     app = show("review", reviewer="Ann")
-    before = _text(app)
-    next(b for b in app.button if b.label == "Later").click().run()
-    assert "doubt.png" in before
-    assert "doubt.png" not in _text(app)
+    before = [item["id"] for item in _fed(app)["items"]]
+    _send(app, id=before[0], kind="aside")
+    assert _fed(app)["items"][0]["id"] == before[1]
+    assert _fed(app)["left"] >= 3
+
+
+def test_the_types_of_a_product_are_offered(store: Store, folder: Path, show: Show) -> None:
+    recipe = "product:\n  defects: [scratch, 'bent \"pin\"']\n"
+    number = store.begin_run(RunInfo(name="monday", folder=str(folder), recipe=recipe))
+    with store.writer(number) as writer:
+        writer.write(judged("doubt.png", 0.55, Outcome.REVIEW))
+        writer.write(judged("fail.png", 0.9, Outcome.FAIL))
+    dent = Truth(label=Label.ANOMALOUS, types=("dent", "scratch"))
+    store.write_truth(number, {"fail.png": dent})
+    (item,) = _fed(show("review", reviewer="Ann"))["items"]
+    assert item["types"] == ["scratch", 'bent "pin"', "dent"]
 
 
 def test_disagreement_is_counted(monday: int, store: Store, show: Show) -> None:

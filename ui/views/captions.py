@@ -6,8 +6,7 @@ from reinspect.export.story import Told
 from reinspect.store import Caption
 from reinspect.store.reviews import CaptionState, Decided
 from reinspect.ui import words
-from reinspect.ui.console import Console, empty, faults_shown
-from reinspect.ui.judging import notice
+from reinspect.ui.console import Console, empty, faults_shown, notice
 from reinspect.ui.viewer import viewer
 
 _STATES: tuple[CaptionState, ...] = ("draft", "accepted", "edited", "rejected")

@@ -8,21 +8,21 @@ from reinspect.export.story import Told, timeline
 from reinspect.store import Inspected, StoreError
 from reinspect.ui import words
 from reinspect.ui.addresses import ListView
+from reinspect.ui.bench import bench, feed, taken
 from reinspect.ui.console import Console, empty
-from reinspect.ui.judging import chosen_view, judge, notice
-from reinspect.ui.viewer import viewer
+from reinspect.ui.viewer import chosen_view, viewer
 
 
 def page() -> None:
     """Draw the page."""
     console: Console = st.session_state["console"]
-    notice()
     view = console.view()
     key = _asked_for(console, view)
     if key is None:
         st.title("Trace", anchor=False)
         empty("No inspection is chosen. Open one from Inspections.")
         return
+    answers = taken(console, _bench(key)) if console.reviewer else {}
     try:
         told = Told.of(console.store, key, console.runs_folder)
     except StoreError:
@@ -34,15 +34,22 @@ def page() -> None:
     _head(console, view, told)
     picture, story = st.columns([1.1, 1], gap="medium")
     with picture:
-        seen = chosen_view(told)
-        if console.reviewer and st.toggle("Review this image", key=f"judge-{key}"):
-            if judge(console, told, seen):
-                st.rerun()
+        if console.reviewer and st.toggle("Review this image", key=_judging(key)):
+            bench(feed(console, [key], answers, key=_bench(key)), _bench(key))
         else:
-            viewer(told.scene_of(seen), key=f"view-{key}-{seen}" if seen else f"view-{key}")
+            seen = chosen_view(told)
+            viewer(told.scene_of(seen), key=f"view-{key}-{seen}", path=told.path(seen))
         _elsewhere(console, told.found)
     with story:
         st.html(timeline(told))
+
+
+def _judging(key: int) -> str:
+    return f"judge-{key}"
+
+
+def _bench(key: int) -> str:
+    return f"bench-{key}"
 
 
 def _asked_for(console: Console, view: ListView) -> int | None:

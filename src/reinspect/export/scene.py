@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from reinspect.export.good_parts import ShownGoodPart, good_part
 from reinspect.export.thumbnails import Thumbnail, jpeg
 from reinspect.files import digest_of
 from reinspect.images import Pixels, UnreadableImage, decode_mask, glance
@@ -23,6 +24,9 @@ from reinspect.vocabulary import Defect, Evidence, Picture, Region
 
 SIDE = 1600
 """Pixels of the longer side of the picture as shown; it is 100 to 400 kB."""
+
+WHOLE = 8192
+"""Pixels of the longer side at most where every pixel is asked for."""
 
 _QUALITY = 85
 
@@ -51,16 +55,20 @@ def scene(
     trace: Trace,
     places: Places,
     *,
+    recipe: str = "",
     reviewed: Iterable[Defect] | None = None,
     view: str | None = None,
+    blind: bool = False,
 ) -> dict[str, Any]:
-    """What the viewer shows: the part's picture, and its layers from first look to review.
+    """What the viewer shows: the part's picture, its layers, and a good part beside it.
 
     Args:
         trace: of the part.
-        places: of the run's files.
-        reviewed: a reviewer's boxes.
+        places: where its run's files are.
+        recipe: of its run, which may name references.
+        reviewed: what a person found.
         view: which to show of several; the one to show first by default.
+        blind: leave out name, boxes and masks: whoever reviews the part judges for themselves.
     """
     view = view or trace.leading
     told, trace = trace, trace.by_view.get(view or "", trace)
@@ -68,28 +76,42 @@ def scene(
     size = (SIDE, SIDE * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
     first = within(told.first.defects if told.first else (), view)
     final = within(told.verdict.defects if told.verdict else (), view)
+    good = _good(trace, places, photo, recipe)
     layers = [
         _boxes("First boxes", "first", first, on=bool(first) and first != final),
         _boxes("Final boxes", "final", final, on=True),
         _boxes("Reviewed boxes", "review", within(reviewed or (), view), on=True),
         _boxes("Places looked at", "place", _places(trace), on=False),
         _masks(final or first, size),
-        _heat(trace.evidence, places, photo, size),
     ]
+    over = [_heat(trace.evidence, places, photo, size)]
+    if good is not None and good.differs is not None:
+        differs = jpeg(good.differs, _QUALITY)
+        over.append({"name": "Difference", "src": differs, "on": False, "key": "D"})
+    stated = trace.sample.views[0].size
     return {
         "photo": None if photo is None else jpeg(photo, _QUALITY),
         "missing": why,
         "width": size[0],
         "height": size[1],
-        "alt": f"{', '.join(filter(None, (trace.sample.id, view)))}, "
-        f"{len(final)} defects in the final verdict",
-        "layers": [layer for layer in layers if layer],
+        "more": stated is not None and photo is not None and max(stated) > max(size),
+        "alt": ", ".join(filter(None, ("The part" if blind else trace.sample.id, view)))
+        + ("" if blind else f", {len(final)} defects in the final verdict"),
+        "layers": [layer for layer in (*(() if blind else layers), *over) if layer],
+        "reference": good and {"src": jpeg(good.pixels, _QUALITY), "words": good.words},
+        "without": "" if good or photo is None else "no good part of it is at hand",
     }
 
 
 def within(defects: Iterable[Defect], view: str | None) -> tuple[Defect, ...]:
     """The defects in one view: all that name no other."""
     return tuple(defect for defect in defects if defect.view in (None, view))
+
+
+def whole_picture(path: str) -> str | None:
+    """A part's picture with every pixel that a browser can take; none where it can't be read."""
+    photo, _ = _photo(path, None, WHOLE)
+    return None if photo is None else jpeg(photo, _QUALITY)
 
 
 def thumbnail(path: str, sha256: str | None, side: int) -> Thumbnail:
@@ -137,6 +159,14 @@ def _shrunk(pixels: Pixels, side: int) -> Pixels:
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
+def _good(trace: Trace, places: Places, photo: Pixels | None, recipe: str) -> ShownGoodPart | None:
+    if photo is None:
+        return None
+    beside = [p for it in trace.evidence for p in it.pictures if p.shows == "beside-reference"]
+    kept = places.file(beside[-1]) if beside else None
+    return good_part(recipe, trace.sample, photo, kept)
+
+
 def _places(trace: Trace) -> list[Region]:
     return [region for piece in trace.products(Evidence) for region in piece.regions]
 
@@ -178,7 +208,7 @@ def _heat(
         return {"name": "Heat-map (missing)", "on": False, "missing": True}
     under = np.zeros((size[1], size[0], 3), np.uint8) if photo is None else photo
     laid = heat_map_picture(under, heat, low=COOL, high=HOT)
-    return {"name": "Heat-map", "src": jpeg(laid, _QUALITY), "on": False}
+    return {"name": "Heat-map", "src": jpeg(laid, _QUALITY), "on": False, "key": "M"}
 
 
 def _layer(name: str, bgra: Pixels, *, on: bool) -> dict[str, Any]:

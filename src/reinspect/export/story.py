@@ -76,8 +76,21 @@ class Told(NamedTuple):
         """The same of the named view."""
         review = self.found.row.review
         return scene(
-            self.trace, self.places, reviewed=review.defects if review else None, view=view
+            self.trace,
+            self.places,
+            recipe=self.run.recipe,
+            reviewed=review.defects if review else None,
+            view=view,
         )
+
+    def part(self, view: str | None = None) -> dict[str, Any]:
+        """The picture without anything that was said of it, for whoever judges it anew."""
+        return scene(self.trace, self.places, recipe=self.run.recipe, view=view, blind=True)
+
+    def path(self, view: str | None = None) -> str:
+        """Where the picture of a view was when it was inspected."""
+        named = {one.name: one.path for one in self.found.views}
+        return named.get(view, self.found.path)
 
 
 def timeline(told: Told) -> str:

@@ -1,148 +1,183 @@
-// A picture with layers, zoom and, where data.edit is set, boxes to draw. Text is always text.
-export default function ({ data, parentElement, setStateValue }) {
-  const root = parentElement.querySelector(".viewer");
-  if (root.dataset.key === data.key) return;
-  root.dataset.key = data.key;
-  const make = (tag, props = {}, ...children) => {
-    const element = Object.assign(document.createElement(tag), props);
-    element.append(...children);
-    return element;
-  };
-  const draw = (tag, attributes) => {
-    const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
-    for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-    return element;
-  };
-  const percent = (share) => `${100 * share}%`;
-  const bar = make("div", { className: "bar", role: "toolbar", ariaLabel: "Picture" });
-  const scene = make("div", { className: "scene" });
-  scene.style.aspectRatio = `${data.width} / ${data.height}`;
-  const stage = make("div", { className: "stage", tabIndex: 0, role: "group" });
-  stage.ariaLabel = `${data.alt}. Plus and minus zoom, arrows move, 0 shows all.`;
-  stage.style.maxWidth = `calc(${data.edit ? 56 : 72}vh * ${data.width / data.height})`;
-  stage.append(scene);
-  root.replaceChildren(bar, stage);
-  if (data.photo) scene.append(make("img", { src: data.photo, alt: data.alt, draggable: false }));
-  if (data.missing) root.append(make("p", { className: "missing", role: "alert", textContent: data.missing }));
+// Pictures of a part under one zoom: the part with its layers, a good part beside it. Text is text.
+const make = (tag, props = {}, ...children) => {
+  const element = Object.assign(document.createElement(tag), props);
+  element.append(...children);
+  return element;
+};
+const draw = (tag, attributes) => {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+};
+const percent = (share) => `${100 * share}%`;
+const button = (text, label, act) => make("button", { type: "button", textContent: text, ariaLabel: label, title: label, onclick: act });
+const rectangle = ([x1, y1, x2, y2]) => ({ x: percent(x1), y: percent(y1), width: percent(x2 - x1), height: percent(y2 - y1) });
 
-  // Zoom: the scene is scaled about its top left corner and moved.
-  let scale = 1, x = 0, y = 0;
-  const place = () => {
-    const width = stage.clientWidth, height = scene.offsetHeight;
-    x = Math.min(0, Math.max(x, width * (1 - scale)));
-    y = Math.min(0, Math.max(y, height * (1 - scale)));
-    scene.style.transform = `translate(${x}px, ${y}px) scale(${scale})`;
+// Keys of the page, while nothing is typed into and nothing outside `root` has the focus.
+function listen(root, keys) {
+  const act = (event) => {
+    const target = event.composedPath()[0];
+    if (event.ctrlKey || event.altKey || event.metaKey || !(target === document.body || root.contains(target))) return;
+    if (target.matches("textarea, select, input:not([type=checkbox], [type=range])")) return;
+    const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (name === "Enter" && target.matches("button, summary, a") || name.startsWith("Arrow") && target.matches("input")) return;
+    if (root.querySelector("dialog[open]") && name !== "?") return;
+    if (!Object.hasOwn(keys, name) || keys[name](event) === false) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();  // or Streamlit takes R for "run again"
   };
-  const zoom = (factor, cx = stage.clientWidth / 2, cy = stage.clientHeight / 2) => {
-    const next = Math.min(12, Math.max(1, scale * factor));
+  window.addEventListener("keydown", act, true);
+  return () => window.removeEventListener("keydown", act, true);
+}
+
+// Draws `data` into `root`. Returns what a page may add to: { scene, keys, grip, sharpen, toggle }.
+function evidence(root, data, ask) {
+  const shape = data.width / data.height, self = { grip: null };
+  const bar = make("div", { className: "bar", role: "toolbar", ariaLabel: "Picture" });
+  const frames = make("div", { className: `frames ${shape > 1.7 ? "wide" : ""}` });
+  root.replaceChildren(bar, frames);
+
+  // One zoom for all frames: scenes are scaled about their top left corner and moved, in shares.
+  let scale = 1, x = 0, y = 0;
+  const scenes = [];
+  const place = () => {
+    x = Math.min(0, Math.max(x, 1 - scale));
+    y = Math.min(0, Math.max(y, 1 - scale));
+    for (const scene of scenes) {
+      scene.style.transform = `translate(${percent(x)}, ${percent(y)}) scale(${scale})`;
+      scene.style.setProperty("--scale", scale);
+    }
+  };
+  const zoom = (factor, cx = 0.5, cy = 0.5) => {
+    const next = Math.min(16, Math.max(1, scale * factor));
     x = cx - (cx - x) * next / scale;
     y = cy - (cy - y) * next / scale;
     scale = next;
     place();
+    if (scale > 2 && data.more) sharpest();
   };
   const all = () => { scale = 1; x = y = 0; place(); };
+  const move = (right, down) => () => { if (scale === 1) return false; x += right; y += down; place(); };
 
+  const frame = (words) => {
+    const scene = make("div", { className: "scene" });
+    const stage = make("div", { className: "stage", tabIndex: 0, role: "group" }, scene);
+    stage.ariaLabel = `${words}. Plus and minus zoom, arrows move, 0 shows all.`;
+    stage.style.setProperty("--shape", shape);
+    scene.style.aspectRatio = `${data.width} / ${data.height}`;
+    scenes.push(scene);
+    stage.addEventListener("wheel", (event) => {
+      if (!event.ctrlKey && !event.altKey && scale === 1 && event.deltaY > 0) return;
+      event.preventDefault();
+      const edge = stage.getBoundingClientRect();
+      zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2, (event.clientX - edge.left) / edge.width, (event.clientY - edge.top) / edge.height);
+    }, { passive: false });
+    stage.onpointerdown = (event) => {
+      const edge = scene.getBoundingClientRect(), own = stage.getBoundingClientRect();
+      const at = ({ clientX, clientY }) => [(clientX - edge.left) / edge.width, (clientY - edge.top) / edge.height]
+        .map((share) => Math.min(1, Math.max(0, share)));
+      const held = !event.shiftKey && event.button === 0 && scene === self.scene && self.grip && self.grip(event, at);
+      if (!held && event.button > 1) return;
+      stage.setPointerCapture(event.pointerId);
+      const start = [event.clientX / own.width - x, event.clientY / own.height - y];
+      stage.onpointermove = (moved) => {
+        if (held) { held.move(at(moved)); return; }
+        x = moved.clientX / own.width - start[0];
+        y = moved.clientY / own.height - start[1];
+        place();
+      };
+      stage.onpointerup = stage.onpointercancel = () => {
+        stage.onpointermove = stage.onpointerup = stage.onpointercancel = null;
+        if (held) held.end();
+      };
+    };
+    stage.onkeydown = (event) => {
+      const act = { "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), 0: all, ArrowLeft: move(0.1, 0),
+        ArrowRight: move(-0.1, 0), ArrowUp: move(0, 0.1), ArrowDown: move(0, -0.1) }[event.key];
+      if (!act || event.ctrlKey || event.altKey || event.metaKey || act() === false) return;
+      event.preventDefault();
+      event.stopPropagation();
+    };
+    frames.append(stage);
+    return scene;
+  };
+
+  const scene = self.scene = frame(data.alt);
+  const photo = make("img", { src: data.photo || "", alt: data.alt, draggable: false });
+  if (data.photo) scene.append(photo);
+  if (data.missing) root.append(make("p", { className: "missing", role: "alert", textContent: data.missing }));
+  const switches = {};
   for (const layer of data.layers) {
     const shown = layer.boxes ? draw("svg", { class: `boxes ${layer.style}` })
-      : make("img", { className: "over", src: layer.src || "", alt: layer.name });
-    for (const { box: [x1, y1, x2, y2], type } of layer.boxes || []) {
-      const size = { x: percent(x1), y: percent(y1), width: percent(x2 - x1), height: percent(y2 - y1) };
-      const rect = draw("rect", size);
+      : make("img", { className: "over", src: layer.src || "", alt: layer.name, draggable: false });
+    for (const { box, type } of layer.boxes || []) {
+      const rect = draw("rect", rectangle(box));
       if (type) rect.append(Object.assign(draw("title", {}), { textContent: type }));
-      shown.append(draw("rect", { ...size, class: "halo" }), rect);
+      shown.append(draw("rect", { ...rectangle(box), class: "halo" }), rect);
     }
     const box = make("input", { type: "checkbox", checked: layer.on, disabled: !!layer.missing });
     const swap = () => { shown.style.display = box.checked ? "" : "none"; };
     box.onchange = swap;
     swap();
     if (!layer.missing) scene.append(shown);
-    bar.append(make("label", { className: layer.style || "" }, box, ` ${layer.name}`));
+    bar.append(make("label", { className: layer.style || "" }, box, ` ${layer.name}`, layer.key ? make("kbd", { textContent: layer.key }) : ""));
+    switches[layer.key || layer.name] = () => { if (layer.missing) return false; box.checked = !box.checked; swap(); };
   }
-  const button = (text, label, act) => make("button", { type: "button", textContent: text, ariaLabel: label, title: label, onclick: act });
-  bar.append(make("span", { className: "end" }, button("−", "Zoom out", () => zoom(1 / 1.5)),
-    button("+", "Zoom in", () => zoom(1.5)), button("Fit", "Show all", all)));
-  stage.addEventListener("wheel", (event) => {
-    if (!event.ctrlKey && !event.altKey && scale === 1 && event.deltaY > 0) return;
-    event.preventDefault();
-    const frame = stage.getBoundingClientRect();
-    zoom(event.deltaY < 0 ? 1.2 : 1 / 1.2, event.clientX - frame.left, event.clientY - frame.top);
-  }, { passive: false });
-
-  // Boxes of a reviewer: drawn by mouse or by keyboard, each with its type.
-  const boxes = data.edit ? data.edit.boxes.map((one) => ({ ...one, box: [...one.box] })) : [];
-  const edits = draw("svg", { class: "boxes edit" });
-  const list = make("ul", { className: "list" });
-  const say = () => setStateValue("boxes", boxes.map(({ box, type }) => ({ box: [...box], type })));
-  const paint = () => {
-    edits.replaceChildren();
-    boxes.forEach(({ box: [x1, y1, x2, y2] }, at) => {
-      const size = { x: percent(x1), y: percent(y1), width: percent(x2 - x1), height: percent(y2 - y1) };
-      edits.append(draw("rect", { ...size, class: "halo" }), draw("rect", size));
-      edits.append(Object.assign(draw("text", { x: percent(x1), y: percent(y1), dx: 3, dy: 14 }), { textContent: at + 1 }));
-    });
-  };
-  const tell = () => {
-    list.replaceChildren(...boxes.map((one, at) => {
-      const name = make("input", { value: one.type || "", placeholder: "defect type", ariaLabel: `Type of box ${at + 1}` });
-      name.setAttribute("list", "types");
-      name.onchange = () => { one.type = name.value.trim() || null; say(); };
-      const sides = ["left", "top", "right", "bottom"].map((side, edge) => {
-        const number = make("input", { type: "number", min: 0, max: 100, step: 0.5, value: (100 * one.box[edge]).toFixed(1), ariaLabel: `Box ${at + 1}, ${side}, percent` });
-        number.onchange = () => {
-          const moved = [...one.box];
-          moved[edge] = Math.min(1, Math.max(0, number.value / 100));
-          if (moved[0] < moved[2] && moved[1] < moved[3]) one.box = moved;
-          paint(); tell(); say();
-        };
-        return number;
-      });
-      return make("li", {}, make("b", { textContent: `${at + 1}` }), name, ...sides,
-        button("✕", `Remove box ${at + 1}`, () => { boxes.splice(at, 1); paint(); tell(); say(); }));
-    }));
-  };
-  if (data.edit) {
-    const types = make("datalist", { id: "types" }, ...data.edit.types.map((value) => make("option", { value })));
-    const add = button("Add box", "Add a box in the middle, to be moved by its numbers", () => {
-      boxes.push({ box: [0.4, 0.4, 0.6, 0.6], type: null });
-      paint(); tell(); say();
-    });
-    scene.append(edits);
-    root.append(make("div", { className: "hint", textContent: "Drag on the picture to draw a box. Positions are in percent: left, top, right, bottom." }), list, add, types);
-    paint(); tell();
+  if (data.layers.some((layer) => layer.src)) {
+    const slider = make("input", { type: "range", min: 10, max: 100, value: 100 });
+    slider.oninput = () => frames.style.setProperty("--over", slider.value / 100);
+    bar.append(make("label", {}, "Opacity ", slider));
   }
+  const end = make("span", { className: "end" });
 
-  stage.onpointerdown = (event) => {
-    if (event.button) return;
-    stage.setPointerCapture(event.pointerId);
-    const drawing = data.edit && !event.shiftKey;
-    const frame = scene.getBoundingClientRect();
-    const at = ({ clientX, clientY }) => [(clientX - frame.left) / frame.width, (clientY - frame.top) / frame.height]
-      .map((share) => Math.min(1, Math.max(0, share)));
-    const from = at(event), start = [event.clientX - x, event.clientY - y];
-    if (drawing) boxes.push({ box: [...from, ...from], type: data.edit.types[0] || null });
-    stage.onpointermove = (moved) => {
-      if (!drawing) { x = moved.clientX - start[0]; y = moved.clientY - start[1]; place(); return; }
-      const to = at(moved);
-      boxes[boxes.length - 1].box = [0, 1].map((i) => Math.min(from[i], to[i])).concat([0, 1].map((i) => Math.max(from[i], to[i])));
-      paint();
+  // The good part: beside the part, or in its place and back again.
+  if (data.reference) {
+    const { src, words } = data.reference;
+    let beside = null, blinking = null;
+    const over = make("img", { src, alt: words, className: "good", draggable: false });
+    over.style.display = "none";
+    photo.after(over);
+    const swap = () => {
+      if (beside) { scenes.pop(); beside.parentElement.remove(); beside = null; } else {
+        beside = frame(words);
+        beside.append(make("img", { src, alt: words, draggable: false }));
+        beside.parentElement.append(make("span", { className: "tag", textContent: words }));
+        place();
+      }
+      frames.classList.toggle("pair", !!beside);
+      both.ariaPressed = String(!!beside);
     };
-    stage.onpointerup = stage.onpointercancel = () => {
-      stage.onpointermove = stage.onpointerup = stage.onpointercancel = null;
-      if (!drawing) return;
-      const [x1, y1, x2, y2] = boxes[boxes.length - 1].box;
-      if (x2 - x1 < 0.004 || y2 - y1 < 0.004) boxes.pop();
-      paint(); tell(); say();
+    const blink = () => {
+      if (blinking) { clearInterval(blinking); blinking = null; over.style.display = "none"; } else {
+        const turn = () => { if (!over.isConnected) clearInterval(blinking); over.style.display = over.style.display ? "" : "none"; };
+        turn();
+        blinking = setInterval(turn, 700);
+      }
+      wink.ariaPressed = String(!!blinking);
     };
-  };
-  const step = 40;
-  const keys = { "+": () => zoom(1.5), "=": () => zoom(1.5), "-": () => zoom(1 / 1.5), 0: all,
-    ArrowLeft: () => { x += step; place(); }, ArrowRight: () => { x -= step; place(); },
-    ArrowUp: () => { y += step; place(); }, ArrowDown: () => { y -= step; place(); } };
-  stage.onkeydown = (event) => {
-    if (!keys[event.key] || event.ctrlKey || event.altKey || event.metaKey) return;
-    if (event.key.startsWith("Arrow") && scale === 1) return;
-    event.preventDefault();
-    event.stopPropagation();
-    keys[event.key]();
-  };
+    const both = button("Reference", "A good part beside it: R", swap), wink = button("Blink", "The part and the good part by turns: K", blink);
+    both.ariaPressed = wink.ariaPressed = "false";
+    both.append(make("kbd", { textContent: "R" }));
+    wink.append(make("kbd", { textContent: "K" }));
+    end.append(both, wink);
+    Object.assign(switches, { R: swap, K: blink });
+  } else if (data.without) end.append(make("span", { className: "hint", textContent: data.without }));
+  const sharpest = () => { if (!data.more || !ask) return false; data.more = false; ask(); };
+  if (data.more && ask) end.append(button("Full size", "Every pixel of the file: F", sharpest));
+  self.sharpen = (src) => { photo.src = src; };
+  end.append(button("−", "Zoom out", () => zoom(1 / 1.5)), button("+", "Zoom in", () => zoom(1.5)), button("Fit", "Show all", all));
+  bar.append(end);
+  self.keys = { f: sharpest, "+": () => zoom(1.5), "-": () => zoom(1 / 1.5), 0: all };
+  for (const [name, act] of Object.entries(switches)) if (name.length === 1) self.keys[name.toLowerCase()] = act;
+  return self;
+}
+
+export default function ({ data, parentElement, setStateValue }) {
+  const root = parentElement.querySelector(".viewer");
+  if (root.dataset.key !== data.key) {
+    root.dataset.key = data.key;
+    root.shown = evidence(root, data, () => setStateValue("full", data.key));
+  }
+  if (data.sharp) root.shown.sharpen(data.sharp);
+  return listen(root, root.shown.keys);
 }

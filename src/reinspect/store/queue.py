@@ -43,11 +43,12 @@ class ReviewQueue:
                     first.setdefault(part, key_of(key))
         return tuple(first.values())
 
-    def part_of(self, inspection_id: int) -> str:
-        """By what the part is known that was inspected; of an unknown id, its own."""
+    def part_of(self, inspection_id: int) -> str | None:
+        """By what the part is known that was inspected; none where there is no such inspection."""
         query = select(InspectionTable.sha256).where(col(InspectionTable.id) == inspection_id)
         with reading(self._engine) as session:
-            return _part(inspection_id, session.exec(query).first() or "")
+            sha256 = session.exec(query).first()
+        return None if sha256 is None else _part(inspection_id, sha256)
 
     def reviews(self, inspection_id: int) -> tuple[Review, ...]:
         """All reviews of the part that was inspected, in whichever run, oldest first."""

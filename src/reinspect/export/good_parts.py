@@ -1,0 +1,131 @@
+"""A good part to show beside another, from wherever known-good pictures of it are.
+
+They are those that the run's recipe names, else those of the data set that the part lies in; where
+neither is there any more, what the run has kept of its comparison.
+"""
+
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from itertools import chain
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from reinspect.dataset import item_at, known_good, references_in
+from reinspect.documents import DocumentError, parse_yaml
+from reinspect.errors import ReinspectError
+from reinspect.images import Pixels, UnreadableImage, glance
+from reinspect.pictures import heat_map_picture
+from reinspect.references import evenly_spaced
+from reinspect.tools.embedded.alignment import Aligned, difference
+from reinspect.tools.embedded.second_look import laid_over
+from reinspect.vocabulary import Sample
+
+_MOST = 48  # good parts among which the most alike is looked for
+_THUMBNAIL = 32  # side of what is compared
+_FAINT, _STRONG = 6.0, 40.0  # difference in Lab of the faintest and of the strongest colour
+
+
+class ShownGoodPart(NamedTuple):
+    """A good part at the size of the part that it stands beside."""
+
+    pixels: Pixels
+    words: str
+    differs: Pixels | None
+    """The part with what differs in colour; none where they can't be laid over each other."""
+
+
+def good_part(
+    recipe: str, sample: Sample, photo: Pixels, kept: Path | None
+) -> ShownGoodPart | None:
+    """The good part that looks most like this one, laid over it where that can be.
+
+    Args:
+        recipe: of the run, YAML.
+        sample: the part.
+        photo: its picture as shown, BGR (H, W, 3).
+        kept: file of the run's comparison, the part to the left of a reference.
+    """
+    whole = _nearest(_files(recipe, sample.category, sample.path), sample.path, photo)
+    if whole is None:
+        whole = _right_of(kept)
+    if whole is None:
+        return None
+    moved = laid_over(photo, whole)
+    if moved is None:
+        size = (photo.shape[1], photo.shape[0])
+        shown = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return ShownGoodPart(shown, "A good part, as it lies", None)
+    apart = difference(photo, (Aligned(0, moved, np.eye(2, 3), 1.0),))
+    differs = heat_map_picture(photo, apart, low=_FAINT, high=_STRONG)
+    return ShownGoodPart(moved, "A good part, laid over", differs)
+
+
+@lru_cache(maxsize=256)
+def _files(recipe: str, category: str | None, path: str) -> tuple[str, ...]:
+    """The known-good pictures that this part may be compared with."""
+    try:
+        read = parse_yaml(recipe)
+    except DocumentError:
+        read = None
+    named = read.get("references") if isinstance(read, Mapping) else None
+    if isinstance(named, Mapping):
+        named = named.get(category)
+    try:
+        if isinstance(named, str):
+            found = references_in(named)
+            own = found.by_category.get(category or "", found.default)
+            return _some(own or chain(*found.by_category.values()))
+        item = item_at(path)
+        return _some(known_good(item.root)) if item and item.root else ()
+    except (ReinspectError, OSError):  # moved or deleted since
+        return ()
+
+
+def _some(files: Iterable[Path]) -> tuple[str, ...]:
+    every = [str(file) for file in files]
+    return tuple(every[place] for place in evenly_spaced(len(every), _MOST)) if every else ()
+
+
+def _nearest(files: tuple[str, ...], own: str, photo: Pixels) -> Pixels | None:
+    others = tuple(file for file in files if file != own)
+    mine = _appearance(photo)
+    seen = [(float(np.abs(mine - it).mean()), file) for file, it in _appearances(others)]
+    for _, file in sorted(seen):
+        try:
+            return glance(file, max(photo.shape)).pixels
+        except UnreadableImage:
+            continue
+    return None
+
+
+@lru_cache(maxsize=16)
+def _appearances(files: tuple[str, ...]) -> tuple[tuple[str, npt.NDArray[np.float32]], ...]:
+    found = []
+    for file in files:
+        try:
+            found.append((file, _appearance(glance(file, 4 * _THUMBNAIL).pixels)))
+        except UnreadableImage:
+            continue
+    return tuple(found)
+
+
+def _appearance(pixels: Pixels) -> npt.NDArray[np.float32]:
+    """A thumbnail without its brightness: light differs from day to day."""
+    size = (_THUMBNAIL, _THUMBNAIL)
+    small = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA).astype(np.float32)
+    return np.asarray(small - small.mean(), np.float32)
+
+
+def _right_of(kept: Path | None) -> Pixels | None:
+    """The reference in a picture that `side_by_side` made of a part and its reference."""
+    if kept is None:
+        return None
+    try:
+        both = glance(kept, 4096).pixels
+    except UnreadableImage:
+        return None
+    return np.ascontiguousarray(both[:, (both.shape[1] + max(2, both.shape[0] // 150)) // 2 :])
