@@ -66,8 +66,9 @@ def command(
         extra: further flags of vLLM; they have the last word.
 
     Raises:
-        ServingError: an adapter is none.
+        ServingError: an adapter is none, or a folder holds several models.
     """
+    _refuse_several(model)
     # By module: the `vllm` script looks for a distribution of that very name.
     words = [sys.executable, "-m", "vllm.entrypoints.openai.api_server"]
     words += ["--model", model, "--host", host, "--port", str(port)]
@@ -83,6 +84,17 @@ def command(
     if _on_cpu(vllm):
         words += ["--enforce-eager", "--max-num-seqs", "8"]
     return [*words, *extra]
+
+
+def _refuse_several(model: str) -> None:
+    """A folder of models is none: vLLM would say so in a page of traceback."""
+    folder = Path(model)
+    if not folder.is_dir() or (folder / "config.json").is_file():
+        return
+    below = sorted(file.parent.name for file in folder.glob("*/config.json"))
+    if below:
+        some = ", ".join(repr(name) for name in below)
+        raise ServingError(f"{model}: holds several models; serve one of its folders: {some}")
 
 
 def environment(model: str, vllm: str, given: Mapping[str, str]) -> dict[str, str]:

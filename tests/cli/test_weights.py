@@ -10,7 +10,7 @@ from support.file_server import FileServer
 
 
 def test_the_list_names_all_with_size_and_licence(tmp_path: Path) -> None:
-    answer = invoke("models", "list", "--folder", tmp_path)
+    answer = invoke("models", "list", "--weights", tmp_path)
     assert answer.code == 0
     for checkpoint in CHECKPOINTS:
         (row,) = (line for line in answer.out.splitlines() if line.startswith(checkpoint.name))
@@ -22,7 +22,7 @@ def test_the_list_names_all_with_size_and_licence(tmp_path: Path) -> None:
 @pytest.mark.server
 def test_a_file_that_is_not_what_was_published_is_refused(tmp_path: Path) -> None:
     with FileServer({"/sam_vit_b_01ec64.pth": b"something else"}) as server:
-        paths = ("--folder", tmp_path, "--mirror", server.url)
+        paths = ("--weights", tmp_path, "--mirror", server.url)
         line = said(invoke("models", "fetch", "sam-vit-b", *paths))
     assert "sam_vit_b_01ec64.pth: sha256 is" in line
     assert list(tmp_path.iterdir()) == []
@@ -34,22 +34,22 @@ def test_what_weights_need_is_fetched_with_them(tmp_path: Path) -> None:
     assert bert is not None
     bert.place(source).mkdir(parents=True)
     (bert.place(source) / "vocab.txt").write_text("[PAD]\n")
-    paths = ("--folder", tmp_path / "w", "--from", source)
+    paths = ("--weights", tmp_path / "w", "--from", source)
     assert "no groundingdino_swint_ogc.pth" in said(
         invoke("models", "fetch", "groundingdino-swint", *paths)
     )
     answer = invoke("models", "fetch", bert.name, *paths)
     assert answer.code == 0
     assert "Apache-2.0" in answer.out
-    assert invoke("models", "check", "--folder", tmp_path / "w").out == f"{bert.name}: sound\n"
+    assert invoke("models", "check", "--weights", tmp_path / "w").out == f"{bert.name}: sound\n"
 
 
 def test_check_finds_what_is_missing_and_what_changed(tmp_path: Path) -> None:
-    assert invoke("models", "check", "--folder", tmp_path).code == 0
-    missing = invoke("models", "check", "sam-vit-b", "--folder", tmp_path)
+    assert invoke("models", "check", "--weights", tmp_path).code == 0
+    missing = invoke("models", "check", "sam-vit-b", "--weights", tmp_path)
     assert (missing.code, missing.out) == (1, "sam-vit-b: missing\n")
     (tmp_path / "sam_vit_b_01ec64.pth").write_bytes(b"cut")
-    damaged = invoke("models", "check", "--folder", tmp_path)
+    damaged = invoke("models", "check", "--weights", tmp_path)
     assert damaged.code == 1
     assert "damaged or changed" in damaged.out
 

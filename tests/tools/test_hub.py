@@ -6,9 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
+from reinspect.agents.models.serving import ServingError, command
 from reinspect.tools.weights.fetch import LOCK
 from support.file_server import FileServer
 from support.places import REPOSITORY
@@ -54,7 +56,7 @@ def hub(
     served[f"{api}/tree/{COMMIT}"] = json.dumps(tree).encode()
     headers = {path: {"Content-Type": "application/json"} for path in served}
     for name, content in files.items():
-        path = f"/{model}/resolve/{COMMIT}/{name}"
+        path = f"/{model}/resolve/{COMMIT}/{quote(name)}"
         served[path] = content
         etag = str(lfs(name)["oid"]) if name in large else hashlib.sha1(content).hexdigest()
         headers[path] = {"X-Repo-Commit": COMMIT, "ETag": f'"{etag}"'}
@@ -86,6 +88,59 @@ def said_by(folder: Path, url: str, *words: str) -> subprocess.CompletedProcess[
         timeout=300,
         check=False,
     )
+
+
+CRITIC = "yanhui01/RA-Monitor"
+SMALL = "RA-Monitor(Qwen3-VL-4B)"
+
+
+@pytest.fixture
+def repository() -> FileServer:
+    """Several models in one repository, as RA-Monitor's authors keep theirs."""
+    files = {
+        f"{name}/{file}": content
+        for name in (SMALL, SMALL.replace("4B", "8B"))
+        for file, content in (("config.json", b"{}"), ("model.safetensors", WEIGHTS))
+    }
+    return hub({"README.md": b"two models", **files}, model=CRITIC)
+
+
+def test_one_model_of_several_is_fetched_by_its_folder(
+    repository: FileServer, tmp_path: Path
+) -> None:
+    with repository as server:
+        words = ("models", "fetch", CRITIC, "--folder", SMALL)
+        done = said_by(tmp_path, server.url, *words)
+        asked = [path for _, path, _ in server.asked if "resolve" in path]
+    assert done.returncode == 0, done.stderr
+    own = tmp_path / "w" / "yanhui01--RA-Monitor" / SMALL
+    assert {file.name for file in own.iterdir()} == {"config.json", "model.safetensors"}
+    assert (own / "model.safetensors").read_bytes() == WEIGHTS
+    assert not any("8B" in path for path in asked)
+    assert f"reinspect serve '{own}' --name ra-monitor" in done.stdout
+    assert command(str(own), "vllm 1", name="ra-monitor")[4] == str(own)
+    with pytest.raises(ServingError, match="serve one of its folders: 'RA-Monitor"):
+        command(str(own.parent), "vllm 1")
+    checked = said_by(tmp_path, "http://nowhere.invalid", "models", "check")
+    assert f"{CRITIC}: sound" in checked.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        pytest.param((CRITIC,), "holds several models; name one by --folder: 'RA", id="none"),
+        pytest.param((CRITIC, "--folder", "4B"), "has no folder '4B'; there are: 'RA", id="other"),
+        pytest.param((MODEL, "--folder", "x"), "it holds one model: leave --folder", id="one"),
+        pytest.param((CRITIC, MODEL, "--folder", SMALL), "is of one repository", id="two"),
+    ],
+)
+def test_which_model_of_several_is_asked_for(
+    words: tuple[str, ...], line: str, tmp_path: Path
+) -> None:
+    done = said_by(tmp_path, "http://nowhere.invalid", "models", "fetch", *words)
+    assert done.returncode == 2
+    (said,) = done.stderr.strip().splitlines()
+    assert line in said
 
 
 def place(folder: Path) -> Path:

@@ -6,6 +6,7 @@ nobody has published are recorded at the first fetch, in `weights.lock.json` bes
 
 from __future__ import annotations
 
+import glob
 import shutil
 import urllib.error
 import urllib.request
@@ -71,14 +72,14 @@ def fetch(
             base = f"{mirror.rstrip('/')}/{checkpoint.file}" if mirror else checkpoint.url
             download(base, goal, sha256=_expected(checkpoint, folder), progress=progress)
         else:
-            _from_hub(checkpoint, goal)
+            _from_hub(checkpoint, folder / checkpoint.file)
         _record(checkpoint, folder)
     except OSError as failure:
         reason = (failure.strerror or type(failure).__name__).lower()
         place = one_line(str(failure.filename or folder))
         raise FetchError(
             f"{checkpoint.name}: cannot write to {place} ({reason}); free or name another folder "
-            "(--folder, or REINSPECT_WEIGHTS_DIR)"
+            "(--weights, or REINSPECT_WEIGHTS_DIR)"
         ) from failure
     return goal
 
@@ -223,7 +224,8 @@ def _length(content_range: str | None) -> int | None:
 def _copy(checkpoint: Checkpoint, source: Path, goal: Path) -> None:
     given = checkpoint.place(source)
     if not given.exists():
-        raise FetchError(f"{checkpoint.name}: there is no {checkpoint.file} in {source}")
+        lacks = "/".join(filter(None, (checkpoint.file, checkpoint.inside)))
+        raise FetchError(f"{checkpoint.name}: there is no {lacks} in {source}")
     if given.is_dir():
         shutil.copytree(given, goal, dirs_exist_ok=True)
         return
@@ -244,12 +246,12 @@ def _from_hub(checkpoint: Checkpoint, goal: Path) -> None:
             f"{checkpoint.name}: models of the hub need the extra 'vision': "
             "pip install 'reinspect[vision]'"
         ) from missing
+    start = f"{glob.escape(checkpoint.inside)}/" if checkpoint.inside else ""
+    wanted = [start + pattern for pattern in _WANTED]
     consent = f"accept the terms at huggingface.co/{checkpoint.name} and set HF_TOKEN"
     try:
         info = HfApi().model_info(checkpoint.name, files_metadata=True)
-        snapshot_download(
-            checkpoint.name, revision=info.sha, local_dir=goal, allow_patterns=list(_WANTED)
-        )
+        snapshot_download(checkpoint.name, revision=info.sha, local_dir=goal, allow_patterns=wanted)
     except GatedRepoError as refused:
         raise FetchError(f"{checkpoint.name}: the hub asks for consent; {consent}") from refused
     except HfHubHTTPError as refused:
@@ -261,6 +263,10 @@ def _from_hub(checkpoint: Checkpoint, goal: Path) -> None:
             f"{checkpoint.name}: no network: the hub can't be reached ({_short(failure)}); fetch "
             "it elsewhere, and use --from FOLDER"
         ) from failure
+    if checkpoint.inside and not (goal / checkpoint.inside).is_dir():
+        raise FetchError(
+            f"{checkpoint.name}: the hub has nothing in its folder {checkpoint.inside!r} any more"
+        )
     for sibling in info.siblings or ():
         published = getattr(sibling.lfs, "sha256", None)
         file = goal / sibling.rfilename

@@ -6,9 +6,10 @@ model of the Hugging Face hub as a folder `<owner>--<name>`. `reinspect models` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
+from typing import Self
 
 from reinspect.errors import ReinspectError
 from reinspect.images import one_line
@@ -28,6 +29,7 @@ class Purpose(StrEnum):
     GROUNDING = "grounding"
     SEGMENTATION = "segmentation"
     FEATURES = "features"
+    CRITIC = "critic"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,10 @@ class Checkpoint:
     """Names of other weights that it can't do without."""
     gated: bool = False
     """Whether the hub asks for consent to its terms, and for a token."""
+    models: tuple[str, ...] = ()
+    """Folders of a hub's repository that holds several models."""
+    inside: str = ""
+    """The one of these folders that is meant."""
 
     @property
     def file(self) -> str:
@@ -58,7 +64,23 @@ class Checkpoint:
 
     def place(self, folder: Path) -> Path:
         """Where it lies in the folder of weights."""
-        return folder / self.file
+        return folder / self.file / self.inside
+
+    def folder_of(self, named: str | None) -> Self:
+        """With the folder of its repository that is meant.
+
+        Raises:
+            MissingWeights: it holds several models and none was named, or has no such folder.
+        """
+        several = ", ".join(repr(name) for name in self.models)
+        if named is None and self.models:
+            raise MissingWeights(
+                f"{self.name} holds several models; name one by --folder: {several}"
+            )
+        if named is not None and named not in self.models:
+            has = f"there are: {several}" if several else "it holds one model: leave --folder out"
+            raise MissingWeights(f"{self.name} has no folder {one_line(named)!r}; {has}")
+        return replace(self, inside=named or "")
 
 
 def _sam(size: str, suffix: str, length: int, sha256: str) -> Checkpoint:
@@ -150,6 +172,14 @@ CHECKPOINTS: tuple[Checkpoint, ...] = (
     _hub("IDEA-Research/grounding-dino-base", Purpose.GROUNDING, 933),
     _hub("timm/vit_small_patch14_dinov2.lvd142m", Purpose.FEATURES, 88, backend="timm"),
     _hub("timm/vit_base_patch14_dinov2.lvd142m", Purpose.FEATURES, 346, backend="timm"),
+    Checkpoint(
+        "yanhui01/RA-Monitor",
+        Purpose.CRITIC,
+        "vllm",
+        "see its card",
+        8_900 * _MB,  # of the smaller one
+        models=("RA-Monitor(Qwen3-VL-4B)", "RA-Monitor(Qwen3-VL-8B)"),
+    ),
 )
 
 _BY_NAME = {checkpoint.name: checkpoint for checkpoint in CHECKPOINTS}

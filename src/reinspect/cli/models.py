@@ -1,6 +1,7 @@
 """`reinspect models` and `features`: which weights there are, fetch them, check them."""
 
 import contextlib
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -21,10 +22,10 @@ if TYPE_CHECKING:
 app = typer.Typer(name="models", help="Weights of models: what there is, fetch it, check it.")
 
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="As `list` names it.")]
-Folder = Annotated[
+Home = Annotated[
     Path | None,
     typer.Option(
-        "--folder",
+        "--weights",
         help="Where weights lie. \\[default: REINSPECT_WEIGHTS_DIR, else `weights` in the cache]",
     ),
 ]
@@ -41,11 +42,11 @@ def add_to(parent: typer.Typer) -> None:
 
 
 @app.command(name="list")
-def list_(folder: Folder = None) -> None:
+def list_(weights: Home = None) -> None:
     """What each backend needs, how large it is, under which licence, and where it lies."""
     from reinspect.tools.weights.known import CHECKPOINTS, Purpose
 
-    home = _home(folder)
+    home = _home(weights)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in ("name", "backend", "MB", "licence", "here"):
         table.add_column(heading, no_wrap=True, justify="right" if heading == "MB" else "left")
@@ -115,7 +116,11 @@ def features(
 @app.command()
 def fetch(
     names: Annotated[list[str], typer.Argument(metavar="NAME...", help="As `list` names it.")],
-    folder: Folder = None,
+    folder: Annotated[
+        str | None,
+        typer.Option(help="Of a repository that holds several models, the one that is meant."),
+    ] = None,
+    weights: Home = None,
     source: Annotated[
         Path | None,
         typer.Option("--from", metavar="DIR", help="Copy from this folder of weights instead."),
@@ -128,9 +133,12 @@ def fetch(
 ) -> None:
     """Bring weights into the folder, and what they need; go on where a fetch was cut."""
     from reinspect.tools.weights import fetch as fetching
+    from reinspect.tools.weights.known import Purpose
 
-    home, console = _home(folder), Console(quiet=quiet)
-    for checkpoint in _with_needs([_known(name) for name in names]):
+    home, console = _home(weights), Console(quiet=quiet)
+    if folder is not None and len(names) > 1:
+        raise ModelsUsageError("--folder: is of one repository; fetch the others by themselves")
+    for checkpoint in _with_needs([_known(name).folder_of(folder) for name in names]):
         with _shown(checkpoint, console) as progress:
             place = fetching.fetch(
                 checkpoint, home, progress=progress, mirror=mirror, source=source
@@ -138,10 +146,13 @@ def fetch(
         console.print(
             f"{checkpoint.name}: {place} ({checkpoint.licence})", markup=False, soft_wrap=True
         )
+        if checkpoint.purpose is Purpose.CRITIC:
+            line = shlex.join(["reinspect", "serve", str(place), "--name", _short(checkpoint.name)])
+            console.print(f"Serve it by: {line}", markup=False, soft_wrap=True)
 
 
 @app.command()
-def check(names: Names = None, folder: Folder = None) -> None:
+def check(names: Names = None, weights: Home = None) -> None:
     """Hold weights against their hashes: those published, else those of the first fetch.
 
     Without names all weights that are there are checked; those named must be there.
@@ -149,7 +160,7 @@ def check(names: Names = None, folder: Folder = None) -> None:
     from reinspect.tools.weights import fetch as fetching
     from reinspect.tools.weights.known import CHECKPOINTS
 
-    home, bad = _home(folder), False
+    home, bad = _home(weights), False
     chosen = [_known(name) for name in names] if names else CHECKPOINTS
     console = Console()
     for checkpoint in chosen:
@@ -190,10 +201,10 @@ def _source(file: Path) -> "Source":
         raise ModelsUsageError(f"{file}: {told}") from failure
 
 
-def _home(folder: Path | None) -> Path:
+def _home(weights: Path | None) -> Path:
     from reinspect.settings import Settings
 
-    return folder or Settings().weights_dir
+    return weights or Settings().weights_dir
 
 
 def _known(name: str) -> "Checkpoint":
@@ -208,8 +219,8 @@ def _known(name: str) -> "Checkpoint":
 
 
 def _with_needs(chosen: list["Checkpoint"]) -> list["Checkpoint"]:
-    names = [name for c in chosen for name in (c.name, *c.needs)]
-    return [_known(name) for name in dict.fromkeys(names)]
+    needed = (_known(name) for c in chosen for name in c.needs)
+    return list({c.name: c for c in (*chosen, *needed)}.values())
 
 
 def _cells(checkpoint: "Checkpoint", home: Path) -> list[Text]:
@@ -222,6 +233,11 @@ def _cells(checkpoint: "Checkpoint", home: Path) -> list[Text]:
         Text(f"{checkpoint.licence}{' *' if checkpoint.gated else ''}"),
         there,
     ]
+
+
+def _short(name: str) -> str:
+    """What a recipe may call a model of the hub."""
+    return name.rpartition("/")[2].lower()
 
 
 @contextlib.contextmanager
