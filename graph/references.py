@@ -7,7 +7,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from reinspect.dataset import MANIFEST, DataError, Item, is_of, known_good, references_in
+from reinspect.dataset import (
+    MANIFEST,
+    DataError,
+    Item,
+    is_of,
+    known_good,
+    references_in,
+    version_at,
+)
 from reinspect.graph.recipe import ReadingRules, Recipe
 from reinspect.images import Reading, UnreadableImage, load, one_line, reading_of, sha256_of
 from reinspect.references import (
@@ -131,8 +139,10 @@ def _named(recipe: Recipe, given: Path | None, keep: "_Keep | None" = None) -> R
         given = Path(recipe.references)
     if given is None:
         return None
-    rules = recipe.reading
-    found = references_in(given, rules.files)
+    rules, version = recipe.reading, version_at(given)
+    # By its number, so that what counts meanwhile is not taken in its place.
+    place = f"{version.folder}@{version.number}" if version else given
+    found = references_in(place, rules.files)
     default = _kept(found.default, keep)
     each = {name: _kept(files, keep) for name, files in found.by_category.items()}
     each = {name: files for name, files in each.items() if files}
@@ -142,6 +152,7 @@ def _named(recipe: Recipe, given: Path | None, keep: "_Keep | None" = None) -> R
     return ReferenceSets(
         own.with_threshold(learned_threshold(given)),
         {name: _read(files, rules) for name, files in each.items()},
+        version="" if version is None else str(version),
     )
 
 

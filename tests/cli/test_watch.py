@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reinspect.dataset import NewReference, ReferenceVersions
+from reinspect.store import Store
 from support.command_line import invoke, names, put_greys, rows
 from support.processes import PATIENCE, running, wait_for_rows
 
@@ -95,6 +97,44 @@ def test_a_killed_watch_goes_on_without_missing_or_doubling(
     assert len(found) == 21
     assert found.count("part4.png") == 2
     assert len(set(found)) == 20
+
+
+@pytest.mark.process
+def test_a_watch_takes_up_a_new_version_of_its_references_between_parts(
+    drop: Path, quick: Path, tmp_path: Path
+) -> None:
+    """Each run is of one version, and nothing is inspected twice or missed."""
+    known = sorted(put_greys(tmp_path / "known", 4).glob("*.png"))
+    plates, store = ReferenceVersions(tmp_path / "plates"), tmp_path / "reinspect.db"
+    plates.add([NewReference(str(file), "known") for file in known[:2]], who="ada")
+    plates.add([NewReference(str(file), "known") for file in known[2:]], who="ada")
+    put_greys(drop, 3)
+    paths = ("--references", plates.folder, "--recipe", quick, "--out", tmp_path / "out")
+
+    def later() -> None:
+        wait_for_rows(store, 3)
+        plates.activate(2, who="ada")
+        put_greys(drop / "more", 4)
+
+    meanwhile = threading.Thread(target=later)
+    meanwhile.start()
+    answer = invoke("run", "--watch", drop, *paths, "--limit", 7)
+    meanwhile.join()
+    assert answer.code == 0
+    assert "version 2 of" in answer.out
+    assert sorted(names(tmp_path / "out")) == ["part0.png", "part1.png", "part2.png"]
+    assert sorted(names(tmp_path / "out-v2")) == [f"more/part{n}.png" for n in range(4)]
+    with Store.open(store) as opened:
+        said = {run.name: run.versions["references"] for run in opened.runs()}
+        assert {run.status for run in opened.runs()} == {"done"}
+    (drop / "late.png").write_bytes((drop / "part0.png").read_bytes())
+    more = ("--references", plates.folder, "--recipe", quick, "--out", tmp_path / "out-v2")
+    assert invoke("run", "--watch", drop, *more, "--resume", "--limit", 1).code == 0
+    assert len(names(tmp_path / "out-v2")) == 5
+    assert said == {
+        "out": f"version 1 of {plates.folder}",
+        "out-v2": f"version 2 of {plates.folder}",
+    }
 
 
 @pytest.mark.process

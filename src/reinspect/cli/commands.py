@@ -18,7 +18,7 @@ from reinspect.cli import (
     ui,
 )
 from reinspect.cli.measuring import agreement
-from reinspect.cli.qualification import commission, qualify
+from reinspect.cli.qualification import commission, qualify, references
 
 app = typer.Typer(
     name="reinspect",
@@ -34,6 +34,7 @@ for module in (
     agreement,
     qualify,
     commission,
+    references,
     reading,
     monitor,
     train,

@@ -215,21 +215,35 @@ def run(
         "--publish": publish,
         "--accept-references": accept_references or None,
     }
-    again = _resume_line(plan, options)
     if watch:
         say(console, f"Watching {', '.join(sources)}; Ctrl-C ends it")
-    try:
-        with telemetry(otel, plan.out.absolute().name, os.environ) as spans:
-            result = run_with_progress(
-                plan,
-                console,
-                [spans] if spans else [],
-                noted=None if accept_references or quiet else partial(_say_all, console),
-                outlet=outlet,
-            )
-    except KeyboardInterrupt:
-        _stopped("Interrupted", again if (plan.out / "recipe.yaml").exists() else None)
+    noted = None if accept_references or quiet else partial(_say_all, console)
+    going_on: RunPlan | None = plan
+    while going_on is not None:
+        plan = going_on
+        again = _resume_line(plan, {**options, "--out": plan.out})
+        try:
+            with telemetry(otel, plan.out.absolute().name, os.environ) as spans:
+                result = run_with_progress(
+                    plan, console, [spans] if spans else [], noted=noted, outlet=outlet
+                )
+        except KeyboardInterrupt:
+            _stopped("Interrupted", again if (plan.out / "recipe.yaml").exists() else None)
+        going_on = _renewed(console, plan, result)
     _tell(console, plan, result, again, retry=not watch)
+
+
+def _renewed(console: Console, plan: "RunPlan", result: "RunResult") -> "RunPlan | None":
+    """The plan of the run that goes on by a new version of the references, if one counts now."""
+    from reinspect.runs.limits import Ending
+
+    if result.ending is not Ending.SUPERSEDED:
+        return None
+    going_on = plan.renewed(result.inspected)
+    if going_on is not None:
+        say(console, f"References: {going_on.references.version} counts now")
+        say(console, f"{plan.out} has {result.tally.images} images; going on in {going_on.out}")
+    return going_on
 
 
 def _engine(name: EngineName, address: str | None, workers: int | None) -> "Engine":

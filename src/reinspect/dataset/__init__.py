@@ -8,6 +8,13 @@ from reinspect.dataset.references import ReferenceFiles, known_good, references_
 from reinspect.dataset.summary import understood
 from reinspect.dataset.truth import truth_of
 from reinspect.dataset.understood import Layout
+from reinspect.dataset.versions import (
+    NewReference,
+    ReferenceVersion,
+    ReferenceVersions,
+    VersionsError,
+    version_at,
+)
 from reinspect.dataset.views import (
     NO_VIEW,
     Patterns,
@@ -28,10 +35,14 @@ __all__ = [
     "Item",
     "Layout",
     "Listing",
+    "NewReference",
     "NotThereError",
     "Patterns",
     "ReferenceFiles",
+    "ReferenceVersion",
+    "ReferenceVersions",
     "Target",
+    "VersionsError",
     "ViewFile",
     "categories",
     "convert",
@@ -46,5 +57,6 @@ __all__ = [
     "sample_at",
     "truth_of",
     "understood",
+    "version_at",
     "view_notes",
 ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from reinspect.dataset.items import AnyPath, DataError, NotThereError
 from reinspect.dataset.layout import product_at
 from reinspect.dataset.understood import FolderSet, Layout
+from reinspect.dataset.versions import ReferenceVersions, version_at
 from reinspect.dataset.walk import Walk, discover
 from reinspect.images import one_line
 from reinspect.sensing import PLAIN, FileRules
@@ -43,12 +44,17 @@ def references_in(folder: AnyPath, rules: FileRules = PLAIN) -> ReferenceFiles:
 
     Of a category its known-good images, for everything; of a folder that holds categories the ones
     of each, and what images lie beside them for everything else; of any other folder all images in
-    it, at any depth. Sorted by name.
+    it, at any depth; of a versioned set those of the version that counts, or of the one that is
+    named by `SET@3`. Sorted by name.
 
     Raises:
         NotThereError: there is no such folder.
         DataError: it has no such images.
+        VersionsError: the set has no such version, or its record can't be read.
     """
+    version = version_at(folder)
+    if version is not None:
+        return ReferenceFiles(ReferenceVersions(version.folder).files(version.number), {})
     folder = Path(folder)
     if not folder.is_dir():
         raise NotThereError(f"no folder of references at {one_line(str(folder))}")

@@ -8,7 +8,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -68,6 +68,7 @@ class Arrivals:
         settled: seconds for which a file must have kept its size and time; ten times that where it
             ends in zeros, as one does whose size was reserved before it was written.
         rules: which files are parts besides pictures and recordings.
+        newer: whether another version of the references counts now: then nothing more is taken.
     """
 
     def __init__(
@@ -79,6 +80,7 @@ class Arrivals:
         limit: int | None = None,
         settled: float = SETTLED,
         rules: FileRules = PLAIN,
+        newer: Callable[[], bool] | None = None,
     ) -> None:
         self._folders, self._exclude, self._rules = folders, exclude, rules
         self._done, self._known = done, {image for image, _ in done}
@@ -90,6 +92,9 @@ class Arrivals:
         self.replaces: dict[str, str] = {}
         """Id of an item → hash of what was taken for whole before, and was its beginning."""
         self._stop = threading.Event()
+        self._newer, self._asked = newer, time.monotonic()
+        self.superseded = False
+        """Whether it ended because another version of the references counts."""
 
     def stop(self) -> None:
         """Let nothing more arrive."""
@@ -99,6 +104,8 @@ class Arrivals:
         given, due = 0, 0.0
         whole: deque[Item] = deque()
         while not self._stop.is_set() and given != self._limit:
+            if self._is_superseded():
+                return
             if not whole and time.monotonic() >= due:
                 start = time.monotonic()
                 whole.extend(self._look())
@@ -114,6 +121,13 @@ class Arrivals:
                 continue
             given += 1
             yield item
+
+    def _is_superseded(self) -> bool:
+        if self._newer is None or time.monotonic() < self._asked:
+            return False
+        self._asked = time.monotonic() + PAUSE
+        self.superseded = self._newer()
+        return self.superseded
 
     def _is_written(self, item: Item) -> bool:
         """Whether a file that rests is whole; one that ends in zeros must rest longer."""

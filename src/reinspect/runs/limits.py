@@ -16,6 +16,8 @@ class Ending(StrEnum):
     INTERRUPTED = "interrupted"
     OUT_OF_TIME = "out of time"
     FAILURES = "too many failures"
+    SUPERSEDED = "superseded"
+    """By a new version of its references: another run goes on."""
 
 
 class RunLimits:

@@ -1,12 +1,14 @@
 """What a run needs to know, made in one place from what people say."""
 
+import itertools
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from reinspect.dataset import AnyPath, Layout
+from reinspect.dataset import AnyPath, Layout, ReferenceVersion, VersionsError, version_at
 from reinspect.engine.local import Local
 from reinspect.engine.roles import Engine
 from reinspect.graph.build import BuildContext
@@ -188,6 +190,7 @@ class RunPlan:
                 )
             where_from.refuse(by, references=named, dry_run=dry_run)
             sets = reference_sets(where_from.found, chosen, given=given, first=first, draw=draw)
+        where_from = _followed(where_from, sets, given or chosen.references)
         settings = Settings()
         return cls(
             source=where_from,
@@ -204,6 +207,36 @@ class RunPlan:
             timeout=timeout,
             max_seconds=max_seconds,
             max_failures=max_failures,
+        )
+
+    def renewed(self, inspected: int) -> "RunPlan | None":
+        """The plan of the run that goes on by the version of the references that counts now.
+
+        None where as many images as it takes have been inspected.
+
+        Args:
+            inspected: how many images its run has inspected now.
+
+        Raises:
+            UsageError: the references can't be read.
+        """
+        now, source = ReferenceVersion.parse(self.references.version), self.source
+        if now is None or not isinstance(source, DropFolder):
+            raise UsageError(f"{self.out}: its references have no versions")
+        limit = None if source.limit is None else source.limit - inspected
+        if limit is not None and limit <= 0:
+            return None
+        folder = Path(now.folder)
+        with usage_errors():
+            sets = reference_sets((), self.recipe, given=folder)
+        version = ReferenceVersion.parse(sets.version)
+        return replace(
+            self,
+            references=sets,
+            source=replace(source, limit=limit, newer=_newer(sets, folder)),
+            out=_beside(self.out, version.number if version else 0),
+            resume=False,
+            retry_failed=False,
         )
 
     @property
@@ -247,6 +280,41 @@ def _refuse_waiting(recipe: Recipe, seconds: float | None, *, watch: bool) -> No
         raise UsageError("view_timeout: is for folders that fill, and a recipe with views")
     if not seconds > 0:
         raise UsageError(f"view_timeout: must be more than 0, not {seconds!r}")
+
+
+def _followed(source: Source, sets: ReferenceSets, place: object) -> Source:
+    """A folder that fills ends its run when another version of the references counts."""
+    if not isinstance(source, DropFolder):
+        return source
+    return replace(source, newer=_newer(sets, place))
+
+
+def _newer(sets: ReferenceSets, place: object) -> Callable[[], bool] | None:
+    """Tells whether another version counts than judges; None where a run is of one for good."""
+    version = ReferenceVersion.parse(sets.version)
+    if version is None or not isinstance(place, str | os.PathLike) or not Path(place).is_dir():
+        return None  # `SET@3` names it for good
+
+    def newer() -> bool:
+        try:
+            counts = version_at(version.folder)
+        except VersionsError:
+            return False
+        return counts is not None and counts.number != version.number
+
+    return newer
+
+
+def line_of(name: str) -> str:
+    """What the runs that went on from each other have in common in their names."""
+    return re.sub(r"-v\d+(-\d+)?$", "", name)
+
+
+def _beside(out: Path, number: int) -> Path:
+    """The folder of the run that goes on: its version in its name, and not in use."""
+    name = f"{line_of(out.name)}-v{number}"
+    again = itertools.chain([name], (f"{name}-{times}" for times in itertools.count(2)))
+    return next(place for it in again if not (place := out.with_name(it)).exists())
 
 
 def _paths_of(source: Source | AnyPath | Sequence[AnyPath]) -> tuple[str, ...]:

@@ -10,10 +10,12 @@ from typing import Any
 import yaml
 from threadpoolctl import threadpool_info
 
+from reinspect.dataset import ReferenceVersion
 from reinspect.files import digest_of, digest_of_file
 from reinspect.graph.recipe import dump_recipe
-from reinspect.runs.plan import RunPlan
+from reinspect.runs.plan import RunPlan, line_of
 from reinspect.runs.remaining import Done
+from reinspect.runs.sources import DropFolder
 from reinspect.store import Run, Store, differences
 from reinspect.tools.weights.known import MissingWeights, located
 
@@ -80,8 +82,27 @@ def numeric_platform() -> str:
 
 
 def done_before(store: Store, run_id: int, plan: RunPlan) -> Done:
-    """What a resumed run has; without those that failed, if these are to be tried again."""
-    return store.done(run_id, failed=not plan.retry_failed) if plan.resume else frozenset()
+    """What a resumed run has; without those that failed, if these are to be tried again.
+
+    And what the runs have that it goes on from, by other versions of its references.
+    """
+    own = store.done(run_id, failed=not plan.retry_failed) if plan.resume else set()
+    return own.union(*(store.done(run.id) for run in _earlier(store, plan)))
+
+
+def _earlier(store: Store, plan: RunPlan) -> list[Run]:
+    mine = ReferenceVersion.parse(plan.references.version)
+    name = plan.out.absolute().name
+    if mine is None or not isinstance(plan.source, DropFolder) or line_of(name) == name:
+        return []
+    found = []
+    for run in store.runs():
+        theirs = ReferenceVersion.parse(run.versions.get("references", ""))
+        of_the_set = theirs is not None and theirs.folder == mine.folder
+        same = line_of(run.name) == line_of(name) and run.sources == plan.source.absolute
+        if of_the_set and same and run.name != name:
+            found.append(run)
+    return found
 
 
 def _keys_that_differ(old: str, new: str, files: Collection[str]) -> list[str]:

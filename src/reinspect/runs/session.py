@@ -38,6 +38,9 @@ Outlet = Callable[[Store, Run], contextlib.AbstractContextManager[Callable[[], o
 is to be called whenever some were stored."""
 
 
+_WHOLE = (Ending.DONE, Ending.SUPERSEDED)
+
+
 @dataclass(frozen=True, slots=True)
 class RunResult:
     """How a run ended."""
@@ -50,6 +53,8 @@ class RunResult:
     ending: Ending
     resumed: int
     """Images that were inspected before."""
+    inspected: int
+    """Images that were inspected now."""
     nothing_new: bool
     """Whether all that was listed had been inspected before."""
     wall_seconds: float
@@ -61,7 +66,7 @@ class RunResult:
     @property
     def interrupted(self) -> bool:
         """Whether there may be something left to do."""
-        return self.ending is not Ending.DONE
+        return self.ending not in _WHOLE
 
 
 def run(
@@ -89,7 +94,7 @@ def run(
         StoreError: the store can't be opened or written.
     """
     start = time.perf_counter()
-    cost, ending = RunCost(), Ending.DONE
+    cost, ending, seen = RunCost(), Ending.DONE, 0
     with MemorySampler() as memory, Session(plan) as session:
         feed = plan.source.feed(done_before(session.store, session.run.id, plan))
         kept = None if outlet is None else session.hold(outlet(session.store, session.run))
@@ -107,7 +112,7 @@ def run(
             own = of_sessions(
                 session.run.counters, inspected=seen, seconds=seconds, peak=memory.peak
             )
-            status = Status.DONE if ending is Ending.DONE else Status.INTERRUPTED
+            status = Status.DONE if ending in _WHOLE else Status.INTERRUPTED
             session.finish(status, {**cost.add_to(session.run.counters), **own})
             session.write_folder()
         tally = session.store.tally(session.run.id)
@@ -121,6 +126,7 @@ def run(
         tally=tally,
         ending=ending,
         resumed=resumed,
+        inspected=seen,
         nothing_new=listed > 0 and resumed == listed,
         wall_seconds=time.perf_counter() - start,
         cost=cost,
@@ -254,7 +260,7 @@ def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:
         recipe=dump_recipe(plan.recipe),
         fingerprint=fingerprint(plan),
         sources=plan.source.absolute,
-        versions=versions(),
+        versions={**versions(), **_of_references(plan)},
         explored=plan.explore,
     )
     if not plan.resume:
@@ -270,6 +276,11 @@ def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:
         _make_folder(plan.out)
     _freeze_recipe(plan, info)
     return run, not plan.resume
+
+
+def _of_references(plan: RunPlan) -> dict[str, str]:
+    """Which version of a set of references judges, if they are of one."""
+    return {"references": plan.references.version} if plan.references.version else {}
 
 
 def _inspect(
@@ -310,7 +321,7 @@ def _inspect(
                     return reached, seen
     except KeyboardInterrupt:
         return Ending.INTERRUPTED, seen
-    return Ending.DONE, seen
+    return Ending.SUPERSEDED if feed.superseded() else Ending.DONE, seen
 
 
 def _refuse_used_folder(plan: RunPlan) -> None:

@@ -39,6 +39,8 @@ class Feed:
     """Lets nothing more arrive, so that the run ends in good order; None where all is listed."""
     replaces: dict[str, str] = field(default_factory=dict)
     """Id of an image → hash of a content that was no more than its beginning: filled meanwhile."""
+    superseded: Callable[[], bool] = lambda: False
+    """Whether it ended because another version of the references counts."""
 
 
 class Source(Protocol):
@@ -221,6 +223,8 @@ class DropFolder:
     """Seconds that a part waits for its other views."""
     rules: FileRules = PLAIN
     """Which files are parts besides pictures and recordings."""
+    newer: Callable[[], bool] | None = None
+    """Whether another version of the references counts now, which ends the run."""
 
     @property
     def absolute(self) -> tuple[str, ...]:
@@ -277,8 +281,9 @@ class DropFolder:
             limit=self.limit,
             settled=self.settled,
             rules=self.rules,
+            newer=self.newer,
         )
-        return Feed(arrivals, None, arrivals.stop, arrivals.replaces)
+        return Feed(arrivals, None, arrivals.stop, arrivals.replaces, lambda: arrivals.superseded)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,87 @@
+"""`reinspect references`: from a cleared false alarm to a version that counts."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from reinspect.dataset import ReferenceVersions
+from reinspect.store import Store
+from reinspect.vocabulary import Verdict
+from support.command_line import invoke, said
+
+
+@pytest.fixture
+def plates(sample_parts: Path, tmp_path: Path) -> Path:
+    golden = tmp_path / "golden"
+    shutil.copytree(sample_parts / "flange" / "train" / "good", golden)
+    assert invoke("references", "add", tmp_path / "plates", golden, "--who", "ada").code == 0
+    return tmp_path / "plates"
+
+
+@pytest.fixture
+def inspected(plates: Path, sample_parts: Path, tmp_path: Path) -> Path:
+    """A store with a run that version 1 has judged, all of whose parts are reviewed."""
+    out = tmp_path / "runs" / "monday"
+    test = sample_parts / "flange" / "test"
+    assert invoke("run", test, "--references", plates, "--out", out, "--workers", 1).code == 0
+    with Store.open(tmp_path / "runs" / "reinspect.db") as store:
+        for one in store.inspections(store.run("monday").id):
+            defective = not one.row.image.startswith("good")
+            store.browse.review(one.id, Verdict.of(float(defective)), reviewer="Ann")
+    return tmp_path / "runs" / "reinspect.db"
+
+
+def test_a_cleared_part_becomes_a_reference_is_tried_and_counts(
+    plates: Path, inspected: Path, tmp_path: Path
+) -> None:
+    with Store.open(inspected) as store:
+        run = store.run("monday")
+        assert run.versions["references"] == f"version 1 of {plates.absolute()}"
+        images = [one.row.image for one in store.inspections(run.id)]
+    good = next(image for image in images if image.startswith("good"))
+    bad = next(image for image in images if not image.startswith("good"))
+    where = ("--run", "monday", "--store", inspected)
+    refused = said(invoke("references", "add", plates, bad, *where))
+    assert "no review has called it good" in refused
+
+    added = invoke("references", "add", plates, good, *where, "--who", "ann", "--why", "glare")
+    assert "version 2, 4 references; version 1 counts until" in added.out
+    (change,) = ReferenceVersions(plates).difference(1, 2).added
+    assert (change.origin, change.review) == (f"run monday: {good}", images.index(good) + 1)
+    assert f"from run monday: {good}" in invoke("references", "diff", plates).out
+
+    tried = invoke("references", "try", plates, "--store", inspected)
+    assert tried.code == 0
+    assert tried.out.splitlines()[-1].startswith("with these 4 references: ")
+    assert f"on the {len(images)} parts that were reviewed" in tried.out
+    assert ReferenceVersions(plates).active == 1
+
+    assert "version 2 counts from now on" in invoke("references", "activate", plates).out
+    listed = invoke("references", "list", plates).out
+    assert "2 ← counts" in listed
+    assert "glare" in listed
+    assert "cleared by review" in invoke("references", "list", plates, "--version", 2).out
+    out = tmp_path / "runs" / "tuesday"
+    part = next((tmp_path / "golden").iterdir())
+    assert invoke("run", part, "--references", plates, "--out", out, "--workers", 1).code == 0
+    assert "version 2 of" in (out / "recipe.yaml").read_text(encoding="utf-8")
+    assert json.loads((out / "counters.json").read_text())["images"] == 1
+
+
+def test_nothing_can_be_tried_where_nobody_has_reviewed(plates: Path, tmp_path: Path) -> None:
+    Store.open(tmp_path / "empty.db").close()
+    tried = invoke("references", "try", plates, "--store", tmp_path / "empty.db")
+    assert "no run in" in said(tried)
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        pytest.param(["list", "nowhere"], "is no versioned set", id="no-set"),
+        pytest.param(["add", "new", "nowhere.png"], "nowhere.png", id="no-picture"),
+    ],
+)
+def test_what_is_not_there_is_one_line(words: list[str], why: str) -> None:
+    assert why in said(invoke("references", *words))
