@@ -360,6 +360,21 @@ class Recipe(_RecipeSection):
         }
         return self._each(found).model_copy(update={"references": references, "views": views})
 
+    def moved(self, place: Callable[[str, bool], str]) -> "Recipe":
+        """The recipe with each path of its components changed; references stay where they are.
+
+        Args:
+            place: given a path, and whether it may be a name of weights instead, what stands for
+                it.
+        """
+
+        def moved(role: str, spec: ComponentSpec) -> ComponentSpec:
+            marked = paths(role, spec).items()
+            files = {name: place(spec.option(name), mark.or_name) for name, mark in marked}
+            return spec.changed(files) if files else spec
+
+        return self._each(moved)
+
     @property
     def placeless(self) -> "Recipe":
         """The recipe without its paths, whose contents count and not their places."""

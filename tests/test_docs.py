@@ -28,6 +28,7 @@ from support.places import REPOSITORY
 PAGES: list[Path] = sorted([*REPOSITORY.glob("*.md"), *(REPOSITORY / "docs").glob("*.md")])
 MARKS = {
     "README": pytest.mark.process,
+    "line": pytest.mark.process,
     "operations": pytest.mark.process,
     "bench": pytest.mark.slow,
 }

@@ -9,7 +9,7 @@ from alembic.operations import Operations
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Column, String, create_engine
 
-from reinspect.store import RunInfo, Store, StoreError
+from reinspect.store import RunInfo, Store, StoreError, database
 from reinspect.store.database import (
     VERSION_TABLE,
     connect,
@@ -159,3 +159,11 @@ def test_a_migration_may_replace_a_table_and_loses_no_row(on_sqlite: Store) -> N
                 table.add_column(Column("shift", String))
     engine.dispose()
     assert on_sqlite.trace(run, "a.png") == corrected("a.png")
+
+
+def test_the_newest_migration_is_told_by_its_file_alone(on_sqlite: Store) -> None:
+    """Without Alembic, which takes a while to be there."""
+    files = Path(database.__file__).parent / database.MIGRATIONS
+    with on_sqlite._engine.connect() as connection:
+        head = database.schema_of(connection).head
+    assert max(file.stem[:4] for file in files.glob("0*.py")) == head

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from reinspect.cli.line.bundle import BundleFile, unpacked
 from reinspect.cli.line.publishing import Publish, in_the_api, outlet_to
 from reinspect.cli.run import AcceptReferences, Recipe, Store, Workers
 from reinspect.cli.telemetry import Otel, telemetry
@@ -53,6 +54,7 @@ def api(
             "\\[default: the recipe's]",
         ),
     ] = None,
+    bundle: BundleFile = None,
     out: Annotated[
         Path, typer.Option("--out", help="Folder for pictures and results; taken up again.")
     ] = RUNS / "api",
@@ -120,11 +122,14 @@ def api(
     if not keys and not _only_here(host):
         raise ApiError(f"--host {host}: others could send pictures; give keys with --api-key-file")
     outlet = outlet_to(publish, in_the_api)
+    packed = unpacked(bundle, ("--recipe", recipe), ("--references", references))
     plan = RunPlan.of(
         Listed(),
-        recipe=recipe,
+        recipe=packed.recipe if packed else recipe,
         max_pixels=max_pixels,
-        references=references,
+        references=packed.references if packed else references,
+        cache=packed.cache if packed else None,
+        weights=packed.weights if packed else None,
         out=out,
         store=store,
         engine=Local(workers),

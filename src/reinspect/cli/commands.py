@@ -17,6 +17,7 @@ from reinspect.cli import (
     train,
     ui,
 )
+from reinspect.cli.line import bundle
 from reinspect.cli.measuring import agreement
 from reinspect.cli.qualification import commission, qualify, references
 
@@ -44,6 +45,7 @@ for module in (
     store,
     serve,
     api,
+    bundle,
     doctor,
     ui,
 ):

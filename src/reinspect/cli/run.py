@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from reinspect.cli.line.bundle import BundleFile, unpacked
 from reinspect.cli.line.publishing import Publish, in_the_console, outlet_to
 from reinspect.cli.progress import run_with_progress
 from reinspect.cli.telemetry import Otel, telemetry
@@ -91,6 +92,7 @@ def run(
         ),
     ] = None,
     recipe: Recipe = None,
+    bundle: BundleFile = None,
     out: Out = None,
     store: Store = None,
     resume: Annotated[bool, typer.Option("--resume", help="Finish the run in --out.")] = False,
@@ -172,10 +174,15 @@ def run(
 
     console = Console(quiet=quiet)
     outlet = outlet_to(publish, in_the_console)
+    packed = unpacked(bundle, ("--recipe", recipe), ("--references", references))
+    if packed is not None:
+        say(console, packed.line)
     plan = RunPlan.of(
         sources,
-        recipe=recipe,
-        references=references,
+        recipe=packed.recipe if packed else recipe,
+        references=packed.references if packed else references,
+        cache=packed.cache if packed else None,
+        weights=packed.weights if packed else None,
         out=out,
         store=store,
         limit=limit,
@@ -203,6 +210,7 @@ def run(
         "--store": plan.store,
         "--references": references,
         "--recipe": recipe,
+        "--bundle": bundle,
         "--limit": limit,
         "--layout": layout,
         "--max-pixels": max_pixels,

@@ -6,7 +6,6 @@ from typing import Self
 from pydantic import Field
 
 from reinspect.graph.recipe import Recipe
-from reinspect.qualification.keeping import kept_for
 from reinspect.references import ReferenceMode, ReferenceSets
 from reinspect.store import Store, Tally
 from reinspect.vocabulary import Label, Probability, Value
@@ -28,6 +27,8 @@ class Expectation(Value):
     @classmethod
     def of(cls, references: ReferenceSets, recipe: Recipe, cache: Path | None) -> Self:
         """By the qualification in the cache; what is usual where there is none, or several sets."""
+        from reinspect.qualification.keeping import kept_for  # brings all that qualifies
+
         sets = (references.default, *references.by_category.values())
         keys = {own.key for own in sets if own.mode is ReferenceMode.GOLDEN}
         kept = kept_for(keys.pop(), recipe, cache) if len(keys) == 1 else None

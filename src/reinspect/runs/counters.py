@@ -7,7 +7,6 @@ from typing import Any
 
 from reinspect.census import Census, as_counters
 from reinspect.cost import ModelCost
-from reinspect.export import causes
 from reinspect.files import write_file
 from reinspect.runs.alarm import Expectation, alarm_of
 from reinspect.store import Run, Store
@@ -45,6 +44,8 @@ def write_counters(
 
 def counters_of(store: Store, run_id: int, expected: Expectation) -> dict[str, Any]:
     """What `counters.json` says. Seconds are wall time, all sessions of a resumed run together."""
+    from reinspect.export import causes  # not before the first verdict
+
     run, tally = store.run_of(run_id), store.tally(run_id)
     outcomes = {Outcome.PASS: tally.passed, Outcome.FAIL: tally.failed}
     seconds = run.counters.get("wall_seconds", 0.0)

@@ -1,6 +1,7 @@
 """One run of a plan: begun or resumed, carried out, finished."""
 
 import contextlib
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +11,6 @@ from typing import Self, TypeVar
 
 from reinspect.cost import RunCost
 from reinspect.dataset import Item, truth_of
-from reinspect.export import write_run_folder
 from reinspect.files import write_file
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import dump_recipe
@@ -162,13 +162,10 @@ class Session:
     run: Run
     new: bool
     """Whether the run begins; it is resumed otherwise."""
-    expected: Expectation
-    """What its references let expect of a run."""
 
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
         self.context, self._truths = validate(plan)
-        self.expected = Expectation.of(plan.references, plan.recipe, plan.cache)
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -234,6 +231,11 @@ class Session:
         with usage_errors():
             return said_of_references(self.context)
 
+    @functools.cached_property
+    def expected(self) -> Expectation:
+        """What its references let expect of a run; asked for when it ends, for it takes a while."""
+        return Expectation.of(self.plan.references, self.plan.recipe, self.plan.cache)
+
     @property
     def alarm(self) -> str:
         """What is to be said of the set-up in one line; empty where nothing is."""
@@ -241,6 +243,8 @@ class Session:
 
     def write_folder(self) -> None:
         """Write the results; `counters.json` last, as it says that all others are there."""
+        from reinspect.export import write_run_folder  # not before the first verdict
+
         write_run_folder(self.store, self.run.id, self.plan.out)
         self.plan.engine.leave_files(self.store, self.run.id, self.plan.out)
         census = census_of(self.plan.source)

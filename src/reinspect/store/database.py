@@ -7,12 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import (
     URL,
     Connection,
@@ -31,7 +27,12 @@ from sqlmodel import Session
 
 from reinspect.errors import ReinspectError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 VERSION_TABLE = "reinspect_version"
+
+MIGRATIONS = "migrations/versions"
 
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 """Scheme → SQLAlchemy's name of the driver that the extra brings."""
@@ -194,6 +195,9 @@ class Schema(NamedTuple):
 
 def schema_of(connection: Connection) -> Schema:
     """Which revision of the tables a database has."""
+    from alembic.runtime.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
     scripts = ScriptDirectory.from_config(_alembic())
     context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
     return Schema(
@@ -203,7 +207,9 @@ def schema_of(connection: Connection) -> Schema:
     )
 
 
-def _alembic() -> Config:
+def _alembic() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", "reinspect.store:migrations")
     config.set_main_option("path_separator", "os")
@@ -322,6 +328,10 @@ def _not_ignored(record: logging.LogRecord) -> bool:
 
 def _migrate(engine: Engine, *, create: bool) -> None:
     """Bring the schema to this version's, in one transaction."""
+    if _is_up_to_date(engine):
+        return
+    from alembic import command
+
     with engine.connect() as connection:
         schema = schema_of(connection)
         occupied = schema.found is None and bool(inspect(connection).get_table_names())
@@ -345,6 +355,15 @@ def _migrate(engine: Engine, *, create: bool) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         connection.invalidate()
+
+
+def _is_up_to_date(engine: Engine) -> bool:
+    """Whether there is nothing to migrate, told without Alembic: it takes a while to be there."""
+    newest = max(file.stem[:4] for file in (Path(__file__).parent / MIGRATIONS).glob("0*.py"))
+    with contextlib.suppress(DBAPIError), engine.connect() as connection:
+        found = connection.exec_driver_sql(f"SELECT version_num FROM {VERSION_TABLE}").all()  # noqa: S608
+        return [revision for (revision,) in found] == [newest]
+    return False
 
 
 def let_tables_be_replaced(connection: Connection) -> None:
