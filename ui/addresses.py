@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Protocol
 from reinspect.store import Filter, Order, Period, Reviewed, Span, Standing
 from reinspect.vocabulary import Label, Outcome
 
-LISTS = {"category": "categories", "type": "types", "source": "sources"}
+LISTS = {"category": "categories", "type": "types", "source": "sources", "tag": "tags"}
 SPANS = ("reliability", "divergence", "seconds")
 FLAGS = ("revised", "errors", "twice", "setup")
 LABELS = ("first", "final")
@@ -18,6 +18,7 @@ NAMES = (
     "category",
     "type",
     "source",
+    "tag",
     *SPANS,
     *FLAGS,
     *LABELS,

@@ -27,6 +27,7 @@ from reinspect.ui.views import (
     compare,
     export,
     inspections,
+    morning,
     qualification,
     reliability,
     review,
@@ -36,6 +37,7 @@ from reinspect.ui.views import (
 from reinspect.ui.words import escaped
 
 _PAGES = {
+    "morning": (morning.page, "Morning", ":material/wb_twilight:", "Look"),
     "runs": (runs.page, "Runs", ":material/list_alt:", "Look"),
     "inspections": (inspections.page, "Inspections", ":material/photo_library:", "Look"),
     "trace": (trace.page, "Trace", ":material/timeline:", "Look"),
@@ -48,7 +50,7 @@ _PAGES = {
 }
 
 
-def main(options: Options, start: str = "runs") -> None:
+def main(options: Options, start: str = "morning") -> None:
     """Show the page that the address names; `start` is the one at the bare address."""
     st.set_page_config(page_title="reinspect", page_icon=_icon(), layout="wide")
     style()

@@ -71,3 +71,40 @@ def curve(
         .encode(x="coverage:Q", y=alt.datum(0), text="name:N")
     )
     return (chart + rule + text).properties(height=300)
+
+
+def control_chart(days: pd.DataFrame) -> Any:
+    """A p-chart: the fail rate of each day, and between which limits it differs by chance.
+
+    Args:
+        days: with `day`, `parts`, `fail rate`, `usual`, `lower limit`, `upper limit`, `beyond`.
+    """
+    x = alt.X("day:T", title=None, axis=alt.Axis(format="%d %b", labelOverlap=True))
+    percent = alt.Axis(format=".0%")
+    base = alt.Chart(days)
+    within = base.mark_area(interpolate="step", opacity=0.18, color=GREY).encode(
+        x=x,
+        y=alt.Y("lower limit:Q", title="share of FAIL", axis=percent),
+        y2="upper limit:Q",
+    )
+    usual = base.mark_line(color=GREY, strokeDash=[5, 4]).encode(x=x, y="usual:Q")
+    line = base.mark_line(color=BLUE, strokeWidth=2).encode(x=x, y="fail rate:Q")
+    chosen = alt.selection_point(name="day", fields=["day"])
+    points = (
+        base.mark_point(filled=True, opacity=1, size=90)
+        .encode(
+            x=x,
+            y="fail rate:Q",
+            color=alt.condition("datum.beyond", alt.value(ORANGE), alt.value(BLUE)),
+            shape=alt.condition("datum.beyond", alt.value("diamond"), alt.value("circle")),
+            tooltip=[
+                alt.Tooltip("day:T", format="%a %d %b"),
+                "parts:Q",
+                alt.Tooltip("fail rate:Q", format=".2%"),
+                alt.Tooltip("lower limit:Q", format=".2%"),
+                alt.Tooltip("upper limit:Q", format=".2%"),
+            ],
+        )
+        .add_params(chosen)
+    )
+    return (within + usual + line + points).properties(height=260)

@@ -82,6 +82,9 @@ def panel(console: Console, view: ListView) -> None:
             **change,
         )
         st.selectbox("Verdict against truth", list(_STANDING), key="f_standing", **change)
+        tags = sorted({f"{k}={v}" for run in console.runs for k, v in run.tags.items()})
+        if tags or view.wanted.tags:
+            _several("Line and tags", "tag", tags, change)
         _several("Category", "category", choices.categories, change)
         _several("Defect type", "type", choices.types, change)
         for name, (low, high, about) in _SPANS.items():
@@ -127,6 +130,7 @@ def _show(view: ListView, names: dict[str, int]) -> None:
     state["f_disposition"] = list(wanted.dispositions)
     state["f_category"] = list(wanted.categories)
     state["f_type"] = list(wanted.types)
+    state["f_tag"] = list(wanted.tags)
     state["f_source"] = list(wanted.sources)
     for name, (low, high, _) in _SPANS.items():
         span: Span | None = getattr(wanted, name)
@@ -165,6 +169,7 @@ def _changed(console: Console) -> None:
         dispositions=tuple(state["f_disposition"]),
         categories=tuple(state["f_category"]),
         types=tuple(state["f_type"]),
+        tags=tuple(state["f_tag"]),
         sources=tuple(state["f_source"]),
         **spans,
         seconds=lasting,

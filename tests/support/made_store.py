@@ -1,7 +1,7 @@
 """A made-up store of any size, with what the console has to find its way through."""
 
 import random
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -67,12 +67,13 @@ def made_store(url: str, folder: Path, inspections: int, *, runs: int = 4, seed:
             info = RunInfo(
                 name=f"line {number + 1}",
                 folder=str(folder),
+                tags={"line": str(number + 1)},
                 recipe=f"detector:\n  kind: vlm\n  model: made-up/{number % 2}\n",
             )
             run = store.begin_run(info)
             for start in range(0, share, _BATCH):
                 count = min(_BATCH, share - start)
-                _fill(store, run, range(start, start + count), views, rng)
+                _fill(store, run, range(start, start + count), share, views, rng)
             store.finish_run(run, Status.DONE, _COUNTERS)
 
 
@@ -87,18 +88,21 @@ def _pictures(folder: Path, rng: random.Random) -> list[View]:
     return views
 
 
-def _fill(store: Store, run: int, numbers: range, views: list[View], rng: random.Random) -> None:
+def _fill(
+    store: Store, run: int, numbers: range, share: int, views: list[View], rng: random.Random
+) -> None:
     first_id = _next_id(store)
     inspections, steps, evidence, truth = [], [], [], []
     for offset, number in enumerate(numbers):
         key = first_id + offset
         made = _made(rng)
         image = f"{made['category']}/test/{number:06d}.jpg"
+        at = _NOW - timedelta(days=_DAYS * (1 - number / share))
         view = views[rng.randrange(len(views))]
         sample = Sample(id=image, category=str(made["category"]), views=(view,))
         products = made.pop("products")
         row = {**made, "id": key, "run_id": run, "image": image, "sample": sample}
-        inspections.append({**row, "sha256": f"{run:04x}{number:060x}", "at": _NOW})
+        inspections.append({**row, "sha256": f"{run:04x}{number:060x}", "at": at})
         for position, (node, look, said) in enumerate(products):
             steps.append(
                 {
@@ -141,6 +145,7 @@ def _fill(store: Store, run: int, numbers: range, views: list[View], rng: random
 
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
+_DAYS = 90  # over which a run is spread
 
 
 def _next_id(store: Store) -> int:

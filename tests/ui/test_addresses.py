@@ -21,6 +21,7 @@ FULL = Filter(
     categories=("bolt", "nut=1&x"),
     dispositions=(Outcome.PASS, Outcome.REVIEW),
     types=("bent pin",),
+    tags=("line=3", "lot=ü=1"),
     sources=("zoom",),
     reliability=Span(0.1, 0.9),
     divergence=Span(-0.5, 0.25),

@@ -164,6 +164,13 @@ def run(
         str | None,
         typer.Option("--address", help="Ray's, as host:port or auto. \\[default: start one here]"),
     ] = None,
+    line: Annotated[
+        str | None, typer.Option("--line", help="Which line the parts are of: --tag line=NAME.")
+    ] = None,
+    tag: Annotated[
+        list[str] | None,
+        typer.Option("--tag", metavar="NAME=VALUE", help="To find the run by; may be repeated."),
+    ] = None,
     publish: Publish = None,
     otel: Otel = None,
     accept_references: AcceptReferences = False,
@@ -199,6 +206,7 @@ def run(
         timeout=timeout,
         max_seconds=max_seconds,
         max_failures=1 if fail_fast else max_failures,
+        tags=tags_of(line, tag or ()),
     )
     if not watch:
         say_census(console, plan)
@@ -239,6 +247,23 @@ def run(
             _stopped("Interrupted", again if (plan.out / "recipe.yaml").exists() else None)
         going_on = _renewed(console, plan, result)
     _tell(console, plan, result, again, retry=not watch)
+
+
+def tags_of(line: str | None, tags: Sequence[str]) -> dict[str, str]:
+    """The tags of a run.
+
+    Raises:
+        UsageError: one is no NAME=VALUE, or a name has two values.
+    """
+    found: dict[str, str] = {}
+    for text in ([f"line={line}"] if line is not None else []) + list(tags):
+        name, mark, value = (word.strip() for word in text.partition("="))
+        if not (name and mark and value):
+            raise UsageError(f"--tag: {text!r} is no NAME=VALUE")
+        if found.get(name, value) != value:
+            raise UsageError(f"--tag: {name} is {found[name]!r} already, not {value!r}")
+        found[name] = value
+    return found
 
 
 def _renewed(console: Console, plan: "RunPlan", result: "RunResult") -> "RunPlan | None":

@@ -81,6 +81,22 @@ def clopper_pearson(k: int, n: int, *, level: float = 0.95) -> Interval | None:
     return Interval(low, high) if n else None
 
 
+def control_limits(share: float, n: int, *, sigmas: float = 3.0) -> Interval | None:
+    """Within which a share of n parts lies by chance, of a process with a steady `share`.
+
+    The limits of a p-chart (Shewhart 1931); None without parts.
+
+    Raises:
+        ValueError: `share` outside [0, 1].
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"share {share!r} is outside [0, 1]")
+    if n < 1:
+        return None
+    reach = sigmas * math.sqrt(share * (1 - share) / n)
+    return Interval(max(0.0, share - reach), min(1.0, share + reach))
+
+
 def bootstrap(
     statistic: Callable[..., float | None],
     *arrays: npt.ArrayLike,

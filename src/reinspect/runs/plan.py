@@ -3,7 +3,7 @@
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
@@ -59,6 +59,8 @@ class RunPlan:
     """Wall time in seconds after which the run stops, to be resumed."""
     max_failures: int | None = None
     """Failed images at which it stops."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Of the run, for people to find it by: its line, its shift, its lot."""
 
     def __post_init__(self) -> None:
         """Refuse what can't be done.
@@ -102,6 +104,7 @@ class RunPlan:
         timeout: float | None = None,
         max_seconds: float | None = None,
         max_failures: int | None = None,
+        tags: Mapping[str, str] | None = None,
     ) -> Self:
         """A plan from what people say; whatever can't be done is refused here.
 
@@ -133,6 +136,7 @@ class RunPlan:
             timeout: seconds that an image may take.
             max_seconds: wall time in seconds after which the run stops, to be resumed.
             max_failures: failed images at which it stops.
+            tags: of the run, for people to find it by.
 
         Raises:
             UsageError: something is not there, or does not go together; one line.
@@ -207,6 +211,7 @@ class RunPlan:
             timeout=timeout,
             max_seconds=max_seconds,
             max_failures=max_failures,
+            tags=dict(tags or {}),
         )
 
     def renewed(self, inspected: int) -> "RunPlan | None":

@@ -266,6 +266,7 @@ def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:
         sources=plan.source.absolute,
         versions={**versions(), **_of_references(plan)},
         explored=plan.explore,
+        tags=plan.tags,
     )
     if not plan.resume:
         run = store.run_of(store.begin_run(info))

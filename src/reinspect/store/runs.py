@@ -34,6 +34,9 @@ class RunInfo(Value):
     sources: tuple[str, ...] = Field(default=(), description="The inspected paths, absolute.")
     versions: Mapping[str, str] = Field(default_factory=dict, description="Package → version.")
     started: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    tags: Mapping[str, str] = Field(
+        default_factory=dict, description="As `--line` and `--tag` name it: line → 3, lot → A7."
+    )
     explored: bool = Field(default=False, description="Every image got a second look (--explore).")
 
 

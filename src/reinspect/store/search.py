@@ -27,7 +27,13 @@ from sqlmodel import col, select
 
 from reinspect.readings import SETUP
 from reinspect.store.reviews import WITHDRAWN
-from reinspect.store.tables import EvidenceTable, InspectionTable, ReviewTable, TruthTable
+from reinspect.store.tables import (
+    EvidenceTable,
+    InspectionTable,
+    ReviewTable,
+    RunTable,
+    TruthTable,
+)
 from reinspect.vocabulary import Label, Outcome, Value, source_names
 
 _MODULUS = 2**31 - 1
@@ -88,6 +94,9 @@ class Filter(Value):
     categories: tuple[str, ...] = ()
     dispositions: tuple[Outcome, ...] = ()
     types: tuple[str, ...] = Field(default=(), description="Defect types; any of them.")
+    tags: tuple[str, ...] = Field(
+        default=(), description="Of the run, as line=3; any value of a name, and all names."
+    )
     sources: tuple[str, ...] = Field(default=(), description="Who brought evidence; any of them.")
     reliability: Span | None = None
     divergence: Span | None = None
@@ -139,6 +148,12 @@ def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     ):
         if values:
             yield column.in_(values)
+    by_name: dict[str, list[str]] = {}
+    for tag in wanted.tags:
+        by_name.setdefault(tag.partition("=")[0], []).append(tag)
+    for some in by_name.values():
+        mine = select(RunTable.id).where(or_(*(_tagged(tag) for tag in some)))
+        yield col(table.run_id).in_(mine)
     if wanted.types:
         yield or_(*(_names(name) for name in wanted.types))
     if wanted.sources:
@@ -300,6 +315,12 @@ def _reviewed(state: Reviewed) -> ColumnElement[bool]:
     mine, number = col(InspectionTable.sha256), cast(col(InspectionTable.id), Text)
     among = or_(mine.in_(parts), and_(mine == "", number.in_(parts)))
     return ~among if state is Reviewed.NO else among
+
+
+def _tagged(tag: str) -> ColumnElement[bool]:
+    name, _, value = tag.partition("=")
+    pair = ":".join(json.dumps(word, ensure_ascii=False) for word in (name, value))
+    return type_coerce(col(RunTable.tags), Text).contains(pair, autoescape=True)
 
 
 def _names(name: str) -> ColumnElement[bool]:

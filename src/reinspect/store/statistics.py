@@ -1,15 +1,18 @@
 """Counts and sums over runs, for tables and curves: made by the database, or read by columns."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, and_, func, or_
+from sqlalchemy import ColumnElement, Engine, Integer, and_, cast, extract, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
+from reinspect.readings import SETUP
 from reinspect.store import tables
 from reinspect.store.database import reading, told
 from reinspect.store.search import audited, known_truth
+from reinspect.vocabulary import Outcome
 
 
 class KnownVerdict(NamedTuple):
@@ -76,6 +79,29 @@ class JudgedPair(NamedTuple):
     images: int
     seconds_a: float
     seconds_b: float
+
+
+class SpanCount(NamedTuple):
+    """How many images of a run came out so in a span of time; `start` is in UTC."""
+
+    start: datetime
+    run_id: int
+    category: str | None
+    disposition: str
+    images: int
+    seconds: float
+
+
+class ReviewedImage(NamedTuple):
+    """An image that a person has judged, and when it was inspected."""
+
+    at: datetime
+    run_id: int
+    category: str | None
+    disposition: str
+    truth: str
+    sha256: str
+    audited: bool
 
 
 class Different(NamedTuple):
@@ -178,6 +204,87 @@ class Statistics:
         )
         ordered = query.order_by(one.image, one.id).offset(offset).limit(limit)
         return [Different(*row) for row in self._rows(ordered)]
+
+    def newest(self) -> datetime | None:
+        """When the newest inspection was written."""
+        (found,) = self._rows(select(func.max(tables.InspectionTable.at)))
+        return found if isinstance(found, datetime) or found is None else None
+
+    def images(self) -> dict[int, int]:
+        """Id of each run → its images."""
+        table = tables.InspectionTable
+        query = select(table.run_id, func.count()).group_by(col(table.run_id))
+        return dict(self._rows(query))
+
+    def spans(
+        self,
+        since: datetime,
+        until: datetime,
+        *,
+        width: timedelta,
+        offset: timedelta = timedelta(),
+        stopped: bool = False,
+    ) -> list[SpanCount]:
+        """The images of a time, counted by spans of it; an index alone is read.
+
+        Args:
+            since: first moment.
+            until: first moment after.
+            width: of a span.
+            offset: of the clock by which spans begin at midnight, from UTC.
+            stopped: of what the set-up check stopped alone.
+        """
+        table, shift = tables.InspectionTable, int(offset.total_seconds())
+        seconds = int(width.total_seconds())
+        span = self._since_1970(shift, seconds)
+        by = (span, table.run_id, table.category, table.disposition)
+        query = (
+            select(*by, func.count(), func.sum(table.seconds))  # type: ignore[call-overload]
+            .where(col(table.at) >= since, col(table.at) < until)
+            .group_by(*by)
+        )
+        if stopped:
+            query = query.where(
+                col(table.disposition) == Outcome.REVIEW.value,
+                col(table.reason).startswith(SETUP, autoescape=True),
+            )
+        return [
+            SpanCount(datetime.fromtimestamp(row[0] * seconds - shift, UTC), *row[1:])
+            for row in self._rows(query)
+        ]
+
+    def reviewed(
+        self, since: datetime, until: datetime, *, share: float = 0.0
+    ) -> list[ReviewedImage]:
+        """The images of a time that a person has judged, in whatever run of the same picture.
+
+        Args:
+            since: first moment.
+            until: first moment after.
+            share: of the audit sample of PASS.
+        """
+        table, truth = tables.InspectionTable, aliased(tables.TruthTable)
+        query = (
+            select(  # type: ignore[call-overload]
+                table.at,
+                table.run_id,
+                table.category,
+                table.disposition,
+                truth.label,
+                table.sha256,
+                audited(share),
+            )
+            .join(truth, and_(col(truth.run_id) == table.run_id, col(truth.image) == table.image))
+            .where(col(truth.source) == "review", col(table.at) >= since, col(table.at) < until)
+        )
+        return [ReviewedImage(*row) for row in self._rows(query)]
+
+    def _since_1970(self, offset: int, width: int) -> Any:
+        """How many spans of so many seconds there were before a row was written."""
+        at = col(tables.InspectionTable.at)
+        if self._engine.dialect.name == "sqlite":
+            return (cast(func.strftime("%s", at), Integer) + offset) // width
+        return cast(func.floor((extract("epoch", at) + offset) / width), Integer)
 
     def version(self) -> tuple[int, int, int]:
         """Newest inspection, review and caption: while these are the same, so is every count."""

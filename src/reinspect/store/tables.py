@@ -42,6 +42,7 @@ class RunTable(StoreTable, table=True):
     sources: tuple[str, ...] = Field(sa_type=columns.NamesColumn)
     versions: Mapping[str, str] = Field(sa_type=columns.TextsColumn)
     explored: bool
+    tags: Mapping[str, str] = Field(sa_type=columns.TextsColumn, description="line, shift, lot …")
     counters: Mapping[str, float] = Field(sa_type=columns.CountersColumn)
 
 
@@ -57,6 +58,7 @@ class InspectionTable(StoreTable, table=True):
         Index(None, "reliability"),
         Index(None, "disposition", "reliability"),
         Index(None, "types"),
+        Index(None, "at", "run_id", "category", "disposition", "seconds"),
     )
 
     id: int | None = Field(default=None, primary_key=True)
