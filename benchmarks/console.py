@@ -20,6 +20,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ import psutil
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from reinspect.images import glance, load
-from reinspect.store import Filter, Reviewed, Span, Store
+from reinspect.store import Filter, Reviewed, Span, Standing, Store
 from reinspect.vocabulary import Outcome
 from support.made_store import made_store
 
@@ -37,6 +38,8 @@ GOALS = {
     "first_paint_s": 1.5,
     "filter_s": 0.5,
     "trace_s": 0.5,
+    "wrong_s": 0.5,
+    "morning_s": 1.0,
     "memory_mb": 500.0,
 }
 FILTERS = {
@@ -51,6 +54,8 @@ FILTERS = {
     "errors": Filter(errors=True),
     "not reviewed": Filter(reviewed=Reviewed.NO),
     "due": Filter(due=0.05),
+    "wrong": Filter(standing=Standing.WRONG),
+    "line": Filter(tags=("line=3",)),
     "text, common": Filter(text="bright line"),
     "text, nowhere": Filter(text="zebra"),
 }
@@ -72,6 +77,12 @@ def queries(url: str) -> dict[str, float]:
         }
         found["query: trace"] = _best(lambda: store.trace_of(store.statistics.version()[0] // 2))
         every = [run.id for run in store.runs()]
+        end = store.statistics.newest() or datetime.now(UTC)
+        day = timedelta(days=1)
+        found["query: 90 days"] = _best(
+            lambda: store.statistics.spans(end - 90 * day, end, width=day)
+        )
+        found["query: right and wrong"] = _best(lambda: store.statistics.judged(every[:1]))
         found["reliability of all runs, read"] = _best(lambda: store.statistics.known(every))
         shown = [one.path for one in store.browse.page(Filter(), limit=12).items]
         for name, read in (("whole", load), ("in part", lambda path: glance(path, 256))):
@@ -91,7 +102,7 @@ def browse(address: str, process: psutil.Process) -> dict[str, float]:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.set_default_timeout(60_000)
         page.goto(address)  # the browser keeps Streamlit's own files from now on
-        page.get_by_role("heading", name="Runs").wait_for()
+        page.get_by_role("heading", name="Since yesterday").wait_for()
         page.wait_for_timeout(1000)
         page.locator(_IDLE).wait_for()  # or the sums of the runs would count as what comes next
 
@@ -119,6 +130,28 @@ def browse(address: str, process: psutil.Process) -> dict[str, float]:
             page.locator(".viewer img").first.wait_for()
 
         timed("trace", open_trace)
+
+        page.goto(f"{address}/runs")
+        page.locator(_IDLE).wait_for()
+        page.wait_for_timeout(1500)
+
+        def wrong() -> None:
+            page.get_by_role("link", name="wrong verdicts").click()
+            page.get_by_role("heading", name="Inspections").wait_for()
+            page.locator(".chip.wrong").nth(11).wait_for()
+
+        timed("wrong", wrong)
+
+        page.goto(address)
+        page.locator(_IDLE).wait_for()
+        page.get_by_text("14 days", exact=True).click()
+
+        def longer() -> None:
+            page.get_by_role("option", name="90 days").click()
+            page.get_by_text("90 days before").wait_for()
+            page.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)').first.wait_for()
+
+        timed("morning", longer)
 
         def charts() -> None:
             page.goto(f"{address}/reliability")

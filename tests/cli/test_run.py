@@ -101,6 +101,19 @@ def test_what_is_printed_is_plain_where_there_is_no_terminal(
         assert f"{out}/{file}" in answer.out
 
 
+def test_a_run_keeps_its_line_and_tags(greys: Path, quick: Path, tmp_path: Path) -> None:
+    how = ("--recipe", quick, "--limit", 1, "--out", tmp_path / "out")
+    assert invoke("run", greys, *how, "--line", 3, "--tag", "lot=A7=b").code == 0
+    with Store.open(tmp_path / "reinspect.db") as store:
+        assert store.run("out").tags == {"line": "3", "lot": "A7=b"}
+    for words, why in (
+        (("--tag", "lot"), "is no NAME=VALUE"),
+        (("--line", " "), "is no NAME=VALUE"),
+        (("--line", 3, "--tag", "line=4"), "line is '3' already, not '4'"),
+    ):
+        assert why in said(invoke("run", greys, "--out", tmp_path / "other", *words))
+
+
 def test_quiet_prints_nothing(greys: Path, quick: Path, tmp_path: Path) -> None:
     answer = invoke("run", greys, "--recipe", quick, "--out", tmp_path / "out", "--quiet")
     assert answer == (0, "", "")

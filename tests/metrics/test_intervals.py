@@ -45,6 +45,24 @@ def test_no_interval_without_a_figure(probability, truth):
     assert metrics.bootstrap(metrics.auroc, probability, truth, rng=rng, rounds=50) is None
 
 
+@pytest.mark.parametrize(
+    ("share", "n", "limits"),
+    [
+        pytest.param(0.1, 100, (0.01, 0.19), id="by-hand"),
+        pytest.param(0.01, 100, (0.0, 0.0398), id="not-below-nothing"),
+        pytest.param(0.0, 5, (0.0, 0.0), id="never"),
+    ],
+)
+def test_the_limits_of_a_p_chart(share, n, limits):
+    assert metrics.control_limits(share, n) == pytest.approx(limits, abs=1e-4)
+
+
+def test_no_limits_without_parts():
+    assert metrics.control_limits(0.1, 0) is None
+    with pytest.raises(ValueError, match=r"share 1\.5"):
+        metrics.control_limits(1.5, 10)
+
+
 def test_draws_without_a_figure_are_left_out():
     p, t = [0.1, 0.2, 0.3, 0.9], [0, 0, 0, 1]  # a third of draws lacks the defective part
     interval = metrics.bootstrap(metrics.auroc, p, t, rng=np.random.default_rng(0), rounds=200)

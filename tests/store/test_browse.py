@@ -1,6 +1,6 @@
 import itertools
 import threading
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -124,6 +124,34 @@ def test_truth_is_a_filter(store: Store, five: int, wanted: dict, names: list[st
     for standing in ("wrong", "fixed", "broken", "overruled"):
         mine = sum(c.images for c in counted if getattr(c, standing))
         assert mine == store.browse.count(Filter(standing=standing))
+
+
+def test_a_time_is_counted_by_spans_and_runs_are_found_by_tags(store: Store, five: int) -> None:
+    other = store.begin_run(RunInfo(name="tuesday", tags={"line": '3 "b"', "lot": "A%7"}))
+    _write(store, other, judged("failed.png", 0.8, Outcome.FAIL))
+    now = store.statistics.newest()
+    assert now is not None
+    day, start = timedelta(days=1), now - timedelta(hours=1)
+    counted = store.statistics.spans(start, now + timedelta(seconds=1), width=day)
+    assert sum(c.images for c in counted) == 6
+    assert {c.start.hour for c in counted} == {0}
+    shifted = store.statistics.spans(
+        start, now + timedelta(hours=1), width=day, offset=timedelta(hours=2)
+    )
+    assert {c.start.hour for c in shifted} == {22}
+    assert store.statistics.spans(start, now, width=day, stopped=True) == []
+    assert store.statistics.images() == {five: 5, other: 1}
+    store.browse.review(store.newest(other, "failed.png"), GOOD, reviewer="Ada")
+    seen = store.statistics.reviewed(start, now + timedelta(seconds=1), share=1.0)
+    assert {(r.run_id, r.truth, r.disposition) for r in seen} == {
+        (five, "normal", "FAIL"), (other, "normal", "FAIL"),
+    }  # fmt: skip
+    for tags, count in (
+        (('line=3 "b"',), 1), (("line=3",), 0), (("lot=A%7", 'line=3 "b"'), 1),
+        (("lot=A_7",), 0), (('line=3 "b"', "line=4"), 1), (("lot=A%7", "line=4"), 0),
+    ):  # fmt: skip
+        assert store.browse.count(Filter(tags=tags)) == count, tags
+    assert store.run_of(other).tags == {"line": '3 "b"', "lot": "A%7"}
 
 
 def test_types_are_found_whole(store: Store, run: int) -> None:

@@ -11,7 +11,8 @@ from reinspect.ui.words import BLUE, GREY, ORANGE, OUTCOME_COLOURS
 from support.browser import Site, idle, visit
 
 PAGES = {
-    "Runs": "",
+    "Since yesterday": "",
+    "Runs": "runs",
     "Inspections": "inspections",
     "Trace": "trace?id=1",
     "Review queue": "review?audit=100",

@@ -124,7 +124,8 @@ def test_a_view_can_be_sent_to_a_colleague(site: Site, page: Any) -> None:
 @pytest.mark.parametrize(
     ("path", "title", "name"),
     [
-        ("", "Runs", "runs"),
+        ("", "Since yesterday", "morning"),
+        ("runs", "Runs", "runs"),
         ("review", "Review queue", "quiet"),
         ("reliability?run=two-looks", "Reliability", "reliability"),
         ("compare?a=first-look&b=two-looks", "Compare", "compare"),

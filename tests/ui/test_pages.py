@@ -1,21 +1,25 @@
 import html
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+from sqlalchemy import update
 
 from reinspect.qualification import Findings, measure_detection
 from reinspect.qualification.keeping import Qualification, keep
 from reinspect.store import Filter, NewCaption, RunInfo, Store
+from reinspect.store.tables import InspectionTable
 from reinspect.vocabulary import Label, Outcome, Truth, Verdict
 from support.made_traces import judged
 from support.odd_texts import LONG, ODD
 
 PAGES = (
-    "runs", "inspections", "trace", "review", "reliability", "compare", "export", "captions",
-    "qualification",
+    "morning", "runs", "inspections", "trace", "review", "reliability", "compare", "export",
+    "captions", "qualification",
 )  # fmt: skip
 Show = Callable[..., Any]
 QUALIFIED = Qualification(
@@ -94,6 +98,39 @@ def test_a_time_is_in_the_address_and_back(monday: int, show: Show) -> None:
     app.text_input(key="f_reason").input("clear").run()
     assert app.query_params["time"] == "2026-01-01T06:00~2026-01-01T14:00"
     assert app.query_params["reason"] == "clear"
+
+
+def test_the_morning_holds_since_yesterday_against_the_days_before(
+    tuesday: int, store: Store, show: Show
+) -> None:
+    line = store.begin_run(RunInfo(name="wednesday", tags={"line": "3"}))
+    with store.writer(line) as writer:
+        writer.write(judged("new.png", 0.9, Outcome.FAIL))
+    store.browse.review(store.newest(line, "new.png"), Verdict.of(0.0), reviewer="Ann")
+    app = show("morning")
+    assert not app.exception
+    said = {metric.label: metric.value for metric in app.metric}
+    assert said["Parts"] == "11"
+    assert said["Fail rate"] == "36.4 %"
+    assert said["Overkill"] == "100.0 %"
+    assert said["Escapes"] == "–"
+    assert "20.7 % to 100.0 %, 1 reviewed" in _text(app)
+    doors = {link.label: link.proto for link in app.get("page_link")}
+    assert "disposition=FAIL" in doors["Show 4 FAIL"].query_string
+    (lines,) = [one.value for one in app.dataframe if "line" in one.value]
+    assert dict(zip(lines["line"], lines["parts"], strict=True)) == {"–": 10, "3": 1}
+    wanted = dict(pair.split("=") for pair in unquote(doors["Show 4 FAIL"].query_string).split("&"))
+    assert "4 found" in _text(show("inspections", **wanted))
+    assert "1 found" in _text(show("inspections", tag="line=3"))
+
+
+def test_an_old_store_shows_its_last_days(monday: int, store: Store, show: Show) -> None:
+    long_ago = datetime(2025, 3, 3, 12, tzinfo=UTC)
+    with store._engine.begin() as connection:
+        connection.execute(update(InspectionTable).values(at=long_ago))
+    app = show("morning")
+    assert "Nothing was inspected later" in _text(app)
+    assert {metric.label: metric.value for metric in app.metric}["Parts"] == "8"
 
 
 def test_runs_are_searched(tuesday: int, show: Show) -> None:

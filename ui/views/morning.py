@@ -232,12 +232,13 @@ def _tables(
         _by(console, base, sums, "line", lambda rows: rows["run"].map(lines).fillna("–"),
             lambda name: {"tags": () if name == "–" else (f"line={name}",)})  # fmt: skip
     st.header("By shift", anchor=False)
-    which = mine["start"].map(lambda start: shift_of(start, shifts))
+    which = mine["start"].map(lambda start: shift_of(start.to_pydatetime(), shifts))
     usual = Sums.of(before)
     rows, doors = [], []
     for (since, until), group in mine.groupby(which):
         rows.append(_row("shift", f"{since:%a %d %b, %H:00} to {until:%H:00}", group, usual))
-        doors.append(Filter(period=Period(since, until)))
+        counted_from = max(since, base.now.since or since)
+        doors.append(Filter(period=Period(counted_from, until)))
     _table(console, rows, doors, "Each shift since yesterday; select one to see its parts")
 
 
