@@ -228,6 +228,11 @@ class Spectrogram(Value):
         low, high = self.band
         return range(ceil(low / width - 1e-9), int(high / width + 1e-9) + 1)
 
+    @property
+    def bands(self) -> int:
+        """Its height in pixels."""
+        return self.rules.bands if self.rules.kind is SpectrogramKind.LOG_MEL else len(self.bins)
+
     def seconds(self, x: float) -> float:
         """Time in the recording at a share of the width."""
         rules = self.rules

@@ -34,6 +34,7 @@ from reinspect.images.reading import (
     one_line,
     sha256_of,
 )
+from reinspect.images.recordings import sound_levels, window_of
 from reinspect.images.sets import Reading, pictures_in, reading_of, scale_of
 from reinspect.vocabulary import MAX_PIXELS
 
@@ -73,6 +74,8 @@ __all__ = [
     "seems_inverted",
     "sha256_of",
     "size_of",
+    "sound_levels",
     "to_pixels",
     "warning_filters",
+    "window_of",
 ]

@@ -76,17 +76,8 @@ def spectrogram_of(
         UnreadableImage: no recording, or none that could be judged: empty, constant, clipped, too
             short, of another rate.
     """
-    rules = given.signals
-    whole = _checked(read_recording(data, path, rules), path, rules)
-    made = _window(whole, path, given)
-    height = rules.bands if rules.kind is SpectrogramKind.LOG_MEL else len(made.bins)
-    if made.frames < 1 or not made.bins:
-        raise UnreadableImage(
-            path,
-            f"{made.samples} samples of {made.rate:g} Hz give no spectrogram: a transform takes "
-            f"{rules.frame}, within {made.band[0]:g} to {made.band[1]:g} Hz",
-            "record longer, or change frame or band of signals: in the recipe",
-        )
+    samples, made = window_of(data, path, given)
+    height = made.bands
     if height * made.frames > max_pixels:
         raise UnreadableImage(
             path,
@@ -94,10 +85,36 @@ def spectrogram_of(
             f"{max_pixels / 1e6:g} megapixels",
             "judge it in windows: signals: {window_s: …} in the recipe",
         )
+    return sound_levels(samples, made), made
+
+
+def window_of(
+    data: bytes, path: str | os.PathLike[str], given: FileRules
+) -> tuple[npt.NDArray[np.float32], Spectrogram]:
+    """The samples of a window (channels, n), and what is made of them.
+
+    Args:
+        data: the file's bytes.
+        path: its path, with the window's number.
+        given: as for `spectrogram_of`.
+
+    Raises:
+        UnreadableImage: as `spectrogram_of`.
+    """
+    rules = given.signals
+    whole = _checked(read_recording(data, path, rules), path, rules)
+    made = _window(whole, path, given)
+    if made.frames < 1 or not made.bins:
+        raise UnreadableImage(
+            path,
+            f"{made.samples} samples of {made.rate:g} Hz give no spectrogram: a transform takes "
+            f"{rules.frame}, within {made.band[0]:g} to {made.band[1]:g} Hz",
+            "record longer, or change frame or band of signals: in the recipe",
+        )
     begin = round(made.start_s * whole.rate)
     samples = whole.samples[:, begin : begin + made.samples]
     _refuse_constant(samples, path)
-    return _levels(samples, made), made
+    return samples, made
 
 
 def windows_in(path: str | os.PathLike[str], rules: SignalRules) -> int:
@@ -284,7 +301,8 @@ def _window(whole: Recording, path: str | os.PathLike[str], given: FileRules) ->
     return Spectrogram(rules=rules, rate=whole.rate, start_s=begin / whole.rate, samples=length)
 
 
-def _levels(samples: npt.NDArray[np.float32], made: Spectrogram) -> Levels:
+def sound_levels(samples: npt.NDArray[np.float32], made: Spectrogram) -> Levels:
+    """Levels (H, W) in dB of a window's samples (channels, n), the highest frequency on top."""
     rules = made.rules
     transform = ShortTimeFFT(
         get_window("hann", rules.frame),

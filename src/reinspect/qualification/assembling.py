@@ -8,10 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from reinspect.images import Pixels
+from reinspect.qualification.damage import Drawing
 from reinspect.qualification.detection import Detection, FalseCalls
 from reinspect.qualification.findings import DamageExample, LookWorth
 from reinspect.qualification.looks import PartLook
-from reinspect.qualification.rehearsal import Attempt, Rehearsed, falsely_called
+from reinspect.qualification.rehearsal import (
+    ON_PICTURES,
+    Attempt,
+    Rehearsed,
+    falsely_called,
+)
 
 EXAMPLES = 4
 """Just found, and as many just missed."""
@@ -80,12 +86,17 @@ def said_of_second_look(worth: LookWorth, where: str = "in the rehearsal") -> st
     return f"It doesn't pay: {ledger}. `policies: {{trigger: {{kind: never}}}}` leaves it out."
 
 
-def examples(rehearsed: Sequence[Rehearsed], image_of: Callable[[int], Pixels]) -> list[Example]:
+def examples(
+    rehearsed: Sequence[Rehearsed],
+    image_of: Callable[[int], Pixels],
+    drawing: Drawing = ON_PICTURES,
+) -> list[Example]:
     """Damage just found and just missed: nearest to the threshold, a kind once.
 
     Args:
         rehearsed: all looks.
         image_of: a reference by its place.
+        drawing: what drew the damage.
     """
     found = []
     strange = falsely_called([it.look for it in rehearsed])
@@ -96,7 +107,7 @@ def examples(rehearsed: Sequence[Rehearsed], image_of: Callable[[int], Pixels]) 
             if one.look.detected is detected:
                 kinds.setdefault(one.attempt.kind or "", one)
         for number, one in enumerate(list(kinds.values())[:EXAMPLES]):
-            picture = _pictured(one.attempt, image_of(one.attempt.owner))
+            picture = _pictured(one.attempt, image_of(one.attempt.owner), drawing)
             if picture is not None:
                 found.append(Example.of(one.look, number, picture))
     return found
@@ -118,9 +129,9 @@ def advice(detection: Detection, references: int, enough: int) -> list[str]:
     return said
 
 
-def _pictured(attempt: Attempt, image: Pixels) -> bytes | None:
+def _pictured(attempt: Attempt, image: Pixels, drawing: Drawing) -> bytes | None:
     """The place and what lies around it, damage within the corners of a frame."""
-    drawn = attempt.damaged(image)
+    drawn = attempt.damaged(image, drawing)
     if drawn is None:
         return None
     return picture_of(drawn.image, drawn.mask)

@@ -1,8 +1,8 @@
 """Drawn damage on real pictures: of a kind, at a place, about as large as it is asked for."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -53,6 +53,51 @@ class Damaged(NamedTuple):
     mask: npt.NDArray[np.bool_]
     """(H, W): where it differs so that it can be seen."""
     blemish: str
+
+
+class Drawing(Protocol):
+    """What draws damage on references, and what varies them."""
+
+    @property
+    def kinds(self) -> Sequence[str]:
+        """Of damage."""
+        ...
+
+    def damaged(
+        self, owner: int, image: Pixels, kind: str, share: float, rng: np.random.Generator
+    ) -> Damaged | None:
+        """The reference with damage of a size, of the picture's side; None where none comes out."""
+        ...
+
+    def varied(self, owner: int, image: Pixels, rng: np.random.Generator) -> Pixels:
+        """The reference as it might have come out as well."""
+        ...
+
+
+class PictureDamage:
+    """Damage on pictures."""
+
+    kinds = tuple(KINDS)
+
+    def damaged(
+        self,
+        owner: int,
+        image: Pixels,
+        kind: str,
+        share: float,
+        rng: np.random.Generator,
+    ) -> Damaged | None:
+        """See `damage`."""
+        return damage(image, kind, share, rng)
+
+    def varied(
+        self,
+        owner: int,
+        image: Pixels,
+        rng: np.random.Generator,
+    ) -> Pixels:
+        """See `varied`."""
+        return varied(image, rng)
 
 
 def side_of(image: Pixels) -> float:

@@ -6,14 +6,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.dataset import Item, discover, truth_of
-from reinspect.images import UnreadableImage, one_line, read_image, read_mask
+from reinspect.images import Pixels, UnreadableImage, one_line, read_image, read_mask
 from reinspect.qualification.assembling import EXAMPLES, Example, at_limit, picture_of
 from reinspect.qualification.detection import Trial
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
 from reinspect.qualification.looks import PartLook
-from reinspect.references import digest_of_pixels, evenly_spaced
+from reinspect.references import ReferenceSet, digest_of_pixels, evenly_spaced
 from reinspect.tools.setup.findings import SetupKind
-from reinspect.vocabulary import Label, Scale
+from reinspect.vocabulary import Label
 
 MOST = 500
 """Pictures that are looked at, evenly spaced: of more, the others are left out."""
@@ -44,7 +44,7 @@ def look_at_defects(
     judge: RehearsalJudge,
     *,
     known: Sequence[str],
-    scale: Scale | None = None,
+    read: ReferenceSet,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RealDefects:
     """Look at each picture in a folder, or below `test/` of an MVTec-style category.
@@ -56,20 +56,20 @@ def look_at_defects(
         folder: of pictures, or a category.
         judge: of the references.
         known: digests of the references' pixels.
-        scale: of the references, where they have more than 8 bits a channel.
+        read: the references, as which pictures are read.
         progress: told how many pictures are done, and of how many.
 
     Raises:
         NotThereError: there is no such folder.
         QualificationError: it holds no picture of a defect, or mostly pictures of something else.
     """
-    listed = list(discover([folder]))
+    listed = list(discover([folder], rules=read.rules))
     chosen = [listed[place] for place in evenly_spaced(len(listed), MOST)]
     seen: list[_Seen] = []
     left_out: Counter[str] = Counter()
     for number, item in enumerate(chosen):
         progress(number, len(chosen))
-        found = _look(item, judge, known, scale)
+        found = _look(item, judge, known, read)
         if isinstance(found, _Seen):
             seen.append(found)
         else:
@@ -86,8 +86,12 @@ def look_at_defects(
         why = _but(left_out[_COPIES], looks)
         raise QualificationError(f"{where}: no picture of a defect in it{why}")
     return RealDefects(
-        looks, _examples(seen, scale), _notes(len(listed), len(chosen), looks, left_out)
+        looks, _examples(seen, read), _notes(len(listed), len(chosen), looks, left_out)
     )
+
+
+def _image(path: str | Path, read: ReferenceSet) -> Pixels:
+    return read_image(path, scale=read.scale, max_pixels=read.max_pixels, rules=read.rules)
 
 
 class _Seen(NamedTuple):
@@ -98,11 +102,11 @@ class _Seen(NamedTuple):
 
 
 def _look(
-    item: Item, judge: RehearsalJudge, known: Sequence[str], scale: Scale | None
+    item: Item, judge: RehearsalJudge, known: Sequence[str], read: ReferenceSet
 ) -> _Seen | str:
     """One picture looked at, or why it is left out."""
     try:
-        image, truth = read_image(item.path, scale=scale), truth_of(item)
+        image, truth = _image(item.path, read), truth_of(item)
         if digest_of_pixels(image) in known:
             return _COPIES
         drawn = truth.mask if truth is not None else None
@@ -140,13 +144,13 @@ def _notes(
     return [line for line, count in said.items() if count]
 
 
-def _examples(seen: Sequence[_Seen], scale: Scale | None) -> list[Example]:
+def _examples(seen: Sequence[_Seen], read: ReferenceSet) -> list[Example]:
     """Nearest to the threshold, found and missed."""
     made = []
     for detected in (True, False):
         pictured = [it for it in seen if it.mask is not None and it.look.detected is detected]
         for number, one in enumerate(at_limit(pictured, lambda it: it.look)[:EXAMPLES]):
             if one.mask is not None:
-                picture = picture_of(read_image(one.picture, scale=scale), read_mask(one.mask))
+                picture = picture_of(_image(one.picture, read), read_mask(one.mask))
                 made.append(Example.of(one.look, number, picture))
     return made

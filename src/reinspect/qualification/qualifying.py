@@ -22,7 +22,7 @@ from reinspect.qualification.assembling import (
     said_of_second_look,
     second_look_worth,
 )
-from reinspect.qualification.damage import LEAST_SIDE
+from reinspect.qualification.damage import LEAST_SIDE, Drawing, PictureDamage
 from reinspect.qualification.defects import look_at_defects
 from reinspect.qualification.detection import (
     DamageOrigin,
@@ -32,6 +32,7 @@ from reinspect.qualification.detection import (
     measure_detection,
 )
 from reinspect.qualification.findings import Findings, LookWorth, OddReference, ThresholdInUse
+from reinspect.qualification.heard import RecordingDamage
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
 from reinspect.qualification.keeping import Qualification, keep, kept
 from reinspect.qualification.learning import learning_curve
@@ -124,12 +125,13 @@ def _rehearsed(
     progress: Progress,
 ) -> Qualification:
     owners = evenly_spaced(len(known.set.files), REHEARSED)
-    attempts = plan(owners, damaged=count, seed=seed)
-    done = rehearse(judge, known.images, known.names, attempts, progress)
+    drawing = _drawing(known)
+    attempts = plan(owners, damaged=count, seed=seed, kinds=drawing.kinds)
+    done = rehearse(judge, known.images, known.names, attempts, progress, drawing)
     looks = [one.look for one in done]
     detection = measure_detection(list(trials_of(looks)), false_calls(looks))
     network = judge.network
-    shown = examples(done, known.images.__getitem__)
+    shown = examples(done, known.images.__getitem__, drawing)
     learned = (
         learning_curve(done, network.channels, seed=seed)
         if judge.fit is not None and network is not None and not judge.fit.turned
@@ -172,8 +174,7 @@ def _of_defects(
     done = rehearse(judge, images, known.names, plan(owners, damaged=0))
     looks = [one.look for one in done]
     digests = [digest_of_pixels(image) for image in images]
-    scale = known.set.scale
-    real = look_at_defects(folder, judge, known=digests, scale=scale, progress=progress)
+    real = look_at_defects(folder, judge, known=digests, read=known.set, progress=progress)
     worth = _worth(judge, real.looks)
     defective = [look for look in real.looks if look.kind is not None]
     good = [look for look in real.looks if look.kind is None]
@@ -275,10 +276,16 @@ def _made_of(
     }
 
 
+def _drawing(known: ProductReferences) -> Drawing:
+    """What draws on them: into a recording's samples, or on a picture."""
+    return RecordingDamage(known.set) if known.set.is_heard else PictureDamage()
+
+
 def _drawable(known: ProductReferences) -> None:
     """Refuse pictures that are too small to draw on, before anything is fitted."""
     for name, file in zip(known.names, known.set.files, strict=True):
-        width, height = size_of(file)
+        own = known.set
+        width, height = size_of(file, max_pixels=own.max_pixels, rules=own.rules)
         if min(width, height) < LEAST_SIDE:
             raise QualificationError(
                 f"{name}: {width} × {height} pixels are too few to draw damage on; "

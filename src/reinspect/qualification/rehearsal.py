@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from reinspect.images import Pixels
-from reinspect.qualification.damage import KINDS, SIZES, Damaged, damage, varied
+from reinspect.qualification.damage import KINDS, SIZES, Damaged, Drawing, PictureDamage
 from reinspect.qualification.detection import Trial
 from reinspect.qualification.judging import RehearsalJudge
 from reinspect.qualification.looks import PartLook
@@ -30,6 +30,9 @@ _VARIED = 3  # looks at one varied reference, at most
 _THREADS = 2
 
 
+ON_PICTURES = PictureDamage()
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """What is to be looked at: drawn anew, it comes out the same."""
@@ -43,11 +46,12 @@ class Attempt:
     """Size of the damage, of the picture's side."""
     varied: bool = False
 
-    def damaged(self, image: Pixels) -> Damaged | None:
+    def damaged(self, image: Pixels, drawing: Drawing = ON_PICTURES) -> Damaged | None:
         """The reference with damage drawn on it; none where nothing comes out."""
         if self.kind is None:
             raise ValueError("a good part has no damage")
-        return damage(image, self.kind, self.share, np.random.default_rng(self.seed))
+        rng = np.random.default_rng(self.seed)
+        return drawing.damaged(self.owner, image, self.kind, self.share, rng)
 
 
 class Rehearsed(NamedTuple):
@@ -59,13 +63,20 @@ class Rehearsed(NamedTuple):
     """The first network's features; None without one."""
 
 
-def plan(owners: Sequence[int], *, damaged: int = DAMAGED, seed: int = 0) -> list[Attempt]:
+def plan(
+    owners: Sequence[int],
+    *,
+    damaged: int = DAMAGED,
+    seed: int = 0,
+    kinds: Sequence[str] = tuple(KINDS),
+) -> list[Attempt]:
     """What to look at, by reference: equally many damaged looks a kind, of all sizes.
 
     Args:
         owners: places of the references that are rehearsed.
         damaged: looks a kind; none for good parts as they are alone.
         seed: the same seed plans the same.
+        kinds: of damage.
     """
     rng = np.random.default_rng(seed)
     attempts = [Attempt(owner, (seed, owner)) for owner in owners]
@@ -77,7 +88,7 @@ def plan(owners: Sequence[int], *, damaged: int = DAMAGED, seed: int = 0) -> lis
             for time in range(times)
         ]
     low, high = np.log(SIZES)
-    for number, kind in enumerate(KINDS if damaged else ()):
+    for number, kind in enumerate(kinds if damaged else ()):
         steps = (rng.permutation(damaged) + rng.random(damaged)) / damaged
         shift = int(rng.integers(len(owners)))
         for time, step in enumerate(steps):
@@ -98,6 +109,7 @@ def rehearse(
     names: Sequence[str],
     attempts: Sequence[Attempt],
     progress: Callable[[int, int], None] = lambda done, total: None,
+    drawing: Drawing = ON_PICTURES,
 ) -> list[Rehearsed]:
     """Look at all that is planned; what can't be drawn is left out.
 
@@ -107,6 +119,7 @@ def rehearse(
         names: of the references.
         attempts: see `plan`.
         progress: told how many attempts are done, and of how many.
+        drawing: what draws damage on the references.
 
     Raises:
         UnreadableImage: a reference can't be read.
@@ -122,7 +135,7 @@ def rehearse(
         digest = digest_of_pixels(image)
         found = []
         for attempt in by_owner[owner]:
-            looked = _looked(judge, image, names[owner], digest, attempt)
+            looked = _looked(judge, image, names[owner], digest, attempt, drawing)
             found += [] if looked is None else [looked]
             with counting:
                 done += 1
@@ -156,16 +169,21 @@ def trials_of(looks: Sequence[PartLook]) -> Iterator[Trial]:
 
 
 def _looked(
-    judge: RehearsalJudge, image: Pixels, name: str, digest: str, attempt: Attempt
+    judge: RehearsalJudge,
+    image: Pixels,
+    name: str,
+    digest: str,
+    attempt: Attempt,
+    drawing: Drawing,
 ) -> Rehearsed | None:
     shown, mask = image, None
     if attempt.kind is not None:
-        drawn = attempt.damaged(image)
+        drawn = attempt.damaged(image, drawing)
         if drawn is None:
             return None
         shown, mask = drawn.image, drawn.mask
     elif attempt.varied:
-        shown = varied(image, np.random.default_rng(attempt.seed))
+        shown = drawing.varied(attempt.owner, image, np.random.default_rng(attempt.seed))
     opinion = judge(shown, attempt.owner, digest)
     look = opinion.as_look(name, attempt.kind, mask=mask, varied=attempt.varied)
     grid = None if opinion.grid is None else opinion.grid.astype(np.float16)

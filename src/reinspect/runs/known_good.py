@@ -45,7 +45,7 @@ def said_of_references(context: BuildContext) -> tuple[str, ...]:
 
 
 def _notes(own: ReferenceSet, first: FirstLook, cache: Path | None) -> Sequence[ReferenceNote]:
-    images = PictureFiles(own.files)
+    images = PictureFiles.of(own)
     if first.network is None:
         looks = np.stack([checks.look(image) for image in images])
         return checks.notes(looks, checks.distinct(looks), None, None)
