@@ -27,8 +27,8 @@ from openai import AsyncOpenAI
 
 from reinspect.agents.models.detector import ask_for_defects
 from reinspect.agents.models.encoding import data_uri
-from reinspect.agents.models.prompts import Product
 from reinspect.agents.models.settings import Form
+from reinspect.agents.product import ProductKnowledge
 from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
 from reinspect.graph.build import BuildContext
@@ -87,7 +87,7 @@ def of_the_graph(url: str, files: list[str], count: int, in_flight: int) -> Iter
 async def bare(url: str, files: list[str], count: int, in_flight: int) -> None:
     """The same requests, with nothing around them."""
     question = ask_for_defects(
-        Form.JSON, "detect", pictures="One.", product=str(Product()), candidates="None."
+        Form.JSON, "detect", pictures="One.", product=str(ProductKnowledge()), candidates="None."
     )
     schema = {"name": "answer", "schema": question.schema, "strict": True}
     queue = iter(range(count))

@@ -20,6 +20,12 @@ OwnNodes: TypeAlias = Mapping[str, OwnNode | Mapping[str, OwnNode]]
 """Node of the inspection → a node beside it, or several in their order, by their names."""
 
 
+NAMING: Mapping[str, Any] = {
+    name: hint for name, hint in get_type_hints(GraphInput).items() if name in ("id", "category")
+}
+"""Fields of the input that nodes of one's own may set."""
+
+
 class Chain(NamedTuple):
     """A node of the inspection with those before and after it: where edges lead to, and from."""
 
@@ -42,10 +48,13 @@ class OwnParts:
             GraphError: the state is no TypedDict, or has a field of the inspection's.
         """
         own = self._further()
+        # LangGraph streams of an update what comes out of the graph: nodes of one's own may name
+        # the part, and nothing else.
+        named = NAMING if self.before or self.after else {}
         return StateGraph(
             _extended(GraphState, own),
             input_schema=_extended(GraphInput, own),
-            output_schema=_extended(GraphOutput, own),
+            output_schema=_extended(GraphOutput, {**own, **named}),
         )
 
     def add(

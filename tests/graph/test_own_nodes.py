@@ -69,10 +69,29 @@ def test_updates_of_own_nodes_have_their_content_in_a_subgraph_too(part: str) ->
     ):
         assert space or list(update) == ["inspection"]
         updates.update(update)
-    assert updates["read_barcode"] == {"barcode": "4711"}  # of what comes out, all
+    assert updates["read_barcode"] == {"barcode": "4711", "id": "part 4711"}
     assert updates["tell_the_line"] == {"heard": ["4711: PASS"]}
     for name in ("detect", "assess", "explain", "settle"):
         assert isinstance(updates[name]["trace"], Trace)
+
+
+def test_a_node_that_names_the_part_alone_updates_with_that(part: str) -> None:
+    class Outer(TypedDict, total=False):
+        image: str
+        trace: Trace
+
+    def name_it(state: Any) -> dict[str, Any]:
+        return {"id": "part 4711"}
+
+    outer = StateGraph(Outer)
+    outer.add_node("inspection", build(pipeline(), own=OwnParts({"detect": name_it})))
+    outer.add_edge(START, "inspection")
+    every = outer.compile().stream({"image": part}, stream_mode="updates", subgraphs=True)
+    assert {"name_it": {"id": "part 4711"}} in [update for _, update in every]
+
+
+def test_without_own_nodes_the_trace_alone_comes_out(part: str) -> None:
+    assert set(build(pipeline()).invoke({"image": part, "id": "7"})) == {"trace"}
 
 
 def test_fields_begin_anew_with_each_part_unless_they_have_a_reducer(part: str) -> None:
@@ -208,7 +227,8 @@ def test_build_graph_takes_them(part: str) -> None:
     fields = graph.get_input_jsonschema()
     assert set(fields["properties"]) == {"image", "category", "id", "explore", "barcode", "heard"}
     assert fields["required"] == ["image"]
-    assert set(graph.get_output_jsonschema()["properties"]) == {"trace", "barcode", "heard"}
+    out = {"trace", "id", "category", "barcode", "heard"}
+    assert set(graph.get_output_jsonschema()["properties"]) == out
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.beta_decorator.LangChainBetaWarning")
