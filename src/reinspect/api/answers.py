@@ -1,5 +1,6 @@
 """What the server says, and how it says no. The OpenAPI document is made from these."""
 
+from collections.abc import Sequence
 from enum import StrEnum
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +14,11 @@ from reinspect.store.rows import Row
 from reinspect.vocabulary import Value
 
 PROBLEM = "application/problem+json"
+
+LONGEST = 100
+"""Characters of a category."""
+
+PICTURE_KINDS = "image/png, image/jpeg, image/tiff, image/bmp, image/webp, image/gif, image/jp2"
 
 
 class AcceptedState(StrEnum):
@@ -105,3 +111,20 @@ def _refusal(status: HTTPStatus) -> dict[str, Any]:
         later = {"description": "Seconds to wait.", "schema": {"type": "integer", "minimum": 1}}
         said["headers"] = {"Retry-After": {**later, "required": True}}
     return said
+
+
+def body_of(views: Sequence[str]) -> dict[str, Any]:
+    """What OpenAPI says of a part: a file for each view that there is, its name, its category."""
+    words = {name: {"type": "string", "maxLength": LONGEST} for name in ("category", "part")}
+    files = {name: {"type": "string", "format": "binary"} for name in views}
+    schema = {
+        "type": "object",
+        "properties": {**files, **words},
+        "anyOf": [{"required": [name]} for name in views],
+        "additionalProperties": False,
+    }
+    encoding = {name: {"contentType": PICTURE_KINDS} for name in views}
+    return {
+        "required": True,
+        "content": {"multipart/form-data": {"schema": schema, "encoding": encoding}},
+    }

@@ -6,7 +6,7 @@ import importlib.metadata
 import logging
 import os
 from collections import Counter
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -31,12 +31,15 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from reinspect.api.answers import (
+    LONGEST,
+    PICTURE_KINDS,
     AcceptedBatch,
     AcceptedPicture,
     AcceptedState,
     Health,
     Problem,
     Refused,
+    body_of,
     problem,
     refusals,
 )
@@ -55,7 +58,7 @@ from reinspect.vocabulary import Value
 
 Id = Annotated[UUID, Path(description="As it was given when the picture or batch was accepted.")]
 Category = Annotated[
-    str | None, Form(max_length=100, description="Whose references judge; none by default.")
+    str | None, Form(max_length=LONGEST, description="Whose references judge; none by default.")
 ]
 Image = Annotated[UploadFile, File(description="An image file.")]
 Images = Annotated[list[UploadFile], File(min_length=1, description="Image files.")]
@@ -92,6 +95,11 @@ class Service:
     patience: float = 30.0
     """Seconds that a client is kept waiting for a verdict, before it is told to ask again."""
 
+    @property
+    def views(self) -> tuple[str, ...]:
+        """Of the parts; none where they have one picture."""
+        return tuple(self.references.views)
+
 
 def build(service: Service) -> FastAPI:
     """The server. Its intake starts and stops with it."""
@@ -113,7 +121,10 @@ def build(service: Service) -> FastAPI:
     app.state.service = service
     key = APIKeyHeader(name=HEADER, auto_error=False, description="One of the server's keys.")
     app.include_router(_open)
-    app.include_router(_v1, dependencies=[Security(key)] if service.keys else [])
+    secured = [Security(key)] if service.keys else []
+    app.include_router(_v1, dependencies=secured)
+    if service.views:
+        app.include_router(_parts, dependencies=secured)
     app.add_middleware(
         Gate, keys=service.keys, limits=service.limits, trouble=lambda: service.intake.trouble
     )
@@ -121,7 +132,7 @@ def build(service: Service) -> FastAPI:
     app.add_middleware(service.metrics.counting)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
-    _complete(app)
+    _complete(app, service.views)
     return app
 
 
@@ -134,6 +145,14 @@ Here = Annotated[Service, Depends(_service)]
 
 _open = APIRouter(tags=["server"])
 _v1 = APIRouter(prefix="/v1")
+_parts = APIRouter(prefix="/v1", tags=["parts"])
+
+
+def _one_picture(service: Here) -> None:
+    """Refuses pictures that stand for themselves where parts have several."""
+    if service.views:
+        said = f"parts have the views {', '.join(service.views)} here: send them to /v1/parts"
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, said)
 
 
 class _Fields:
@@ -192,7 +211,7 @@ def metrics(request: Request, service: Here) -> Response:
 @_v1.post(
     "/inspections",
     tags=["inspections"],
-    dependencies=[Depends(_Fields("image", "category"))],
+    dependencies=[Depends(_one_picture), Depends(_Fields("image", "category"))],
     responses={
         202: {"model": AcceptedPicture, "description": "Accepted; no verdict yet.", **_LOCATION},
         **refusals(*_SENDING, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
@@ -203,6 +222,13 @@ async def inspect(
 ) -> AcceptedPicture:
     """Inspect a picture. It is on record when this answers, whatever the answer is."""
     ticket, (answer,) = await run_in_threadpool(_accepted, service, [image], category, batch=False)
+    return await _answered(service, response, ticket, answer)
+
+
+async def _answered(
+    service: Service, response: Response, ticket: Ticket, answer: "Future[Row]"
+) -> AcceptedPicture:
+    """The row as soon as it is there; where to ask for it, if that takes too long."""
     try:
         async with asyncio.timeout(service.patience):
             row = await asyncio.shield(asyncio.wrap_future(answer))
@@ -234,7 +260,10 @@ def trace(service: Here, id: Id) -> Trace:  # noqa: A002
 @_v1.post(
     "/batches",
     tags=["batches"],
-    dependencies=[Depends(_Fields("images", "category", many="images"))],
+    dependencies=[
+        Depends(_one_picture),
+        Depends(_Fields("images", "category", many="images")),
+    ],
     status_code=HTTPStatus.ACCEPTED,
     responses={
         202: _LOCATION,
@@ -262,26 +291,79 @@ def batch(service: Here, id: Id) -> AcceptedBatch:  # noqa: A002
     return _batch(service, ticket)
 
 
+@_parts.post(
+    "/parts",
+    responses={
+        202: {"model": AcceptedPicture, "description": "Accepted; no verdict yet.", **_LOCATION},
+        **refusals(*_SENDING, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    },
+)
+async def inspect_part(service: Here, response: Response, request: Request) -> AcceptedPicture:
+    """Inspect one part by the pictures of its views, a field each; one that is missing is said."""
+    async with request.form() as form:
+        await _Fields(*service.views, "category", "part")(request)
+        words = {name: form.get(name) for name in ("category", "part")}
+        uploads = {name: form[name] for name in service.views if name in form}
+        _refuse_other(words, uploads, service.views)
+        ticket, (answer,) = await run_in_threadpool(
+            _accepted,
+            service,
+            list(uploads.values()),
+            words["category"],
+            batch=False,
+            views=tuple(uploads),
+            name=words["part"] or "",
+        )
+    return await _answered(service, response, ticket, answer)
+
+
+def _refuse_other(
+    words: Mapping[str, Any], uploads: Mapping[str, Any], views: Sequence[str]
+) -> None:
+    """Refuse files for words, words for files, words that are too long, and no file at all."""
+    said = None if uploads else f"no picture: send a file for each view: {', '.join(views)}"
+    for name, value in words.items():
+        if value is not None and not isinstance(value, str):
+            said = f"{name}: a word is needed"
+        elif value and len(value) > LONGEST:
+            said = f"{name}: {len(value)} characters, more than {LONGEST}"
+    for name, value in uploads.items():
+        if isinstance(value, str):
+            said = f"{name}: an image file is needed"
+    if said:
+        raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, said)
+
+
 def _accepted(
-    service: Service, uploads: Sequence[UploadFile], category: str | None, *, batch: bool
+    service: Service,
+    uploads: Sequence[UploadFile],
+    category: str | None,
+    *,
+    batch: bool,
+    views: Sequence[str] = (),
+    name: str = "",
 ) -> tuple[Ticket, list["Future[Row]"]]:
-    """Keep uploads and queue them, all or none."""
-    _refuse_unknown(service.references, category)
-    intake, arrived = service.intake, list[Arrived]()
-    own = service.references.of(category)
-    if not intake.reserve(len(uploads)):
+    """Keep uploads and queue them, all or none; those of views are one part."""
+    sets = [service.references.views[view] for view in views] or [service.references]
+    for references in sets:
+        _refuse_unknown(references, category)
+    intake, arrived, parts = service.intake, list[Arrived](), 1 if views else len(uploads)
+    if not intake.reserve(parts):
         said = f"{intake.trouble or 'there is no room for so many now'}; send it again later"
         raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, said, retry_after=1)
     try:
         for upload in uploads:
             arrived.append(intake.spool.receive(upload.file, upload.filename))
+            own = sets[min(len(arrived), len(sets)) - 1].of(category)
             _refuse_pages(arrived[-1], own.rules)
-        if not batch:
-            size_of(arrived[0].path, max_pixels=own.max_pixels, rules=own.rules)
-        ticket = intake.spool.accept(arrived, batch=batch, category=category)
+            if not batch:
+                size_of(arrived[-1].path, max_pixels=own.max_pixels, rules=own.rules)
+        ticket = intake.spool.accept(
+            arrived, batch=batch, category=category, views=views, name=name
+        )
     except BaseException as failure:
         intake.spool.refuse(arrived)
-        intake.release(len(uploads))
+        intake.release(parts)
         if isinstance(failure, UnreadableImage):
             said = f"{arrived[-1].name or 'the file'}: {failure.what}; {failure.remedy}"
             raise Refused(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, said) from failure
@@ -383,10 +465,7 @@ _HANDLERS = {
 }
 
 
-_KINDS = "image/png, image/jpeg, image/tiff, image/bmp, image/webp, image/gif, image/jp2"
-
-
-def _complete(app: FastAPI) -> None:
+def _complete(app: FastAPI, views: Sequence[str]) -> None:
     """Say in the OpenAPI document what FastAPI can't: what a problem is, what an upload holds."""
     made = app.openapi
 
@@ -398,7 +477,9 @@ def _complete(app: FastAPI) -> None:
             if name.startswith("Body_"):
                 schemas[name]["additionalProperties"] = False
         form = document["paths"]["/v1/inspections"]["post"]["requestBody"]["content"]
-        form["multipart/form-data"]["encoding"] = {"image": {"contentType": _KINDS}}
+        form["multipart/form-data"]["encoding"] = {"image": {"contentType": PICTURE_KINDS}}
+        if views:
+            document["paths"]["/v1/parts"]["post"]["requestBody"] = body_of(views)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign]

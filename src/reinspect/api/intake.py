@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from reinspect.api.spool import Entry, Spool, Ticket
-from reinspect.dataset import Item
+from reinspect.dataset import Item, ViewFile
 from reinspect.engine.local import attend
 from reinspect.graph.build import BuildContext
 from reinspect.roles import Sink
@@ -269,6 +269,14 @@ def _warming(context: BuildContext, workers: int) -> list[Item]:
     """
     if context.recipe.asking:
         return []
+    if context.recipe.views:
+        first = [
+            ViewFile(name, sets.default.files[0])
+            for name, sets in context.references.views.items()
+            if sets.default.files
+        ]
+        shown = [Item(_WARMING, first[0].path, views=tuple(first))] if first else []
+        return [item for item in shown for _ in range(workers)]
     known = context.references
     sets = [(None, known.default), *known.by_category.items()]
     shown = [Item(_WARMING, own.files[0], name) for name, own in sets if own.files]

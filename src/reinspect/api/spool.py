@@ -5,7 +5,7 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -13,7 +13,7 @@ from uuid import UUID
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from reinspect.dataset import Item
+from reinspect.dataset import Item, ViewFile
 from reinspect.errors import ReinspectError
 from reinspect.files import sync_folder, write_file
 from reinspect.images import PARTS, TABLES
@@ -31,11 +31,22 @@ NAME = 100
 
 
 class Entry(Value):
-    """One accepted picture."""
+    """One accepted picture, or one part by its views."""
 
     id: UUID
     name: str = Field(default="", description="What the client called it; never opened as a path.")
     file: str = Field(description="Where it lies, relative to the run's folder; named by us.")
+
+    views: Mapping[str, str] = Field(
+        default_factory=dict,
+        exclude_if=lambda said: not said,
+        description="Of a part with several: view → where it lies; `file` is the first.",
+    )
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Where its pictures lie."""
+        return tuple(self.views.values()) or (self.file,)
 
     @property
     def image(self) -> str:
@@ -95,7 +106,9 @@ class Spool:
         for folder in (self.folder, self._open, self._batches):
             for unfinished in folder.glob(".*.part"):
                 unfinished.unlink(missing_ok=True)
-        kept = {entry.file for ticket in self.unfinished() for entry in ticket.entries}
+        kept = {
+            file for ticket in self.unfinished() for entry in ticket.entries for file in entry.files
+        }
         if self.set_aside:  # somebody may want to mend it, and needs its pictures
             return
         for picture in self._incoming.glob("*/*"):
@@ -122,15 +135,34 @@ class Spool:
         for picture in arrived:
             picture.path.unlink(missing_ok=True)
 
-    def accept(self, arrived: Sequence[Arrived], *, batch: bool, category: str | None) -> Ticket:
+    def accept(
+        self,
+        arrived: Sequence[Arrived],
+        *,
+        batch: bool,
+        category: str | None,
+        views: Sequence[str] = (),
+        name: str = "",
+    ) -> Ticket:
         """Accept uploads, all or none. A single picture's ticket has the picture's id.
+
+        Args:
+            arrived: the uploads.
+            batch: whether they were sent as many.
+            category: of all of them.
+            views: of one part that they are pictures of, in their order; each is a part without.
+            name: of that part, for people.
 
         Raises:
             OSError: the disk is full or read-only; nothing was accepted.
         """
         entries = tuple(self._moved(picture) for picture in arrived)
+        if views:
+            files = {view: entry.file for view, entry in zip(views, entries, strict=True)}
+            own = {"name": shown(name), "views": files}
+            entries = (entries[0].model_copy(update=own),)
         # The ticket goes last, when what it names will still be there after a power cut.
-        for folder in {(self.folder / entry.file).parent for entry in entries}:
+        for folder in {(self.folder / file).parent for one in entries for file in one.files}:
             sync_folder(folder)
         sync_folder(self._incoming)
         ticket = Ticket(
@@ -174,7 +206,8 @@ class Spool:
 
     def item(self, entry: Entry, category: str | None) -> Item:
         """What there is to inspect."""
-        return Item(entry.image, str(self.folder / entry.file), category)
+        views = tuple(ViewFile(name, str(self.folder / file)) for name, file in entry.views.items())
+        return Item(entry.image, str(self.folder / entry.file), category, views=views)
 
     def _moved(self, picture: Arrived) -> Entry:
         file = Path("incoming") / str(picture.id)[:2] / picture.path.name
