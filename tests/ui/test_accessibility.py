@@ -21,6 +21,7 @@ PAGES = {
     "Compare": "compare?a=first-look&b=two-looks",
     "Export": "export",
     "Qualification": "qualification",
+    "References": "references",
 }
 NAVIGATION = '[data-testid="stSidebarNav"]'
 """Streamlit's own list of pages, whose sections axe-core takes for broken lists."""

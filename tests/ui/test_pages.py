@@ -19,7 +19,7 @@ from support.odd_texts import LONG, ODD
 
 PAGES = (
     "morning", "runs", "inspections", "trace", "review", "reliability", "compare", "export",
-    "captions", "qualification",
+    "captions", "qualification", "references",
 )  # fmt: skip
 Show = Callable[..., Any]
 QUALIFIED = Qualification(
