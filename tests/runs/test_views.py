@@ -27,6 +27,7 @@ from reinspect.policies.qualified import KeptLimits, ProductLimits, program
 from reinspect.qualification.judging import QualificationError
 from reinspect.qualification.references import references_of
 from reinspect.runs.defaults import UsageError
+from reinspect.runs.sources import Listed
 from reinspect.trace import Trace
 from reinspect.vocabulary import Label, Outcome
 from support.command_line import invoke, rows, said
@@ -367,3 +368,18 @@ def test_a_table_tells_references_from_parts(tmp_path: Path) -> None:
     assert [item.id for item in plan.source.items] == ["parts3", "parts4"]
     counts = {name: len(own.default.files) for name, own in plan.references.views.items()}
     assert counts == {"front": 2, "back": 2}
+
+
+@pytest.mark.parametrize(
+    ("listed", "recipe"),
+    [
+        pytest.param(BY_NAME, PLAIN, id="several-views"),
+        pytest.param({}, VIEWED, id="one-picture"),
+    ],
+)
+def test_a_plan_is_for_parts_as_its_recipe_has_them(
+    listed: dict[str, str], recipe: dict[str, Any], parts: Path, tmp_path: Path
+) -> None:
+    source = Listed.below([parts], views=listed)
+    with pytest.raises(UsageError, match=r"a.*: has .*, parts of the recipe "):
+        RunPlan.of(source, recipe=Recipe.model_validate(recipe), out=tmp_path / "out")

@@ -11,7 +11,7 @@ from pathlib import Path
 from reinspect.bench.protocol import JudgedImage, score
 from reinspect.bench.side_by_side import Benched
 from reinspect.critics.named import Learned, learned_by
-from reinspect.dataset import Item, Patterns, truth_of
+from reinspect.dataset import Item, truth_of
 from reinspect.engine.replay import NotOnRecord, refuse_others, replay
 from reinspect.errors import ReinspectError
 from reinspect.graph.critics import by_critic
@@ -47,20 +47,20 @@ class Contender:
     learned: dict[str | None, Learned]
 
 
-def views_of(recipes: Sequence[Path], registry: Path) -> Patterns:
-    """The views of the parts that recipes are benched on: view → the pattern of its files.
+def listed_by(recipes: Sequence[Path], registry: Path) -> Recipe:
+    """The recipe by whose views and kinds of files the parts of a bench are listed: the first.
 
     Raises:
         ComparisonError: the recipes have different views.
         RecipeError: a recipe can't be used.
     """
-    each = [load_recipe(file, critics=registry).patterns for file in recipes]
-    for file, patterns in zip(recipes, each, strict=True):
-        if patterns != each[0]:
+    each = [load_recipe(file, critics=registry) for file in recipes] or [Recipe()]
+    for file, own in zip(recipes, each, strict=False):
+        if own.patterns != each[0].patterns:
             raise ComparisonError(
                 f"{file.name} has other views than {recipes[0].name}: bench them one by one"
             )
-    return each[0] if each else {}
+    return each[0]
 
 
 def load_contenders(

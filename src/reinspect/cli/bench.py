@@ -103,7 +103,7 @@ def bench(
 
     With several recipes or critics: all of them on the same images, and their differences.
     """
-    from reinspect.bench.comparison import load_contenders, replay_contender, views_of
+    from reinspect.bench.comparison import listed_by, load_contenders, replay_contender
     from reinspect.bench.scenarios import read_scenarios
     from reinspect.bench.side_by_side import compare
     from reinspect.bench.table import compared, table
@@ -115,13 +115,14 @@ def bench(
     folder = out or default_out(root.absolute().name)
     registry = critics_beside(store or default_store(folder))
     with usage_errors():
-        views = views_of(recipe or [], registry)
+        chosen = listed_by(recipe or [], registry)
         source = Listed.below(
             [root],
             categories=category or (),
             categorised=True,
             layout=layout_of(layout),
-            views=views,
+            views=chosen.patterns,
+            rules=chosen.listed,
         )
         kinds = read_scenarios(scenarios) if scenarios else {}
     found_in = sorted({item.category for item in source.items if item.category})

@@ -14,6 +14,7 @@ from reinspect.engine.roles import Engine
 from reinspect.graph.build import BuildContext
 from reinspect.graph.recipe import Recipe, load_recipe
 from reinspect.graph.references import reference_sets
+from reinspect.images import one_line
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceSets
 from reinspect.runs.arriving_parts import VIEW_TIMEOUT
@@ -70,6 +71,10 @@ class RunPlan:
         """
         if self.retry_failed and not self.resume:
             raise UsageError("--retry-failed needs --resume: what failed is in a run")
+        for item in self.source.items:
+            if bool(item.views) is not bool(self.recipe.views):
+                has = ("several views", "one picture")[:: 1 if item.views else -1]
+                raise UsageError(f"{one_line(item.id)}: has {has[0]}, parts of the recipe {has[1]}")
         for name in ("timeout", "max_seconds", "max_failures"):
             value = getattr(self, name)
             if value is not None and not value > 0:
