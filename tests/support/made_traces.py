@@ -1,7 +1,9 @@
 """Made-up traces."""
 
 import hashlib
+from pathlib import Path
 
+from reinspect.policies.fusion import ViewedPart
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
@@ -119,3 +121,31 @@ def explored(image: str) -> Trace:
     main = [(step, False) for step in (detect, assess)]
     branch = [(step, True) for step in second]
     return Trace.of(looked.sample, [*main, *branch, (explain, False), (settle, False)])
+
+
+def of_two_views(image: str, *, front: Path) -> Trace:
+    """A part whose back is a file of its own, a copy of the front, and has a defect."""
+    back = front.with_name(f"back-{front.name}")
+    back.write_bytes(front.read_bytes())
+    content = hashlib.sha256(front.read_bytes()).hexdigest()
+    seen = {
+        "front": judged(image, 0.1, Outcome.PASS),
+        "back": judged(image, 0.7, Outcome.REVIEW),
+    }
+    views = tuple(
+        View(path=str(path), sha256=content, size=(160, 120), name=name)
+        for name, path in (("front", front), ("back", back))
+    )
+    part = ViewedPart(seen)
+    steps = [
+        step.model_copy(update={"view": name}) for name, own in seen.items() for step in own.steps
+    ]
+    first, assessment = part.first, part.assessment
+    assert first is not None
+    assert assessment is not None
+    settled = Disposition(outcome=Outcome.REVIEW, reason="reliability 0.70 is low")
+    steps += [
+        Step(node="fuse", products=(first, assessment, part.decision)),
+        Step(node="settle", products=(settled,)),
+    ]
+    return Trace(sample=Sample(id=image, category="bolt", views=views), steps=tuple(steps))

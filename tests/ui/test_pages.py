@@ -14,7 +14,7 @@ from reinspect.qualification.keeping import Qualification, keep
 from reinspect.store import Filter, NewCaption, RunInfo, Store
 from reinspect.store.tables import InspectionTable
 from reinspect.vocabulary import Label, Outcome, Truth, Verdict
-from support.made_traces import judged
+from support.made_traces import judged, of_two_views
 from support.odd_texts import LONG, ODD
 
 PAGES = (
@@ -495,3 +495,24 @@ def test_a_qualification_that_cannot_be_read_is_named(
     place.parent.mkdir(parents=True)
     place.write_text("{")
     assert "odd.json" in show("qualification").warning[0].value
+
+
+@pytest.mark.parametrize("page", ["inspections", "trace", "review"])
+def test_a_part_with_several_views_shows_the_one_that_decided(
+    store: Store, folder: Path, show: Show, page: str
+) -> None:
+    number = store.begin_run(RunInfo(name="sides", folder=str(folder)))
+    with store.writer(number) as writer:
+        writer.write(of_two_views("4711", front=folder.parent / "part.png"))
+    app = show(page, reviewer="Ann" if page == "review" else None)
+    assert not app.exception
+    assert "changed since" not in _text(app)
+    if page == "trace":
+        choice = app.segmented_control(key=f"of-{_id(store, '4711')}")
+        assert choice.options == ["back", "front"]
+        choice.set_value("front").run()
+        assert not app.exception
+        assert 'class="chip">back</bdi>' in _text(app)
+    if page == "review":
+        (item,) = _fed(app)["items"]
+        assert [view["name"] for view in item["views"]] == ["back", "front"]

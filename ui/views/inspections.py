@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from reinspect.export.scene import thumbnail
+from reinspect.export.scene import thumbnail, within
 from reinspect.export.thumbnails import Thumbnail
 from reinspect.store import Inspected, Page
 from reinspect.ui import filters, words
@@ -141,7 +141,8 @@ def _turn(to: int) -> None:
 
 def card(one: Inspected) -> str:
     """The picture in small with the boxes that count, as HTML."""
-    shown = _thumbnail(one.path, one.row.sha256)
+    view = one.leading
+    shown = _thumbnail(view.path, view.sha256) if view else _thumbnail(one.path, one.row.sha256)
     name = words.escaped(one.row.image).replace("<bdi>", "").replace("</bdi>", "")
     if shown.data is None:
         why = words.escaped(shown.missing)
@@ -150,7 +151,8 @@ def card(one: Inspected) -> str:
         )
     wide = " wide" if shown.width > _WIDE * shown.height else ""
     kind = "review" if one.row.review else "final"
-    boxes = "".join(_rectangle(defect.box, kind) for defect in one.row.defects)
+    here = within(one.row.defects, view.name if view else None)
+    boxes = "".join(_rectangle(defect.box, kind) for defect in here)
     note = f'<div class="note">{words.escaped(shown.missing)}</div>' if shown.missing else ""
     said = one.row.verdict.label.value if one.row.verdict else "no verdict"
     size = f'width="{shown.width}" height="{shown.height}"'

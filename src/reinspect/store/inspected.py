@@ -22,6 +22,14 @@ class Inspected(NamedTuple):
     views: tuple[View, ...] = ()
     """Its pictures: one, or one a view."""
 
+    @property
+    def leading(self) -> View | None:
+        """The picture to show alone: of the strongest defect, else the first that could be read."""
+        view = next((defect.view for defect in self.row.defects), None)
+        readable = [one for one in self.views if one.sha256] or list(self.views)
+        named = (one for one in readable if view is not None and one.name == view)
+        return next(named, next(iter(readable), None))
+
 
 def inspections_of(session: Session, ids: Sequence[int]) -> tuple[Inspected, ...]:
     """Those of these inspections that there are, in this order, each with its newest review."""
