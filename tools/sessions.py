@@ -1,5 +1,6 @@
 """Sessions of onnxruntime: on the CPU, or on a GPU where it has one."""
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ def open_session(graph: str | bytes) -> "InferenceSession":
         ImportError: onnxruntime is not installed.
         Exception: what it can't read as a graph; its errors have no common base.
     """
+    # It would tell its maker of each start, and keep a mark of this machine in the user's cache.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()

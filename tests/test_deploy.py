@@ -1,0 +1,101 @@
+"""Containers and units: what they start is a command that there is, and nobody in there is root."""
+
+import re
+import shlex
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from support.command_line import invoke
+from support.places import REPOSITORY
+from support.requirements import unavailable
+
+UNITS = sorted((REPOSITORY / "deploy").glob("*.service"))
+COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text("utf-8"))
+CONTAINERFILE = (REPOSITORY / "Containerfile").read_text(encoding="utf-8")
+OURS = {name: one for name, one in COMPOSE["services"].items() if one["image"] == "reinspect"}
+
+
+def commands() -> Iterator[Any]:
+    for name, service in OURS.items():
+        yield pytest.param(service["command"], id=name)
+    for unit in UNITS:
+        (line,) = re.findall(r"reinspect/bin/reinspect ([^;\"']+)", unit.read_text("utf-8"))
+        yield pytest.param(shlex.split(line), id=unit.stem)
+
+
+@pytest.mark.parametrize("words", list(commands()))
+def test_every_option_is_one_of_the_command(words: list[str]) -> None:
+    told = invoke(words[0], "--help").out
+    options = {word.partition("=")[0] for word in words[1:] if word.startswith("--")}
+    known = {option for option in options if re.search(rf"{option}\b", told)}
+    streamlit = {option for option in options if option.startswith("--server.")}
+    assert known | streamlit == options
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_container_can_do_no_more_than_it_must(name: str) -> None:
+    service = OURS[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert all(port.startswith("127.0.0.1:") for port in service["ports"])
+
+
+def test_the_image_is_nobody_s_root_and_says_whether_it_lives() -> None:
+    last = CONTAINERFILE.rpartition("\nFROM ")[2]
+    assert re.search(r"^USER 10001:10001$", last, re.M)
+    assert re.search(r"^HEALTHCHECK ", last, re.M)
+    assert CONTAINERFILE.count("\nFROM ") == 2
+    named = re.findall(r"^!(\w+)", (REPOSITORY / ".containerignore").read_text("utf-8"), re.M)
+    assert all(list(REPOSITORY.glob(f"{name}*")) for name in named)
+
+
+def test_the_image_holds_every_folder_of_the_package() -> None:
+    linked = {
+        path.name for path in (REPOSITORY / "src" / "reinspect").iterdir() if path.is_symlink()
+    }
+    named = re.findall(r"^!(\w+)", (REPOSITORY / ".containerignore").read_text("utf-8"), re.M)
+    assert linked <= set(named)
+
+
+@pytest.mark.process
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.stem)
+def test_a_unit_is_understood(unit: Path, tmp_path: Path) -> None:
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        unavailable("systemd", "no systemd-analyze: apt-get install systemd")
+    there = tmp_path / unit.name
+    program = tmp_path / "reinspect"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    text = unit.read_text(encoding="utf-8").replace("/opt/reinspect/bin/reinspect", str(program))
+    there.write_text(text, encoding="utf-8")
+    done = subprocess.run(
+        [verify, "--man=no", "verify", str(there)], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.process
+def test_the_unit_that_watches_begins_a_run_or_goes_on_with_it(tmp_path: Path) -> None:
+    """The shell line of the unit, as systemd hands it on."""
+    text = (REPOSITORY / "deploy" / "reinspect-watch.service").read_text(encoding="utf-8")
+    (line,) = re.findall(r"^ExecStart=(.+)$", text, re.M)
+    line = line.replace("$$", "$").replace("/var/lib/reinspect", str(tmp_path))
+    line = line.replace("/opt/reinspect/bin/reinspect", "echo")
+
+    def told() -> list[str]:
+        done = subprocess.run(shlex.split(line), capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    assert told()[:2] == ["run", "--watch"]
+    assert "--resume" not in told()
+    (tmp_path / "line").mkdir()
+    (tmp_path / "line" / "recipe.yaml").touch()
+    assert told()[-1] == "--resume"
