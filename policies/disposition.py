@@ -10,6 +10,8 @@ from reinspect.trace import Trace
 from reinspect.vocabulary import Disposition, Evidence, Move, Outcome
 
 Share = Annotated[float, Field(ge=0, le=1)]
+Low = Annotated[float, Field(ge=0, le=0.5)]
+High = Annotated[float, Field(ge=0.5, le=1)]
 
 
 class Thresholds:
@@ -17,12 +19,20 @@ class Thresholds:
 
     Args:
         reliability: least reliability of a verdict that nobody needs to review.
+        pass_below: a part passes with P(anomalous) below; others are for REVIEW.
+        fail_from: a part fails from this P(anomalous) on; others are for REVIEW.
     """
 
     about = About("thresholds")
 
-    def __init__(self, reliability: Share = rules.LEAST_RELIABILITY) -> None:
+    def __init__(
+        self,
+        reliability: Share = rules.LEAST_RELIABILITY,
+        pass_below: Low = 0.5,
+        fail_from: High = 0.5,
+    ) -> None:
         self._least = reliability
+        self._pass_below, self._fail_from = pass_below, fail_from
 
     def __call__(self, trace: Trace) -> Disposition:
         verdict, assessment = trace.verdict, trace.assessment
@@ -38,6 +48,11 @@ class Thresholds:
             return _review(
                 f"reliability {assessment.reliability:.2f} of {verdict.label.value!r} is below "
                 f"{self._least:.2f}"
+            )
+        if self._pass_below <= verdict.probability < self._fail_from:
+            return _review(
+                f"p = {verdict.probability:.3g} is between {self._pass_below:.3g} and "
+                f"{self._fail_from:.3g}"
             )
         return Disposition(
             outcome=outcome,

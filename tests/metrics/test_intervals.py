@@ -45,6 +45,15 @@ def test_no_interval_without_a_figure(probability, truth):
     assert metrics.bootstrap(metrics.auroc, probability, truth, rng=rng, rounds=50) is None
 
 
+def test_a_paired_difference_by_hand():
+    """Two surveys of 1,600 people, of whom 150 changed their minds one way and 86 the other."""
+    low, high = metrics.paired_difference(150, 86, 1600)
+    assert (low, high) == pytest.approx((0.0212, 0.0587), abs=1e-4)
+    assert metrics.paired_difference(0, 0, 0) is None
+    with pytest.raises(ValueError, match="outside"):
+        metrics.paired_difference(3, 3, 5)
+
+
 @pytest.mark.parametrize(
     ("share", "n", "limits"),
     [

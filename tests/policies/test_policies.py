@@ -112,6 +112,20 @@ def test_disposition(seen: Trace, outcome: Outcome) -> None:
     assert disposition.reason
 
 
+@pytest.mark.parametrize(
+    ("probability", "outcome"),
+    [
+        pytest.param(0.29, Outcome.PASS, id="below"),
+        pytest.param(0.3, Outcome.REVIEW, id="not-below"),
+        pytest.param(0.89, Outcome.REVIEW, id="not-yet"),
+        pytest.param(0.9, Outcome.FAIL, id="from"),
+    ],
+)
+def test_what_is_between_the_thresholds_is_for_review(probability: float, outcome: Outcome) -> None:
+    settle = Thresholds(reliability=0.6, pass_below=0.3, fail_from=0.9)
+    assert settle(trace(*assessed(probability, 0.95))).outcome is outcome
+
+
 def test_the_hand_set_estimate_is_the_first_look_until_there_is_more() -> None:
     assert HandSet()(trace(Verdict.of(0.7))).probability == 0.7
 

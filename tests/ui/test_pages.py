@@ -405,11 +405,29 @@ def test_two_runs_are_compared(tuesday: int, store: Store, show: Show) -> None:
     values = {metric.label: metric.value for metric in app.metric}
     assert values["Images in both"] == "2"
     assert values["✕ Worse in B"] == "1"
-    changed = app.dataframe[-1].value
+    changed = next(one.value for one in app.dataframe if "change" in one.value)
     assert changed["image"].tolist() == ["fail.png"]
     assert changed["change"].tolist() == ["✕ worse"]
+    assert "Labels right, B − A: −50.0 points" in _text(app)
     names = [_name(store, changed[f"trace {side}"].item()) for side in "AB"]
     assert names == ["fail.png in 1", "fail.png in 2"]
+
+
+def test_other_thresholds_are_tried_and_become_a_recipe(
+    tuesday: int, store: Store, show: Show
+) -> None:
+    app = show("compare", a='tue"s<d>ay', b="monday")
+    values = {metric.label: metric.value for metric in app.metric}
+    assert [values[name] for name in ("✓ PASS", "✕ FAIL", "? REVIEW")] == ["2", "3", "3"]
+    app.slider(key=f"whatif_fail_{monday_of(store)}").set_value(0.85).run()
+    assert not app.exception
+    values = {metric.label: metric.value for metric in app.metric}
+    assert [values[name] for name in ("✓ PASS", "✕ FAIL", "? REVIEW")] == ["2", "1", "5"]
+    assert app.get("download_button")
+
+
+def monday_of(store: Store) -> int:
+    return store.run("monday").id
 
 
 def _name(store: Store, address: str) -> str:

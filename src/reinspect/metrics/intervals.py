@@ -81,6 +81,28 @@ def clopper_pearson(k: int, n: int, *, level: float = 0.95) -> Interval | None:
     return Interval(low, high) if n else None
 
 
+def paired_difference(better: int, worse: int, n: int, *, level: float = 0.95) -> Interval | None:
+    """Interval of how much a share of right parts has gained, both times of the same n parts.
+
+    Of these `better` were put right and `worse` were broken. By Agresti and Min (2005), who add
+    half a part to each of the four cells; None without parts.
+
+    Raises:
+        ValueError: counts below 0 or together above n, `level` outside (0, 1).
+    """
+    if better < 0 or worse < 0 or better + worse > n:
+        raise ValueError(f"better {better!r} and worse {worse!r} are outside 0 … {n!r}")
+    if not 0 < level < 1:
+        raise ValueError(f"level {level!r} is outside (0, 1)")
+    if not n:
+        return None
+    z = NormalDist().inv_cdf((1 + level) / 2)
+    b, c, size = better + 0.5, worse + 0.5, n + 2
+    gain = (b - c) / size
+    reach = z * math.sqrt(b + c - (b - c) ** 2 / size) / size
+    return Interval(max(-1.0, gain - reach), min(1.0, gain + reach))
+
+
 def control_limits(share: float, n: int, *, sigmas: float = 3.0) -> Interval | None:
     """Within which a share of n parts lies by chance, of a process with a steady `share`.
 

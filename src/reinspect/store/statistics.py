@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Engine, Integer, and_, cast, extract, func, or_
+from sqlalchemy import ColumnElement, Engine, Integer, and_, case, cast, extract, func, or_
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
@@ -68,6 +69,20 @@ class JudgedCount(NamedTuple):
         return self.wrong and self.truth_by == "review"
 
 
+class Change(StrEnum):
+    """How another run's outcome differs; the first that holds."""
+
+    WORSE = "worse"
+    """Right in A, wrong in B."""
+    BETTER = "better"
+    """Wrong in A, right in B."""
+    LABEL = "other label"
+    """And the truth is not known."""
+    INTO_REVIEW = "into REVIEW"
+    OUT_OF_REVIEW = "out of REVIEW"
+    OTHER = "other outcome"
+
+
 class JudgedPair(NamedTuple):
     """How many images two runs judged so; truth is None where it isn't known."""
 
@@ -79,6 +94,20 @@ class JudgedPair(NamedTuple):
     images: int
     seconds_a: float
     seconds_b: float
+
+    @property
+    def change(self) -> Change | None:
+        """How B's outcome differs from A's; None where it doesn't."""
+        review = Outcome.REVIEW.value
+        if self.label_a != self.label_b:
+            if self.truth is None or None in (self.label_a, self.label_b):
+                return Change.LABEL
+            return Change.WORSE if self.label_a == self.truth else Change.BETTER
+        if self.disposition_a == self.disposition_b:
+            return None
+        if review == self.disposition_b:
+            return Change.INTO_REVIEW
+        return Change.OUT_OF_REVIEW if review == self.disposition_a else Change.OTHER
 
 
 class SpanCount(NamedTuple):
@@ -107,6 +136,7 @@ class ReviewedImage(NamedTuple):
 class Different(NamedTuple):
     """An image that two runs judged differently."""
 
+    change: Change
     image: str
     a: int
     label_a: str | None
@@ -182,11 +212,29 @@ class Statistics:
         query = joined(select(*said, *sums)).group_by(*said)  # type: ignore[call-overload]
         return [JudgedPair(*row) for row in self._rows(query)]
 
-    def different(self, a: int, b: int, *, offset: int = 0, limit: int = 50) -> list[Different]:
-        """The images that two runs label or dispose of differently, by name."""
+    def different(
+        self,
+        a: int,
+        b: int,
+        *,
+        only: Sequence[Change] = (),
+        offset: int = 0,
+        limit: int = 50,
+    ) -> list[Different]:
+        """The images that two runs label or dispose of differently: worse, better, REVIEW, name.
+
+        Args:
+            a: id of a run.
+            b: id of the run that is held against it.
+            only: changes to take; all by default.
+            offset: how many to pass over.
+            limit: how many to take.
+        """
         one, other, truth, joined = _both(a, b)
+        kind = _change(one, other, truth)
         query = joined(
             select(  # type: ignore[call-overload]
+                kind,
                 one.image,
                 one.id,
                 one.label,
@@ -202,8 +250,10 @@ class Statistics:
                 one.disposition != other.disposition,
             )
         )
-        ordered = query.order_by(one.image, one.id).offset(offset).limit(limit)
-        return [Different(*row) for row in self._rows(ordered)]
+        if only:
+            query = query.where(kind.in_([_RANKS.index(change) for change in only]))
+        ordered = query.order_by(kind, one.image, one.id).offset(offset).limit(limit)
+        return [Different(_RANKS[row[0]], *row[1:]) for row in self._rows(ordered)]
 
     def newest(self) -> datetime | None:
         """When the newest inspection was written."""
@@ -312,6 +362,27 @@ def _truths(of: Any) -> list[tuple[Any, ColumnElement[bool]]]:
         )
         found.append((truth, same))
     return found
+
+
+_RANKS = tuple(Change)
+
+
+def _change(one: Any, other: Any, truth: Any) -> ColumnElement[int]:
+    """The place of a change among all, as an expression."""
+    flips = and_(one.label != other.label, truth.is_not(None))
+    review = Outcome.REVIEW.value
+    differs = func.coalesce(one.label, "") != func.coalesce(other.label, "")
+    cases = (
+        (and_(flips, one.label == truth), Change.WORSE),
+        (and_(flips, other.label == truth), Change.BETTER),
+        (differs, Change.LABEL),
+        (and_(one.disposition != review, other.disposition == review), Change.INTO_REVIEW),
+        (and_(one.disposition == review, other.disposition != review), Change.OUT_OF_REVIEW),
+    )
+    return case(
+        *((condition, _RANKS.index(change)) for condition, change in cases),
+        else_=_RANKS.index(Change.OTHER),
+    )
 
 
 def _both(a: int, b: int) -> tuple[Any, Any, Any, Any]:
