@@ -44,7 +44,7 @@ from reinspect.agents.models.wire import (
 )
 from reinspect.files import digest_of
 from reinspect.images import Pixels
-from reinspect.vocabulary import Call
+from reinspect.vocabulary import Call, ShownPicture
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -196,7 +196,7 @@ class Model:
         tools: Sequence[Mapping[str, Any]],
         *,
         only: str | None = None,
-        pictures: int = 0,
+        shown: Sequence[ShownPicture] = (),
     ) -> "AIMessage":
         """One turn of a conversation in which the model may call tools.
 
@@ -206,14 +206,15 @@ class Model:
             messages: all that was said so far.
             tools: as OpenAI's protocol has functions.
             only: the one that it must call now; it may choose without.
-            pictures: shown since its last turn.
+            shown: since its last turn.
 
         Raises:
             ModelError: no usable response, or this chat model knows no tools.
             UnreadableAnswer: the model refused.
             BudgetSpent: the run may not ask any more.
         """
-        with self._on_record(prompt, said, (None,) * pictures, 1) as record:
+        with self._on_record(prompt, said, shown, 1) as record:
+            record.counts({"shown": tuple(shown)})
             bound: Any = self._client().bind_tools(list(tools), tool_choice=only or "auto")
             body = dict(self.settings.extra)
             options = {"extra_body": body} if body and self.settings.chat is None else {}

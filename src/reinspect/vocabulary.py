@@ -405,8 +405,15 @@ class Disposition(Value):
     reason: str
 
 
+class ShownPicture(Value):
+    """A picture that a model was shown, and what it was told of it."""
+
+    label: str
+    picture: Picture | None = Field(default=None, description="Null where pictures are not kept.")
+
+
 class Call(Value):
-    """One request to a model, as it was answered. Its pictures are never kept.
+    """One request to a model, as it was answered. Its pictures are kept in conversations alone.
 
     A member's calls stand in its step before what the member made of them, and stand there where
     it failed, too.
@@ -423,6 +430,9 @@ class Call(Value):
     server: str | None = Field(default=None, description="host:port; null where not kept.")
     choices: int = Field(default=1, ge=1, description="Answers asked for.")
     pictures: int = Field(default=0, ge=0, description="Pictures sent.")
+    shown: tuple[ShownPicture, ...] = Field(
+        default=(), description="In a conversation: those sent since the last turn."
+    )
     answers: tuple[str, ...] = Field(default=(), description="Raw, as the model wrote them.")
     unread: int = Field(default=0, ge=0, description="Answers that could not be read.")
     probabilities: Mapping[str, Probability] = Field(

@@ -29,6 +29,7 @@ from reinspect.training.episodes.labelled import (
     recipe_hash,
 )
 from reinspect.training.episodes.prompts import Grouping, make_episode
+from reinspect.training.episodes.trajectories import trajectory_of
 from reinspect.training.known import LeftOut
 from reinspect.training.references import KnownReferences, choose
 
@@ -110,7 +111,14 @@ def make_episodes(
         left_out={reason: tuple(images) for reason, images in sorted(left_out.items())},
         warnings=warnings_of(rows),
     )
-    return write_episodes(out, card, rows, readme(out.name, card))
+    acted = [
+        trajectory_of(
+            one.inspection, root=root, group=options.grouping(one.inspection), split=one.side
+        )
+        for one in chosen
+    ]
+    talks = [one for one in acted if one is not None]
+    return write_episodes(out, card, rows, readme(out.name, card), talks)
 
 
 class _Chosen(NamedTuple):

@@ -4,6 +4,7 @@
     <folder>/card.json                     the same for programs, what was left out in full
     <folder>/data/train-00000-of-00001.parquet
     <folder>/data/validation-00000-of-00001.parquet
+    <folder>/trajectories.jsonl            conversations, where a critic acted
 
 The folder appears whole or not at all.
 """
@@ -29,6 +30,8 @@ from reinspect.files import (
     write_json,
 )
 from reinspect.training.episodes.episode import FORMAT, Episode, EpisodeError, Side
+from reinspect.training.episodes.trajectories import FILE as TRAJECTORIES
+from reinspect.training.episodes.trajectories import Trajectory, lines
 from reinspect.vocabulary import Value
 
 _CARD = "card.json"
@@ -58,6 +61,7 @@ class EpisodeCard(Value):
         default_factory=dict, description="Reason → images."
     )
     warnings: Sequence[str] = ()
+    trajectories: int = Field(default=0, description="Conversations of critics that act.")
 
 
 class Episodes(NamedTuple):
@@ -86,9 +90,13 @@ def refuse_used(folder: Path) -> None:
 
 
 def write_episodes(
-    folder: Path, card: EpisodeCard, rows: Sequence[Episode], readme: str
+    folder: Path,
+    card: EpisodeCard,
+    rows: Sequence[Episode],
+    readme: str,
+    trajectories: Sequence[Trajectory] = (),
 ) -> EpisodeCard:
-    """Write the folder; the card is returned with the hashes of its files.
+    """Write the folder; the card is returned with the hashes of its data files.
 
     Raises:
         EpisodeError: the folder is used, or pyarrow is not installed.
@@ -103,7 +111,9 @@ def write_episodes(
             name = f"data/{part.value}-00000-of-00001.parquet"
             _write_parquet(unfinished / name, mine)
             files[name] = digest_of_file(unfinished / name)
-        card = card.model_copy(update={"files": files})
+        card = card.model_copy(update={"files": files, "trajectories": len(trajectories)})
+        if trajectories:
+            write_file(unfinished / TRAJECTORIES, lines(trajectories))
         write_json(unfinished / _CARD, card)
         write_file(unfinished / "README.md", readme)
     return card

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 from reinspect.agents.models.answers import GRID, box_of
 from reinspect.agents.models.inputs import close_ups, thousandths
 from reinspect.errors import ReinspectError
+from reinspect.files import digest_of
 from reinspect.images import Pixels, read_view
+from reinspect.pictures import Pictures
 from reinspect.roles import Tool
 from reinspect.tools.embedded.alignment import GoodPart
 from reinspect.trace import Step, Trace
-from reinspect.vocabulary import Assessment, Box, Evidence, Region, Wish
+from reinspect.vocabulary import Assessment, Box, Evidence, Region, ShownPicture, Wish
 
 ASKED = "agent"
 """Source of the region that a critic points at; it stands in no trace."""
@@ -144,12 +146,30 @@ class Shown:
         good: a good part to cut the same place from, where it is laid over.
         most: pictures in all.
         count: of those that were shown before.
+        pictures: where they are kept; without, none are.
     """
 
-    def __init__(self, trace: Trace, good: GoodPart | None, most: int, count: int) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        good: GoodPart | None,
+        most: int,
+        count: int,
+        pictures: Pictures | None = None,
+    ) -> None:
         self._image, self._good = read_view(trace.sample.visual), good
         self._most, self.count = most, count
+        self._pictures, self._kept = pictures, 0
+        self._key = digest_of(f"{trace.sample.visual.sha256 or ''} {ASKED} {trace.rounds}")
         self._places: list[Box] = []
+
+    def kept(self, picture: Pixels, label: str) -> ShownPicture:
+        """A picture as the trace has it."""
+        self._kept += 1
+        if self._pictures is None:
+            return ShownPicture(label=label)
+        saved = self._pictures.save(picture, shows=f"shown-{self._kept}", key=self._key)
+        return ShownPicture(label=label, picture=saved)
 
     def after(
         self, asked: LookAsked, evidence: Sequence[Evidence]

@@ -30,6 +30,7 @@ from reinspect.agents.monitor import RAMonitor
 from reinspect.agents.product import ProductKnowledge
 from reinspect.components import About, RecipePath
 from reinspect.cost import ModelCost
+from reinspect.pictures import Pictures
 from reinspect.policies.fitted import load_monitor
 from reinspect.policies.opinions import Opinions
 from reinspect.policies.reliability import CaseEstimator
@@ -70,6 +71,7 @@ class AgentMonitor(RAMonitor):
         reference: a good part to compare with.
         notes: the tools that the model may use, with what each is good for.
         heeds: what of box and phrase each of them heeds.
+        pictures: where what the model is shown is kept; without, it isn't.
     """
 
     about = About("agent", asks_model=True)
@@ -87,12 +89,14 @@ class AgentMonitor(RAMonitor):
         reference: Reference | None = None,
         notes: Mapping[str, str] | None = None,
         heeds: Mapping[str, tuple[str, ...]] | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         super().__init__(estimate)
         self._estimated = estimate
         self._model, self._product, self._reference = model, product, reference
         self._bounds, self._limits = bounds, limits or ModelLimits()
         self._notes, self._heeds = dict(notes or {}), dict(heeds or {})
+        self._pictures = pictures
 
     @classmethod
     def from_recipe(cls, options: AgentMonitorOptions, context: AgentContext) -> Self:
@@ -118,6 +122,7 @@ class AgentMonitor(RAMonitor):
             reference=context.experts.good_part if options.reference else None,
             notes=context.looks,
             heeds=context.heeds,
+            pictures=context.pictures,
         )
 
     def act(self, trace: Trace, tools: Mapping[str, Tool], attempt: StepAttempt) -> Iterator[Step]:
@@ -145,7 +150,7 @@ class AgentMonitor(RAMonitor):
             self._notes,
             self._heeds,
             bounds,
-            Shown(trace, good, bounds.pictures, len(shown.pictures)),
+            Shown(trace, good, bounds.pictures, len(shown.pictures), self._pictures),
             self._limits,
         )
         yield from talk.steps(trace, tools, attempt)

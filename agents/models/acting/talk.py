@@ -31,7 +31,7 @@ from reinspect.errors import shorten
 from reinspect.images import Pixels
 from reinspect.roles import StepAttempt, Tool
 from reinspect.trace import Step, Trace
-from reinspect.vocabulary import Evidence, Product, ToolUse
+from reinspect.vocabulary import Evidence, Product, ShownPicture, ToolUse
 
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
@@ -91,7 +91,7 @@ class Talk:
     messages: "list[BaseMessage]" = field(default_factory=list)
     _said: list[str] = field(default_factory=list)
     """To the model since its last turn."""
-    _pictures: int = 0
+    _pictures: list[ShownPicture] = field(default_factory=list)
     _waiting: "list[BaseMessage]" = field(default_factory=list)
     """Pictures: they come behind the answers to all calls of a turn."""
     _faults: dict[str, int] = field(default_factory=dict)
@@ -109,7 +109,8 @@ class Talk:
         """Every turn, and every look, as a step; the last one ends it, or says why it ended."""
         settings = self.model.settings
         self.messages.append(message_of(self.prompt.text, self.opening, settings, self.labels))
-        self._said, self._pictures = [self.prompt.text], len(self.opening)
+        self._said = [self.prompt.text]
+        self._pictures = list(map(self.shown.kept, self.opening, self.labels))
         while not self._last:
             if self.limits.exceeded(ModelCost.of_trace(trace)):
                 return  # the part settles with what was found
@@ -168,11 +169,11 @@ class Talk:
             self.messages,
             every,
             only=only,
-            pictures=self._pictures,
+            shown=self._pictures,
         )
         usage = answer.usage_metadata
         self._tokens += usage["total_tokens"] if usage else 0
-        self._said, self._pictures = [], 0
+        self._said, self._pictures = [], []
         self.messages.append(answer)
         answers.append(answer)
         return ()
@@ -284,7 +285,7 @@ class Talk:
     def _show(self, pictures: Sequence[Pixels], labels: Sequence[str]) -> None:
         if pictures:
             self._said += labels
-            self._pictures += len(pictures)
+            self._pictures += map(self.shown.kept, pictures, labels)
             self._waiting.append(message_of("", pictures, self.model.settings, labels))
 
 

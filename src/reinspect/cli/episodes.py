@@ -128,6 +128,8 @@ def episodes(
     modes = ", ".join(f"{count} {mode}" for mode, count in card.counts["mode"].items())
     sides = ", ".join(f"{count} {side}" for side, count in card.counts["split"].items())
     say(console, f"Episodes {modes} ({sides})")
+    if card.trajectories:
+        say(console, f"Acted    {card.trajectories} conversations with tools")
     for reason, images in card.left_out.items():
         say(console, f"Left out {len(images)}: {reason}")
     for warning in card.warnings:
