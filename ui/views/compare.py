@@ -9,7 +9,7 @@ from reinspect.cost import ModelCost
 from reinspect.graph.recipe import RecipeError
 from reinspect.metrics import Interval, paired_difference
 from reinspect.store import Run, differences
-from reinspect.store.statistics import Change, Different, JudgedPair
+from reinspect.store.statistics import Different, JudgedPair, OutcomeChange
 from reinspect.ui import words
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.inspections import card, facts
@@ -19,12 +19,12 @@ from reinspect.ui.whatif import Cuts, Judgements, WhatIf, recipe_differences, re
 _SHOWN = 50  # rows of a page
 _TRACES = ("trace A", "trace B")
 _MARKS = {
-    Change.WORSE: "✕ worse",
-    Change.BETTER: "✓ better",
-    Change.LABEL: "◆ other label",
-    Change.INTO_REVIEW: "? into REVIEW",
-    Change.OUT_OF_REVIEW: "→ out of REVIEW",
-    Change.OTHER: "other outcome",
+    OutcomeChange.WORSE: "✕ worse",
+    OutcomeChange.BETTER: "✓ better",
+    OutcomeChange.LABEL: "◆ other label",
+    OutcomeChange.INTO_REVIEW: "? into REVIEW",
+    OutcomeChange.OUT_OF_REVIEW: "→ out of REVIEW",
+    OutcomeChange.OTHER: "other outcome",
 }
 _OUTCOMES = ("PASS", "FAIL", "REVIEW")
 
@@ -130,7 +130,8 @@ def _agreement(pairs: list[JudgedPair]) -> None:
 
 def _changed(console: Console, a: Run, b: Run, pairs: list[JudgedPair]) -> None:
     counted = {
-        change: sum(pair.images for pair in pairs if pair.change is change) for change in Change
+        change: sum(pair.images for pair in pairs if pair.change is change)
+        for change in OutcomeChange
     }
     total = sum(counted.values())
     st.header(f"Changed images ({total:,})", anchor=False)
@@ -139,7 +140,7 @@ def _changed(console: Console, a: Run, b: Run, pairs: list[JudgedPair]) -> None:
         return
     chosen = st.pills(
         "Changes",
-        [change for change in Change if counted[change]],
+        [change for change in OutcomeChange if counted[change]],
         selection_mode="multi",
         format_func=lambda change: f"{_MARKS[change]}: {counted[change]:,}",
         key="compare_changes",

@@ -69,7 +69,7 @@ class JudgedCount(NamedTuple):
         return self.wrong and self.truth_by == "review"
 
 
-class Change(StrEnum):
+class OutcomeChange(StrEnum):
     """How another run's outcome differs; the first that holds."""
 
     WORSE = "worse"
@@ -96,18 +96,18 @@ class JudgedPair(NamedTuple):
     seconds_b: float
 
     @property
-    def change(self) -> Change | None:
+    def change(self) -> OutcomeChange | None:
         """How B's outcome differs from A's; None where it doesn't."""
         review = Outcome.REVIEW.value
         if self.label_a != self.label_b:
             if self.truth is None or None in (self.label_a, self.label_b):
-                return Change.LABEL
-            return Change.WORSE if self.label_a == self.truth else Change.BETTER
+                return OutcomeChange.LABEL
+            return OutcomeChange.WORSE if self.label_a == self.truth else OutcomeChange.BETTER
         if self.disposition_a == self.disposition_b:
             return None
         if review == self.disposition_b:
-            return Change.INTO_REVIEW
-        return Change.OUT_OF_REVIEW if review == self.disposition_a else Change.OTHER
+            return OutcomeChange.INTO_REVIEW
+        return OutcomeChange.OUT_OF_REVIEW if review == self.disposition_a else OutcomeChange.OTHER
 
 
 class SpanCount(NamedTuple):
@@ -136,7 +136,7 @@ class ReviewedImage(NamedTuple):
 class Different(NamedTuple):
     """An image that two runs judged differently."""
 
-    change: Change
+    change: OutcomeChange
     image: str
     a: int
     label_a: str | None
@@ -217,7 +217,7 @@ class Statistics:
         a: int,
         b: int,
         *,
-        only: Sequence[Change] = (),
+        only: Sequence[OutcomeChange] = (),
         offset: int = 0,
         limit: int = 50,
     ) -> list[Different]:
@@ -364,7 +364,7 @@ def _truths(of: Any) -> list[tuple[Any, ColumnElement[bool]]]:
     return found
 
 
-_RANKS = tuple(Change)
+_RANKS = tuple(OutcomeChange)
 
 
 def _change(one: Any, other: Any, truth: Any) -> ColumnElement[int]:
@@ -373,15 +373,15 @@ def _change(one: Any, other: Any, truth: Any) -> ColumnElement[int]:
     review = Outcome.REVIEW.value
     differs = func.coalesce(one.label, "") != func.coalesce(other.label, "")
     cases = (
-        (and_(flips, one.label == truth), Change.WORSE),
-        (and_(flips, other.label == truth), Change.BETTER),
-        (differs, Change.LABEL),
-        (and_(one.disposition != review, other.disposition == review), Change.INTO_REVIEW),
-        (and_(one.disposition == review, other.disposition != review), Change.OUT_OF_REVIEW),
+        (and_(flips, one.label == truth), OutcomeChange.WORSE),
+        (and_(flips, other.label == truth), OutcomeChange.BETTER),
+        (differs, OutcomeChange.LABEL),
+        (and_(one.disposition != review, other.disposition == review), OutcomeChange.INTO_REVIEW),
+        (and_(one.disposition == review, other.disposition != review), OutcomeChange.OUT_OF_REVIEW),
     )
     return case(
         *((condition, _RANKS.index(change)) for condition, change in cases),
-        else_=_RANKS.index(Change.OTHER),
+        else_=_RANKS.index(OutcomeChange.OTHER),
     )
 
 
