@@ -14,7 +14,11 @@ from reinspect.vocabulary import Sample
 
 
 class ModelContext(Protocol):
-    """What a model's calls are counted by."""
+    """What a model's calls are counted by, and where its answers are kept."""
+
+    @property
+    def cache(self) -> Path | None:
+        """Folder for what is made once; none where nothing is kept."""
 
     @property
     def run_budget(self) -> RunBudget:
@@ -34,10 +38,6 @@ class AgentContext(ToolContext, FittedContext, CriticContext, ModelContext, Prot
     @property
     def product(self) -> ProductKnowledge:
         """What the recipe knows of the product."""
-
-    @property
-    def cache(self) -> Path | None:
-        """Folder for what is made once; none where nothing is kept."""
 
     @property
     def limits(self) -> ModelLimits:

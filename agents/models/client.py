@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 
 from reinspect.agents.calls import BudgetSpent, Price, RunBudget, note
@@ -31,6 +32,7 @@ from reinspect.agents.models.confidence import (
     token_probability,
     tokens_of,
 )
+from reinspect.agents.models.kept import KeptAnswers
 from reinspect.agents.models.prompts import Prompt, own_source, prompt
 from reinspect.agents.models.settings import Form, ModelSettings, without_password
 from reinspect.agents.models.wire import (
@@ -94,6 +96,7 @@ class Model:
         settings: which model, where, and how.
         price: USD a million tokens; none means that the cost is not known.
         budget: what the run may spend.
+        cache: folder for answers, where the settings keep them.
         environment: where the key is looked up.
 
     Raises:
@@ -106,6 +109,7 @@ class Model:
         settings: ModelSettings,
         price: Price | None = None,
         budget: RunBudget | None = None,
+        cache: Path | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> None:
         for name, path in settings.prompts:
@@ -120,6 +124,12 @@ class Model:
         self._structures: tuple[str, ...] = ("json_schema", "json_object") if openai else ()
         self._chat = None if openai else other_chat(settings, self._key)
         self._making = threading.Lock()
+        if settings.cache and cache is None:
+            raise ModelError(
+                f"{settings.model}: cache: there is no folder for it; name one by "
+                "REINSPECT_CACHE_DIR, or `cache` in Python"
+            )
+        self._kept = KeptAnswers(cache) if settings.cache and cache is not None else None
 
     @classmethod
     def from_recipe(cls, settings: ModelSettings, context: ModelContext) -> Self:
@@ -129,7 +139,8 @@ class Model:
             ModelError: as for the class.
             ValueError: a limit in USD needs its price.
         """
-        return cls(settings, context.price(settings.model), context.run_budget)
+        price = context.price(settings.model)
+        return cls(settings, price, context.run_budget, context.cache)
 
     @property
     def form(self) -> Form:
@@ -178,14 +189,19 @@ class Model:
         choices = samples or self.settings.samples
         with self._on_record(question.prompt, question.prompt.text, pictures, choices) as record:
             messages = self._messages(question.prompt, pictures, labels)
-            generations, usage = self._answered(question, messages, samples)
-            record.counts(self._counted(generations, usage))
+            asked = {"schema": question.schema, "choices": choices, "field": question.field}
+            key = self._kept.key(self.settings, messages, asked) if self._kept else ""
+            generations = self._known(key, record)
+            if generations is None:
+                generations, usage = self._answered(question, messages, samples)
+                record.counts(self._counted(generations, usage))
             heard, faults = _heard(question, generations)
             record.counts({"unread": len(faults)})
             if 2 * len(heard.answers) < len(generations) or not heard.answers:
                 raise _unreadable(faults, generations)
             if question.opinion is not None:
                 record.counts({"probabilities": dict(question.opinion(heard).sources)})
+            self._keep(key, record, generations)
         return heard
 
     def turn(
@@ -218,14 +234,32 @@ class Model:
             bound: Any = self._client().bind_tools(list(tools), tool_choice=only or "auto")
             body = dict(self.settings.extra)
             options = {"extra_body": body} if body and self.settings.chat is None else {}
-            generations, usage = self._invoked(list(messages), {**bound.kwargs, **options})
-            record.counts(self._counted(generations, usage))
+            asked = {"tools": tools, "only": only}
+            key = self._kept.key(self.settings, messages, asked) if self._kept else ""
+            generations = self._known(key, record)
+            if generations is None:
+                generations, usage = self._invoked(list(messages), {**bound.kwargs, **options})
+                record.counts(self._counted(generations, usage))
             answer: AIMessage = generations[0].message  # type: ignore[assignment]
             refusal = answer.additional_kwargs.get("refusal")
             if refusal:
                 record.counts({"unread": 1})
                 raise UnreadableAnswer(f"the model refused: {str(refusal)[:200]}")
+            self._keep(key, record, generations)
         return answer
+
+    def _known(self, key: str, record: "_Record") -> "list[ChatGeneration] | None":
+        """The kept answers to an equal call, which costs nothing."""
+        generations = self._kept.answers(key) if self._kept else None
+        if generations is not None:
+            free = {"prompt_tokens": 0, "completion_tokens": 0}
+            record.counts({**self._counted(generations, free), "cached": True, "usd": 0.0})
+        return generations
+
+    def _keep(self, key: str, record: "_Record", generations: "Sequence[ChatGeneration]") -> None:
+        """Keep answers that could be read."""
+        if self._kept is not None and not record.call.cached and not record.call.unread:
+            self._kept.keep(key, generations)
 
     @contextmanager
     def _on_record(

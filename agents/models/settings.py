@@ -70,6 +70,11 @@ class ModelSettings(ComponentOptions):
         default=1280 * 28 * 28, ge=28 * 28, description="A picture's budget; larger ones shrink."
     )
     encoding: Literal["jpeg", "png"] = "jpeg"
+    cache: bool = Field(
+        default=False,
+        exclude_if=lambda said: not said,
+        description="Answer equal calls from the cache's folder.",
+    )
     prompts: OwnPrompts = Field(
         default=OwnPrompts(), description="Files in place of the prompts that ship."
     )

@@ -435,6 +435,7 @@ class Call(Value):
     )
     answers: tuple[str, ...] = Field(default=(), description="Raw, as the model wrote them.")
     unread: int = Field(default=0, ge=0, description="Answers that could not be read.")
+    cached: bool = Field(default=False, description="Answered from disk: nobody was asked.")
     probabilities: Mapping[str, Probability] = Field(
         default_factory=dict,
         description="What each source says of the answer yes: token probability, sample agreement, "

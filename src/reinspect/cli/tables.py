@@ -170,6 +170,7 @@ def _said(product: Product) -> str:
 
 def _asked(call: Call) -> str:
     cost = "cost unknown" if call.usd is None else f"{call.usd:.6f} USD"
+    cost = "answered from disk" if call.cached else cost
     said = "".join(f"\n  > {answer}" for answer in call.answers)
     failed = f"\n  failed: {call.error}" if call.error else ""
     return (

@@ -30,10 +30,20 @@ def part(picture: str) -> Sample:
 
 @pytest.fixture
 def ask_at() -> Callable[..., Model]:
-    def made(server: ScriptedServer, price: Price | None = None, **settings: object) -> Model:
+    def made(
+        server: ScriptedServer,
+        price: Price | None = None,
+        *,
+        cache: Path | None = None,
+        **settings: object,
+    ) -> Model:
+        settings = {"cache": cache is not None, **settings}
         options = {"model": "m", "base_url": server.url, "max_retries": 0, "timeout": 5}
         return Model(
-            ModelSettings.model_validate({**options, **settings}), price, None, {"KEY": "s3cr3t"}
+            ModelSettings.model_validate({**options, **settings}),
+            price,
+            cache=cache,
+            environment={"KEY": "s3cr3t"},
         )
 
     return made
