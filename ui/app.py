@@ -25,6 +25,7 @@ from reinspect.ui.console import (
 from reinspect.ui.views import (
     captions,
     compare,
+    conflicts,
     export,
     inspections,
     morning,
@@ -43,6 +44,7 @@ _PAGES = {
     "inspections": (inspections.page, "Inspections", ":material/photo_library:", "Look"),
     "trace": (trace.page, "Trace", ":material/timeline:", "Look"),
     "review": (review.page, "Review queue", ":material/rate_review:", "Decide"),
+    "conflicts": (conflicts.page, "Conflicts", ":material/call_split:", "Decide"),
     "references": (references.page, "References", ":material/fact_check:", "Decide"),
     "captions": (captions.page, "Training data", ":material/edit_note:", "Decide"),
     "reliability": (reliability.page, "Reliability", ":material/monitoring:", "Measure"),

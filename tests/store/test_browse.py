@@ -16,6 +16,7 @@ from reinspect.store import (
     StoreError,
 )
 from reinspect.store.search import audited
+from reinspect.store.statistics import OutcomeChange
 from reinspect.trace import Trace
 from reinspect.vocabulary import Box, Defect, Label, Outcome, Truth, Verdict
 from support.made_traces import corrected, judged, unreadable
@@ -124,6 +125,50 @@ def test_truth_is_a_filter(store: Store, five: int, wanted: dict, names: list[st
     for standing in ("wrong", "fixed", "broken", "overruled"):
         mine = sum(c.images for c in counted if getattr(c, standing))
         assert mine == store.browse.count(Filter(standing=standing))
+
+
+def test_two_runs_differ_in_order_of_weight_and_conflicts_are_found(
+    store: Store, five: int
+) -> None:
+    other = store.begin_run(RunInfo(name="tuesday"))
+    _write(
+        store,
+        other,
+        judged("corrected.png", 0.9, Outcome.FAIL),
+        judged("failed.png", 0.2, Outcome.PASS),
+        judged("passed.png", 0.05, Outcome.REVIEW),
+        unreadable("broken.png"),
+    )
+    store.write_truth(
+        five,
+        {
+            "failed.png": Truth(label=Label.ANOMALOUS),
+            "corrected.png": Truth(label=Label.ANOMALOUS),
+        },
+    )
+    changes = [(one.change, one.image) for one in store.statistics.different(five, other)]
+    assert changes == [
+        ("worse", "failed.png"),
+        ("better", "corrected.png"),
+        ("into REVIEW", "passed.png"),
+    ]
+    only = store.statistics.different(five, other, only=[OutcomeChange.INTO_REVIEW])
+    assert [one.image for one in only] == ["passed.png"]
+    pairs = store.statistics.compare(five, other)
+    assert sorted(pair.change for pair in pairs if pair.change) == sorted(c for c, _ in changes)
+
+    split = store.statistics.split_labels()
+    assert [[(one.run_id, one.image, one.label) for one in said] for said in split] == [
+        [(five, "corrected.png", "normal"), (other, "corrected.png", "anomalous")],
+        [(five, "failed.png", "anomalous"), (other, "failed.png", "normal")],
+    ]
+    store.browse.review(store.newest(five, "failed.png"), GOOD, reviewer="Ada")
+    (left,) = store.statistics.split_labels()
+    assert left[0].image == "corrected.png"
+    (against,) = store.statistics.against_annotation()
+    assert (against.image, against.review, against.annotation) == (
+        "failed.png", "normal", "anomalous",
+    )  # fmt: skip
 
 
 def test_a_time_is_counted_by_spans_and_runs_are_found_by_tags(store: Store, five: int) -> None:

@@ -22,6 +22,7 @@ PAGES = {
     "Export": "export",
     "Qualification": "qualification",
     "References": "references",
+    "Conflicts": "conflicts",
 }
 NAVIGATION = '[data-testid="stSidebarNav"]'
 """Streamlit's own list of pages, whose sections axe-core takes for broken lists."""

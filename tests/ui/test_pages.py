@@ -19,7 +19,7 @@ from support.odd_texts import LONG, ODD
 
 PAGES = (
     "morning", "runs", "inspections", "trace", "review", "reliability", "compare", "export",
-    "captions", "qualification", "references",
+    "captions", "qualification", "references", "conflicts",
 )  # fmt: skip
 Show = Callable[..., Any]
 QUALIFIED = Qualification(
@@ -35,8 +35,11 @@ def _text(app: Any) -> str:
     return "\n".join([*said, *(element.proto.body for element in app.get("html"))])
 
 
-def _id(store: Store, image: str) -> str:
-    (found,) = (one for one in store.browse.inspections(Filter()) if one.row.image == image)
+def _id(store: Store, image: str, *, run: int | None = None) -> str:
+    runs = () if run is None else (run,)
+    (found,) = (
+        one for one in store.browse.inspections(Filter(runs=runs)) if one.row.image == image
+    )
     return str(found.id)
 
 
@@ -131,6 +134,33 @@ def test_an_old_store_shows_its_last_days(monday: int, store: Store, show: Show)
     app = show("morning")
     assert "Nothing was inspected later" in _text(app)
     assert {metric.label: metric.value for metric in app.metric}["Parts"] == "8"
+
+
+def test_conflicts_are_named_and_leave_when_they_are_settled(
+    tuesday: int, store: Store, show: Show
+) -> None:
+    def kinds() -> list[str]:
+        app = show("conflicts")
+        assert not app.exception
+        return [one for control in app.segmented_control for one in control.options]
+
+    assert kinds() == ["between runs: 1"]  # fail.png: anomalous on Monday, normal on Tuesday
+    assert (
+        'monday: anomalous; tue"s<d>ay: normal' in show("conflicts").dataframe[0].value["said"][0]
+    )
+    fail = int(_id(store, "fail.png", run=1))
+    store.browse.review(fail, Verdict.of(0.0), reviewer="Ann")
+    assert kinds() == ["review against annotation: 1"]
+    store.browse.review(fail, Verdict.of(0.0), reviewer="Bob")
+    assert kinds() == []
+    store.browse.review(fail, Verdict.of(1.0), reviewer="Cid")
+    assert kinds() == ["between reviewers: 1"]
+    app = show("conflicts")
+    app.session_state["conflicts-between reviewers"] = {
+        "selection": {"rows": [0], "columns": [], "cells": []}
+    }
+    app.run()
+    assert "Ann: normal; Bob: normal; Cid: anomalous" in _text(app)
 
 
 def test_runs_are_searched(tuesday: int, show: Show) -> None:

@@ -133,6 +133,26 @@ class ReviewedImage(NamedTuple):
     audited: bool
 
 
+class AgainstAnnotation(NamedTuple):
+    """An image whose review and annotation differ; labels as words."""
+
+    inspection: int
+    image: str
+    category: str | None
+    review: str
+    annotation: str
+
+
+class GivenLabel(NamedTuple):
+    """What a run said of a picture."""
+
+    inspection: int
+    run_id: int
+    image: str
+    category: str | None
+    label: str
+
+
 class Different(NamedTuple):
     """An image that two runs judged differently."""
 
@@ -254,6 +274,52 @@ class Statistics:
             query = query.where(kind.in_([_RANKS.index(change) for change in only]))
         ordered = query.order_by(kind, one.image, one.id).offset(offset).limit(limit)
         return [Different(_RANKS[row[0]], *row[1:]) for row in self._rows(ordered)]
+
+    def against_annotation(self, *, limit: int = 200) -> list[AgainstAnnotation]:
+        """Images whose review contradicts their annotation, each picture once."""
+        table = tables.InspectionTable
+        (review, by_review), (annotation, by_annotation) = _truths(table)
+        query = (
+            select(  # type: ignore[call-overload]
+                func.min(table.id),
+                func.min(table.image),
+                func.min(table.category),
+                review.label,
+                annotation.label,
+            )
+            .join(review, by_review)
+            .join(annotation, by_annotation)
+            .where(review.label != annotation.label)
+            .group_by(table.sha256, review.label, annotation.label)
+            .order_by(func.min(table.id))
+            .limit(limit)
+        )
+        return [AgainstAnnotation(*row) for row in self._rows(query)]
+
+    def split_labels(self, *, limit: int = 200) -> list[list[GivenLabel]]:
+        """Pictures that runs gave different labels and nobody has reviewed: what each run said."""
+        table = tables.InspectionTable
+        review, by_review = _truths(table)[0]
+        split = (
+            select(table.sha256)
+            .outerjoin(review, by_review)
+            .where(table.sha256 != "", col(table.label).is_not(None))
+            .group_by(col(table.sha256))
+            .having(func.min(table.label) != func.max(table.label), func.count(review.id) == 0)
+            .order_by(func.min(table.id))
+            .limit(limit)
+        )
+        query = (
+            select(  # type: ignore[call-overload]
+                table.id, table.run_id, table.image, table.category, table.label, table.sha256
+            )
+            .where(col(table.sha256).in_(split), col(table.label).is_not(None))
+            .order_by(col(table.id))
+        )
+        found: dict[str, list[GivenLabel]] = {}
+        for *said, sha256 in self._rows(query):
+            found.setdefault(sha256, []).append(GivenLabel(*said))
+        return list(found.values())
 
     def newest(self) -> datetime | None:
         """When the newest inspection was written."""
