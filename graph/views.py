@@ -11,7 +11,7 @@ import functools
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Checkpointer
@@ -79,13 +79,40 @@ def build_views(
     Raises:
         RecipeError: a component can't be made.
     """
+    graph = StateGraph(ViewsState, input_schema=ViewsInput, output_schema=GraphOutput)
+    nodes = _nodes(_line(context, attended=attended, raises=raises))
+    for name, node in nodes.items():
+        graph.add_node(name, node)
+    for before, after in itertools.pairwise([START, *nodes, END]):
+        graph.add_edge(before, after)
+    return compile_anew(graph, name="views", checkpointer=checkpointer)
+
+
+def build_inspect_views(context: BuildContext) -> Callable[[Any], dict[str, Any]]:
+    """The same nodes, one after the other, for batches: a graph around graphs takes its time.
+
+    Raises:
+        RecipeError: a component can't be made.
+    """
+    nodes = _nodes(_line(context, attended=False, raises=False))
+
+    def inspect(given: Any) -> dict[str, Any]:
+        state = dict(given)
+        for node in nodes.values():
+            state |= node(cast(ViewsState, state))
+        return state
+
+    return inspect
+
+
+def _line(context: BuildContext, *, attended: bool, raises: bool) -> _Line:
     pipelines = {
         name: replace(build_pipeline(own), attended=attended, raises=raises)
         for name, own in context.views.items()
     }
     settled = settles_by_assessment(context)
     asks = attended and context.recipe.policies.escalate == "interrupt"
-    line = _Line(
+    return _Line(
         pipelines=pipelines,
         graphs={name: build(own) for name, own in pipelines.items()},
         contexts=context.views,
@@ -96,21 +123,17 @@ def build_views(
         settler=build_settler(context) if settled else None,
         whole=replace(next(iter(pipelines.values())), asks=asks),
     )
-    graph = StateGraph(ViewsState, input_schema=ViewsInput, output_schema=GraphOutput)
+
+
+def _nodes(line: _Line) -> dict[str, ViewsNode]:
+    """Name → node, in their order."""
     nodes: dict[str, ViewsNode] = {
-        f"inspect_{name}": functools.partial(_inspect, line, name) for name in pipelines
+        f"inspect_{name}": functools.partial(_inspect, line, name) for name in line.pipelines
     }
     nodes |= {own.__name__: functools.partial(own, line) for own in (fuse, explain, settle)}
-    if asks:
+    if line.whole.asks:
         nodes["ask"] = functools.partial(_ask, line)
-    names = list(nodes)
-    for name, node in nodes.items():
-        graph.add_node(name, node)
-    graph.add_edge(START, names[0])
-    for before, after in itertools.pairwise(names):
-        graph.add_edge(before, after)
-    graph.add_edge(names[-1], END)
-    return compile_anew(graph, name="views", checkpointer=checkpointer)
+    return nodes
 
 
 def _inspect(line: _Line, name: str, state: ViewsState) -> dict[str, Any]:
@@ -187,7 +210,8 @@ def _ask(line: _Line, state: ViewsState) -> dict[str, Any]:
     settled = state["trace"].disposition
     if settled is None or settled.outcome is not Outcome.REVIEW:
         return {}
-    return ask(line.whole, {"image": "", "trace": state["trace"]})
+    asked: Trace = ask(line.whole, {"image": "", "trace": state["trace"]})["trace"]
+    return {"trace": asked}
 
 
 def _given(line: _Line, state: ViewsState) -> dict[str, str]:

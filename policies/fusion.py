@@ -15,6 +15,7 @@ pictures.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from reinspect.policies.qualified import ProductLimits
 from reinspect.trace import Trace
@@ -36,7 +37,7 @@ POLICY = "views"
 """What the decision on a part is signed with."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ViewedPart:
     """A part, view by view, as far as each was inspected."""
 
@@ -47,12 +48,12 @@ class ViewedPart:
     limits: Mapping[str, ProductLimits] = field(default_factory=dict)
     """Each view that was qualified → what was found."""
 
-    @property
+    @cached_property
     def judged(self) -> dict[str, Trace]:
         """The views that have a verdict."""
         return {name: own for name, own in self.views.items() if own.verdict is not None}
 
-    @property
+    @cached_property
     def unseen(self) -> dict[str, str]:
         """View without a verdict → why."""
         why = {name: _why(own) for name, own in self.views.items() if own.verdict is None}
@@ -72,10 +73,10 @@ class ViewedPart:
         """What the first looks come to; none where no view has a verdict."""
         return self._fused({name: own.first for name, own in self.views.items() if own.first})
 
-    @property
+    @cached_property
     def final(self) -> Verdict | None:
         """What the verdicts in force come to."""
-        return self._fused({name: own.verdict for name, own in self.judged.items() if own.verdict})
+        return self._fused(self._verdicts)
 
     @property
     def revision(self) -> Revision | None:
@@ -170,11 +171,11 @@ class ViewedPart:
             return Disposition(outcome=Outcome.REVIEW, reason="not all views were seen")
         return Disposition(outcome=Outcome.PASS, reason="all views pass")
 
-    @property
+    @cached_property
     def _verdicts(self) -> dict[str, Verdict]:
         return {name: own.verdict for name, own in self.judged.items() if own.verdict}
 
-    @property
+    @cached_property
     def _alarms(self) -> list[str]:
         """The views by which the part is anomalous, the strongest first; none of a normal part."""
         anomalous = self.final is not None and self.final.label is Label.ANOMALOUS

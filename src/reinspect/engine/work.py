@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 from threadpoolctl import threadpool_limits
@@ -29,14 +29,17 @@ def build_inspect(context: BuildContext, *, explore: bool = False) -> Inspect:
     """
     # Imported by who runs a graph: a parent that leaves it to its workers is a third smaller.
     from reinspect.graph.inspection import build
-    from reinspect.graph.views import build_views
+    from reinspect.graph.views import build_inspect_views
 
-    viewed = bool(context.recipe.views)
-    graph = build_views(context) if viewed else build(build_pipeline(context))
+    looked: Callable[[Any], Any]
+    if context.recipe.views:
+        looked = build_inspect_views(context)
+    else:
+        looked = build(build_pipeline(context)).invoke
 
     def inspect(item: Item) -> Trace:
         try:
-            trace: Trace = graph.invoke(graph_input(item, explore=explore))["trace"]
+            trace: Trace = looked(graph_input(item, explore=explore))["trace"]
         except Exception as failure:  # noqa: BLE001 - nodes catch their own; the batch goes on
             return failed(item, " ".join(f"{type(failure).__name__}: {failure}".split()))
         return trace
