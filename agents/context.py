@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from reinspect.agents.calls import ModelLimits, Price, RunBudget
 from reinspect.agents.product import ProductKnowledge
 from reinspect.policies.critic import CriticContext
 from reinspect.policies.fitted import FittedContext
 from reinspect.policies.qualified import ProductLimits
+from reinspect.roles import Detector
 from reinspect.tools.context import ToolContext
 from reinspect.vocabulary import Sample
 
@@ -46,6 +47,13 @@ class AgentContext(ToolContext, FittedContext, CriticContext, ModelContext, Prot
     @property
     def kinds(self) -> Collection[str]:
         """Of the recipe's tools."""
+
+    def member(self, name: str, spec: Mapping[str, Any], /) -> Detector:
+        """A detector that is one of several, as a recipe has one.
+
+        Raises:
+            RecipeError: it can't be made.
+        """
 
     def qualified(self, sample: Sample, /) -> ProductLimits | None:
         """What a qualification found of the product that a sample is of; None without one."""

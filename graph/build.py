@@ -27,7 +27,7 @@ from reinspect.graph.pipeline import Pipeline, Placed, Renamed
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, looks_digest
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceSets
-from reinspect.roles import Settler
+from reinspect.roles import Detector, Settler
 from reinspect.vocabulary import Sample
 
 if TYPE_CHECKING:
@@ -70,14 +70,30 @@ class BuildContext:
         from reinspect.tools.features.first import BY_FILTERS, open_first
         from reinspect.tools.features.pose import PartPose
 
-        spec = self.recipe.detector
-        given = spec.own_options if spec.kind == EmbeddedDetector.about.name else {}
+        own = self.recipe.detector
+        specs = (own, *components.members_of("detector", own).values())
+        embedded = (spec for spec in specs if spec.kind == EmbeddedDetector.about.name)
+        given = next((spec.own_options for spec in embedded), {})
         options = _checked(EmbeddedDetector.Options, given, "detector")
         if options.features is None and not self.references.compare:
             return BY_FILTERS
         arguments: dict[str, Any] = {"named": options.features, "pose": PartPose(options.pose)}
         arguments |= {"cache": self.cache, "weights": self.weights}
         made: FirstLook = _called(open_first, arguments, "detector")
+        return made
+
+    def member(self, name: str, spec: Mapping[str, Any]) -> Detector:
+        """A detector that is one of several, as a recipe has one.
+
+        Raises:
+            RecipeError: it can't be made.
+        """
+        where = f"detector.members.{name}"
+        try:
+            own = ComponentSpec.model_validate(spec)
+        except ValidationError as failure:
+            raise RecipeError(explain_invalid(failure, ComponentSpec, name=where)) from failure
+        made: Detector = synchronous(_make("detector", own, self, where))
         return made
 
     @cached_property

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from reinspect.components import About, PathOption, Stage, ToolOptions, options_of
 from reinspect.errors import ReinspectError, did_you_mean, shorten
@@ -22,6 +22,7 @@ TABLE: Mapping[str, Mapping[str, str]] = {
     "detector": {
         "embedded": "reinspect.agents.detector:EmbeddedDetector",
         "vlm": "reinspect.agents.models.detector:VlmDetector",
+        "ensemble": "reinspect.agents.ensemble:Ensemble",
     },
     "monitor": {
         "embedded": "reinspect.agents.monitor:RAMonitor",
@@ -168,11 +169,27 @@ def paths(role: str, spec: ComponentSpec) -> Mapping[str, PathOption]:
     """The options of a component that are paths, and are there; as `ComponentOptions.paths`."""
     if not spec.own_options:
         return {}
+    below = {
+        f"members.{name}.{own}": mark
+        for name, member in members_of(role, spec).items()
+        for own, mark in paths(role, member).items()
+    }
     try:
         known = options_of(load(role, spec.kind)).paths()
     except (ComponentError, TypeError, ValueError):  # can't be had, or takes no options
         return {}
-    return {name: mark for name, mark in known.items() if isinstance(spec.option(name), str)}
+    own = {name: mark for name, mark in known.items() if isinstance(spec.option(name), str)}
+    return own | below
+
+
+def members_of(role: str, spec: ComponentSpec) -> Mapping[str, ComponentSpec]:
+    """The detectors that an ensemble is made of, by name; none of any other component."""
+    given = spec.options.get("members")
+    if role != "detector" or spec.kind != "ensemble" or not isinstance(given, Mapping):
+        return {}
+    with contextlib.suppress(ValidationError):  # whoever makes them says so
+        return {str(name): ComponentSpec.model_validate(own) for name, own in given.items()}
+    return {}
 
 
 def stage_of(spec: ComponentSpec) -> Stage:
