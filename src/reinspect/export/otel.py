@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 SCHEMA = "https://opentelemetry.io/schemas/1.41.0"
 
+_FUSING = "fuse"
+"""The step whose verdict is that of all views of a part."""
+
 AGENTS = {"detect": "detector", "assess": "monitor", "revise": "reflection"}
 """Node of the graph → the name of the agent."""
 
@@ -77,7 +80,7 @@ class Spans:
         for (step, explored), (start, stop) in zip(trace.taken, times, strict=True):
             span = self._step(step, explored, start, stop, inside)
             if any(isinstance(product, Verdict | Revision) for product in step.products):
-                judged = span if step.node in AGENTS else judged
+                judged = span if step.node in (*AGENTS, _FUSING) else judged
             self._evaluated(step, stop, _inside(judged))
         self._end(root, end, failure, failure and _kind(failure), private=_asked(trace.all_steps))
 
@@ -183,6 +186,7 @@ def _of_step(step: Step, explored: bool) -> tuple[str, dict[str, Attribute | Non
     facts: dict[str, Attribute | None] = {
         "reinspect.round": step.round,
         "reinspect.explored": explored or None,
+        "reinspect.view": step.view,
     }
     for product in step.products:
         if isinstance(product, Assessment):
