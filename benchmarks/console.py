@@ -144,7 +144,7 @@ def browse(address: str, process: psutil.Process) -> dict[str, float]:
 
         page.goto(address)
         page.locator(_IDLE).wait_for()
-        page.get_by_text("14 days", exact=True).click()
+        page.locator('[data-testid="stSelectbox"] input').first.click()
 
         def longer() -> None:
             page.get_by_role("option", name="90 days").click()

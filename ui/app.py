@@ -24,6 +24,7 @@ from reinspect.ui.console import (
 )
 from reinspect.ui.views import (
     captions,
+    commissioning,
     compare,
     conflicts,
     export,
@@ -46,6 +47,12 @@ _PAGES = {
     "review": (review.page, "Review queue", ":material/rate_review:", "Decide"),
     "conflicts": (conflicts.page, "Conflicts", ":material/call_split:", "Decide"),
     "references": (references.page, "References", ":material/fact_check:", "Decide"),
+    "commissioning": (
+        commissioning.page,
+        "Commissioning",
+        ":material/school:",
+        "Decide",
+    ),
     "captions": (captions.page, "Training data", ":material/edit_note:", "Decide"),
     "reliability": (reliability.page, "Reliability", ":material/monitoring:", "Measure"),
     "qualification": (qualification.page, "Qualification", ":material/verified:", "Measure"),
@@ -103,6 +110,8 @@ def _options(arguments: list[str]) -> Options:
     parser.add_argument("--store", required=True)
     parser.add_argument("--runs")
     parser.add_argument("--reviewer")
+    for name in ("--commission", "--references", "--out"):
+        parser.add_argument(name)
     return Options(**vars(parser.parse_args(arguments)))
 
 

@@ -28,6 +28,12 @@ class Options:
     store: str
     runs: str | None = None
     reviewer: str | None = None
+    commission: str | None = None
+    """Folder of parts to commission by."""
+    references: str | None = None
+    """Folder of the references that a commissioning begins with."""
+    out: str | None = None
+    """Folder of the commissioning."""
 
 
 class StorePlace(NamedTuple):

@@ -23,6 +23,7 @@ PAGES = {
     "Qualification": "qualification",
     "References": "references",
     "Conflicts": "conflicts",
+    "Commissioning": "commissioning",
 }
 NAVIGATION = '[data-testid="stSidebarNav"]'
 """Streamlit's own list of pages, whose sections axe-core takes for broken lists."""

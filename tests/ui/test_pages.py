@@ -19,7 +19,7 @@ from support.odd_texts import LONG, ODD
 
 PAGES = (
     "morning", "runs", "inspections", "trace", "review", "reliability", "compare", "export",
-    "captions", "qualification", "references", "conflicts",
+    "captions", "qualification", "references", "conflicts", "commissioning",
 )  # fmt: skip
 Show = Callable[..., Any]
 QUALIFIED = Qualification(

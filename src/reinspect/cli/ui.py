@@ -58,6 +58,20 @@ def ui(
         str | None,
         typer.Option("--reviewer", help="Your name, to review; without, the console only reads."),
     ] = None,
+    commission: Annotated[
+        Path | None,
+        typer.Option("--commission", help="Parts to answer on, on the page Commissioning."),
+    ] = None,
+    references: Annotated[
+        Path | None,
+        typer.Option("--references", help="With --commission: folder of known-good images."),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", help="With --commission: its folder, kept. \\[default: commissioning]"
+        ),
+    ] = None,
 ) -> None:
     """Open the console on a store. Further options go to Streamlit, as --server.port=8600."""
     if importlib.util.find_spec("streamlit") is None:
@@ -70,6 +84,7 @@ def ui(
     words = ["--store", url if "://" in url else names]
     words += ["--runs", str(runs.absolute())] if runs else []
     words += ["--reviewer", reviewer] if reviewer and reviewer.strip() else []
+    words += _commissioning(commission, references, out)
     stray = _stray(context.args)
     if stray is not None:
         raise UiError(f"{stray!r} is no option: a store is named by --store, runs by --runs")
@@ -85,6 +100,26 @@ def ui(
         except UsageError as error:
             said = " ".join(error.format_message().split())
             raise UiError(f"{said} Streamlit's options: streamlit run --help") from error
+
+
+def _commissioning(commission: Path | None, references: Path | None, out: Path | None) -> list[str]:
+    """The words for the page Commissioning.
+
+    Raises:
+        UiError: something is missing, or not there.
+    """
+    if commission is None:
+        if references or out:
+            raise UiError("--references and --out are for --commission PHOTOS")
+        return []
+    if references is None:
+        raise UiError("--commission: needs --references, a folder of known-good images")
+    for name, place in (("--commission", commission), ("--references", references)):
+        if not place.exists():
+            raise UiError(f"{name}: there is no {place}")
+    where = out or Path("commissioning")
+    named = {"--commission": commission, "--references": references, "--out": where}
+    return [word for name, place in named.items() for word in (name, str(place.absolute()))]
 
 
 AHEAD = 0.7

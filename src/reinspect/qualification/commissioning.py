@@ -71,6 +71,15 @@ class RoundGain(Value):
         foreseen = self.expected >= self.settled
         return foreseen and self.changed <= max(1, _HARDLY * self.unasked)
 
+    @property
+    def sentence(self) -> str:
+        """In words."""
+        return (
+            f"round {self.round}: {self.expected} of {self.settled} answers foreseen; of all "
+            f"{self.good + self.defective} right {self.right_at_first} → {self.right}; "
+            f"{self.changed} of {self.unasked} other labels changed"
+        )
+
 
 def moved_threshold(good: Sequence[float], defective: Sequence[float]) -> float:
     """The usual threshold, moved by what is known: a smooth blend, by one logistic on z.
@@ -149,6 +158,7 @@ class Commissioning:
         self._scale = scale_of(self.references.values())
         self._digests: dict[str, str] = {}  # of the pixels of each part
         self._paths: dict[str, str] = {}
+        self._means: dict[str, Floats] = {}  # of each reference, by its path
         self.unreadable: list[str] = []
         self._first = self._fit(self.references.values())
         z: dict[str, float] = {}
@@ -244,6 +254,21 @@ class Commissioning:
             unasked=len(unasked),
             threshold=after.threshold,
         )
+
+    def nearest(self, sha256: str) -> str:
+        """Path of the reference that a part is most like, by the mean of what describes them."""
+        mine = self._mean(self._digests[sha256])
+        if not self._means:
+            for path in self.references.values():
+                image = read_image(path, scale=self._scale)
+                self._network.describe(image)
+                self._means[path] = self._mean(digest_of_pixels(image))
+        distances = {path: float(np.sum((m - mine) ** 2)) for path, m in self._means.items()}
+        return min(distances, key=lambda path: (distances[path], path))
+
+    def _mean(self, digest: str) -> Floats:
+        known = self._network.known(digest)
+        return np.asarray(known.reshape(-1, known.shape[-1]).mean(axis=0))
 
     def score(self, learned: LearnedParts, image: Pixels) -> float:
         """The z of any other picture, BGR uint8 (H, W, 3)."""
