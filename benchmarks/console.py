@@ -3,10 +3,10 @@
     python benchmarks/console.py [--inspections 100000] [--store FILE]
 
 Makes a store of that many inspections of ten steps each (or takes the one named, if it is there),
-starts `reinspect ui` on it, and drives Debian's Chromium. Times are from the click, or from the
+starts `reinspect ui` on it, and drives Debian's Chromium. Times are from the click, the key, or the
 address, until all pictures are there; beside each the processor time that the console itself took,
-which other work on the machine hardly lengthens. The database alone is timed, too. Prints a JSON
-object; ends with 1 where a goal is missed.
+which other work on the machine hardly lengthens. The database alone is timed, too. Twenty parts are
+reviewed, also in a store that is named. Prints a JSON object; ends with 1 where a goal is missed.
 """
 
 import argparse
@@ -40,8 +40,14 @@ GOALS = {
     "trace_s": 0.5,
     "wrong_s": 0.5,
     "morning_s": 1.0,
+    "queue_strokes": 45.0,
+    "next_part_s": 0.3,
+    "reference_s": 0.3,
     "memory_mb": 500.0,
 }
+QUEUE = 20
+"""Parts that are reviewed by keys; every tenth with a box and its type."""
+THINKING = 500  # milliseconds that a reviewer takes at least for a part
 FILTERS = {
     "all": Filter(),
     "disposition": Filter(dispositions=(Outcome.FAIL,)),
@@ -65,6 +71,14 @@ _PAINTED = """() => {
     const there = (one) => one.complete && one.naturalWidth > 0 && one.getClientRects().length > 0;
     return pictures.length === 12 && pictures.every(there);
 }"""
+_BENCH = """(() => {
+    const hosts = [...document.querySelectorAll("*")].filter((one) => one.shadowRoot);
+    const bench = hosts.map((one) => one.shadowRoot.querySelector(".bench")).find(Boolean);
+    const pictures = [...(bench?.querySelectorAll(".stage .scene > img:first-child") ?? [])];
+    const there = pictures.every((one) => one.complete && one.naturalWidth > 0);
+    return there ? pictures.map((one) => one.src) : [];
+})()"""
+"""Addresses of the pictures that the bench shows, once they are decoded."""
 _IDLE = '[data-test-script-state="notRunning"]'
 
 
@@ -158,6 +172,7 @@ def browse(address: str, process: psutil.Process) -> dict[str, float]:
             page.locator('[data-testid="stVegaLiteChart"] :is(canvas, svg)').nth(1).wait_for()
 
         timed("reliability", charts)
+        found |= review(page, address)
         for path in ("review", "inspections?text=bright%20line", "export"):
             page.goto(f"{address}/{path}")
             page.wait_for_timeout(1500)
@@ -165,6 +180,39 @@ def browse(address: str, process: psutil.Process) -> dict[str, float]:
         browser.close()
     found["memory_mb"] = process.memory_info().rss / 1e6
     return found
+
+
+def review(page: Any, address: str) -> dict[str, float]:
+    """Strokes for the first parts of the queue, and the longest wait for the next picture."""
+    page.goto(f"{address}/review")
+    page.wait_for_function(f"{_BENCH}.length === 1", polling="raf")
+    page.wait_for_timeout(1000)
+    strokes, waits = 0, []
+    for number in range(QUEUE):
+        page.wait_for_timeout(THINKING)
+        before = page.evaluate(_BENCH)
+        marked = number % 10 == 5
+        for key in ("b", "3") if marked else ("1" if number % 2 else "2",):
+            page.keyboard.press(key)
+            strokes += 1
+
+        def save(before: list[str] = before) -> None:
+            page.keyboard.press("Enter")
+            page.wait_for_function(
+                f"before => {{ const now = {_BENCH}; return now.length && now[0] !== before; }}",
+                arg=before[0],
+                polling="raf",
+            )
+
+        waits.append(_once(save))
+        strokes += 1
+
+    def beside() -> None:
+        page.keyboard.press("r")
+        page.wait_for_function(f"{_BENCH}.length === 2", polling="raf")
+
+    reference = _once(beside)
+    return {"queue_strokes": strokes, "next_part_s": max(waits), "reference_s": reference}
 
 
 def _once(act: Callable[[], Any]) -> float:
@@ -178,7 +226,7 @@ def _best(act: Callable[[], Any]) -> float:
 
 
 def _started(url: str, port: int) -> tuple[subprocess.Popen[bytes], float]:
-    words = ["-m", "reinspect", "ui", "--store", url, f"--server.port={port}"]
+    words = ["-m", "reinspect", "ui", "--store", url, "--reviewer", "B", f"--server.port={port}"]
     start = time.perf_counter()
     process = subprocess.Popen(
         [sys.executable, *words, "--server.headless=true"], stdout=subprocess.DEVNULL

@@ -1,5 +1,5 @@
 const KEYS = [["1", "normal"], ["2", "anomalous"], ["3 – 9", "defect type, of the box that is chosen"], ["B", "a box in the middle; or drag on the picture"],
-  ["arrows", "move the chosen box; with Shift, its far corner"], ["N", "choose the next box"], ["Delete", "remove the chosen box"],
+  ["arrows", "move the chosen box; with Shift, its far corner"], ["N", "choose the next box"], ["T", "in a trace: take the boxes that stand"], ["Delete", "remove the chosen box"],
   ["Enter", "save, and show the next part"], ["U", "undo: a change, or the last review that was saved"], ["S", "unsure: put it aside, it comes last"],
   ["R", "a good part beside it"], ["K", "blink between the two"], ["V", "the next view of a part with several"], ["M", "heat-map"], ["D", "difference from the good part"], ["F", "every pixel of the file"],
   ["+ − 0", "zoom; Shift and drag moves the picture"], ["W", "write a reason; Escape leaves it"], ["Escape", "let go of box or type"], ["?", "this sheet"]];
@@ -35,11 +35,12 @@ function begin(root, place) {
     make("tr", {}, make("th", { scope: "row" }, make("kbd", { textContent: key })), make("td", { textContent: what })))));
   sheet.append(button("Close", "Close the sheet", () => sheet.close()));
   const labelled = (text, key, act) => { const made = button(text, text, act); made.append(make("kbd", { textContent: key })); return made; };
+  const stood = labelled("Take the boxes that stand", "T", () => adopt());
   const panel = make("div", { className: "panel" }, verdicts, types, list, make("label", { className: "why" }, "Reason", make("kbd", { textContent: "W" }), why), clash,
     make("div", { className: "acts" }, labelled("Save", "⏎", () => save()), labelled("Unsure", "S", () => aside()), labelled("Undo", "U", () => back()),
-      labelled("Keys", "?", () => sheet.showModal())), count);
-  const desk = make("div", { className: "desk" }, board, panel);
-  root.replaceChildren(note, desk, sheet);
+      labelled("Keys", "?", () => sheet.showModal())), note, stood, count);
+  const desk = make("div", { className: "desk whole" }, board, panel);
+  root.replaceChildren(desk, sheet);
   // A click leaves the focus where it is, so that keys go on working.
   root.addEventListener("mousedown", (event) => { if (event.target.closest("button, label:not(.why), input[type=checkbox]")) event.preventDefault(); });
 
@@ -75,6 +76,7 @@ function begin(root, place) {
     if (chosen >= 0) to.boxes[chosen].type = type; else to.type = type;
   });
   const add = (box) => { anomalous(draft); draft.boxes.push({ box, type: draft.type, view: item.views[view].name }); chosen = draft.boxes.length - 1; };
+  const adopt = () => (item && item.boxes.length ? change((to) => { anomalous(to); to.boxes.push(...item.boxes.map((one) => ({ ...one }))); }) : false);
   const remove = (at) => change((to) => { to.boxes.splice(at, 1); chosen = Math.min(at, to.boxes.length - 1); });
   const step = (right, down) => (event) => {
     if (chosen < 0) return down === 0 && leaving();
@@ -186,6 +188,7 @@ function begin(root, place) {
     const waiting = Math.max(0, data.left - new Set(outbox.map((one) => one.id)).size);
     count.textContent = queue === "" ? "" : `${waiting.toLocaleString()} waiting`;
     desk.classList.toggle("idle", !item);
+    stood.hidden = !item || !item.boxes.length;
     outline();
     if (focused && within.activeElement?.ariaLabel !== focused) [...root.querySelectorAll("[aria-label]")].find((one) => one.ariaLabel === focused)?.focus();
   };
@@ -272,9 +275,9 @@ function begin(root, place) {
     1: () => change((to) => { to.label = "normal"; }), 2: () => change((to) => { to.label = "anomalous"; }),
     b: () => change(() => add([0.4, 0.4, 0.6, 0.6])), n: () => { if (!draft.boxes.length) return false; choose((chosen + 1) % draft.boxes.length); },
     v: () => { if (item.views.length < 2) return false; chosen = -1; look((view + 1) % item.views.length); },
-    u: back, s: aside, w: () => { why.focus(); }, Enter: save, "?": () => { if (sheet.open) sheet.close(); else sheet.showModal(); },
+    u: back, s: aside, t: adopt, w: () => { why.focus(); }, Enter: save, "?": () => { if (sheet.open) sheet.close(); else sheet.showModal(); },
     Delete: () => (chosen < 0 ? false : remove(chosen)), Backspace: () => (chosen < 0 ? false : remove(chosen)),
-    Escape: () => { if (sheet.open) return false; if (chosen >= 0) { chosen = -1; paint(); } else if (draft.type) change((to) => { to.type = null; }); else return false; },
+    Escape: () => { if (sheet.open) return false; if (chosen >= 0) { chosen = -1; paint(); } else if (draft.type) change((to) => { to.type = null; }); else return picture?.keys.Escape?.() ?? false; },
     ArrowLeft: step(-0.005, 0), ArrowRight: step(0.005, 0), ArrowUp: step(0, -0.005), ArrowDown: step(0, 0.005),
   };
   for (const digit of "3456789") own[digit] = () => { const type = named()[digit - 3]; return type ? pick(type) : false; };
@@ -294,7 +297,7 @@ function begin(root, place) {
         if (!answer.ok && sent.kind === "save") drafts[sent.id] = { ...empty(), label: sent.label, boxes: sent.boxes, why: sent.why };
       }
       if (given.fault) tell(`Not saved yet: ${given.fault}. It is kept on this machine, and sent again with the next review.`, true);
-      if (given.queue !== queue) { queue = given.queue; item = null; }
+      if (given.queue !== queue) { queue = given.queue; item = null; desk.classList.toggle("narrow", queue === ""); }
       keep();
       if (!item) show(next()); else paint();
       if (given.sharp && item && item.id === given.sharp.id && view === given.sharp.view && given.sharp.src) picture.sharpen(given.sharp.src);

@@ -15,6 +15,7 @@ from reinspect.files import digest_of
 from reinspect.store import StoreError
 from reinspect.ui.console import Console, StorePlace, cached, opened
 from reinspect.ui.judging import Desk, ReviewAnswer
+from reinspect.vocabulary import Defect
 
 AHEAD = 3
 """Items in the browser: the one in hand, and those that come next."""
@@ -65,7 +66,9 @@ def feed(
         except StoreError:
             continue  # an old draft, of another store
         types = _types(version.place, version.version[0], item["category"])
-        items.append({**item, "types": list(dict.fromkeys((*item["known"], *types)))})
+        boxes = [] if queue else item["boxes"]  # of whoever judged it: the queue is blind
+        offered = list(dict.fromkeys((*item["known"], *types)))
+        items.append({**item, "types": offered, "boxes": boxes})
     wanted = st.session_state.get(key, {}).get("full")
     sharp = [
         {"id": one["id"], "view": at, "src": whole_picture(path)}
@@ -76,7 +79,7 @@ def feed(
     return {
         "place": digest_of(f"{console.options.store}\n{console.reviewer}".encode())[:16],
         "queue": queue,
-        "items": [{name: one[name] for name in ("id", "views", "types")} for one in items],
+        "items": [{name: one[name] for name in ("id", "views", "types", "boxes")} for one in items],
         "left": left,
         "answers": {token: answer._asdict() for token, answer in answers.items()},
         "fault": "",
@@ -121,10 +124,16 @@ def _item(place: StorePlace, inspection_id: int, runs: str) -> dict[str, Any]:
     return {
         "id": inspection_id,
         "views": [{"name": view, "scene": told.part(view)} for view in views],
+        "boxes": [_sent(one, views[0]) for one in told.found.row.defects],
         "paths": [told.path(view) for view in views],
         "category": told.found.row.category,
         "known": _named(told.run.recipe),
     }
+
+
+def _sent(defect: Defect, leading: str | None) -> dict[str, Any]:
+    """A defect as the browser has it."""
+    return {"box": list(defect.box), "type": defect.type, "view": defect.view or leading}
 
 
 def _named(recipe: str) -> tuple[str, ...]:

@@ -27,7 +27,10 @@ def escaped(text: str) -> str:
 
 def number(value: float | None) -> str:
     """Two digits, a real minus sign, a dash for none."""
-    return "–" if value is None else f"{value:.2f}".replace("-", "−")
+    if value is None:
+        return "–"
+    said = f"{value:.2f}"
+    return "0.00" if float(said) == 0 else said.replace("-", "−")
 
 
 def percent(value: float | None) -> str:

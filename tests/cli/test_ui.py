@@ -75,7 +75,7 @@ def test_a_story_is_written_as_a_page(tmp_path: Path, capsys: pytest.CaptureFixt
     with pytest.raises(SystemExit) as ended:
         main(["show", "monday", "a.png", "--store", url, "--html", str(page)])
     assert ended.value.code == 0
-    assert "⟳ Corrected" in page.read_text("utf-8")
+    assert "⟳ Changed" in page.read_text("utf-8")
     with pytest.raises(SystemExit) as ended:
         main(["show", "monday", "--store", url, "--html", str(page)])
     assert ended.value.code == 2

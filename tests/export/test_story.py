@@ -3,14 +3,16 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from markupsafe import escape
 
-from reinspect.export.scene import Places, digest
+from reinspect.export.scene import Places, digest, scene, whole_picture
 from reinspect.export.story import Told, asset, timeline, write_page
+from reinspect.pictures import write_image
 from reinspect.store import Filter, RunInfo, Store, StoreError
 from reinspect.trace import Step
-from reinspect.vocabulary import Call, Evidence, Outcome, Picture, ToolUse, Verdict
+from reinspect.vocabulary import Call, Evidence, Outcome, Picture, Sample, ToolUse, Verdict, View
 from support.made_traces import corrected, judged
 from support.odd_texts import LONG, ODD
 
@@ -55,7 +57,7 @@ def test_a_page_needs_nothing_else(store: Store, run: int, tmp_path: Path) -> No
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
     scene = json.loads(page.partition('id="scene">')[2].partition("</script>")[0])
     assert {layer["name"] for layer in scene["layers"]} >= {"First boxes", "Heat-map"}
-    assert "⟳ Corrected" in page
+    assert "⟳ Changed" in page
 
 
 def test_all_text_is_text(store: Store, odd_run: int, tmp_path: Path) -> None:
@@ -110,6 +112,30 @@ def test_a_moved_run_is_found_by_its_name(store: Store, run: int, tmp_path: Path
     assert "Heat-map" in {layer["name"] for layer in here.scene["layers"]}
 
 
+def test_a_step_shows_what_it_saw(store: Store, run: int) -> None:
+    told = _told(store, run, "b 2.png")
+    steps = told.scene["steps"]
+    buttons = re.findall(r'class="see" data-step="(\d+)"', timeline(told))
+    assert buttons == list(steps) != []
+    assert all(step["boxes"] or step["src"] for step in steps.values())
+    assert told.part()["steps"] == {}
+
+
+def test_a_huge_picture_comes_whole_when_it_is_asked_for(
+    store: Store, folder: Path, tmp_path: Path
+) -> None:
+    huge = tmp_path / "huge.png"
+    sha256 = write_image(huge, np.zeros((300, 4000, 3), np.uint8))
+    view = View(path=str(huge), sha256=sha256, size=(4000, 300))
+    trace = judged("huge.png", 0.1, Outcome.PASS)
+    seen = scene(trace.model_copy(update={"sample": Sample(id="h", views=(view,))}), Places(None))
+    assert (seen["width"], seen["height"], seen["more"]) == (1600, 120, True)
+    whole = whole_picture(str(huge))
+    assert whole is not None
+    assert len(whole) > len(seen["photo"])
+    assert whole_picture(str(tmp_path / "gone.png")) is None
+
+
 def test_a_scene_is_recognised(store: Store, run: int) -> None:
     one, other = (_told(store, run, name).scene for name in ("b 2.png", "b 10.png"))
     assert digest(one) == digest(_told(store, run, "b 2.png").scene)
@@ -122,4 +148,4 @@ def test_an_image_that_is_not_there_is_said(store: Store, run: int, tmp_path: Pa
 
 
 def test_the_viewer_stays_small() -> None:
-    assert len(asset("viewer.js").splitlines()) <= 200
+    assert len(asset("viewer.js").splitlines()) <= 220

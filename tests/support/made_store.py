@@ -1,5 +1,6 @@
 """A made-up store of any size, with what the console has to find its way through."""
 
+import json
 import random
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -68,7 +69,8 @@ def made_store(url: str, folder: Path, inspections: int, *, runs: int = 4, seed:
                 name=f"line {number + 1}",
                 folder=str(folder),
                 tags={"line": str(number + 1)},
-                recipe=f"detector:\n  kind: vlm\n  model: made-up/{number % 2}\n",
+                recipe=f"detector:\n  kind: vlm\n  model: made-up/{number % 2}\n"
+                f"references: {json.dumps(str(folder / 'parts'))}\n",
             )
             run = store.begin_run(info)
             for start in range(0, share, _BATCH):

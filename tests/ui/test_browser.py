@@ -34,7 +34,7 @@ def shot(tmp_path: Path) -> Any:
         page.screenshot(path=path)
         with Image.open(path) as taken:
             picture = taken.convert("RGB")
-        for width in (1200, 1100, 1000, 900, 800):
+        for width in (1200, 1100, 1000, 900, 800, 700, 600):
             small = picture.resize((width, picture.height * width // picture.width))
             small.save(path, optimize=True)
             if path.stat().st_size < 250_000:
@@ -112,6 +112,18 @@ def test_what_was_looked_at_twice_stands_out(site: Site, page: Any, shot: Any) -
     assert page.locator(".story .chip.corrected").count() == int(told.row.revised)
     assert page.locator(".story .turn").count() >= min(1, told.row.rounds)
     shot(page, "trace")
+    page.locator(".story .see").last.click()
+    page.locator(".viewer .lens").first.wait_for()
+    page.keyboard.press("r")
+    assert page.locator(".viewer .stage").count() == 2
+    wide = [one.bounding_box()["width"] for one in page.locator(".viewer .stage").all()]
+    assert min(wide) > 600  # of 1440
+    shot(page, "beside")
+    page.keyboard.press("+")
+    places = page.locator(".viewer .scene").evaluate_all(
+        "all => all.map((one) => one.style.transform)"
+    )
+    assert places[0] == places[1] != ""
 
 
 def test_a_view_can_be_sent_to_a_colleague(site: Site, page: Any) -> None:

@@ -260,7 +260,7 @@ def test_inspections_as_a_table(monday: int, show: Show) -> None:
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        pytest.param("corrected.png", ["⟳ Corrected", "the line is on the reference"], id="story"),
+        pytest.param("corrected.png", ["⟳ Changed", "the line is on the reference"], id="story"),
         pytest.param("broken.png", ["This step failed", "no first verdict"], id="unreadable"),
         pytest.param("failing.png", ["This step failed", "timed out"], id="error-step"),
         pytest.param("wordy.png", ["50,035 characters", "ben&#34;t"], id="50-kB"),
@@ -347,7 +347,7 @@ def test_the_queue_is_blind_and_by_part(tuesday: int, store: Store, show: Show) 
     app.slider(key="audit").set_value(0).run()
     fed = _fed(app)
     assert fed["left"] == 3  # four inspections of three parts
-    assert [sorted(item) for item in fed["items"]] == [["id", "types", "views"]] * 3
+    assert [sorted(item) for item in fed["items"]] == [["boxes", "id", "types", "views"]] * 3
     said = json.dumps(fed)
     for told in ("doubt", "pitting", "anomalous", "REVIEW", "Final boxes", "Masks"):
         assert told not in said

@@ -33,7 +33,7 @@ def page() -> None:
     st.query_params["id"] = str(key)
     _head(console, view, told)
     picture, story = st.columns([1.1, 1], gap="medium")
-    with picture:
+    with picture, st.container(key="evidence"):  # stays in sight beside a long story
         if console.reviewer and st.toggle("Review this image", key=_judging(key)):
             bench(feed(console, [key], answers, key=_bench(key)), _bench(key))
         else:

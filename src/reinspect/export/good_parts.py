@@ -59,7 +59,9 @@ def good_part(
         size = (photo.shape[1], photo.shape[0])
         shown = np.asarray(cv2.resize(whole, size, interpolation=cv2.INTER_AREA), np.uint8)
         return ShownGoodPart(shown, "A good part, as it lies", None)
-    apart = difference(photo, (Aligned(0, moved, np.eye(2, 3), 1.0),))
+    lighter = (photo.mean(axis=(0, 1)) - moved.mean(axis=(0, 1))).round()  # light is no defect
+    alike = np.clip(moved + lighter, 0, 255).astype(np.uint8)
+    apart = difference(photo, (Aligned(0, alike, np.eye(2, 3), 1.0),))
     differs = heat_map_picture(photo, apart, low=_FAINT, high=_STRONG)
     return ShownGoodPart(moved, "A good part, laid over", differs)
 

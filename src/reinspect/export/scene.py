@@ -19,8 +19,8 @@ from reinspect.files import digest_of
 from reinspect.images import Pixels, UnreadableImage, decode_mask, glance
 from reinspect.pictures import COOL, HEAT_MAP, HOT, heat_map_picture, read_map
 from reinspect.store import Run
-from reinspect.trace import Trace
-from reinspect.vocabulary import Defect, Evidence, Picture, Region
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import Defect, Evidence, Picture, Region, Revision, Verdict
 
 SIDE = 1600
 """Pixels of the longer side of the picture as shown; it is 100 to 400 kB."""
@@ -99,6 +99,7 @@ def scene(
         + ("" if blind else f", {len(final)} defects in the final verdict"),
         "layers": [layer for layer in (*(() if blind else layers), *over) if layer],
         "reference": good and {"src": jpeg(good.pixels, _QUALITY), "words": good.words},
+        "steps": {} if blind else _steps(told, view, places, photo),
         "without": "" if good or photo is None else "no good part of it is at hand",
     }
 
@@ -123,9 +124,16 @@ def thumbnail(path: str, sha256: str | None, side: int) -> Thumbnail:
 
 
 def evidence_picture(
-    picture: Picture, places: Places, *, under: str | None = None, side: int = 480
+    picture: Picture, places: Places, *, under: str | Pixels | None = None, side: int = 480
 ) -> Thumbnail:
-    """A crop or comparison that evidence lists, or a heat-map in colour, laid on `under`'s file."""
+    """A crop or comparison that evidence lists, or a heat-map in colour, laid on a part.
+
+    Args:
+        picture: as the evidence lists it.
+        places: where its run's files are.
+        under: the part's file, or its picture.
+        side: the longer one, in pixels.
+    """
     path = places.file(picture)
     if path is None or not path.is_file():
         return Thumbnail(None, missing=f"{picture.shows}: the file is missing")
@@ -134,7 +142,9 @@ def evidence_picture(
             heat = read_map(path)
         except ValueError:
             return Thumbnail(None, missing="heat-map: the file can't be read")
-        photo = None if under is None else _photo(under, None, side)[0]
+        if isinstance(under, str):
+            under = _photo(under, None, side)[0]
+        photo = None if under is None else _shrunk(under, side)
         scale = side / max(heat.shape)
         dark = np.zeros((*(max(1, round(length * scale)) for length in heat.shape), 3), np.uint8)
         pixels = heat_map_picture(dark if photo is None else photo, heat, low=COOL, high=HOT)
@@ -177,6 +187,52 @@ def _boxes(name: str, style: str, regions: Iterable[Region], *, on: bool) -> dic
         for region in regions
     ]
     return {"name": name, "style": style, "boxes": boxes, "on": on} if boxes else None
+
+
+_LAID = (HEAT_MAP, "difference")  # pictures of evidence that lie over the part
+_STEP_SIDE = 900
+
+
+def _evidence_of(step: Step) -> list[Evidence]:
+    within = [it for one in step.products if isinstance(one, Verdict) for it in one.evidence]
+    return [*within, *(one for one in step.products if isinstance(one, Evidence))]
+
+
+def _found_by(step: Step) -> list[Region]:
+    found: list[Region] = [region for it in _evidence_of(step) for region in it.regions]
+    for one in step.products:
+        verdict = one.after if isinstance(one, Revision) else one
+        found += verdict.defects if isinstance(verdict, Verdict) else ()
+    return found
+
+
+def _laid_by(step: Step) -> list[Picture]:
+    return [p for it in _evidence_of(step) for p in it.pictures if p.shows in _LAID]
+
+
+def shows(step: Step) -> bool:
+    """Whether a step found places, or kept a picture that lies over the part."""
+    return bool(_found_by(step) or _laid_by(step))
+
+
+def _steps(
+    trace: Trace, view: str | None, places: Places, photo: Pixels | None
+) -> dict[str, dict[str, Any]]:
+    """What each step saw, by its place among those that were taken."""
+    seen = {}
+    for place, (step, _) in enumerate(trace.taken):
+        if not shows(step) or step.view not in (None, view):
+            continue
+        laid, src = _laid_by(step), None
+        if laid:
+            src = evidence_picture(laid[-1], places, under=photo, side=_STEP_SIDE).data
+        boxes = _boxes("", "place", _found_by(step), on=True)
+        seen[str(place)] = {
+            "name": step.tool or step.node,
+            "boxes": boxes["boxes"] if boxes else [],
+            "src": src,
+        }
+    return seen
 
 
 def _masks(regions: Iterable[Region], size: tuple[int, int]) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ policy lets no script run but the viewer's.
 import base64
 import hashlib
 import json
+import math
 import re
 from functools import cache, partial
 from importlib.resources import files
@@ -16,7 +17,8 @@ from typing import Any, NamedTuple
 from jinja2 import Environment
 
 from reinspect.cost import ModelCost
-from reinspect.export.scene import Places, digest, evidence_picture, scene
+from reinspect.export.in_words import in_words
+from reinspect.export.scene import Places, digest, evidence_picture, scene, shows
 from reinspect.export.templates import templates
 from reinspect.files import write_file
 from reinspect.readings import types_of
@@ -153,6 +155,8 @@ def _context(told: Told) -> dict[str, Any]:
         "spent": ModelCost.of_trace(told.trace),
         "moves": MOVES,
         "pictures": shown,
+        "plain": in_words(told.found.row, told.trace, told.truth, told.reviews),
+        "steps": {place for place, (step, _) in enumerate(told.trace.taken) if shows(step)},
     }
 
 
@@ -161,6 +165,7 @@ def _environment() -> Environment:
     return templates(
         "reinspect.export",
         number=_number,
+        probability=_probability,
         signed=partial(_number, sign="+"),
         figure=_figure,
         seconds=_seconds,
@@ -170,7 +175,17 @@ def _environment() -> Environment:
 
 
 def _number(value: float | None, sign: str = "") -> str:
-    return "–" if value is None else f"{value:{sign}.2f}".replace("-", "−")
+    if value is None:
+        return "–"
+    said = f"{value:{sign}.2f}"
+    return "0.00" if float(said) == 0 else said.replace("-", "−")
+
+
+def _probability(value: float) -> str:
+    """Two digits; more where two would say 0.50 of what is called normal."""
+    return (
+        f"{value:.2f}" if value >= 0.5 or value < 0.495 else f"{math.floor(value * 1e4) / 1e4:.4f}"
+    )
 
 
 def _figure(value: float) -> str:

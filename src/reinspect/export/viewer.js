@@ -13,13 +13,14 @@ const percent = (share) => `${100 * share}%`;
 const button = (text, label, act) => make("button", { type: "button", textContent: text, ariaLabel: label, title: label, onclick: act });
 const rectangle = ([x1, y1, x2, y2]) => ({ x: percent(x1), y: percent(y1), width: percent(x2 - x1), height: percent(y2 - y1) });
 
-// Keys of the page, while nothing is typed into and nothing outside `root` has the focus.
+// Keys of the page while nothing is typed; what has the focus elsewhere keeps Enter, Space, arrows.
 function listen(root, keys) {
   const act = (event) => {
-    const target = event.composedPath()[0];
-    if (event.ctrlKey || event.altKey || event.metaKey || !(target === document.body || root.contains(target))) return;
-    if (target.matches("textarea, select, input:not([type=checkbox], [type=range])")) return;
+    const target = event.composedPath()[0], inside = target === document.body || root.contains(target);
+    if (event.ctrlKey || event.altKey || event.metaKey || !target.matches) return;
+    if (target.matches("textarea, select, input:not([type=checkbox], [type=range], [type=radio]), [contenteditable]")) return;
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    if (!inside && (name.length > 1 || name === " ")) return;
     if (name === "Enter" && target.matches("button, summary, a") || name.startsWith("Arrow") && target.matches("input")) return;
     if (root.querySelector("dialog[open]") && name !== "?") return;
     if (!Object.hasOwn(keys, name) || keys[name](event) === false) return;
@@ -31,8 +32,14 @@ function listen(root, keys) {
 }
 
 // Draws `data` into `root`. Returns what a page may add to: { scene, keys, grip, sharpen, toggle }.
+let pairs = false;  // whether the good part is shown beside: of the next part, too
 function evidence(root, data, ask) {
-  const shape = data.width / data.height, self = { grip: null };
+  const shape = data.width / data.height, self = { grip: null, keys: {} };
+  // Two pictures need the whole window: the nearest `.whole` is laid over the page.
+  const enlarge = (on) => {
+    const whole = root.closest(".whole");
+    if (whole.classList.toggle("large", on)) { whole.popover = "manual"; whole.showPopover?.(); } else whole.popover = null;
+  };
   const bar = make("div", { className: "bar", role: "toolbar", ariaLabel: "Picture" });
   const frames = make("div", { className: `frames ${shape > 1.7 ? "wide" : ""}` });
   root.replaceChildren(bar, frames);
@@ -128,6 +135,24 @@ function evidence(root, data, ask) {
     slider.oninput = () => frames.style.setProperty("--over", slider.value / 100);
     bar.append(make("label", {}, "Opacity ", slider));
   }
+  // What one step saw, in place of the layers, until it is clicked away.
+  const lens = make("span", { role: "status" });
+  let stepped = null;
+  bar.append(lens);
+  self.see = (at) => {
+    const step = (data.steps || {})[at];
+    scene.querySelectorAll(".lens").forEach((one) => one.remove());
+    lens.replaceChildren();
+    stepped = step && stepped !== at ? at : null;
+    scene.classList.toggle("lensed", stepped !== null);
+    if (stepped === null) return;
+    if (step.src) scene.append(make("img", { className: "over lens", src: step.src, alt: `What ${step.name} saw`, draggable: false }));
+    const shown = draw("svg", { class: "boxes place lens" });
+    for (const { box } of step.boxes) shown.append(draw("rect", { ...rectangle(box), class: "halo" }), draw("rect", rectangle(box)));
+    scene.append(shown);
+    lens.append(button(`${step.name} ✕`, `Leave what ${step.name} saw`, () => self.see(at)));
+    frames.scrollIntoView({ block: "nearest" });
+  };
   const end = make("span", { className: "end" });
 
   // The good part: beside the part, or in its place and back again.
@@ -144,8 +169,10 @@ function evidence(root, data, ask) {
         beside.parentElement.append(make("span", { className: "tag", textContent: words }));
         place();
       }
-      frames.classList.toggle("pair", !!beside);
-      both.ariaPressed = String(!!beside);
+      pairs = !!beside;
+      frames.classList.toggle("pair", pairs);
+      both.ariaPressed = String(pairs);
+      enlarge(pairs);
     };
     const blink = () => {
       if (blinking) { clearInterval(blinking); blinking = null; over.style.display = "none"; } else {
@@ -160,6 +187,8 @@ function evidence(root, data, ask) {
     both.append(make("kbd", { textContent: "R" }));
     wink.append(make("kbd", { textContent: "K" }));
     end.append(both, wink);
+    self.keys.Escape = () => (beside ? swap() : false);
+    self.pair = swap;
     Object.assign(switches, { R: swap, K: blink });
   } else if (data.without) end.append(make("span", { className: "hint", textContent: data.without }));
   const sharpest = () => { if (!data.more || !ask) return false; data.more = false; ask(); };
@@ -167,17 +196,25 @@ function evidence(root, data, ask) {
   self.sharpen = (src) => { photo.src = src; };
   end.append(button("−", "Zoom out", () => zoom(1 / 1.5)), button("+", "Zoom in", () => zoom(1.5)), button("Fit", "Show all", all));
   bar.append(end);
-  self.keys = { f: sharpest, "+": () => zoom(1.5), "-": () => zoom(1 / 1.5), 0: all };
+  Object.assign(self.keys, { f: sharpest, "+": () => zoom(1.5), "-": () => zoom(1 / 1.5), 0: all });
   for (const [name, act] of Object.entries(switches)) if (name.length === 1) self.keys[name.toLowerCase()] = act;
+  if (pairs && self.pair) self.pair(); else enlarge(false);
   return self;
 }
 
 export default function ({ data, parentElement, setStateValue }) {
   const root = parentElement.querySelector(".viewer");
+  root.classList.add("whole");
   if (root.dataset.key !== data.key) {
     root.dataset.key = data.key;
     root.shown = evidence(root, data, () => setStateValue("full", data.key));
   }
   if (data.sharp) root.shown.sharpen(data.sharp);
-  return listen(root, root.shown.keys);
+  const step = (event) => {
+    const chosen = event.composedPath().find((one) => one.dataset && one.dataset.step);
+    if (chosen) root.shown.see(chosen.dataset.step);
+  };
+  document.addEventListener("click", step);
+  const silent = listen(root, root.shown.keys);
+  return () => { silent(); document.removeEventListener("click", step); };
 }
