@@ -1,8 +1,11 @@
 """Many clients at once, and servers that are killed: nothing that was accepted is lost."""
 
 import asyncio
+import contextlib
 import os
+import resource
 import signal
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -119,3 +122,47 @@ def test_a_server_that_is_killed_or_told_to_stop_loses_nothing(tmp_path: Path) -
     assert _inspected(tmp_path / "line.db") == accepted
     with Store.open(tmp_path / "line.db") as store:
         assert store.run("line").status is Status.DONE
+
+
+HALF_OPEN, HONEST = 1024, 50
+
+
+@pytest.fixture
+def many_files() -> Iterator[None]:
+    """Client and server are one process here: each connection is two open files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    need = 2 * HALF_OPEN + 1024
+    if hard != resource.RLIM_INFINITY and hard < need:
+        pytest.skip(f"no more than {hard} open files are allowed here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, need), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("many_files")
+def test_honest_clients_are_served_beside_half_open_connections(serving: Serving) -> None:
+    key, other = "honest-key-0123456789", "slow-key-0123456789"
+    pace = Pace(workers=2, queue=256)
+    with serving(pace=pace, keys=(key, other)) as served, contextlib.ExitStack() as stack:
+        for number in range(HALF_OPEN):
+            half = stack.enter_context(socket.create_connection(served.address))
+            # Every third has not sent a head, the others a part of a body, without a key or with.
+            if number % 3:
+                own = f"X-API-Key: {other}\r\n" if number % 3 == 2 else ""
+                with contextlib.suppress(ConnectionError):  # it is not waited for any more
+                    half.sendall(
+                        f"POST /v1/inspections HTTP/1.1\r\nHost: x\r\n{own}Content-Length: 9999\r\n"
+                        "Content-Type: multipart/form-data; boundary=x\r\n\r\n--x".encode()
+                    )
+        answers = asyncio.run(_honest(str(served.client.base_url), key))
+    assert Counter(answer.status_code for answer in answers) == {200: HONEST}
+
+
+async def _honest(base: str, key: str) -> list[httpx.Response]:
+    picture, limits = grey(9) + bytes(1 << 20), httpx.Limits(max_connections=HONEST)
+    async with httpx.AsyncClient(base_url=base, timeout=60, limits=limits) as client:
+        files = {"image": ("part.png", picture)}
+        headers = {"X-API-Key": key}
+        sent = (client.post("/v1/inspections", files=files, headers=headers) for _ in range(HONEST))
+        return list(await asyncio.gather(*sent))

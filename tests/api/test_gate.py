@@ -1,8 +1,10 @@
 """Keys and rates."""
 
+import asyncio
+
 import pytest
 
-from reinspect.api.gate import Buckets, Keys
+from reinspect.api.gate import BodySlots, Buckets, Keys
 
 FIRST, SECOND = "first-key-0123456789", "second-key-0123456789"
 
@@ -60,3 +62,65 @@ def test_a_slow_rate_lets_one_in_at_once() -> None:
 def test_a_rate_that_lets_nobody_in_is_refused(rate: float) -> None:
     with pytest.raises(ValueError, match="more than 0 requests"):
         Buckets(rate)
+
+
+def test_one_client_has_half_of_the_turns_and_others_the_rest() -> None:
+    async def tried() -> list[bool]:
+        slots = BodySlots(4)
+        names = ("a", "a", "a", "b", "c", "d")
+        return [await slots.take(name, 0.01) for name in names]
+
+    assert asyncio.run(tried()) == [True, True, False, True, True, False]
+
+
+def test_turns_come_in_the_order_of_asking_but_past_who_has_enough() -> None:
+    async def tried() -> list[str]:
+        slots, came = BodySlots(2), list[str]()
+
+        async def ask(name: str) -> None:
+            assert await slots.take(name, 5)
+            came.append(name)
+
+        assert await slots.take("a", 0)
+        asked = [asyncio.create_task(ask(name)) for name in ("a", "b", "c")]
+        await asyncio.sleep(0)
+        assert came == ["b"]  # another client's turn, though a asked before
+        slots.free("a")
+        await asyncio.gather(asked[0])
+        slots.free("b")
+        await asyncio.gather(*asked)
+        return came
+
+    assert asyncio.run(tried()) == ["b", "a", "c"]
+
+
+def test_a_turn_that_nobody_waits_for_any_more_goes_on_to_the_next() -> None:
+    async def tried() -> bool:
+        slots = BodySlots(1)
+        assert await slots.take("a", 0)
+        gone = asyncio.create_task(slots.take("b", 5))
+        await asyncio.sleep(0)
+        slots.free("a")
+        gone.cancel()  # it has its turn, and does not know yet
+        await asyncio.gather(gone, return_exceptions=True)
+        return await slots.take("c", 0)
+
+    assert asyncio.run(tried())
+
+
+def test_so_many_may_wait_and_no_more() -> None:
+    async def tried() -> bool:
+        slots = BodySlots(1)
+        assert await slots.take("a", 0)
+        asked = [asyncio.create_task(slots.take("a", 5)) for _ in range(4)]
+        await asyncio.sleep(0)
+        refused = not await slots.take("a", 5)
+        asked.append(asyncio.create_task(slots.take("b", 5)))  # another client still may
+        await asyncio.sleep(0)
+        refused &= not asked[-1].done()
+        for task in asked:
+            task.cancel()
+        await asyncio.gather(*asked, return_exceptions=True)
+        return refused
+
+    assert asyncio.run(tried())

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import math
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -31,7 +31,9 @@ class RequestLimits:
     rate: float = 20.0
     """Requests a second and client, in the long run; twice as many at once."""
     uploads: int = 32
-    """Bodies that are read at the same time."""
+    """Bodies that are read at the same time; one client has half of these at most."""
+    slot_seconds: float = 10.0
+    """That a request waits for its turn to send its body."""
     body_seconds: float = 60.0
     """In which a body has to arrive."""
 
@@ -74,6 +76,57 @@ class Buckets:
         return short / self._rate
 
 
+class BodySlots:
+    """Turns to send a body: so many at once, half of them to one client, in the order of asking.
+
+    A turn ends when the body is there: whoever waits for a verdict takes nobody's place.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most, self._own = most, max(1, most // 2)
+        self._taken: Counter[str] = Counter()
+        self._waiting: list[tuple[str, asyncio.Future[None]]] = []
+
+    async def take(self, client: str, patience: float) -> bool:
+        """Wait for a turn; whether it came within so many seconds."""
+        if self._has_room(client):
+            self._taken[client] += 1
+            return True
+        if sum(other == client for other, _ in self._waiting) >= WAITING * self._own:
+            return False
+        turn = asyncio.get_running_loop().create_future()
+        self._waiting.append((client, turn))
+        try:
+            async with asyncio.timeout(patience):
+                await turn
+        except TimeoutError:
+            return turn.done() and not turn.cancelled()
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():
+                self.free(client)
+            raise
+        finally:
+            self._waiting = [other for other in self._waiting if other[1] is not turn]
+        return True
+
+    def free(self, client: str) -> None:
+        """End a turn; the next ones begin."""
+        self._taken[client] -= 1
+        if not self._taken[client]:
+            del self._taken[client]
+        for waiting, turn in self._waiting:
+            if not turn.done() and self._has_room(waiting):
+                self._taken[waiting] += 1
+                turn.set_result(None)
+
+    def _has_room(self, client: str) -> bool:
+        return self._taken.total() < self._most and self._taken[client] < self._own
+
+
+WAITING = 4
+"""Times as many of a client's requests as may send at once may wait for it."""
+
+
 class Gate:
     """ASGI middleware before everything under `/v1`."""
 
@@ -82,31 +135,37 @@ class Gate:
     ) -> None:
         self._app, self._keys, self._limits, self._trouble = app, keys, limits, trouble
         self._buckets = Buckets(limits.rate)
-        self._uploads = 0
+        self._slots = BodySlots(limits.uploads)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
             await self._app(scope, receive, send)
             return
         try:
-            self._admit(Request(scope))
+            client = self._admit(Request(scope))
+            if scope["method"] == "POST" and not await self._slots.take(
+                client, self._limits.slot_seconds
+            ):
+                said = "too many uploads at once; send it again in a second"
+                raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, said, retry_after=1)
         except Refused as refusal:
             await problem(refusal)(scope, receive, send)
             return
         if scope["method"] != "POST":
             await self._app(scope, receive, send)
             return
-        body = _Body(receive, self._limits)
-        self._uploads += 1
+        body = _Body(receive, self._limits, lambda: self._slots.free(client))
         try:
             await self._app(scope, body, send)
         finally:
-            self._uploads -= 1
+            body.end()
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, request: Request) -> str:
+        """Who it is."""
         client = self._keys.client(request.headers.get(HEADER))
         address = request.client.host if request.client else ""
-        seconds = self._buckets.wait(client or f"address {address}")
+        name = client or f"address {address}"
+        seconds = self._buckets.wait(name)
         if seconds:
             later = math.ceil(seconds)
             said = f"more than {self._limits.rate:g} requests a second; wait {later} s"
@@ -114,20 +173,24 @@ class Gate:
         if self._keys and client is None:
             raise Refused(HTTPStatus.UNAUTHORIZED, f"send a valid key in the header {HEADER}")
         if request.method != "POST":
-            return
+            return name
         if _length(request) > self._limits.max_bytes:
             raise too_large(self._limits)
-        busy = "too many uploads" if self._uploads >= self._limits.uploads else self._trouble()
+        busy = self._trouble()
         if busy:
             said = f"{busy}; send it again in a second"
             raise Refused(HTTPStatus.SERVICE_UNAVAILABLE, said, retry_after=1)
+        return name
 
 
 class _Body:
     """A request's body, as far as it keeps to the limits."""
 
-    def __init__(self, receive: Receive, limits: RequestLimits) -> None:
-        self._receive, self._limits = receive, limits
+    def __init__(
+        self, receive: Receive, limits: RequestLimits, ended: Callable[[], object]
+    ) -> None:
+        self._receive, self._limits, self._ended = receive, limits, ended
+        self._open = True
         self._size, self._over = 0, False
         self._end = asyncio.get_running_loop().time() + limits.body_seconds
 
@@ -142,9 +205,17 @@ class _Body:
             raise Refused(HTTPStatus.REQUEST_TIMEOUT, said) from None
         self._size += len(message.get("body", b""))
         self._over = not message.get("more_body", False)
+        if self._over:
+            self.end()
         if self._size > self._limits.max_bytes:
             raise too_large(self._limits)
         return message
+
+    def end(self) -> None:
+        """It is there, or nobody wants it any more: another one may come."""
+        if self._open:
+            self._open = False
+            self._ended()
 
 
 def too_large(limits: RequestLimits) -> Refused:

@@ -1,5 +1,6 @@
 """`reinspect api`: pictures over HTTP."""
 
+import contextlib
 import importlib.util
 import ipaddress
 import os
@@ -33,6 +34,10 @@ HEAD_SECONDS = 15
 
 CONNECTIONS = 1024
 """Open at the same time; further ones are told to come back."""
+
+
+FILES = 8192
+"""Open at the same time, sockets among them, where the system lets a program have so many."""
 
 
 class ApiError(ReinspectError, ValueError):
@@ -213,6 +218,7 @@ def _serve(
         )
         # uvicorn stops in good order, and then sends the signal that told it to once more.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        _raise_file_limit()
         try:
             server = uvicorn.Server(config)
             intake.on_death = lambda: setattr(server, "should_exit", True)
@@ -249,6 +255,19 @@ def _keys(file: Path | None, given: str | None) -> "Keys":
                 "make one with: openssl rand -hex 32"
             )
     return Keys(keys)
+
+
+def _raise_file_limit() -> None:
+    """1,024, as many systems have it, are less than the connections that are let in."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _only_here(host: str) -> bool:
