@@ -4,7 +4,7 @@ import pytest
 
 from reinspect import Recipe, load_recipe
 from reinspect.dataset import categories, discover, known_good, parts_of, truth_of
-from reinspect.images import read_image, read_mask
+from reinspect.images import read_image, read_mask, scale_of
 from reinspect.samples import CATEGORIES, RECIPE, write_sample_set, write_viewed_set
 from reinspect.vocabulary import Label
 
@@ -117,3 +117,21 @@ def test_parts_with_two_views_show_a_defect_on_one_side(tmp_path: Path) -> None:
 def write_viewed(folder: Path) -> Recipe:
     write_viewed_set(folder, categories=["fabric"], references=2, good=1, defective=4, size=96)
     return load_recipe(folder / RECIPE)
+
+
+def test_a_thermal_view_shows_a_hot_spot_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "set"
+    write_viewed_set(folder, categories=["gear"], thermal=True, **SMALL)
+    recipe = load_recipe(folder / RECIPE)
+    items = {item.id: item for item in parts_of(discover([folder]), recipe.patterns).parts}
+    assert {len(item.views) for item in items.values()} == {3}
+    hot = items["gear/test/hotspot_thermal/000"]
+    masks = {view.name: truth_of(hot.of_view(view.name) or hot) for view in hot.views}
+    assert [name for name, truth in masks.items() if truth and truth.mask] == ["thermal"]
+    rules = recipe.of_view("thermal").reading
+    scale = scale_of([view.path for view in hot.views if view.name == "thermal"], rules=rules.files)
+    assert scale is not None
+    assert 10 < scale.black < scale.white < 70
+    write_viewed_set(tmp_path / "plain", categories=["gear"], **SMALL)
+    plain, both = files(tmp_path / "plain"), files(folder)
+    assert all(both[name] == content for name, content in plain.items() if name != RECIPE)

@@ -35,6 +35,9 @@ def sample(
     views: Annotated[
         bool, typer.Option("--views", help="Parts with two views each, front and back.")
     ] = False,
+    thermal: Annotated[
+        bool, typer.Option("--thermal", help="With --views: a thermal view as well.")
+    ] = False,
 ) -> None:
     """Make sample parts: an MVTec-style set with masks, drawn by the project's own generator."""
     from reinspect.samples import PRODUCTS, RECIPE, write_sample_set, write_viewed_set
@@ -42,11 +45,13 @@ def sample(
     names = PRODUCTS if category == ["all"] else category
     counts = {"seed": seed, "references": references, "good": good, "defective": defective}
     again = f"reinspect run {folder}"
+    if thermal and not views:
+        raise UsageError("--thermal: is a view beside others; add --views")
     if views and drawn:
         raise UsageError("--drawn: draws parts with one view; leave --views out")
     with usage_errors():
         if views:
-            write_viewed_set(folder, categories=names, **counts)
+            write_viewed_set(folder, categories=names, thermal=thermal, **counts)
             again += f" --recipe {folder / RECIPE}"
         else:
             write_sample_set(folder, categories=names, drawn=drawn, **counts)

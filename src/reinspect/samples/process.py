@@ -143,7 +143,7 @@ class Process:
 
     def picture(self, rng: Rng, size: int = UNIT) -> Pixels:
         """A sound piece, BGR (size, size, 3)."""
-        return self.camera(self._scene(rng, size).image, rng)
+        return self.camera(self.scene(rng, size).image, rng)
 
     def defective(self, rng: Rng, size: int = UNIT, *, kind: str | None = None) -> DefectivePicture:
         """A piece with one defect, of a kind or of any of the process's `faults`.
@@ -152,10 +152,11 @@ class Process:
             ValueError: the kind is unknown, or this product has no place for it.
         """
         kind = str(rng.choice(self.faults)) if kind is None else kind
-        damage = damaged(self._scene(rng, size), rng, kind)
+        damage = damaged(self.scene(rng, size), rng, kind)
         return DefectivePicture(self.camera(damage.image, rng), damage.mask, kind)
 
-    def _scene(self, rng: Rng, size: int) -> Scene:
+    def scene(self, rng: Rng, size: int) -> Scene:
+        """A sound piece before the camera."""
         return self.part(
             rng, size, pose(rng, size, turn=self.turn, shift=self.shift, zoom=self.zoom)
         )

@@ -1,7 +1,8 @@
 """Sample parts with several views, as files of one folder that their names tell apart.
 
 They are drawn, as all sample parts are: two pieces of one product, each with a camera of its own,
-stand for the two sides of one part, and a defect shows on one side alone.
+stand for the two sides of one part, and a defect shows on one side alone. A thermal view shows a
+hot spot that no other camera sees.
 """
 
 import os
@@ -17,6 +18,7 @@ from reinspect.pictures import write_image
 from reinspect.samples.process import PRODUCTS, Process
 from reinspect.samples.sets import CATEGORIES, check_set
 from reinspect.samples.surfaces import Rng
+from reinspect.samples.thermal import GAIN, OFFSET, thermal_picture
 
 VIEWS = ("front", "back")
 
@@ -27,6 +29,13 @@ _RECIPE = """# Drawn parts with two views each: inspect them with --recipe this 
 views:
   front: "*_front.*"
   back: "*_back.*"
+"""
+
+
+_THERMAL = f"""  thermal:
+    files: "*_thermal.png"
+    modality: thermal
+    pictures: {{unit: celsius, gain: {GAIN}, offset: {OFFSET}}}
 """
 
 
@@ -48,12 +57,15 @@ def write_viewed_set(
     good: int = 6,
     defective: int = 8,
     size: int = 384,
+    thermal: bool = False,
 ) -> None:
     """Write sample parts with a view of each of two sides, and the recipe that names the views.
 
     As `write_sample_set`; of `train/good/000` there are `000_front.jpg` and `000_back.jpg`. The
     kinds of defects are called `<kind>_<side>`, after the side that they show on, in turn; the
-    other side is sound, and has no mask.
+    other side is sound, and has no mask. `thermal` adds a view of temperatures, 16 bits in
+    hundredths of a kelvin, and a quarter as many defective parts again, whose hot spot shows there
+    alone; the other pictures stay the same.
 
     Raises:
         SampleSetError: the folder is not empty, a category is unknown or given twice, or a number
@@ -71,7 +83,27 @@ def write_viewed_set(
             for side, process in sides.items():
                 kind = place.kind if side == place.side else None
                 _write_view(folder / name, place, side, _drawn(process, rng, size, kind))
-    write_file(folder / RECIPE, _RECIPE)
+        if thermal:
+            hot = [_Place("test/hotspot_thermal", f"{n:03}") for n in range(defective // 4)]
+            heat = np.random.default_rng([seed, PRODUCTS.index(name), len(VIEWS) + 1])
+            for place in hot:
+                for side, process in sides.items():
+                    _write_view(folder / name, place, side, _drawn(process, heat, size, None))
+            for place in (*_places(counts, sides[VIEWS[0]].faults), *hot):
+                _write_thermal(folder / name, place, sides[VIEWS[0]], heat, size, hot=place in hot)
+    write_file(folder / RECIPE, _RECIPE + (_THERMAL if thermal else ""))
+
+
+def _write_thermal(
+    category: Path, place: _Place, process: Process, rng: Rng, size: int, *, hot: bool
+) -> None:
+    stored, mask = thermal_picture(process, rng, size, hot=hot)
+    name = f"{place.stem}_thermal"
+    write_image(category / place.folder / f"{name}.png", stored)
+    if mask is not None:
+        marked = mask.astype(np.uint8) * np.uint8(255)
+        kind = Path(place.folder).name
+        write_image(category / "ground_truth" / kind / f"{name}_mask.png", marked)
 
 
 def _places(counts: dict[str, int], faults: Sequence[str]) -> Iterator[_Place]:
