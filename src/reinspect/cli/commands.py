@@ -18,7 +18,7 @@ from reinspect.cli import (
     ui,
 )
 from reinspect.cli.line import bundle
-from reinspect.cli.measuring import agreement
+from reinspect.cli.measuring import agreement, parity
 from reinspect.cli.qualification import commission, qualify, references
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ for module in (
     run,
     bench,
     agreement,
+    parity,
     qualify,
     commission,
     references,
