@@ -76,6 +76,7 @@ def build_graph(
     """
     from reinspect.graph.inspection import build
     from reinspect.graph.own_nodes import OwnParts
+    from reinspect.graph.tiles import build_tiles
     from reinspect.graph.views import build_views
 
     context = _context(recipe, references, pictures, cache, weights)
@@ -83,6 +84,12 @@ def build_graph(
         if before or after or state:
             raise GraphError("before, after, state: a graph of several views takes none yet")
         return build_views(
+            context, checkpointer=checkpointer, attended=True, raises=_raises(errors)
+        )
+    if context.recipe.pictures.tile is not None:
+        if before or after or state:
+            raise GraphError("before, after, state: a graph of tiles takes none yet")
+        return build_tiles(
             context, checkpointer=checkpointer, attended=True, raises=_raises(errors)
         )
     pipeline = replace(build_pipeline(context), attended=True, raises=_raises(errors))
@@ -106,6 +113,7 @@ def inspect_image(
     An unreadable image raises nothing: the trace has its error, and its disposition is REVIEW.
     """
     from reinspect.graph.inspection import build
+    from reinspect.graph.tiles import build_tiles
     from reinspect.graph.views import build_views
 
     context = _context(recipe, references, pictures, cache, weights)
@@ -114,6 +122,8 @@ def inspect_image(
         part = {"views": image}
     if context.recipe.views:
         graph = build_views(context, raises=_raises(errors))
+    elif context.recipe.pictures.tile is not None:
+        graph = build_tiles(context, raises=_raises(errors))
     else:
         graph = build(replace(build_pipeline(context), raises=_raises(errors)))
     trace: Trace = graph.invoke(part)["trace"]

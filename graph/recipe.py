@@ -1,16 +1,12 @@
 """The recipe: one small YAML file that names the components of an inspection."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
-    FiniteFloat,
     ValidationError,
     field_validator,
     model_validator,
@@ -23,22 +19,18 @@ from reinspect.documents import RECIPE_SIZE, DocumentError, parse_yaml, read_tex
 from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.files import digest_of
 from reinspect.graph.components import ComponentSpec, about, paths
-from reinspect.references import ReferenceSet
-from reinspect.sensing import FileRules, Measure, SignalRules, Unit
+from reinspect.graph.reading import PictureRules, ReadingRules, RecipeSection
+from reinspect.sensing import FileRules, SignalRules
 from reinspect.tools.features.first import source_of
 from reinspect.tools.features.sources import FILTERS
-from reinspect.vocabulary import MAX_PIXELS, Modality, Scale, ViewName, current_source
+from reinspect.vocabulary import Modality, ViewName, current_source
 
 
 class RecipeError(ReinspectError, ValueError):
     """A recipe that can't be used; the message names the key and shows the value."""
 
 
-class _RecipeSection(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Policies(_RecipeSection):
+class Policies(RecipeSection):
     """When to look again, when a flip is allowed, and PASS / FAIL / REVIEW.
 
     Where a recipe names no trigger or disposition, those of a fitted monitor apply, as far as it
@@ -62,7 +54,7 @@ class Policies(_RecipeSection):
         return {role: spec for role, spec in every.items() if isinstance(spec, ComponentSpec)}
 
 
-class Budgets(_RecipeSection):
+class Budgets(RecipeSection):
     """What one image, and a whole run, may cost."""
 
     rounds: int = Field(default=1, ge=0, le=10, description="Second looks at most.")
@@ -83,81 +75,6 @@ class Budgets(_RecipeSection):
     )
 
 
-class PictureRules(_RecipeSection):
-    """How files become pictures."""
-
-    bits: int | None = Field(
-        default=None,
-        ge=1,
-        le=32,
-        description="Of the camera, where files have more than 8 a channel; else from their tags, "
-        "else from the references.",
-    )
-    range: tuple[FiniteFloat, FiniteFloat] | None = Field(
-        default=None, description="Instead: the values that are black and white."
-    )
-    unit: Unit | None = Field(
-        default=None,
-        exclude_if=lambda said: said is None,  # older recipes are the same as before
-        description="Of what is measured: celsius, kelvin, fahrenheit, mm, m; of none by default.",
-    )
-    gain: FiniteFloat = Field(
-        default=1.0,
-        exclude_if=lambda said: said == 1,
-        description="Units that a step of the stored values is: 0.01 of hundredths.",
-    )
-    offset: FiniteFloat = Field(
-        default=0.0,
-        exclude_if=lambda said: said == 0,
-        description="What a stored 0 is, in the unit: -273.15 where kelvin are stored.",
-    )
-    max_pixels: int = Field(
-        default=MAX_PIXELS, ge=1, description="Of a picture, by its header; larger ones are REVIEW."
-    )
-
-    @model_validator(mode="after")
-    def _says_one_scale(self) -> Self:
-        if self.bits is not None and self.range is not None:
-            raise ValueError("bits and range are two ways to say one thing: give one")
-        if self.range is not None and not self.range[0] < self.range[1]:
-            raise ValueError(f"range {list(self.range)} is empty: [black, white]")
-        if self.unit is None and (self.gain != 1 or self.offset != 0):
-            raise ValueError("gain and offset turn values into a unit: name it with unit")
-        if self.unit is not None and self.bits is not None:
-            raise ValueError("bits are of a camera without a unit: give range, in the unit")
-        if self.unit is Unit.DECIBEL or not self.gain:
-            raise ValueError("unit is of a temperature or a distance, and gain is not 0")
-        return self
-
-    @property
-    def measure(self) -> Measure | None:
-        """What values mean that are in a unit."""
-        if self.unit is None:
-            return None
-        return Measure(unit=self.unit, gain=self.gain, offset=self.offset)
-
-    @property
-    def scale(self) -> Scale | None:
-        """What they say of pictures with more than 8 bits a channel."""
-        if self.range is not None:
-            return Scale(black=self.range[0], white=self.range[1], measure=self.measure)
-        return None if self.bits is None else Scale(white=2.0**self.bits - 1)
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingRules:
-    """How a recipe has files read."""
-
-    files: FileRules
-    scale: Scale | None
-    """Of pictures, where the recipe says it."""
-    max_pixels: int
-
-    def applied_to(self, references: ReferenceSet) -> ReferenceSet:
-        """A set without pictures, for pictures that are read by these rules."""
-        return replace(references, scale=self.scale, max_pixels=self.max_pixels, rules=self.files)
-
-
 def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
     """Another network where a network looks first; else the filters' witnesses beside the eye.
 
@@ -174,7 +91,7 @@ def _default_tools(known: dict[str, Any]) -> tuple[ComponentSpec, ...]:
     return tuple(ComponentSpec(kind=name) for name in names)
 
 
-class ViewRules(_RecipeSection):
+class ViewRules(RecipeSection):
     """One view of the parts: which files are of it, and what is other than in the other views."""
 
     files: str | None = Field(
@@ -228,7 +145,7 @@ class ViewRules(_RecipeSection):
         return self.model_copy(update=changed)
 
 
-class Recipe(_RecipeSection):
+class Recipe(RecipeSection):
     """All components of an inspection. Every key has a default; see `docs/recipes.md`."""
 
     detector: ComponentSpec = ComponentSpec(kind="embedded")
@@ -253,6 +170,13 @@ class Recipe(_RecipeSection):
     )
 
     @model_validator(mode="after")
+    def _tells_views_or_tiles(self) -> Self:
+        every = (self.pictures, *(own.pictures for own in self.views.values() if own.pictures))
+        if self.views and any(own.tile is not None for own in every):
+            raise ValueError("pictures.tile is for parts with one picture: a view has no tiles yet")
+        return self
+
+    @model_validator(mode="after")
     def _tells_tables_apart(self) -> Self:
         if self.signals.rate is not None and self.pictures.unit is not None:
             raise ValueError(
@@ -266,7 +190,9 @@ class Recipe(_RecipeSection):
         """How its files are read."""
         said = self.pictures
         files = FileRules(signals=self.signals, measure=said.measure)
-        return ReadingRules(files=files, scale=said.scale, max_pixels=said.max_pixels)
+        return ReadingRules(
+            files=files, scale=said.scale, max_pixels=said.max_pixels, tile=said.tile
+        )
 
     @property
     def listed(self) -> FileRules:

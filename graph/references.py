@@ -3,7 +3,7 @@
 import contextlib
 import itertools
 import random
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,16 +16,32 @@ from reinspect.dataset import (
     references_in,
     version_at,
 )
-from reinspect.graph.recipe import ReadingRules, Recipe
-from reinspect.images import Reading, UnreadableImage, load, one_line, reading_of, sha256_of
+from reinspect.graph.reading import ReadingRules
+from reinspect.graph.recipe import Recipe
+from reinspect.images import (
+    Reading,
+    UnreadableImage,
+    address_of,
+    load,
+    one_line,
+    reading_of,
+    sha256_of,
+    size_of,
+    tile_path,
+    tiles_of,
+)
 from reinspect.references import (
     ALONE,
     ReferenceMode,
     ReferenceSet,
     ReferenceSets,
     digest_of_pixels,
+    evenly_spaced,
     learned_threshold,
 )
+
+MOST_TILES = 96
+"""Tiles of references that are compared with, evenly spaced over all of them."""
 
 FOLDER_SAMPLE = 32
 """Images of a folder that serve as its references when it has no others."""
@@ -170,11 +186,29 @@ def _read(files: Iterable[Path], rules: ReadingRules) -> ReferenceSet:
     limit = rules.max_pixels
     reading = reading_of(every, rules=rules.files, given=rules.scale, max_pixels=limit)
     hashes, pixels = {}, {}
-    for file in reversed(every):
+    for file in reversed(_tiled(every, rules)):
         loaded = load(file, scale=reading.scale, max_pixels=limit, rules=reading.rules)
         hashes[loaded.sha256] = str(file)
         pixels[loaded.sha256] = digest_of_pixels(loaded.pixels)
     return _ordered(ReferenceMode.GOLDEN, hashes, pixels, reading, limit)
+
+
+def _tiled(files: Sequence[Path], rules: ReadingRules) -> list[str]:
+    """The same pictures, large ones in tiles where the recipe says so; of very many some.
+
+    Tiles don't overlap: a left-out one would find a part of itself in others. Those of one file
+    follow each other: it is decoded once.
+    """
+    if rules.tile is None:
+        return [str(file) for file in files]
+    places = [
+        (str(file), tile, len(tiles) > 1)
+        for file in files
+        for tiles in [tiles_of(size_of(file, max_pixels=rules.max_pixels), rules.tile, overlap=0)]
+        for tile in tiles
+    ]
+    chosen = [places[place] for place in evenly_spaced(len(places), MOST_TILES)]
+    return [tile_path(file, tile) if cut else file for file, tile, cut in chosen]
 
 
 def _sampled(items: Iterable[Item], rules: ReadingRules) -> ReferenceSet:
@@ -224,8 +258,20 @@ def _ordered(
     reading: Reading,
     max_pixels: int,
 ) -> ReferenceSet:
-    """By their pixels, so that neither names, copies nor formats of files change a verdict."""
-    ordered = sorted(hashes.items(), key=lambda item: (pixels[item[0]], item[0]))
+    """By their pixels, so that neither names, copies nor formats of files change a verdict.
+
+    Tiles stay beside those of their own picture, which then is decoded once a pass.
+    """
+    leading: dict[str, str] = {}
+    for name, file in hashes.items():
+        whole = address_of(file).whole
+        leading[whole] = min(pixels[name], leading.get(whole, pixels[name]))
+
+    def place(item: tuple[str, str]) -> tuple[str, str, str]:
+        name, file = item
+        return leading[address_of(file).whole], pixels[name], name
+
+    ordered = sorted(hashes.items(), key=place)
     return ReferenceSet(
         mode,
         files=tuple(file for _, file in ordered),

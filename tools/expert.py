@@ -152,7 +152,9 @@ class Expert:
         fit = self._once(
             f"{network.key}-{side:g}-{pose}",
             FeatureFit.load,
-            lambda: FeatureFit.from_references(self._images, network, side=side, pose=pose),
+            lambda: FeatureFit.from_references(
+                self._images, network, side=side, pose=pose, groups=self._images.groups
+            ),
         )
         learned = self.references.threshold
         if learned is None or (learned.network, learned.side) != (fit.key, fit.side):

@@ -1,12 +1,11 @@
 """Fits kept in the cache, made once for all processes; the pictures that they are made from."""
 
 import contextlib
-import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar, overload
 
-from reinspect.images import MAX_PIXELS, Pixels, read_image
+from reinspect.images import MAX_PIXELS, Pixels, address_of, give_back, read_image
 from reinspect.references import ReferenceSet
 from reinspect.sensing import PLAIN, FileRules
 from reinspect.vocabulary import Scale
@@ -43,7 +42,7 @@ class Fits:
             with contextlib.suppress(OSError, ValueError):  # absent, or of another version
                 return load(file)
             made = make()
-            _give_back()
+            give_back()
             with contextlib.suppress(OSError):  # a cache that can't be written is only slower
                 made.save(file)
             return made
@@ -66,6 +65,13 @@ class PictureFiles(Sequence[Pixels]):
     def of(cls, references: ReferenceSet) -> "PictureFiles":
         """Those of a set, by its scale."""
         return cls(references.files, references.scale, references.max_pixels, references.rules)
+
+    @property
+    def groups(self) -> tuple[int, ...]:
+        """Number of the picture that each is of: tiles of one have the same."""
+        wholes = [address_of(file).whole for file in self._files]
+        known = {whole: place for place, whole in enumerate(dict.fromkeys(wholes))}
+        return tuple(known[whole] for whole in wholes)
 
     def __len__(self) -> int:
         return len(self._files)
@@ -98,9 +104,3 @@ def _one_process_at_a_time(file: Path) -> Iterator[None]:
             file.parent.mkdir(parents=True, exist_ok=True)
             fcntl.flock(held.enter_context(file.with_suffix(".lock").open("ab")), fcntl.LOCK_EX)
         yield
-
-
-def _give_back() -> None:
-    """Memory that only the fit needed, which glibc would keep for as long as the process lives."""
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
-        ctypes.CDLL(None).malloc_trim(0)

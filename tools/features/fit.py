@@ -29,7 +29,7 @@ MEMBER = "features"
 
 _STAND_INS = 5  # besides a single reference
 _TRIED = 8  # references that say whether turning helps
-_KIND = "reinspect features 2"
+_KIND = "reinspect features 3"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,8 @@ class FeatureFit:
     calibration: FeatureCalibration
     pictures: tuple[str, ...]
     """Digest of each distinct reference's pixels, in the memory's order."""
+    groups: tuple[int, ...]
+    """Of what each of them is a part: tiles of one picture say nothing of how pictures differ."""
     turned: bool
     """Whether references are compared at any angle."""
     fall: float
@@ -57,6 +59,7 @@ class FeatureFit:
         *,
         side: float | None = None,
         pose: PartPose = PartPose.AUTO,
+        groups: Sequence[int] | None = None,
         seed: int = 0,
     ) -> FeatureFit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
@@ -69,6 +72,8 @@ class FeatureFit:
             network: that describes them.
             side: working side; the network's own by default.
             pose: whether references are turned; by default, where that explains them better.
+            groups: of what each image is a part, to be left out together: tiles of one picture.
+                Each is one of its own by default, and where all are of one.
             seed: of the stand-ins.
 
         Raises:
@@ -95,10 +100,21 @@ class FeatureFit:
         turned: list[Floats] = []
         if pose is PartPose.ANY or lowered >= LEAST_FALL:
             turned = [turned_cells(one.read(), network, working) for one in distinct]
-        memory = FeatureMemory.learn(grids, network.channels, turned=turned)
-        maps = [memory.compare(grid, excluding=owner) for owner, grid in enumerate(grids)]
-        calibration = FeatureCalibration.learn(maps, known=known)
-        return cls(network.key, working, memory, calibration, tuple(places), bool(turned), lowered)
+        owners = _owners(groups, tuple(places.values()), len(grids))
+        memory = FeatureMemory.learn(grids, network.channels, turned=turned, groups=owners)
+        maps = [
+            memory.compare(grid, excluding=own) for own, grid in zip(owners, grids, strict=True)
+        ]
+        return cls(
+            key=network.key,
+            side=working,
+            memory=memory,
+            calibration=FeatureCalibration.learn(maps, known=known),
+            pictures=tuple(places),
+            groups=owners[:known],
+            turned=bool(turned),
+            fall=lowered,
+        )
 
     def describe(self, image: Pixels, network: FeatureNetwork) -> Floats:
         """The features of an image as they are compared: (rows, columns, features).
@@ -133,7 +149,7 @@ class FeatureFit:
         check_image(image)
         grid = self.describe(image, network) if grid is None else grid
         own = self.place(digest_of_pixels(image)) if excluding is None else excluding
-        plane = self.memory.compare(grid, excluding=own)
+        plane = self.memory.compare(grid, excluding=None if own is None else self.groups[own])
         z = self.calibration.z(plane, excluding=own)
         heat_map = self.calibration.heat_map(plane)
         boxes = find_boxes(heat_map, self.calibration.box_threshold)
@@ -175,6 +191,7 @@ class FeatureFit:
             references={
                 "key": np.array(self.key),
                 "pictures": np.array(self.pictures),
+                "groups": np.array(self.groups),
                 "numbers": np.array([self.side, float(self.turned), self.fall]),
             },
         )
@@ -196,9 +213,17 @@ class FeatureFit:
             memory=FeatureMemory.from_arrays(archive.part(arrays, "memory")),
             calibration=FeatureCalibration.from_arrays(archive.part(arrays, "calibration")),
             pictures=tuple(str(digest) for digest in references["pictures"]),
+            groups=tuple(map(int, references["groups"])),
             turned=bool(turned),
             fall=float(lowered),
         )
+
+
+def _owners(groups: Sequence[int] | None, places: Sequence[int], count: int) -> tuple[int, ...]:
+    """Of each distinct picture, its group; each its own where there are not two of them."""
+    if groups is None or len(places) < count or len({groups[place] for place in places}) < 2:
+        return tuple(range(count))
+    return tuple(groups[place] for place in places)
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,6 +41,7 @@ class FeatureMemory:
         *,
         turned: Sequence[Floats] = (),
         budget: int = BUDGET,
+        groups: Sequence[int] | None = None,
     ) -> FeatureMemory:
         """Remember the cells of each grid (rows, columns, features).
 
@@ -49,6 +50,7 @@ class FeatureMemory:
             channels: how many of the features are of each layer.
             turned: more cells of each reference (n, features); by default, there are none.
             budget: cells to keep.
+            groups: of what each is a part, to be left out together; each of its own by default.
 
         Raises:
             ValueError: with fewer than two grids, which leave no other reference to compare.
@@ -71,7 +73,8 @@ class FeatureMemory:
         for own in cells:
             entries = np.asarray((own - mean) * scale, np.float32)
             kept.append(_newest(entries, kept, share))
-        owners = np.repeat(np.arange(len(kept)), [len(own) for own in kept]).astype(np.int32)
+        each = np.arange(len(kept)) if groups is None else np.asarray(groups)
+        owners = np.repeat(each, [len(own) for own in kept]).astype(np.int32)
         return cls(mean, scale, np.concatenate(kept), owners)
 
     def compare(self, grid: Floats, *, excluding: int | None = None) -> Floats:
@@ -79,7 +82,7 @@ class FeatureMemory:
 
         Args:
             grid: (rows, columns, features).
-            excluding: a reference to leave out.
+            excluding: a reference, or a group of them, to leave out.
         """
         entries = self.entries if excluding is None else self.entries[self.owners != excluding]
         cells = np.asarray((grid.reshape(-1, grid.shape[2]) - self.mean) * self.scale, np.float32)

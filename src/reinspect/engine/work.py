@@ -29,11 +29,14 @@ def build_inspect(context: BuildContext, *, explore: bool = False) -> Inspect:
     """
     # Imported by who runs a graph: a parent that leaves it to its workers is a third smaller.
     from reinspect.graph.inspection import build
+    from reinspect.graph.tiles import build_tiles
     from reinspect.graph.views import build_inspect_views
 
     looked: Callable[[Any], Any]
     if context.recipe.views:
         looked = build_inspect_views(context)
+    elif context.recipe.pictures.tile is not None:
+        looked = build_tiles(context).invoke
     else:
         looked = build(build_pipeline(context)).invoke
 

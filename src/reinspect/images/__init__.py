@@ -7,8 +7,10 @@ from reinspect.images.arrays import TABLES
 from reinspect.images.content import PARTS, RECORDINGS, SUFFIXES, holds_picture
 from reinspect.images.decoding import (
     Loaded,
+    give_back,
     glance,
     load,
+    load_to_cut,
     read_image,
     read_view,
     rules_of,
@@ -28,6 +30,7 @@ from reinspect.images.places import Crop, crop, from_pixels, to_pixels
 from reinspect.images.reading import (
     Mask,
     Pixels,
+    Tile,
     UnreadableImage,
     address_of,
     legible,
@@ -36,6 +39,7 @@ from reinspect.images.reading import (
 )
 from reinspect.images.recordings import sound_levels, window_of
 from reinspect.images.sets import Reading, pictures_in, reading_of, scale_of
+from reinspect.images.tiles import tile_path, tiles_of
 from reinspect.vocabulary import MAX_PIXELS
 
 __all__ = [
@@ -50,6 +54,7 @@ __all__ = [
     "Mask",
     "Pixels",
     "Reading",
+    "Tile",
     "UnreadableImage",
     "address_of",
     "boxes_from_mask",
@@ -58,10 +63,12 @@ __all__ = [
     "encode_mask",
     "fitted_mask",
     "from_pixels",
+    "give_back",
     "glance",
     "holds_picture",
     "legible",
     "load",
+    "load_to_cut",
     "one_line",
     "pages_of",
     "pictures_in",
@@ -75,6 +82,8 @@ __all__ = [
     "sha256_of",
     "size_of",
     "sound_levels",
+    "tile_path",
+    "tiles_of",
     "to_pixels",
     "warning_filters",
     "window_of",

@@ -4,7 +4,10 @@ Decoding goes through Pillow alone: it refuses truncated files, where OpenCV sil
 half-grey picture, it says nothing on stderr, and it gives the size before a pixel is decoded.
 """
 
+import contextlib
+import ctypes
 import os
+import sys
 import threading
 from math import ceil
 from typing import Any, NamedTuple
@@ -14,7 +17,15 @@ import numpy.typing as npt
 
 from reinspect.images.measured import measured_in, shown
 from reinspect.images.opening import header, orientation_of, quiet_pillow, warning_filters
-from reinspect.images.reading import Pixels, UnreadableImage, bytes_of, digest_at
+from reinspect.images.reading import (
+    Pixels,
+    Tile,
+    UnreadableImage,
+    address_of,
+    bytes_of,
+    digest_at,
+    tile_digest,
+)
 from reinspect.images.scale import Levels, Raw, common_scale, levels, outside
 from reinspect.images.stored import (
     UPRIGHT,
@@ -32,6 +43,8 @@ from reinspect.vocabulary import MAX_PIXELS, Modality, Scale, View
 
 # The picture that each thread decoded last: several tools ask for the one in hand.
 _newest = threading.local()
+# The one that each thread has cut tiles from last: its tiles come one after the other.
+_cut = threading.local()
 
 
 class StoredValues(NamedTuple):
@@ -89,16 +102,75 @@ def load(
     Raises:
         UnreadableImage: no permission, missing, empty, truncated, not an image, or too large.
     """
-    data = bytes_of(path, max_pixels)
-    sha256 = digest_at(path, data)
-    try:
-        loaded = _decode(data, path, max_pixels, scale, rules)._replace(sha256=sha256)
-    except UnreadableImage as failure:
-        failure.sha256 = sha256
-        raise
+    tile = address_of(path).tile
+    if tile is None:
+        loaded = _whole(path, scale, max_pixels, rules)
+    else:
+        loaded = _tile(
+            path, tile, load_to_cut(path, scale=scale, max_pixels=max_pixels, rules=rules)
+        )
     loaded.pixels.flags.writeable = False
     _newest.loaded = loaded
     return loaded
+
+
+def load_to_cut(
+    path: str | os.PathLike[str],
+    *,
+    scale: Scale | None = None,
+    max_pixels: int = MAX_PIXELS,
+    rules: FileRules = PLAIN,
+) -> Loaded:
+    """As `load`, the whole picture; it is kept until tiles of another one are asked for.
+
+    Raises:
+        UnreadableImage: as `load`.
+    """
+    whole = address_of(path).whole
+    key = (whole, _state(whole), scale, rules.measure)
+    if getattr(_cut, "key", None) != key:
+        _cut.key = _cut.loaded = _newest.loaded = None  # two of them don't fit beside each other
+        _cut.loaded = _whole(whole, scale, max_pixels, rules)
+        _cut.key = key
+    found: Loaded = _cut.loaded
+    return found
+
+
+def _state(path: str) -> tuple[int, int] | None:
+    """What changes with a file's content; None where it can't be read, which reading says."""
+    try:
+        status = os.stat(address_of(path).file)  # noqa: PTH116
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size
+
+
+def _whole(
+    path: str | os.PathLike[str], scale: Scale | None, max_pixels: int, rules: FileRules
+) -> Loaded:
+    data = bytes_of(path, max_pixels)
+    sha256 = digest_at(path, data)
+    try:
+        return _decode(data, path, max_pixels, scale, rules)._replace(sha256=sha256)
+    except UnreadableImage as failure:
+        failure.sha256 = sha256
+        raise
+
+
+def _tile(path: str | os.PathLike[str], tile: Tile, whole: Loaded) -> Loaded:
+    height, width = whole.pixels.shape[:2]
+    inside = tile.x + tile.width <= width and tile.y + tile.height <= height
+    if not inside or not tile.width or not tile.height:
+        raise UnreadableImage(path, f"the picture of {width}×{height} pixels has no such tile", "")
+    give_back()  # thousands of tiles, and what is computed of each, would fray the heap
+    cut = whole.pixels[tile.y : tile.y + tile.height, tile.x : tile.x + tile.width]
+    return whole._replace(sha256=tile_digest(whole.sha256, tile), pixels=cut.copy())
+
+
+def give_back() -> None:
+    """Memory that is free, and that glibc would keep for as long as the process lives."""
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # another C library
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def read_image(
@@ -109,6 +181,10 @@ def read_image(
     rules: FileRules = PLAIN,
 ) -> Pixels:
     """The picture in a file, as `load` decodes it."""
+    tile = address_of(path).tile
+    if tile is not None:
+        whole = load_to_cut(path, scale=scale, max_pixels=max_pixels, rules=rules)
+        return _tile(path, tile, whole).pixels
     return _decode(bytes_of(path, max_pixels), path, max_pixels, scale, rules).pixels
 
 
@@ -191,6 +267,9 @@ def glance(
     Raises:
         UnreadableImage: as `load`.
     """
+    tile = address_of(path).tile
+    if tile is not None:
+        return _tile(path, tile, load_to_cut(path, scale=scale, max_pixels=max_pixels, rules=rules))
     data = bytes_of(path, max_pixels)
     loaded = _decode(data, path, max_pixels, scale, rules, side)
     return loaded._replace(sha256=digest_at(path, data))
@@ -208,7 +287,8 @@ def read_view(view: View) -> Pixels:
         return newest.pixels
     width, height = view.size or (0, 0)
     # A view with a size was read before, by a limit that somebody has set.
-    limit = max(MAX_PIXELS, width * height)
+    tiled = address_of(view.path).tile is not None  # of a whole of which only that reader knew
+    limit = sys.maxsize if tiled else max(MAX_PIXELS, width * height)
     loaded = load(view.path, scale=view.scale, max_pixels=limit, rules=rules_of(view))
     if loaded.sha256 != view.sha256:
         raise UnreadableImage(
@@ -237,6 +317,9 @@ def size_of(
     Raises:
         UnreadableImage: as `load`, but a file that is truncated after its header passes.
     """
+    tile = address_of(path).tile
+    if tile is not None:
+        return tile.width, tile.height
     data = bytes_of(path, max_pixels)
     measured = measured_in(data, path, max_pixels, rules, decode=False)
     if measured is not None:

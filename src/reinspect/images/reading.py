@@ -1,6 +1,7 @@
 """The bytes of image files; what to say of files that are none."""
 
 import os
+import re
 import stat
 from pathlib import Path
 from typing import NamedTuple
@@ -53,27 +54,67 @@ def sha256_of(path: str | os.PathLike[str]) -> str:
     return digest_at(path, bytes_of(path, MAX_PIXELS))
 
 
+class Tile(NamedTuple):
+    """A rectangle of a picture, in pixels of the upright one."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        return f"{self.width}x{self.height}+{self.x}+{self.y}"
+
+
+_TILE = re.compile(r"(\d{1,7})x(\d{1,7})\+(\d{1,7})\+(\d{1,7})")
+
+
 class Address(NamedTuple):
-    """Where a picture is: in a file, on one of its pages."""
+    """Where a picture is: in a file, on one of its pages, of that in a tile."""
 
     file: str
     page: int = 1
     """The first is 1."""
+    tile: Tile | None = None
+    """None for the whole."""
+
+    @property
+    def whole(self) -> str:
+        """The path of the picture that it is a tile of."""
+        return self.file if self.page == 1 else f"{self.file}#{self.page}"
 
 
 def address_of(path: str | os.PathLike[str]) -> Address:
-    """File and page of a path: `scan.tif#2`, unless a file has that very name."""
+    """File, page and tile of a path, unless a file has that very name.
+
+    `scan.tif#2` is its second page, `scan.tif#640x480+100+0` a tile of the first: width, height,
+    left, top, as X11's geometry has them.
+    """
     text = os.fspath(path)
-    file, mark, page = text.rpartition("#")
-    if mark and page.isdecimal() and len(page) < 7 and int(page) > 0 and not os.path.lexists(text):
-        return Address(file, int(page))
+    file, mark, place = text.rpartition("#")
+    if not mark or os.path.lexists(text):
+        return Address(text)
+    if place.isdecimal() and len(place) < 7 and int(place) > 0:
+        return Address(file, int(place))
+    found = _TILE.fullmatch(place)
+    if found:
+        width, height, x, y = map(int, found.groups())
+        return address_of(file)._replace(tile=Tile(x, y, width, height))
     return Address(text)
 
 
 def digest_at(path: str | os.PathLike[str], data: bytes) -> str:
-    """What a picture is known by: the hash of its file, for a later page with its number."""
-    page, sha256 = address_of(path).page, digest_of(data)
-    return sha256 if page == 1 else digest_of(f"{sha256}#{page}".encode())
+    """What a picture is known by: the hash of its file, with the number of a later page."""
+    address = address_of(path)
+    sha256 = digest_of(data)
+    if address.page > 1:
+        sha256 = digest_of(f"{sha256}#{address.page}".encode())
+    return sha256 if address.tile is None else tile_digest(sha256, address.tile)
+
+
+def tile_digest(whole: str, tile: Tile) -> str:
+    """What a tile is known by, of a picture that is known by `whole`."""
+    return digest_of(f"{whole}#{tile}".encode())
 
 
 def bytes_of(path: str | os.PathLike[str], max_pixels: int) -> bytes:

@@ -1,0 +1,408 @@
+"""A large picture, tile by tile: an inspection each, and one verdict of all.
+
+    START → inspect_tiles → explain → settle → END
+
+A tile is inspected by the graph of parts with one picture, at its own scale, and it is tiles in
+doubt that are looked at again. A picture that is one tile is inspected as ever.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Checkpointer
+
+from reinspect.graph.build import BuildContext, build_pipeline
+from reinspect.graph.inspection import ask, attempt, build, closed
+from reinspect.graph.pipeline import Pipeline
+from reinspect.graph.state import (
+    Compiled,
+    GraphInput,
+    GraphOutput,
+    GraphState,
+    compile_anew,
+    path_of,
+)
+from reinspect.images import (
+    Loaded,
+    Tile,
+    UnreadableImage,
+    legible,
+    load_to_cut,
+    tile_path,
+    tiles_of,
+)
+from reinspect.pictures import HEAT_MAP, Heat, read_map
+from reinspect.references import ReferenceSet
+from reinspect.trace import Step, Trace
+from reinspect.vocabulary import (
+    Assessment,
+    Box,
+    Decision,
+    Defect,
+    Evidence,
+    Explanation,
+    Label,
+    Move,
+    Outcome,
+    Picture,
+    Product,
+    Region,
+    Revision,
+    Sample,
+    Verdict,
+    View,
+)
+
+TILES = "tiles"
+"""Source of what all tiles together say, and who decides on them."""
+
+TOLD = 8
+"""Tiles whose own evidence is on record, the most suspicious first; of others their verdicts."""
+
+_CANVAS = 2048
+"""Longer side of the heat-map of the whole, in pixels at most."""
+
+R = TypeVar("R", bound=Region)
+
+TilesNode = Callable[[GraphState], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    graph: Compiled
+    pipeline: Pipeline
+    context: BuildContext
+    side: int
+
+
+def build_tiles(
+    context: BuildContext,
+    *,
+    checkpointer: Checkpointer = None,
+    attended: bool = False,
+    raises: bool = False,
+) -> Compiled:
+    """The compiled graph of a recipe with tiles: `.invoke({"image": path})["trace"]`.
+
+    Args:
+        context: of the recipe.
+        checkpointer: LangGraph's.
+        attended: whether somebody answers an interrupt.
+        raises: whether a component's failure is raised.
+
+    Raises:
+        RecipeError: a component can't be made.
+    """
+    pipeline = replace(build_pipeline(context), raises=raises)
+    asks = attended and context.recipe.policies.escalate == "interrupt"
+    side = context.recipe.pictures.tile
+    assert side is not None
+    line = _Line(build(pipeline), replace(pipeline, asks=asks), context, side)
+    graph = StateGraph(GraphState, input_schema=GraphInput, output_schema=GraphOutput)
+    nodes: dict[str, TilesNode] = {
+        own.__name__: functools.partial(own, line) for own in (inspect_tiles, explain, settle)
+    }
+    if asks:
+        nodes["ask"] = functools.partial(_ask, line)
+    before = START
+    for name, node in nodes.items():
+        graph.add_node(name, node)
+        graph.add_edge(before, name)
+        before = name
+    graph.add_edge(before, END)
+    return compile_anew(graph, name=TILES, checkpointer=checkpointer)
+
+
+def inspect_tiles(line: _Line, state: GraphState) -> dict[str, Any]:
+    """Inspect each tile as if it were all of the part, and make one verdict of all."""
+    path = path_of(state)
+    references = line.context.references.of(state.get("category"))
+    whole = _read(path, references)
+    tiles = (
+        () if whole is None else tiles_of((whole.pixels.shape[1], whole.pixels.shape[0]), line.side)
+    )
+    if whole is None or len(tiles) == 1:
+        made: Trace = line.graph.invoke({**state, "image": path})["trace"]
+        return {"trace": made}
+    sample, size = _sample(path, whole, state), (whole.pixels.shape[1], whole.pixels.shape[0])
+    del whole  # a picture of a gigabyte, which the cutter keeps once
+    category = state.get("category")
+    part = TiledPart(
+        size,
+        line.side,
+        {
+            tile: line.graph.invoke({"image": tile_path(path, tile), "category": category})["trace"]
+            for tile in tiles
+        },
+    )
+    return {"trace": Trace(sample=sample, steps=tuple(_steps(line, part, sample)))}
+
+
+def explain(line: _Line, state: GraphState) -> dict[str, Any]:
+    """Put into words what the tiles showed."""
+    trace = state["trace"]
+    if trace.first is None or trace.disposition is not None:
+        return {"trace": trace}
+    first, final = trace.first, trace.verdict or trace.first
+    words = Explanation(first=first.rationale, final=final.rationale)
+    return {"trace": trace.then(attempt(line.pipeline, "explain", lambda: [words]))}
+
+
+def settle(line: _Line, state: GraphState) -> dict[str, Any]:
+    """Decide what happens to the part, and close the trace."""
+    trace = state["trace"]
+    if trace.disposition is not None:  # it was one tile
+        return {"trace": trace}
+    settled = attempt(line.pipeline, "settle", lambda: [line.pipeline.settler(trace)])
+    return {"trace": closed(trace, settled)}
+
+
+def _ask(line: _Line, state: GraphState) -> dict[str, Any]:
+    settled = state["trace"].disposition
+    if settled is None or settled.outcome is not Outcome.REVIEW:
+        return {}
+    return ask(line.pipeline, state)
+
+
+def _read(path: str, references: ReferenceSet) -> Loaded | None:
+    """The whole picture; None where it can't be read, which its inspection says."""
+    try:
+        return load_to_cut(
+            path,
+            scale=references.scale,
+            max_pixels=references.max_pixels,
+            rules=references.rules,
+        )
+    except UnreadableImage:
+        return None
+
+
+def _sample(path: str, whole: Loaded, state: GraphState) -> Sample:
+    height, width = whole.pixels.shape[:2]
+    view = View(
+        path=legible(path),
+        sha256=whole.sha256,
+        modality=whole.modality,
+        size=(width, height),
+        scale=whole.scale,
+        outside=whole.outside,
+    )
+    name = state.get("id")
+    return Sample(
+        id=legible(path) if name is None else name, category=state.get("category"), views=(view,)
+    )
+
+
+def _steps(line: _Line, part: "TiledPart", sample: Sample) -> Iterator[Step]:
+    """The part's steps, as those of a part with one picture."""
+    first, final = part.first, part.final
+    if first is None or final is None:
+        yield attempt(line.pipeline, "detect", lambda: [part.nothing])
+        return
+    heat = _heat(line, part, sample)
+    seen = first.evidence[0].model_copy(update={"pictures": heat})
+    first = first.model_copy(update={"evidence": (seen, *first.evidence[1:])})
+    yield attempt(line.pipeline, "detect", lambda: [first])
+    later = list(part.later)
+    if later:
+        yield attempt(line.pipeline, "examine", lambda: later)
+    if part.twice:
+        move = Move.KEEP if first.label is final.label else Move.CORRECT
+        revision = Revision(move=move, after=final, reflection=final.rationale)
+        yield attempt(line.pipeline, "revise", lambda: [revision])
+    assessed: list[Product] = [part.assessment(final), Decision(move=Move.ACCEPT, policy=TILES)]
+    yield attempt(line.pipeline, "assess", lambda: assessed)
+    for tile, why in part.failures.items():
+        yield Step(node="assess", error=f"tile {tile}: {why}")
+        return
+
+
+def _heat(line: _Line, part: "TiledPart", sample: Sample) -> tuple[Picture, ...]:
+    """The tiles' heat-maps as one, where maps are kept."""
+    kept, key = line.context.pictures, sample.visual.sha256
+    if kept is None or key is None:
+        return ()
+    scale = min(1.0, _CANVAS / max(part.size))
+    width, height = (max(1, round(length * scale)) for length in part.size)
+    canvas = np.zeros((height, width), np.float32)
+    for tile, trace in part.tiles.items():
+        heat = _map_of(trace, kept.folder.parent)
+        if heat is None:
+            continue
+        x1, y1 = round(tile.x * scale), round(tile.y * scale)
+        x2, y2 = round((tile.x + tile.width) * scale), round((tile.y + tile.height) * scale)
+        laid = cv2.resize(heat, (max(1, x2 - x1), max(1, y2 - y1)), interpolation=cv2.INTER_AREA)
+        place = canvas[y1 : y1 + laid.shape[0], x1 : x1 + laid.shape[1]]
+        np.maximum(place, laid[: place.shape[0], : place.shape[1]], out=place)
+    return (kept.save_map(canvas, key=key),)
+
+
+def _map_of(trace: Trace, folder: Path) -> Heat | None:
+    pictures = [p for piece in trace.evidence for p in piece.pictures if p.shows == HEAT_MAP]
+    try:
+        return np.asarray(read_map(folder / pictures[0].path), np.float32) if pictures else None
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class TiledPart:
+    """A part, tile by tile.
+
+    A tile's probability is calibrated where every second picture is defective. That a part is, is
+    held to be as likely, so that a tile of many rarely is; its odds are taken down by that
+    (Bayes), and the part is anomalous if any tile is.
+    """
+
+    size: tuple[int, int]
+    side: int
+    tiles: Mapping[Tile, Trace]
+
+    @property
+    def first(self) -> Verdict | None:
+        """What the first looks come to; none where no tile has a verdict."""
+        return self._fused(
+            {tile: own.first for tile, own in self.tiles.items() if own.first}, TILES
+        )
+
+    @property
+    def final(self) -> Verdict | None:
+        """What the verdicts in force come to."""
+        verdicts = {tile: own.verdict for tile, own in self.tiles.items() if own.verdict}
+        return self._fused(verdicts, f"{TILES}_again" if self.twice else TILES)
+
+    @property
+    def twice(self) -> int:
+        """Tiles that were looked at again."""
+        return sum(bool(own.rounds) for own in self.tiles.values())
+
+    @property
+    def unjudged(self) -> dict[Tile, str]:
+        """Tile without a verdict → why."""
+        return {
+            tile: own.disposition.reason if own.disposition else own.error or ""
+            for tile, own in self.tiles.items()
+            if own.verdict is None
+        }
+
+    @property
+    def failures(self) -> dict[Tile, str]:
+        """Tile → what failed in it."""
+        return {tile: own.error for tile, own in self.tiles.items() if own.error is not None}
+
+    @property
+    def nothing(self) -> Evidence:
+        """What there is to say of a part that no tile has a verdict on."""
+        whys = dict.fromkeys(self.unjudged.values())
+        return Evidence(source=TILES, summary=f"none of {len(self.tiles)} tiles: {'; '.join(whys)}")
+
+    @property
+    def later(self) -> Iterator[Product]:
+        """What second looks found in the most suspicious tiles, as places of the whole."""
+        for tile in self._suspicious(TOLD):
+            trace = self.tiles[tile]
+            for piece in trace.products(Evidence):
+                yield self._moved(piece, tile)
+
+    def assessment(self, final: Verdict) -> Assessment:
+        """Whether the verdict on the whole can be relied on."""
+        judged = len(self.tiles) - len(self.unjudged)
+        share = judged / len(self.tiles) if final.label is Label.NORMAL else 1.0
+        reasons = [final.rationale]
+        if self.unjudged:
+            tile, why = next(iter(self.unjudged.items()))
+            reasons.append(f"{len(self.unjudged)} tiles are not judged ({tile}: {why})")
+        return Assessment(
+            confidence=final.confidence,
+            reliability=final.confidence * share,
+            reasons=tuple(reasons),
+            signals={"tiles": len(self.tiles), "tiles_unjudged": len(self.unjudged)},
+            probability=final.probability,
+        )
+
+    def odds(self, probability: float) -> float:
+        """P(anomalous) of one tile of the part, of what it was as a picture of its own."""
+        width, height = self.size
+        alone = max(1.0, width * height / self.side**2)  # tiles that don't overlap
+        prior = 2 ** (1 / alone) - 1  # odds by which one in two parts has a defective tile
+        kept = min(max(probability, 1e-9), 1 - 1e-9)
+        weighed = prior * kept / (1 - kept)
+        return weighed / (1 + weighed)
+
+    def _fused(self, verdicts: Mapping[Tile, Verdict], source: str) -> Verdict | None:
+        if not verdicts:
+            return None
+        weighed = {tile: self.odds(own.probability) for tile, own in verdicts.items()}
+        probability = 1 - math.prod(1 - own for own in weighed.values())
+        worst = max(weighed, key=lambda tile: weighed[tile])
+        alarming = [
+            tile
+            for tile, own in weighed.items()
+            if verdicts[tile].label is Label.ANOMALOUS and (own >= 0.5 or tile == worst)
+        ]
+        said = (
+            f"{len(alarming)} of {len(verdicts)} tiles stand out"
+            if alarming
+            else (f"nothing unusual in {len(verdicts)} tiles")
+        )
+        said += f"; the most suspicious, {worst}: {verdicts[worst].rationale}"
+        if probability < 0.5:
+            alarming = []
+        defects = [
+            self._placed(defect, tile) for tile in alarming for defect in verdicts[tile].defects
+        ]
+        evidence = Evidence(
+            source=source,
+            summary=said,
+            probability=probability,
+            regions=tuple(Region(box=defect.box, score=defect.score) for defect in defects),
+            measurements={"tiles": len(verdicts), "worst_p": verdicts[worst].probability},
+        )
+        return Verdict.of(
+            probability, defects=tuple[Defect, ...](defects), rationale=said, evidence=(evidence,)
+        )
+
+    def _suspicious(self, most: int) -> list[Tile]:
+        ranked = sorted(
+            (tile for tile, own in self.tiles.items() if own.verdict and own.rounds),
+            key=lambda tile: -max(self._probabilities(tile)),
+        )
+        return ranked[:most]
+
+    def _probabilities(self, tile: Tile) -> tuple[float, ...]:
+        own = self.tiles[tile]
+        return tuple(v.probability for v in (own.first, own.verdict) if v is not None) or (0.0,)
+
+    def _moved(self, piece: Evidence, tile: Tile) -> Evidence:
+        """A tile's evidence as evidence on the whole: of what it says of a tile, no probability."""
+        numbers = dict(piece.measurements)
+        if piece.probability is not None:
+            numbers["tile_p"] = piece.probability
+        return piece.model_copy(
+            update={
+                "summary": f"tile {tile}: {piece.summary}",
+                "probability": None,
+                "regions": tuple(self._placed(region, tile) for region in piece.regions),
+                "measurements": numbers,
+                "pictures": tuple(p for p in piece.pictures if p.shows != HEAT_MAP),
+            }
+        )
+
+    def _placed(self, region: R, tile: Tile) -> R:
+        """Where a place of a tile is in the whole; a mask of its size would be as large as that."""
+        width, height = self.size
+        x1, y1, x2, y2 = region.box
+        box = Box(
+            (tile.x + x1 * tile.width) / width,
+            (tile.y + y1 * tile.height) / height,
+            min(1.0, (tile.x + x2 * tile.width) / width),
+            min(1.0, (tile.y + y2 * tile.height) / height),
+        )
+        return region.model_copy(update={"box": box, "mask": None})
