@@ -73,7 +73,7 @@ def main(options: Options, start: str = "morning") -> None:
     for name, (page, title, icon, section) in _PAGES.items():
         pages[name] = st.Page(page, title=title, icon=icon, url_path=name, default=name == start)
         sections.setdefault(section, []).append(pages[name])
-    chosen = st.navigation(sections)
+    chosen = st.navigation(sections, expanded=True)
     moved = st.session_state.get("shown") != chosen.url_path
     st.session_state["shown"] = chosen.url_path
     with faults_shown():

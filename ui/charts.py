@@ -52,10 +52,13 @@ def curve(
     highest = max(_LEAST_RISK, 1.05 * float(points["risk"].max()))
     y = alt.Y("risk:Q", scale=alt.Scale(domain=[0, highest]), title="risk: share of wrong labels")
     chart = alt.Chart(points).mark_line(color=BLUE, strokeWidth=2).encode(x=x, y=y)
+    covered: dict[float, list[str]] = {}
+    for cut in thresholds:  # those that cut at one place, to the digit that is shown, share a name
+        covered.setdefault(round(float((reliability >= cut).mean()), 2), []).append(f"{cut:.2f}")
     cuts = pd.DataFrame(
         [
-            {"coverage": float((reliability >= cut).mean()), "name": f"threshold {cut:.2f}"}
-            for cut in thresholds
+            {"coverage": place, "name": f"threshold {', '.join(dict.fromkeys(names))}", "row": row}
+            for row, (place, names) in enumerate(covered.items())
         ]
     )
     if cuts.empty:
@@ -67,10 +70,15 @@ def curve(
     )
     text = (
         alt.Chart(cuts)
-        .mark_text(align="right", dx=-5, dy=-9, color=ORANGE, fontWeight="bold")
-        .encode(x="coverage:Q", y=alt.datum(0), text="name:N")
+        .mark_text(align="right", dx=-5, color=ORANGE, fontWeight="bold")
+        .encode(
+            x="coverage:Q",
+            # One above the other, so that no two overprint.
+            y=alt.Y("row:Q", scale=alt.Scale(domain=[-0.5, 11.5]), axis=None),
+            text="name:N",
+        )
     )
-    return (chart + rule + text).properties(height=300)
+    return alt.layer(chart + rule, text).resolve_scale(y="independent").properties(height=300)
 
 
 def control_chart(days: pd.DataFrame) -> Any:

@@ -6,7 +6,7 @@ from typing import Any
 import streamlit as st
 
 from reinspect.store import Choices, Filter, Order, Period, Reviewed, Span, Standing
-from reinspect.ui import addresses
+from reinspect.ui import addresses, words
 from reinspect.ui.addresses import ListView
 from reinspect.ui.console import At, Console, cached, opened
 from reinspect.ui.words import LABEL_MARKS, OUTCOME_MARKS
@@ -43,12 +43,23 @@ _SPANS = {
     "divergence": (-1.0, 1.0, "Confidence minus reliability; above 0: surer than it should be"),
 }
 _FLAGS, _LABELS, _ENDS = addresses.FLAGS, addresses.LABELS, ("since", "until")
+NO_RUN = 0
+"""An id that no run has."""
 _LONGEST = 60.0  # seconds; the slider's end means "or more"
 
 
 def asked(console: Console) -> ListView:
-    """The view that the address asks for, which is written back to the address in full."""
+    """The view that the address asks for, which is written back to the address in full.
+
+    A run that is gone is said; where none of those named is left, nothing is found.
+    """
     view = console.view()
+    named = st.query_params.get_all("run")
+    gone = [name for name in named if name not in console.names]
+    if gone:
+        st.warning(f"There is no run {words.plain(', '.join(gone))} in this store.")
+        if len(gone) == len(named):
+            return ListView(view.wanted.model_copy(update={"runs": (NO_RUN,)}))
     console.remember(view)
     return view
 
@@ -200,8 +211,8 @@ def _clear(console: Console) -> None:
     st.session_state["page"] = 1
 
 
-def _word(words: dict[str, Any], value: Any) -> str:
-    return next(word for word, meant in words.items() if meant == value)
+def _word(meanings: dict[str, Any], value: Any) -> str:
+    return next(word for word, meant in meanings.items() if meant == value)
 
 
 def _uses_more(wanted: Filter) -> bool:

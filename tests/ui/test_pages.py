@@ -185,7 +185,9 @@ def test_the_least_reliable_comes_first(monday: int, show: Show) -> None:
         pytest.param({"type": 'ben"t'}, 1, id="type"),
         pytest.param({"errors": "yes"}, 2, id="errors"),
         pytest.param({"reliability": "0~0.6"}, 1, id="reliability"),
-        pytest.param({"run": "no such run", "reliability": "high", "sort": "x"}, 8, id="nonsense"),
+        pytest.param({"reliability": "high", "sort": "x"}, 8, id="nonsense"),
+        pytest.param({"run": "no such run"}, 0, id="a-run-that-is-gone"),
+        pytest.param({"run": ["no such run", "monday"]}, 8, id="one-of-two-gone"),
         pytest.param({"category": "gone since"}, 0, id="nothing"),
     ],
 )

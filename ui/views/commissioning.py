@@ -90,10 +90,7 @@ def _ask(console: Console, sitting: Sitting, question: PartQuestion, done: int) 
     name = words.escaped(Path(question.path).name)
     near = sitting.commissioning.nearest(question.sha256)
     with part:
-        st.html(
-            f"<b>{name}</b> <span class='facts'>P(defective) "
-            f"<b>{words.number(question.probability)}</b></span>"
-        )
+        st.html(f"<b>{name}</b>, defective with P = <b>{words.number(question.probability)}</b>")
         where = None if question.where is None else Box(*question.where)
         st.html(_picture(question.path, f"part {Path(question.path).name}", where))
     with reference:

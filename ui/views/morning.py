@@ -32,9 +32,9 @@ _SPANS = (14, 30, 90)
 _AUDIT = 0.05  # share of PASS, as the review queue has it unless told otherwise
 _digits = st.column_config.NumberColumn
 _COLUMNS: dict[str, Any] = {
-    "FAIL": _digits(format="percent"),
-    "usual": _digits(format="percent", help="FAIL in the days before"),
-    "REVIEW": _digits(format="percent"),
+    "FAIL": _digits(format="%.1f %%"),
+    "usual": _digits(format="%.1f %%", help="FAIL in the days before"),
+    "REVIEW": _digits(format="%.1f %%"),
     "seconds a part": _digits(format="%.2f"),
 }
 
@@ -168,6 +168,10 @@ def _delta(now: float | None, then: float | None, how: str) -> str | None:
     return said if any(digit in "123456789" for digit in said) else None
 
 
+def _hundred(share: float | None) -> float | None:
+    return None if share is None else 100 * share
+
+
 def _usual(words_: str) -> str:
     return f"In the days before: {words_}"
 
@@ -201,7 +205,7 @@ def _chart(console: Console, every: pd.DataFrame, usual: float | None) -> None:
                 {
                     "day": f"{row['day']:%a %d %b}",
                     "parts": row["parts"],
-                    "FAIL": row["fail rate"],
+                    "FAIL": _hundred(row["fail rate"]),
                     "beyond chance": "◆ yes" if row["beyond"] else "no",
                 }
                 for row in rows.to_dict("records")
@@ -265,9 +269,9 @@ def _row(name: str, key: str, group: pd.DataFrame, usual: Sums | None) -> dict[s
     return {
         name: key,
         "parts": sums.images,
-        "FAIL": sums.share("failed"),
-        "usual": usual.share("failed") if usual else None,
-        "REVIEW": sums.share("review"),
+        "FAIL": _hundred(sums.share("failed")),
+        "usual": _hundred(usual.share("failed")) if usual else None,
+        "REVIEW": _hundred(sums.share("review")),
         "seconds a part": sums.share("seconds"),
     }
 

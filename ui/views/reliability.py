@@ -29,6 +29,7 @@ _COLUMNS = {
     "truth": "object",
     "reviewed": "bool",
     "audited": "bool",
+    "part": "object",
 }
 
 
@@ -153,20 +154,29 @@ def _estimates(every: pd.DataFrame) -> None:
     st.caption(
         "Intervals: Wilson, 95 %. The audit counts reviewed images of the random sample of PASS "
         "alone, so what a reviewer picked by suspicion doesn't bias it. Set the share as in the "
-        "review queue."
+        "review queue. Of several runs each part counts once, as it was inspected last."
     )
 
 
 def _rates(every: pd.DataFrame) -> list[dict[str, Any]]:
+    every = every[~every["part"].duplicated(keep="last") | (every["part"] == "")]
     known = every.dropna(subset=["truth"])
     bad, good = known[known["truth"] == "anomalous"], known[known["truth"] == "normal"]
     passed = every[(every["outcome"] == "PASS") & every["audited"] & every["reviewed"]]
     failed = every[(every["outcome"] == "FAIL") & every["reviewed"]]
     return [
-        _rate("escape rate: defective given PASS", "all known truth", bad["outcome"] == "PASS"),
-        _rate("overkill rate: good given FAIL", "all known truth", good["outcome"] == "FAIL"),
-        _rate("defective among PASS", "PASS audit sample", passed["truth"] == "anomalous"),
-        _rate("good among FAIL", "reviews of FAIL", failed["truth"] == "normal"),
+        _rate("escape rate: PASS, of defective parts", "all known truth", bad["outcome"] == "PASS"),
+        _rate("overkill rate: FAIL, of good parts", "all known truth", good["outcome"] == "FAIL"),
+        _rate(
+            "escapes among PASS: defective, of what passes",
+            "PASS audit sample",
+            passed["truth"] == "anomalous",
+        ),
+        _rate(
+            "overkill among FAIL: good, of what fails",
+            "reviews of FAIL",
+            failed["truth"] == "normal",
+        ),
     ]
 
 

@@ -29,6 +29,8 @@ class KnownVerdict(NamedTuple):
     truth: str | None
     reviewed: bool
     audited: bool
+    sha256: str = ""
+    """By which a part is known, whichever runs saw it; "" where it couldn't be read."""
 
 
 class JudgedCount(NamedTuple):
@@ -194,6 +196,7 @@ class Statistics:
                 func.coalesce(review[0].label, annotation[0].label),
                 col(review[0].label).is_not(None),
                 audited(share),
+                table.sha256,
             )
             .outerjoin(*review)
             .outerjoin(*annotation)
