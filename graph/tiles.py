@@ -8,7 +8,7 @@ doubt that are looked at again. A picture that is one tile is inspected as ever.
 
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -209,10 +209,11 @@ def _steps(line: _Line, part: "TiledPart", sample: Sample) -> Iterator[Step]:
     heat = _heat(line, part, sample)
     seen = first.evidence[0].model_copy(update={"pictures": heat})
     first = first.model_copy(update={"evidence": (seen, *first.evidence[1:])})
-    yield attempt(line.pipeline, "detect", lambda: [first])
+    yield _lasting(part, {"detect"}, attempt(line.pipeline, "detect", lambda: [first]))
     later = list(part.later)
     if later:
-        yield attempt(line.pipeline, "examine", lambda: later)
+        looked = attempt(line.pipeline, "examine", lambda: later)
+        yield _lasting(part, {"locate", "examine"}, looked)
     if part.twice:
         move = Move.KEEP if first.label is final.label else Move.CORRECT
         revision = Revision(move=move, after=final, reflection=final.rationale)
@@ -222,6 +223,12 @@ def _steps(line: _Line, part: "TiledPart", sample: Sample) -> Iterator[Step]:
     for tile, why in part.failures.items():
         yield Step(node="assess", error=f"tile {tile}: {why}")
         return
+
+
+def _lasting(part: "TiledPart", nodes: Set[str], step: Step) -> Step:
+    """The step with the time that such steps of all tiles took."""
+    every = (own for trace in part.tiles.values() for own in trace.steps if own.node in nodes)
+    return step.model_copy(update={"seconds": sum(own.seconds for own in every)})
 
 
 def _heat(line: _Line, part: "TiledPart", sample: Sample) -> tuple[Picture, ...]:

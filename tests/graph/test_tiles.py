@@ -74,6 +74,7 @@ def test_a_spot_in_one_tile_fails_the_whole_where_it_is(
     )
     assert max(overlap(defect.box, place) for defect in verdict.defects) > 0.4
     assert trace.sample.visual.size == (WIDTH, HEIGHT)
+    assert trace.seconds > 15 * 0.001
     assert seen.source == "tiles"
     assert " of 15 tiles stand out; the most suspicious, 96x96+" in seen.summary
     (heat,) = seen.pictures
