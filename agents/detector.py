@@ -52,7 +52,10 @@ class EmbeddedDetector:
         verdict = Verdict.of(evidence.probability, rationale=evidence.summary, evidence=(evidence,))
         if verdict.label is Label.NORMAL:
             return verdict
-        defects = tuple(Defect(box=region.box, score=region.score) for region in evidence.regions)
+        defects = tuple(
+            Defect(box=region.box, score=region.score, covers=region.covers)
+            for region in evidence.regions
+        )
         return verdict.model_copy(update={"defects": defects})
 
 

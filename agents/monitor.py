@@ -162,4 +162,7 @@ def _finding(verdict: Verdict, sample: Sample) -> str:
     strongest, rest = verdict.defects[0], len(verdict.defects) - 1
     more = f" and {rest} more" if rest else ""
     what = f"{strongest.type or 'spot'} {sample.visual.placed(strongest.box)}"
+    if sample.visual.spectrogram is None:  # whose units are those of the place itself
+        for unit, (low, high) in (strongest.covers or {}).items():
+            what += f", {low:.4g} to {high:.4g} {unit},"
     return f"flagged for a {what}{more} (p = {verdict.probability:.2f})"

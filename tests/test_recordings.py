@@ -74,7 +74,7 @@ def test_levels_are_of_a_sine_to_the_full_scale(tmp_path: Path) -> None:
     path = write_wav(tmp_path / "a.wav", 0.1 * np.sin(2 * np.pi * 1000 * at))
     loaded = load(path, scale=None, rules=rules(kind="linear"))
     assert loaded.scale is not None
-    assert loaded.scale.white == pytest.approx(-20, abs=0.1)
+    assert loaded.scale.white == pytest.approx(-20 + 20, abs=0.1)  # and room above
     assert loaded.scale.measure is not None
     assert loaded.scale.measure.unit is Unit.DECIBEL
     assert loaded.modality is Modality.ACOUSTIC
@@ -182,7 +182,7 @@ def test_silence_is_black_and_nothing_else_moves(tmp_path: Path) -> None:
     files = [write_wav(tmp_path / "a.wav", silent), write_wav(tmp_path / "b.wav", hum(1))]
     scale = reading_of(files).scale
     assert scale is not None
-    assert scale.white - scale.black <= 81
+    assert scale.white - scale.black <= 101
 
 
 def lone(sound: np.ndarray, rate: int = RATE) -> bytes:

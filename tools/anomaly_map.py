@@ -5,6 +5,7 @@ from reinspect.references import ReferenceMode
 from reinspect.tools.embedded.look import Look
 from reinspect.tools.expert import Experts
 from reinspect.tools.setup.findings import SetupCheck
+from reinspect.tools.spots import measured_spots
 from reinspect.tools.witness import compared, regions_of
 from reinspect.vocabulary import Evidence, Picture, Sample
 
@@ -36,18 +37,19 @@ class AnomalyMap:
         if amiss.stops(anomalous=look.probability >= 0.5):
             return self._not_judged(amiss, look, sample)
         said = _alone_in_words(look) if alone else _in_words(look)
+        spots = measured_spots(sample, regions_of(look.boxes))
+        words = (said, spots.words, amiss.reason, _beyond(sample), expert.first.notice)
         return Evidence(
             source=SOURCE,
-            summary="; ".join(
-                filter(None, (said, amiss.reason, _beyond(sample), expert.first.notice))
-            ),
+            summary="; ".join(filter(None, words)),
             probability=None if alone else look.probability,
-            regions=regions_of(look.boxes),
+            regions=spots.regions,
             measurements={
                 "z": look.z,
                 "threshold": look.threshold,
                 **{f"{name}_z": z for name, z in look.members.items()},
                 **look.signals,
+                **spots.measurements,
                 **_measured(amiss),
             },
             pictures=self._kept(look, sample),

@@ -31,9 +31,9 @@ from reinspect.tools.features.network import FeatureNetwork, open_detail
 from reinspect.tools.features.place_fit import PlaceFit
 from reinspect.tools.features.pose import PartPose
 from reinspect.tools.fits import Fits, PictureFiles, Saved
-from reinspect.tools.setup.findings import PreparedPicture, SetupCheck
+from reinspect.tools.setup.findings import PreparedPicture, SetupCheck, SetupKind
 from reinspect.tools.setup.scene import LearnedScene
-from reinspect.vocabulary import Sample
+from reinspect.vocabulary import Modality, Sample
 
 KEPT = 1
 """Experts kept in memory: batches come category by category."""
@@ -174,10 +174,15 @@ class Expert:
         network = self.first.network
         if network is None or self.references.is_heard or not self.has_witnesses(sample):
             return None  # a recording has no camera that could be moved, no light
+        return self._remembered(sample, "prepared", lambda: self._prepare(sample, network))
+
+    def _prepare(self, sample: Sample, network: FeatureNetwork) -> PreparedPicture:
         scene = self.scene_of(network)
-        return self._remembered(
-            sample, "prepared", lambda: scene.prepare(read_view(sample.visual), network.describe)
-        )
+        prepared = scene.prepare(read_view(sample.visual), network.describe)
+        if self.references.modality is Modality.VISUAL:
+            return prepared
+        # What is hotter, or farther away, is what is measured, and no other light.
+        return replace(prepared, check=prepared.check.without(SetupKind.EXPOSURE))
 
     def scene_of(self, network: FeatureNetwork) -> LearnedScene:
         """The scene that the references show, by a network's features."""

@@ -43,6 +43,9 @@ class Unit(StrEnum):
         return self in (Unit.MILLIMETRE, Unit.METRE)
 
 
+COVERED = ("s", "Hz", "°C", "K", "°F", "mm", "m")
+"""Units in which it is said what a box covers."""
+
 _SIGNS = {Unit.CELSIUS: "°C", Unit.KELVIN: "K", Unit.FAHRENHEIT: "°F"}
 
 

@@ -232,7 +232,7 @@ class Region(Value):
     covers: Mapping[str, tuple[FiniteFloat, FiniteFloat]] | None = Field(
         default=None,
         exclude_if=lambda said: said is None,
-        description="Of a recording what the box covers: unit → from, to; s and Hz.",
+        description="What the box covers in the units of its sensor: unit → from, to.",
     )
 
     def overlaps(self, other: "Region") -> bool:
@@ -331,8 +331,12 @@ class Verdict(Value):
         return self.model_copy(update={"defects": tuple(map(self._defect, regions))})
 
     def _defect(self, region: Region) -> Defect:
-        kind = next((d.type for d in self.defects if d.type and d.overlaps(region)), None)
-        return Defect(box=region.box, score=region.score, mask=region.mask, type=kind)
+        there = [defect for defect in self.defects if defect.overlaps(region)]
+        kind = next((defect.type for defect in there if defect.type), None)
+        covers = region.covers or next((defect.covers for defect in there), None)
+        return Defect(
+            box=region.box, score=region.score, mask=region.mask, type=kind, covers=covers
+        )
 
 
 class Estimate(Value):

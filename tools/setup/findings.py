@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from math import inf, log
 
@@ -132,6 +132,11 @@ class SetupCheck:
     """What can't be put right, what explains most first."""
     correction: Correction | None = None
     """What can, where nothing else is found: the corrected picture is to be judged."""
+
+    def without(self, kind: SetupKind) -> SetupCheck:
+        """The check without findings of a kind."""
+        kept = tuple(finding for finding in self.findings if finding.kind is not kind)
+        return replace(self, findings=kept)
 
     @property
     def ok(self) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from itertools import chain
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -17,12 +17,13 @@ import numpy.typing as npt
 from reinspect.dataset import item_at, known_good, references_in
 from reinspect.documents import DocumentError, parse_yaml
 from reinspect.errors import ReinspectError
+from reinspect.export.units import seen
 from reinspect.images import Pixels, UnreadableImage, glance
 from reinspect.pictures import heat_map_picture
 from reinspect.references import evenly_spaced
 from reinspect.tools.embedded.alignment import Aligned, difference
 from reinspect.tools.embedded.second_look import laid_over
-from reinspect.vocabulary import Sample
+from reinspect.vocabulary import Sample, View
 
 _MOST = 48  # good parts among which the most alike is looked for
 _THUMBNAIL = 32  # side of what is compared
@@ -49,7 +50,8 @@ def good_part(
         photo: its picture as shown, BGR (H, W, 3).
         kept: file of the run's comparison, the part to the left of a reference.
     """
-    whole = _nearest(_files(recipe, sample.category, sample.path), sample.path, photo)
+    view = sample.views[0].model_copy(update=_SAME)
+    whole = _nearest(_files(recipe, sample.category, sample.path), sample.path, photo, view)
     if whole is None:
         whole = _right_of(kept)
     if whole is None:
@@ -87,29 +89,35 @@ def _files(recipe: str, category: str | None, path: str) -> tuple[str, ...]:
         return ()
 
 
+_SAME: dict[str, Any] = {"path": "", "sha256": None, "size": None, "outside": 0.0}
+"""What of a view says nothing of how its references are read."""
+
+
 def _some(files: Iterable[Path]) -> tuple[str, ...]:
     every = [str(file) for file in files]
     return tuple(every[place] for place in evenly_spaced(len(every), _MOST)) if every else ()
 
 
-def _nearest(files: tuple[str, ...], own: str, photo: Pixels) -> Pixels | None:
+def _nearest(files: tuple[str, ...], own: str, photo: Pixels, view: View) -> Pixels | None:
     others = tuple(file for file in files if file != own)
     mine = _appearance(photo)
-    seen = [(float(np.abs(mine - it).mean()), file) for file, it in _appearances(others)]
-    for _, file in sorted(seen):
+    apart = [(float(np.abs(mine - it).mean()), file) for file, it in _appearances(others, view)]
+    for _, file in sorted(apart):
         try:
-            return glance(file, max(photo.shape)).pixels
+            return seen(file, max(photo.shape), view).pixels
         except UnreadableImage:
             continue
     return None
 
 
 @lru_cache(maxsize=16)
-def _appearances(files: tuple[str, ...]) -> tuple[tuple[str, npt.NDArray[np.float32]], ...]:
+def _appearances(
+    files: tuple[str, ...], view: View
+) -> tuple[tuple[str, npt.NDArray[np.float32]], ...]:
     found = []
     for file in files:
         try:
-            found.append((file, _appearance(glance(file, 4 * _THUMBNAIL).pixels)))
+            found.append((file, _appearance(seen(file, 4 * _THUMBNAIL, view).pixels)))
         except UnreadableImage:
             continue
     return tuple(found)

@@ -152,7 +152,8 @@ def _card(store: Store, folder: Path, found: Inspected, side: int) -> ReportCard
     )
     view = trace.leading
     shown = trace.by_view.get(view or "", trace)
-    photo, heat = thumbnails(shown.sample.path, _newest(shown, folder, HEAT_MAP), side)
+    sample = shown.sample
+    photo, heat = thumbnails(sample.path, _newest(shown, folder, HEAT_MAP), side, sample.views[0])
     beside = _newest(shown, folder, BESIDE)
     return ReportCard(
         found=found,

@@ -15,12 +15,13 @@ import numpy as np
 
 from reinspect.export.good_parts import ShownGoodPart, good_part
 from reinspect.export.thumbnails import Thumbnail, jpeg
+from reinspect.export.units import drawn, seen
 from reinspect.files import digest_of
-from reinspect.images import Pixels, UnreadableImage, decode_mask, glance
+from reinspect.images import Loaded, Pixels, UnreadableImage, decode_mask
 from reinspect.pictures import COOL, HEAT_MAP, HOT, heat_map_picture, read_map
 from reinspect.store import Run
 from reinspect.trace import Step, Trace
-from reinspect.vocabulary import Defect, Evidence, Picture, Region, Revision, Verdict
+from reinspect.vocabulary import Defect, Evidence, Picture, Region, Revision, Verdict, View
 
 SIDE = 1600
 """Pixels of the longer side of the picture as shown; it is 100 to 400 kB."""
@@ -72,11 +73,13 @@ def scene(
     """
     view = view or trace.leading
     told, trace = trace, trace.by_view.get(view or "", trace)
-    photo, why = _photo(trace.sample.path, trace.sample.sha256)
+    own = trace.sample.views[0]
+    plain, why, loaded = _photo(trace.sample.path, trace.sample.sha256, SIDE, own)
+    photo = _for_people(plain, loaded, SIDE)
     size = (SIDE, SIDE * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
     first = within(told.first.defects if told.first else (), view)
     final = within(told.verdict.defects if told.verdict else (), view)
-    good = _good(trace, places, photo, recipe)
+    good = _good(trace, places, plain, recipe)
     layers = [
         _boxes("First boxes", "first", first, on=bool(first) and first != final),
         _boxes("Final boxes", "final", final, on=True),
@@ -98,7 +101,7 @@ def scene(
         "alt": ", ".join(filter(None, ("The part" if blind else trace.sample.id, view)))
         + ("" if blind else f", {len(final)} defects in the final verdict"),
         "layers": [layer for layer in (*(() if blind else layers), *over) if layer],
-        "reference": good and {"src": jpeg(good.pixels, _QUALITY), "words": good.words},
+        "reference": good and {"src": _shown(good.pixels, loaded), "words": good.words},
         "steps": {} if blind else _steps(told, view, places, photo),
         "without": "" if good or photo is None else "no good part of it is at hand",
     }
@@ -111,20 +114,27 @@ def within(defects: Iterable[Defect], view: str | None) -> tuple[Defect, ...]:
 
 def whole_picture(path: str) -> str | None:
     """A part's picture with every pixel that a browser can take; none where it can't be read."""
-    photo, _ = _photo(path, None, WHOLE)
+    plain, _, loaded = _photo(path, None, WHOLE)
+    photo = _for_people(plain, loaded, WHOLE)
     return None if photo is None else jpeg(photo, _QUALITY)
 
 
 def thumbnail(path: str, sha256: str | None, side: int) -> Thumbnail:
     """A part's picture in small, and why where it is missing or has changed since."""
-    photo, why = _photo(path, sha256, side)
+    plain, why, loaded = _photo(path, sha256, side)
+    photo = _for_people(plain, loaded, side)
     if photo is None:
         return Thumbnail(None, missing=why)
     return Thumbnail(jpeg(photo, _QUALITY), photo.shape[1], photo.shape[0], why)
 
 
 def evidence_picture(
-    picture: Picture, places: Places, *, under: str | Pixels | None = None, side: int = 480
+    picture: Picture,
+    places: Places,
+    *,
+    under: str | Pixels | None = None,
+    side: int = 480,
+    view: View | None = None,
 ) -> Thumbnail:
     """A crop or comparison that evidence lists, or a heat-map in colour, laid on a part.
 
@@ -133,6 +143,7 @@ def evidence_picture(
         places: where its run's files are.
         under: the part's file, or its picture.
         side: the longer one, in pixels.
+        view: that the file is of: it is read as that was.
     """
     path = places.file(picture)
     if path is None or not path.is_file():
@@ -142,9 +153,7 @@ def evidence_picture(
             heat = read_map(path)
         except ValueError:
             return Thumbnail(None, missing="heat-map: the file can't be read")
-        if isinstance(under, str):
-            under = _photo(under, None, side)[0]
-        photo = None if under is None else _shrunk(under, side)
+        photo = _under(under, side, view)
         scale = side / max(heat.shape)
         dark = np.zeros((*(max(1, round(length * scale)) for length in heat.shape), 3), np.uint8)
         pixels = heat_map_picture(dark if photo is None else photo, heat, low=COOL, high=HOT)
@@ -152,14 +161,36 @@ def evidence_picture(
     return thumbnail(str(path), picture.sha256, side)
 
 
-def _photo(path: str, sha256: str | None, side: int = SIDE) -> tuple[Pixels | None, str]:
+def _shown(plain: Pixels, loaded: Loaded | None) -> str:
+    shown = _for_people(plain, loaded, SIDE)
+    return jpeg(plain if shown is None else shown, _QUALITY)
+
+
+def _under(under: str | Pixels | None, side: int, view: View | None) -> Pixels | None:
+    if not isinstance(under, str):
+        return None if under is None else _shrunk(under, side)
+    plain, _, loaded = _photo(under, None, side, view)
+    return _for_people(plain, loaded, side)
+
+
+def _photo(
+    path: str, sha256: str | None, side: int, view: View | None = None
+) -> tuple[Pixels | None, str, Loaded | None]:
+    """A picture as it was judged, what is wrong with it, and how it was read."""
     try:
-        loaded = glance(path, side)
+        loaded = seen(path, side, view)
     except UnreadableImage as error:
-        return None, f"The picture can't be shown: {error.what}."
+        return None, f"The picture can't be shown: {error.what}.", None
     changed = sha256 is not None and loaded.sha256 != sha256
     why = "The file has changed since it was inspected." if changed else ""
-    return _shrunk(loaded.pixels, side), why
+    return _shrunk(loaded.pixels, side), why, loaded
+
+
+def _for_people(plain: Pixels | None, loaded: Loaded | None, side: int) -> Pixels | None:
+    """The same in colours, where it is of values in a unit."""
+    if plain is None or loaded is None:
+        return plain
+    return drawn(plain, loaded.scale, loaded.spectrogram, side)
 
 
 def _shrunk(pixels: Pixels, side: int) -> Pixels:

@@ -140,10 +140,11 @@ def asset(name: str) -> str:
 
 
 def _context(told: Told) -> dict[str, Any]:
-    under = {view.name: view.path for view in told.trace.sample.views}
+    under = {view.name: view for view in told.trace.sample.views}
 
     def shown(picture: Picture, view: str | None) -> Any:
-        return evidence_picture(picture, told.places, under=under.get(view, told.found.path))
+        own = under.get(view, told.trace.sample.views[0])
+        return evidence_picture(picture, told.places, under=own.path, view=own)
 
     return {
         "run": told.run,

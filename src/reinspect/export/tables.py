@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from reinspect.errors import ReinspectError
 from reinspect.export.selection import Selection
 from reinspect.files import whole_file
+from reinspect.sensing import COVERED
 from reinspect.store import Row
 from reinspect.store.rows import flat, rounded
 from reinspect.texts import harmless
@@ -137,7 +138,7 @@ def _schema(arrow: ModuleType) -> Any:
             "box": arrow.list_(arrow.float64(), 4),
             "score": arrow.float64(),
             "mask": mask,
-            "covers": arrow.struct({"s": ends, "Hz": ends}),
+            "covers": arrow.struct(dict.fromkeys(COVERED, ends)),
         }
     )
     look = arrow.struct(

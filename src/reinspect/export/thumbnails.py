@@ -7,8 +7,10 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from reinspect.images import Pixels, UnreadableImage, read_image
+from reinspect.export.units import drawn, seen
+from reinspect.images import Pixels, UnreadableImage
 from reinspect.pictures import COOL, HOT, heat_map_picture, read_map
+from reinspect.vocabulary import View
 
 _QUALITY = 78
 
@@ -23,15 +25,17 @@ class Thumbnail(NamedTuple):
 
 
 def thumbnails(
-    photo: Path | str, heat_map: Path | None, side: int
+    photo: Path | str, heat_map: Path | None, side: int, view: View | None = None
 ) -> tuple[Thumbnail, Thumbnail | None]:
     """A part, and its heat-map laid over it, the longer side at most `side` pixels.
 
+    It is read as its view was, where that is given, and measured values are shown in colours.
     What can't be read gives why; without a photo, the map lies on black.
     """
     small: Pixels | None = None
     try:
-        small = _shrunk(read_image(photo), side)
+        loaded = seen(photo, side, view)
+        small = drawn(_shrunk(loaded.pixels, side), loaded.scale, loaded.spectrogram, side)
         part = _encoded(small)
     except UnreadableImage as error:
         part = Thumbnail(None, missing=str(error))

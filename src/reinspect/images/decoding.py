@@ -300,6 +300,18 @@ def read_view(view: View) -> Pixels:
     return loaded.pixels
 
 
+def read_measured(view: View) -> npt.NDArray[np.float32] | None:
+    """What a view measures, (H, W) in its unit, NaN where it measures nothing; None of others.
+
+    Raises:
+        UnreadableImage: as `load`.
+    """
+    width, height = view.size or (0, 0)
+    limit = max(MAX_PIXELS, width * height)
+    found = measured_in(bytes_of(view.path, limit), view.path, limit, rules_of(view))
+    return None if found is None else found.values
+
+
 def rules_of(view: View) -> FileRules:
     """By which a view was read, and is read again."""
     made, scale = view.spectrogram, view.scale

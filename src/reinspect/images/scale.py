@@ -33,7 +33,7 @@ SAMPLE = 1 << 20
 DYNAMIC = 80.0
 """dB from the loudest of a set down to black at most: as far as a sensor of 16 bits reaches."""
 
-HEADROOM = 0.0
+HEADROOM = 20.0
 """dB above the loudest of a set up to white."""
 
 ROOM = 0.25
