@@ -48,9 +48,19 @@ def question_of(trace: Trace) -> dict[str, Any]:
         "probability": verdict.probability if verdict else None,
         "reliability": assessed.reliability if assessed else None,
         "boxes": [list(found.box) for found in verdict.defects] if verdict else [],
+        **_views(trace),
         "reason": settled.reason if settled else "",
         "outcomes": [outcome.value for outcome in Outcome],
     }
+
+
+def _views(trace: Trace) -> dict[str, Any]:
+    """Of a part with several views: where each is, and in which one each box is."""
+    named = {view.name: view.path for view in trace.sample.views if view.name is not None}
+    if not named:
+        return {}
+    defects = trace.verdict.defects if trace.verdict else ()
+    return {"views": named, "box_views": [found.view for found in defects]}
 
 
 def ask_operator(trace: Trace) -> Disposition:

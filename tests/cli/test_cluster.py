@@ -330,3 +330,20 @@ def test_without_the_extra_one_line_says_what_to_install(
     (line,) = done.stderr.splitlines()
     assert line.endswith("pip install 'reinspect[ray]'")
     assert not (tmp_path / "out").exists()
+
+
+def test_parts_with_several_views(on_cluster: OnRay, tmp_path: Path) -> None:
+    folder = put_greys(tmp_path / "parts", 6, start=10, step=45)
+    for number in range(6):
+        name = f"{number // 2}_{('front', 'back')[number % 2]}.png"
+        (folder / f"part{number}.png").rename(folder / name)
+    (folder / "2_back.png").unlink()
+    recipe = put_recipe(tmp_path / "views.yaml")
+    views = {"front": "*_front.*", "back": "*_back.*"}
+    recipe.write_text(json.dumps({**json.loads(recipe.read_text()), "views": views}))
+    here, there = tmp_path / "here", tmp_path / "there"
+    assert invoke("run", folder, "--recipe", recipe, "--out", here, "--workers", 1).code == 0
+    done = ended(on_cluster("run", folder, "--recipe", recipe, "--out", there))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert judged(there) == judged(here)
+    assert len(rows(there)) == 3

@@ -258,7 +258,6 @@ def test_a_part_is_inspected_anew_when_its_missing_view_arrives(
     ("options", "says"),
     [
         pytest.param(["--explore"], "--explore", id="explore"),
-        pytest.param(["--engine", "ray"], "--engine ray", id="ray"),
     ],
 )
 def test_what_parts_with_views_can_not_do(
@@ -383,3 +382,28 @@ def test_a_plan_is_for_parts_as_its_recipe_has_them(
     source = Listed.below([parts], views=listed)
     with pytest.raises(UsageError, match=r"a.*: has .*, parts of the recipe "):
         RunPlan.of(source, recipe=Recipe.model_validate(recipe), out=tmp_path / "out")
+
+
+def test_many_parts_by_their_views(parts: Path) -> None:
+    each = [{name: parts / f"{part}_{name}.png" for name in BY_NAME} for part in "ad"]
+    with Inspector(viewed()) as inspector:
+        labels = [trace.verdict and trace.verdict.label for trace in inspector.many(each)]
+    assert labels == [Label.ANOMALOUS, Label.NORMAL]
+
+
+def test_an_operator_is_asked_for_the_part(parts: Path) -> None:
+    from langgraph.checkpoint.memory import InMemorySaver
+    from langgraph.types import Command
+
+    asking = {"escalate": "interrupt", "disposition": {"kind": "thresholds", "reliability": 0.99}}
+    graph = build_graph(viewed(policies=asking), checkpointer=InMemorySaver())
+    thread: Any = {"configurable": {"thread_id": "1"}}
+    given = {name: str(parts / f"a_{name}.png") for name in BY_NAME}
+    (asked,) = graph.invoke({"views": given}, thread)["__interrupt__"]
+    assert asked.value["views"] == given
+    assert asked.value["box_views"] == []
+    trace = graph.invoke(Command(resume="FAIL"), thread)["trace"]
+    assert trace.disposition.outcome is Outcome.FAIL
+    assert [step.node for step in trace.steps if step.view is None][-1] == "ask"
+    again = graph.invoke({"views": {"front": given["front"]}}, thread)
+    assert "back: no picture of this view" in again["__interrupt__"][0].value["reason"]

@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from reinspect.dataset import Item
+from reinspect.dataset import Item, ViewFile
 from reinspect.engine.fetch import fetch
 from reinspect.engine.local import TICK, Local, start_executor
 from reinspect.engine.processes import Processes
@@ -145,8 +145,17 @@ def _block_of(context: BuildContext) -> int:
 def _blocks(items: Sequence[Item], size: int) -> list["pa.Table"]:
     import pyarrow as pa
 
-    rows = [{"path": item.path, "id": item.id, "category": item.category} for item in items]
-    schema = pa.schema([(name, pa.string()) for name in ("path", "id", "category")])
+    rows = [
+        {
+            "path": item.path,
+            "id": item.id,
+            "category": item.category,
+            "views": [[view.name, view.path] for view in item.views],
+        }
+        for item in items
+    ]
+    words = [(name, pa.string()) for name in ("path", "id", "category")]
+    schema = pa.schema([*words, ("views", pa.list_(pa.list_(pa.string())))])
     return [
         pa.Table.from_pylist(rows[start : start + size], schema)
         for start in range(0, len(rows), size)
@@ -335,12 +344,16 @@ class InspectionActor:
     def __call__(self, block: "pa.Table") -> "pa.Table":
         """Inspect a block.
 
-        Rows of `path`, `id`, `category` become rows of `trace` (JSON) and `pictures` (name and
-        content); the first row has those of the whole block.
+        Rows of `path`, `id`, `category`, `views` (name and path of each) become rows of `trace`
+        (JSON) and `pictures` (name and content); the first row has those of the whole block.
         """
         import pyarrow as pa
 
-        here = fetch([Item(**row) for row in block.to_pylist()], self._copies)
+        items = [
+            Item(**{**row, "views": tuple(ViewFile(*view) for view in row["views"])})
+            for row in block.to_pylist()
+        ]
+        here = fetch(items, self._copies)
         queue = collections.deque(here.items)
         done = [failed(item, why) for item, why in here.lost]
         while len(done) < block.num_rows:

@@ -166,7 +166,7 @@ class Inspector:
         return self._inspect(self._item(path, category, views))
 
     def many(
-        self, paths: Iterable[AnyPath], *, category: str | None = None
+        self, paths: Iterable[AnyPath | Mapping[str, AnyPath]], *, category: str | None = None
     ) -> Generator[Trace, None, None]:
         """Inspect images: their traces, each as soon as it is there.
 
@@ -174,7 +174,8 @@ class Inspector:
         ready first. A trace's `sample.id` is its path. Closing the iterator stops the work.
 
         Args:
-            paths: of the files; drawn as there is room, never all at once.
+            paths: of the files, or of each part its views, name → path; drawn as there is room,
+                never all at once.
             category: whose references judge them.
 
         Raises:
@@ -182,7 +183,12 @@ class Inspector:
             WorkersFailed: no worker process can be started.
         """
         self._refuse_closed()
-        items = (self._item(path, category) for path in paths)
+        items = (
+            self._item(None, category, path)
+            if isinstance(path, Mapping)
+            else self._item(path, category)
+            for path in paths
+        )
         # A context of its own, as its budget for models closes with the iterator.
         context = replace(self._context)
         return inspect_all(items, context, workers=self._workers, inspect=self._inspect)

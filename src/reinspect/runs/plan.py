@@ -165,7 +165,7 @@ class RunPlan:
             rules = chosen.pictures.model_copy(update={"max_pixels": max_pixels})
             chosen = chosen.model_copy(update={"pictures": rules})
         by = engine or Local()
-        _refuse_with_views(chosen, paths, by, explore=explore)
+        _refuse_with_views(chosen, paths, explore=explore)
         _refuse_waiting(chosen, view_timeout, watch=watch)
         given = None if references is None else Path(references)
         apart = [folder, *runs_beside(folder), *([given] if given else [])]
@@ -261,9 +261,7 @@ class RunPlan:
         )
 
 
-def _refuse_with_views(
-    recipe: Recipe, paths: Sequence[str], engine: Engine, *, explore: bool
-) -> None:
+def _refuse_with_views(recipe: Recipe, paths: Sequence[str], *, explore: bool) -> None:
     """Refuse what parts with several views can't do.
 
     Raises:
@@ -272,7 +270,6 @@ def _refuse_with_views(
     for asked, what in (
         (explore, "--explore"),
         (any(map(is_url, paths)), "object storage"),
-        (engine.fetches, "--engine ray"),
     ):
         if asked and recipe.views:
             raise UsageError(f"{what}: takes parts with one picture; this recipe has views")
