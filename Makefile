@@ -2,6 +2,7 @@
 #   make demo    install the base, make sample parts, inspect them
 #   make test    install what the tests need, run them
 #   make quick    of those, the quick ones that start nothing: no process, server, database, browser, model
+#   make fuzz    thousands of nearly right recipes, judgements, monitors, bundles …: for a night
 #   make test-serving    the tests against a real vLLM, on the CPU: 3 GB, in an environment of its own
 #   make test-studio    the tests on LangGraph's development server, in an environment of its own
 #   make test-peers    the tests beside anomalib: 2 GB, in an environment of its own
@@ -14,9 +15,10 @@ ALONE := not (slow or process or server or database or browser or model)
 SERVING ?= .venv-serving
 PEERS ?= .venv-peers
 STUDIO ?= .venv-studio
+EXAMPLES ?= 5000
 BENCHES ?= store batch engines serving scale console
 
-.PHONY: demo quick test test-serving test-peers test-studio extras check rooms bench clean
+.PHONY: demo quick test fuzz test-serving test-peers test-studio extras check rooms bench clean
 
 demo: $(VENV)/base
 	rm -rf demo
@@ -28,6 +30,9 @@ test: $(VENV)/dev
 
 quick: $(VENV)/dev
 	$(BIN)/python -m pytest $(WORKERS) --dist=worksteal --hypothesis-profile=quick -m '$(ALONE)' $(TESTS)
+
+fuzz: $(VENV)/dev
+	REINSPECT_FUZZ=$(EXAMPLES) $(BIN)/python -m pytest tests/fuzz
 
 test-serving: $(SERVING)/done
 	$(SERVING)/bin/python -m pytest tests/serving

@@ -69,7 +69,7 @@ class ComponentError(ReinspectError, ValueError):
 class ComponentSpec(BaseModel):
     """A component by its short name or as `package.module:Object`, with its own options."""
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", ser_json_inf_nan="constants")
 
     kind: str = Field(min_length=1)
 

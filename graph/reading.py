@@ -13,7 +13,7 @@ from reinspect.vocabulary import MAX_PIXELS, Scale
 class RecipeSection(BaseModel):
     """A part of a recipe: frozen, and strict about unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
 
 
 class PictureRules(RecipeSection):

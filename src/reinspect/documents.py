@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -98,6 +99,9 @@ def parse_yaml(text: str) -> Any:
     return found
 
 
+_HALF = re.compile("[\ud800-\udfff]")
+"""Can be written as an escape, and in no file as text."""
+
 _TOO_DEEP = f"nested more than {DEPTH} levels deep"
 
 
@@ -122,12 +126,14 @@ def _below(value: Any) -> Iterator[Any]:
 
 
 def _check_nodes(root: yaml.Node) -> None:
-    """Refuse what would be too large or too deep, before anything is made of it."""
+    """Refuse what would be too large or too deep, or no text, before anything is made of it."""
     known: dict[int, int] = {}
 
     def size(node: yaml.Node, depth: int) -> int:
         if depth > DEPTH:
             raise DocumentError(_TOO_DEEP)
+        if isinstance(node.value, str) and _HALF.search(node.value):
+            raise DocumentError("not YAML: half of a pair of surrogates is no character")
         if id(node) in known:
             if known[id(node)] < 0:
                 raise DocumentError("an alias that means itself")

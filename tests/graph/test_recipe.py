@@ -113,3 +113,13 @@ def test_the_monitor_that_ships_brings_its_own_trigger() -> None:
 def test_a_named_trigger_outranks_the_monitors() -> None:
     recipe = parse_recipe("monitor: fitted\npolicies: {trigger: never}")
     assert build_pipeline(BuildContext(recipe=recipe)).trigger_name == "never"
+
+
+def test_a_number_without_end_is_written_as_it_was_read() -> None:
+    recipe = parse_recipe("monitor: {kind: agent, limit: .inf}")
+    assert parse_recipe(dump_recipe(recipe)) == recipe
+
+
+def test_half_a_character_is_refused() -> None:
+    with pytest.raises(RecipeError, match="surrogates"):
+        parse_recipe('monitor: {kind: agent, "\\uD800": 1}')
