@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from reinspect.dataset import ReferenceVersions
-from reinspect.store import Store
-from reinspect.vocabulary import Verdict
+from reinspect.store import Filter, Store
+from reinspect.vocabulary import Label, Verdict
 from support.command_line import invoke, said
 
 
@@ -68,6 +68,23 @@ def test_a_cleared_part_becomes_a_reference_is_tried_and_counts(
     assert invoke("run", part, "--references", plates, "--out", out, "--workers", 1).code == 0
     assert "version 2 of" in (out / "recipe.yaml").read_text(encoding="utf-8")
     assert json.loads((out / "counters.json").read_text())["images"] == 1
+
+
+def test_confirmed_defects_are_what_qualification_measures(plates: Path, inspected: Path) -> None:
+    told = invoke("references", "defects", plates, "--store", inspected)
+    assert told.code == 0
+    assert f"--defects {plates / 'defects'}" in told.out
+    kept = sorted(file.name for file in (plates / "defects").iterdir())
+    assert len(kept) == 4
+    with Store.open(inspected) as store:
+        (key, *_) = (one.id for one in store.browse.inspections(Filter(truths=(Label.ANOMALOUS,))))
+        store.browse.review(key, Verdict.of(0.0), reviewer="Ann")
+    assert invoke("references", "defects", plates, "--store", inspected).code == 0
+    assert len(list((plates / "defects").iterdir())) == 3
+    again = invoke(
+        "qualify", plates, "--defects", plates / "defects", "--out", plates / "page.html"
+    )
+    assert again.code == 0, again.err
 
 
 def test_nothing_can_be_tried_where_nobody_has_reviewed(plates: Path, tmp_path: Path) -> None:

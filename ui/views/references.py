@@ -10,8 +10,8 @@ import streamlit as st
 
 from reinspect.dataset import ReferenceVersion, ReferenceVersions
 from reinspect.errors import ReinspectError
-from reinspect.runs.trial import ReferenceTrial, cleared, runs_with, try_references
-from reinspect.store import Filter, Inspected, Run, Standing
+from reinspect.runs.trial import ReferenceTrial, cleared, confirmed, runs_with, try_references
+from reinspect.store import Filter, Inspected, Reviewed, Run, Standing
 from reinspect.ui import words
 from reinspect.ui.console import Console, empty
 from reinspect.vocabulary import Label
@@ -42,6 +42,7 @@ def page() -> None:
         runs = runs_with(console.store, versions)
         _candidates(console, versions, runs)
         _trial(console, versions, runs)
+        _defects(console, versions, runs)
     except ReinspectError as failure:
         st.error("This set can't be used.")
         st.text(str(failure))
@@ -201,6 +202,26 @@ def _shown(trial: ReferenceTrial) -> None:
             column_config={"trace": st.column_config.LinkColumn(display_text="open")},
             alt="Parts that come out differently",
         )
+
+
+def _defects(console: Console, versions: ReferenceVersions, runs: Sequence[Run]) -> None:
+    st.header("Confirmed defects", anchor=False)
+    wanted = Filter(
+        runs=tuple(run.id for run in runs), truths=(Label.ANOMALOUS,), reviewed=Reviewed.YES
+    )
+    count = console.store.browse.count(wanted) if runs else 0
+    if not count:
+        st.caption("A review that calls a part defective makes it an example: there is none.")
+        return
+    st.caption(
+        f"{count:,} inspections of parts that a review calls defective. As examples they are what "
+        "qualification measures; no part is judged by them."
+    )
+    if st.button("Keep them as examples", disabled=console.reviewer is None, help=_who(console)):
+        kept = versions.keep_defects(confirmed(console.store, runs))
+        _again(f"{kept} defect examples are kept.")
+    if versions.defects.is_dir():
+        st.code(f"reinspect qualify {versions.folder} --defects {versions.defects}", language=None)
 
 
 def _who(console: Console) -> str | None:

@@ -213,6 +213,31 @@ class ReferenceVersions:
                 raise VersionsError(f"{self.folder}: version {number} counts already")
             self._append("activate", number, who, why)
 
+    @property
+    def defects(self) -> Path:
+        """Folder of the defect examples, for qualification; no part is judged by them."""
+        return self.folder / "defects"
+
+    def keep_defects(self, pictures: Sequence[NewReference]) -> int:
+        """Make the defect examples be copies of these pictures, and of no others.
+
+        Returns:
+            How many there are.
+
+        Raises:
+            UnreadableImage: one of them can't be read.
+            WriteError: the disk is full or read-only.
+        """
+        with self._changing():
+            kept = {self._copied(Path(one.path), sha256_of(one.path), self.defects): one
+                    for one in pictures}  # fmt: skip
+            with self._told():
+                self.defects.mkdir(exist_ok=True)
+                for file in self.defects.iterdir():
+                    if file.name not in kept:
+                        file.unlink()
+        return len(kept)
+
     def _make(
         self,
         who: str,
@@ -247,9 +272,9 @@ class ReferenceVersions:
             os.fsync(file.fileno())
         self._take(line)
 
-    def _copied(self, source: Path, sha256: str) -> str:
+    def _copied(self, source: Path, sha256: str, folder: Path | None = None) -> str:
         name = f"{source.stem}-{sha256[:_MARK]}{source.suffix}"
-        goal = self.folder / "pictures" / name
+        goal = (folder or self.folder / "pictures") / name
         with self._told():
             goal.parent.mkdir(parents=True, exist_ok=True)
             unfinished = goal.with_name(f".{name}.part")

@@ -12,7 +12,7 @@ from reinspect.dataset import (
     VersionsError,
 )
 from reinspect.graph.recipe import Recipe, parse_recipe
-from reinspect.images import UnreadableImage, sha256_of
+from reinspect.images import UnreadableImage, address_of, sha256_of
 from reinspect.runs.inspector import Inspector
 from reinspect.store import Filter, Inspected, Run, Store
 from reinspect.store.reviews import standing
@@ -185,6 +185,24 @@ def _reviewed(store: Store, runs: Sequence[Run]) -> Iterator[Inspected]:
         if one.row.truth_by == "review" and one.row.sha256 and one.row.sha256 not in known:
             known.add(one.row.sha256)
             yield one
+
+
+def confirmed(store: Store, runs: Sequence[Run]) -> list[NewReference]:
+    """The parts of some runs that a person has called defective, whose pictures are still there.
+
+    Raises:
+        StoreError: the store can't be read.
+    """
+    found = []
+    for one in _reviewed(store, runs):
+        if one.row.truth is Label.ANOMALOUS:
+            try:
+                now = sha256_of(one.path)
+            except UnreadableImage:
+                continue
+            if now == one.row.sha256 and address_of(one.path).page == 1:
+                found.append(NewReference(one.path, one.row.image))
+    return found
 
 
 def cleared(store: Store, inspection: int) -> NewReference:

@@ -174,6 +174,37 @@ def try_version(
 
 
 @app.command()
+def defects(
+    folder: Set,
+    store: StoreUrl = HERE,
+    run: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--run",
+            help="Whose reviewed parts; may be repeated. \\[default: all that this set judged]",
+        ),
+    ] = None,
+) -> None:
+    """Keep copies of the parts that reviews call defective, for `qualify --defects`."""
+    from reinspect.runs.trial import confirmed, runs_with
+    from reinspect.store import Store
+
+    versions = _there(folder)
+    with Store.open(store, create=False) as opened:
+        runs = [opened.run(name) for name in run] if run else runs_with(opened, versions)
+        found = confirmed(opened, runs) if runs else []
+    if not found:
+        raise ReferencesUsageError(f"{folder}: no review has called a part of its runs defective")
+    count = versions.keep_defects(found)
+    typer.echo(
+        visible(
+            f"{count} defect examples; what is found of them says: "
+            f"reinspect qualify {folder} --defects {versions.defects}"
+        )
+    )
+
+
+@app.command()
 def activate(
     folder: Set,
     version: Annotated[
