@@ -4,6 +4,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from reinspect.export import write_report
 from reinspect.export.report import urgency
@@ -18,6 +19,7 @@ from reinspect.vocabulary import (
     Explanation,
     Outcome,
     Verdict,
+    View,
 )
 from support.made_traces import corrected, judged, sample, unreadable
 
@@ -198,3 +200,12 @@ def test_a_heat_map_without_its_part_is_shown_alone(folder: Path) -> None:
     assert heat is not None
     assert photo.data is None
     assert (heat.width, heat.height) == (20, 10)
+
+
+def test_a_picture_as_large_as_its_run_allowed_is_shown(tmp_path: Path) -> None:
+    side = 10_001
+    Image.new("L", (side, side), 90).save(tmp_path / "scan.jpg")
+    view = View(path=str(tmp_path / "scan.jpg"), sha256=None, size=(side, side))
+    photo, _ = thumbnails(view.path, None, 64, view)
+    assert photo.data is not None
+    assert "over the limit" in thumbnails(view.path, None, 64)[0].missing

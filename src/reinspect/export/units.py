@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from reinspect.images import Loaded, Pixels, glance, rules_of
+from reinspect.images import Loaded, Pixels, glance, limit_of, rules_of
 from reinspect.sensing import Scale, Spectrogram
 from reinspect.vocabulary import View
 
@@ -25,7 +25,8 @@ def seen(path: str | os.PathLike[str], side: int, view: View | None = None) -> L
     """
     if view is None:
         return glance(path, side)
-    return glance(path, side, scale=view.scale, rules=rules_of(view))
+    limit = limit_of(view)
+    return glance(path, side, scale=view.scale, max_pixels=limit, rules=rules_of(view))
 
 
 def drawn(

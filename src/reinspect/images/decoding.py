@@ -285,11 +285,7 @@ def read_view(view: View) -> Pixels:
     wanted = (view.sha256, view.scale)
     if newest is not None and wanted in ((newest.sha256, newest.scale), (newest.sha256, None)):
         return newest.pixels
-    width, height = view.size or (0, 0)
-    # A view with a size was read before, by a limit that somebody has set.
-    tiled = address_of(view.path).tile is not None  # of a whole of which only that reader knew
-    limit = sys.maxsize if tiled else max(MAX_PIXELS, width * height)
-    loaded = load(view.path, scale=view.scale, max_pixels=limit, rules=rules_of(view))
+    loaded = load(view.path, scale=view.scale, max_pixels=limit_of(view), rules=rules_of(view))
     if loaded.sha256 != view.sha256:
         raise UnreadableImage(
             view.path,
@@ -310,6 +306,14 @@ def read_measured(view: View) -> npt.NDArray[np.float32] | None:
     limit = max(MAX_PIXELS, width * height)
     found = measured_in(bytes_of(view.path, limit), view.path, limit, rules_of(view))
     return None if found is None else found.values
+
+
+def limit_of(view: View) -> int:
+    """Pixels that the file of a view may have: it was read before, by a limit somebody has set."""
+    if address_of(view.path).tile is not None:
+        return sys.maxsize  # of a whole, of which only that reader knew how large it is
+    width, height = view.size or (0, 0)
+    return max(MAX_PIXELS, width * height)
 
 
 def rules_of(view: View) -> FileRules:
