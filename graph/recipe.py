@@ -243,7 +243,7 @@ class Recipe(RecipeSection):
 
     @property
     def files(self) -> Mapping[str, Path]:
-        """What its components are read from, by option: those that are paths, and never names."""
+        """What it is read from, by option: those that are paths, and never names."""
         found: dict[str, Path] = {}
         for role, place, spec in self._placed:
             found |= {
@@ -251,6 +251,8 @@ class Recipe(RecipeSection):
                 for name, mark in paths(role, spec).items()
                 if not mark.or_name
             }
+        for number, own in enumerate(self.product.examples):
+            found[f"product.examples.{number}.picture"] = Path(own.picture)
         return found
 
     @property
@@ -284,7 +286,9 @@ class Recipe(RecipeSection):
             )
             for name, rules in self._each(found).views.items()
         }
-        return self._each(found).model_copy(update={"references": references, "views": views})
+        product = self.product.moved(lambda picture: str(folder / picture))
+        changed = {"references": references, "views": views, "product": product}
+        return self._each(found).model_copy(update=changed)
 
     def moved(self, place: Callable[[str, bool], str]) -> "Recipe":
         """The recipe with each path of its components changed; references stay where they are.
@@ -299,7 +303,8 @@ class Recipe(RecipeSection):
             files = {name: place(spec.option(name), mark.or_name) for name, mark in marked}
             return spec.changed(files) if files else spec
 
-        return self._each(moved)
+        product = self.product.moved(lambda picture: place(picture, False))
+        return self._each(moved).model_copy(update={"product": product})
 
     @property
     def placeless(self) -> "Recipe":
@@ -313,7 +318,9 @@ class Recipe(RecipeSection):
             name: rules.model_copy(update={"references": None})
             for name, rules in self._each(bare).views.items()
         }
-        return self._each(bare).model_copy(update={"references": None, "views": views})
+        product = self.product.moved(lambda picture: "")
+        changed = {"references": None, "views": views, "product": product}
+        return self._each(bare).model_copy(update=changed)
 
     def _each(self, change: Callable[[str, ComponentSpec], ComponentSpec]) -> "Recipe":
         """The recipe with each of its components changed."""

@@ -238,6 +238,18 @@ class Expert:
             return None
         return self._remembered(sample, "good part", lambda: self._whole(sample, others[0].index))
 
+    def good_parts(self, sample: Sample, count: int) -> tuple[GoodPart, ...]:
+        """The references that fit best, each from its own file; fewer where fewer are compared."""
+        others = self.abreast(sample)[:count]
+        return tuple(
+            self._remembered(
+                sample,
+                f"good part {other.index}",
+                functools.partial(self._whole, sample, other.index),
+            )
+            for other in others
+        )
+
     def _whole(self, sample: Sample, page: int) -> GoodPart:
         whole, moved = self._images[self._album.given(page)], None
         if self._alike(None).comparable:
@@ -435,6 +447,10 @@ class Experts:
     def good_part(self, sample: Sample) -> GoodPart | None:
         """The reference to show beside the sample; none where there is none."""
         return self.of(sample).good_part(sample)
+
+    def good_parts(self, sample: Sample, count: int) -> tuple[GoodPart, ...]:
+        """The references to show beside the sample, the best one first."""
+        return self.of(sample).good_parts(sample, count)
 
     def heat_picture(self, sample: Sample) -> Pixels:
         """The sample with the first look's anomaly map laid over it."""

@@ -1,24 +1,31 @@
 """The first look by a vision-language model."""
 
 from collections.abc import Callable, Sequence
-from typing import Self
+from typing import Annotated, Self
+
+from pydantic import Field
 
 from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import Answer, read_json, schema
 from reinspect.agents.models.client import Heard, Model, Question
 from reinspect.agents.models.confidence import AnswerProbability
 from reinspect.agents.models.inputs import (
+    Further,
+    GoodParts,
     HeatPicture,
+    KnownDefect,
     Reference,
     candidates,
     first_look,
     trained_look,
 )
 from reinspect.agents.models.prompts import prompt
+from reinspect.agents.models.serving import MOST_PICTURES
 from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.agents.models.tags import read_tags
 from reinspect.agents.product import ProductKnowledge
 from reinspect.components import About
+from reinspect.images import UnreadableImage, load
 from reinspect.tools.anomaly_map import AnomalyMap
 from reinspect.vocabulary import Evidence, Region, Sample, Verdict
 
@@ -30,7 +37,8 @@ class VlmDetectorOptions(ModelSettings):
     """Those of a recipe: the model's, and what it is shown."""
 
     expert: bool = False
-    reference: bool = False
+    reference: bool | Annotated[int, Field(ge=0, le=4)] = False
+    picture_tokens: Annotated[int, Field(ge=1)] | None = None
     heat_map: bool = False
 
 
@@ -44,6 +52,7 @@ class VlmDetector:
             opinion; none to ask the model alone.
         reference: a good part to compare with; none to show the part alone.
         heat: the expert's anomaly map over the part, to be shown as well.
+        more: known defects, and further good parts, as far as there is room.
     """
 
     about = About("vlm", asks_model=True)
@@ -57,8 +66,9 @@ class VlmDetector:
         look: Callable[[Sample], Evidence] | None = None,
         reference: Reference | None = None,
         heat: HeatPicture | None = None,
+        more: Further | None = None,
     ) -> None:
-        self._model, self._product = model, product
+        self._model, self._product, self._more = model, product, more
         self._look, self._reference, self._heat = look, reference, heat
 
     @classmethod
@@ -67,7 +77,8 @@ class VlmDetector:
 
         Raises:
             ModelError: there is no key.
-            ValueError: a price is missing, or there is no expert whose map could be shown.
+            ValueError: a price is missing, an example can't be read, or there is no expert whose
+                map could be shown.
         """
         if options.heat_map and not options.expert:
             raise ValueError("heat_map: it is the expert's: set expert, too")
@@ -77,6 +88,13 @@ class VlmDetector:
             AnomalyMap(context.experts, context.pictures) if options.expert else None,
             context.experts.good_part if options.reference else None,
             context.experts.heat_picture if options.heat_map else None,
+            Further(
+                good_parts=_others(int(options.reference), context),
+                examples=_examples(context.product),
+                tokens=options.picture_tokens,
+                most=MOST_PICTURES,
+                max_pixels=options.max_pixels,
+            ),
         )
 
     def __call__(self, sample: Sample) -> Verdict:
@@ -88,9 +106,10 @@ class VlmDetector:
         """
         seen = self._look(sample) if self._look else None
         if self._model.form is Form.TAGS:
-            shown = trained_look(sample, self._reference)
+            others = self._more.good_parts if self._more else None
+            shown = trained_look(sample, self._reference, others)
         else:
-            shown = first_look(sample, self._reference, self._heat)
+            shown = first_look(sample, self._reference, self._heat, self._more)
         question = ask_for_defects(
             self._model.form,
             "detect",
@@ -113,6 +132,29 @@ class VlmDetector:
             rationale=chosen.thinking if chosen else "",
             evidence=(said, seen) if seen else (said,),
         )
+
+
+def _others(count: int, context: AgentContext) -> GoodParts | None:
+    """The good parts besides the first one."""
+    if count < 2:
+        return None
+    return lambda sample: context.experts.good_parts(sample, count)[1:]
+
+
+def _examples(product: ProductKnowledge) -> tuple[KnownDefect, ...]:
+    """The pictures of known defects.
+
+    Raises:
+        ValueError: one can't be read.
+    """
+    found = []
+    for place, own in enumerate(product.examples):
+        try:
+            loaded = load(own.picture)
+        except UnreadableImage as failure:
+            raise ValueError(f"product.examples.{place}.picture: {failure}") from failure
+        found.append(KnownDefect(loaded.pixels, loaded.sha256, own.type, own.box))
+    return tuple(found)
 
 
 def ask_for_defects(

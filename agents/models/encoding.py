@@ -1,6 +1,7 @@
 """Pictures on their way to a model: shrunk to its pixel budget, encoded once, never kept."""
 
 import base64
+import math
 from typing import Literal
 
 import cv2
@@ -12,6 +13,7 @@ LEAST = 112
 """Shorter side of the smallest picture sent: models see in patches of about 28 pixels."""
 
 _QUALITY = 95
+_PATCH = 28
 
 
 def fitted(image: Pixels, max_pixels: int) -> Pixels:
@@ -28,6 +30,15 @@ def fitted(image: Pixels, max_pixels: int) -> Pixels:
     size = (max(1, int(width * scale)), max(1, int(height * scale)))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
+
+
+def tokens_of(image: Pixels, max_pixels: int) -> int:
+    """About how many tokens a model spends on a picture: one for each patch of 28 × 28 pixels.
+
+    So count Qwen2.5-VL and Qwen3-VL at about their scale; others differ.
+    """
+    height, width = fitted(image, max_pixels).shape[:2]
+    return math.ceil(height / _PATCH) * math.ceil(width / _PATCH)
 
 
 def data_uri(image: Pixels, max_pixels: int, encoding: Literal["jpeg", "png"] = "jpeg") -> str:

@@ -1,9 +1,10 @@
 """What a model is shown beside the test image, and how the prompts speak of it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from reinspect.agents.models.answers import GRID
+from reinspect.agents.models.encoding import tokens_of
 from reinspect.agents.models.settings import Form
 from reinspect.images import Pixels, crop, read_view
 from reinspect.tools.embedded.alignment import GoodPart
@@ -12,6 +13,9 @@ from reinspect.vocabulary import Box, Label, Region, Sample, Verdict
 
 Reference = Callable[[Sample], GoodPart | None]
 """A good part to show beside the sample; none where there is none."""
+
+GoodParts = Callable[[Sample], Sequence[GoodPart]]
+"""Further good parts, those that fit best first."""
 
 HeatPicture = Callable[[Sample], Pixels]
 """The sample with an anomaly map laid over it."""
@@ -29,6 +33,7 @@ _APART = (
     "a good part of the same kind. It can't be laid over the test image: compare what both look "
     "like, not place by place"
 )
+_OVER = ", laid over the test image"
 _HEAT = (
     "the test image with an anomaly map laid over it: the brighter a place, the less any good part "
     "is like it. It may be wrong both ways"
@@ -47,10 +52,49 @@ class ShownPictures(NamedTuple):
         return " ".join(self.labels)
 
 
+class KnownDefect(NamedTuple):
+    """A picture of another part with a known defect."""
+
+    image: Pixels
+    sha256: str
+    type: str
+    box: Box | None
+
+    @property
+    def shown(self) -> tuple[Pixels, str]:
+        """What of it is shown, and what is said of it."""
+        said = f"another part of the same kind with a known defect, {self.type}"
+        if self.box is None:
+            return self.image, said
+        cut = crop(self.image, self.box, margin=_MARGIN, least=_LEAST).pixels
+        return cut, f"{said}: the place of it, at full resolution"
+
+
+class Further(NamedTuple):
+    """What may be shown besides, as far as there is room."""
+
+    good_parts: GoodParts | None = None
+    """Further good parts."""
+    examples: Sequence[KnownDefect] = ()
+    tokens: int | None = None
+    """Of all pictures, about; None is no bound."""
+    most: int = 6
+    """Pictures in all."""
+    max_pixels: int = 1280 * 28 * 28
+    """Of a picture as it is sent."""
+
+
 def first_look(
-    sample: Sample, reference: Reference | None, heat: HeatPicture | None = None
+    sample: Sample,
+    reference: Reference | None,
+    heat: HeatPicture | None = None,
+    more: Further | None = None,
 ) -> ShownPictures:
-    """The part, a good one beside it where there is one, and where an expert finds it unusual."""
+    """The part, a good one beside it where there is one, and where an expert finds it unusual.
+
+    Then, as far as there is room: known defects, one of each, and further good parts. A known
+    defect that is the part itself is not shown.
+    """
     image = read_view(sample.visual)
     good = reference(sample) if reference else None
     further: list[tuple[Pixels, str]] = []
@@ -58,6 +102,8 @@ def first_look(
         further.append((good.image, _LAID if good.laid_over else _APART))
     if heat is not None:
         further.append((heat(sample), _HEAT))
+    if more is not None:
+        further = _with_room(image, further, _wanted(sample, more), more)
     if not further:
         return ShownPictures((image,), ("The picture is the test image.",))
     labels = ["Picture 1 is the test image."]
@@ -65,14 +111,43 @@ def first_look(
     return ShownPictures((image, *(picture for picture, _ in further)), tuple(labels))
 
 
-def trained_look(sample: Sample, reference: Reference | None) -> ShownPictures:
-    """What critics trained on episodes were shown: a good part where there is one, then the part.
+def _wanted(sample: Sample, more: Further) -> Iterator[tuple[Pixels, str]]:
+    for example in more.examples:
+        if example.sha256 != sample.sha256:
+            yield example.shown
+    for good in more.good_parts(sample) if more.good_parts else ():
+        yield good.image, f"another good part of the same kind{_OVER if good.laid_over else ''}"
+
+
+def _with_room(
+    image: Pixels,
+    needed: Sequence[tuple[Pixels, str]],
+    wanted: Iterable[tuple[Pixels, str]],
+    more: Further,
+) -> list[tuple[Pixels, str]]:
+    """What is needed, and of what is wanted, in its order, all that there is room for."""
+    kept = list(needed)
+    spent = sum(tokens_of(one, more.max_pixels) for one in (image, *(p for p, _ in kept)))
+    for picture, said in wanted:
+        cost = tokens_of(picture, more.max_pixels)
+        fits = more.tokens is None or spent + cost <= more.tokens
+        if fits and 1 + len(kept) < more.most:
+            kept.append((picture, said))
+            spent += cost
+    return kept
+
+
+def trained_look(
+    sample: Sample, reference: Reference | None, others: GoodParts | None = None
+) -> ShownPictures:
+    """What critics trained on episodes were shown: good parts where there are any, then the part.
 
     Nothing else, in both modes: a model that was fine-tuned on one form is asked in that form.
     """
     image = read_view(sample.visual)
     good = reference(sample) if reference else None
-    pictures = (image,) if good is None else (good.image, image)
+    goods = [] if good is None else [good, *(others(sample) if others else ())]
+    pictures = (*(one.image for one in goods), image)
     return ShownPictures(pictures, (beside(len(pictures) - 1),))
 
 

@@ -9,7 +9,11 @@ import pytest
 
 from reinspect.agents.models.client import Model
 from reinspect.agents.models.detector import ask_for_defects
+from reinspect.agents.models.encoding import tokens_of
 from reinspect.agents.models.inputs import (
+    Further,
+    GoodParts,
+    KnownDefect,
     Reference,
     candidates,
     close_look,
@@ -88,6 +92,78 @@ def test_each_close_up_is_said_to_be_what_it_is(
     for number, (label, words) in enumerate(zip(shown.labels, labels, strict=True), start=1):
         assert label.startswith(f"Picture {number} is {words}")
     assert "enlarged" not in shown.words
+
+
+KNOWN = np.full((56, 56, 3), 40, np.uint8)
+SCRATCH = KnownDefect(KNOWN, "1" * 64, "scratch", None)
+DENT = KnownDefect(np.full((280, 280, 3), 50, np.uint8), "2" * 64, "dent", SPOT)
+
+
+LARGE = DENT._replace(box=None)
+
+
+def further(count: int) -> GoodParts:
+    return lambda sample: [GoodPart(GOOD, laid) for laid in (True, False)][:count]
+
+
+@pytest.mark.parametrize(
+    ("more", "labels"),
+    [
+        pytest.param(Further(), ["the test image", LAID], id="nothing more"),
+        pytest.param(
+            Further(examples=(SCRATCH, DENT)),
+            ["the test image", LAID, "another part of the same kind with a known defect, scratch.",
+             "another part of the same kind with a known defect, dent: the place of it, at full"],
+            id="examples",
+        ),
+        pytest.param(
+            Further(good_parts=further(2)),
+            ["the test image", LAID, "another good part of the same kind, laid over the test",
+             "another good part of the same kind."],
+            id="several references",
+        ),
+        pytest.param(
+            Further(good_parts=further(2), examples=(SCRATCH,), most=3),
+            ["the test image", LAID, "another part of the same kind with a known"],
+            id="no more than a server takes",
+        ),
+        # The part and the good one are 112 × 168 as sent: 24 tokens each; the examples 100 and 16.
+        pytest.param(
+            Further(good_parts=further(1), examples=(LARGE, SCRATCH), tokens=24 + 24 + 20),
+            ["the test image", LAID, "another part of the same kind with a known defect, scratch."],
+            id="within a budget",
+        ),
+        pytest.param(Further(good_parts=further(2), tokens=50), ["the test image", LAID],
+                     id="a budget that is spent"),
+    ],
+)  # fmt: skip
+def test_what_else_is_shown_as_far_as_there_is_room(
+    part: Sample, more: Further, labels: list[str]
+) -> None:
+    shown = first_look(part, beside(laid=True), more=more)
+    assert len(shown.pictures) == len(shown.labels) == len(labels)
+    for number, (label, words) in enumerate(zip(shown.labels, labels, strict=True), start=1):
+        assert label.startswith(f"Picture {number} is {words}")
+
+
+def test_a_known_defect_is_never_the_part_itself(part: Sample) -> None:
+    own = DENT._replace(sha256=part.sha256 or "")
+    assert len(first_look(part, None, more=Further(examples=(own, SCRATCH))).pictures) == 2
+
+
+@pytest.mark.parametrize(
+    ("size", "tokens"), [((280, 280), 100), ((56, 28), 32), ((2000, 2000), 1296)]
+)
+def test_about_how_many_tokens_a_picture_has(size: tuple[int, int], tokens: int) -> None:
+    assert tokens_of(np.zeros((*size, 3), np.uint8), 1280 * 28 * 28) == tokens
+
+
+def test_several_good_parts_come_before_the_test_image_for_tags(part: Sample) -> None:
+    shown = trained_look(part, beside(laid=True), further(2))
+    assert len(shown.pictures) == 4
+    assert shown.words == (
+        "Pictures 1 to 3 are good parts of the same kind. Picture 4 is the test image."
+    )
 
 
 def test_who_was_trained_on_tags_sees_what_it_was_trained_on(part: Sample) -> None:
