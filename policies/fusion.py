@@ -4,8 +4,11 @@ The odds of a part are the quadratic mean of the odds of its views. A defect mos
 views alone, so the most anomalous view decides; but every view may be wrong, and the more there
 are, the surer an alarm must be. (The plain mean is Bayes' answer where a defect shows in one view
 and nobody knows which; on drawn parts it misses more than it spares. The maximum flags more good
-parts than any view alone.) The alarm of a view that was qualified is discounted (Shafer, A
-Mathematical Theory of Evidence, 1976) by how much oftener it finds damage than it flags good parts.
+parts than any view alone.)
+
+The alarm of a view that was qualified is discounted as far as its qualification proves that it
+flags good parts: its log-odds count for a share, as in a logarithmic pool (Genest & Zidek,
+Statistical Science 1, 1986).
 
 A normal part is as reliable as the most doubtful of its views, times the share of views that were
 seen; views that agree on an anomaly make it more reliable, as their errors are of different
@@ -15,7 +18,7 @@ pictures.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from reinspect.policies.qualified import ProductLimits
 from reinspect.trace import Trace
@@ -211,20 +214,21 @@ class ViewedPart:
         worth = self._worth(name)
         if verdict.label is Label.NORMAL or worth is None:
             return verdict.probability
-        return 0.5 + worth * (verdict.probability - 0.5) if worth > 0 else _JUST_NORMAL
+        if worth == 0:
+            return _JUST_NORMAL
+        odds: float = _odds(verdict.probability) ** worth
+        return odds / (1 + odds)
 
     def _worth(self, name: str) -> float | None:
         """Of a view's alarm, in [0, 1]; none where the view was not qualified.
 
-        Shafer's discount: 1 where no good part is flagged, 0 where damage is found no more often
+        1 where nothing proves that good parts are flagged; 0 where damage is found no more often
         than good parts are flagged.
         """
         limits = self.limits.get(name)
         if limits is None or not limits.tried or not limits.references:
             return None
-        found = _share(limits.found, limits.tried)
-        called = _share(limits.false_calls, limits.references)
-        return max(0.0, (found - called) / (found + called))
+        return _worth_of(limits.found, limits.tried, limits.false_calls, limits.references)
 
     def _right(self, name: str, alarm: bool) -> float:
         """How likely what a view says of the part is right, [0, 1]."""
@@ -252,7 +256,7 @@ def _quadratic_mean(probabilities: Sequence[float]) -> float:
     """The probability whose odds are the quadratic mean of theirs; of one, that one."""
     if len(probabilities) == 1:
         return probabilities[0]
-    odds = [p / (1 - p) for p in (min(p, _SUREST) for p in probabilities)]
+    odds = list(map(_odds, probabilities))
     mean = math.sqrt(sum(own**2 for own in odds) / len(odds))
     return mean / (1 + mean)
 
@@ -264,9 +268,21 @@ _JUST_NORMAL = math.nextafter(0.5, 0)
 """Of an alarm that says nothing: good parts are flagged as often as damage is found."""
 
 
-def _share(count: int, of: int) -> float:
-    """Jeffreys' estimate of a share: neither 0 nor 1 by a few cases."""
-    return (count + 0.5) / (of + 1)
+def _odds(probability: float) -> float:
+    return min(probability, _SUREST) / (1 - min(probability, _SUREST))
+
+
+@lru_cache(maxsize=64)  # asked for part by part
+def _worth_of(found: int, tried: int, called: int, references: int) -> float:
+    """(d - f) / (d + f) of the most damage and the fewest good parts that the counts allow."""
+    from reinspect.metrics.intervals import lower_bound, upper_bound
+
+    most, least = upper_bound(found, tried, _SURE), lower_bound(called, references, _SURE)
+    return max(0.0, (most - least) / (most + least))
+
+
+_SURE = 0.95
+"""Of a bound, one-sided: a few references prove little."""
 
 
 def _why(trace: Trace) -> str:
