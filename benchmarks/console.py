@@ -76,9 +76,9 @@ _BENCH = """(() => {
     const bench = hosts.map((one) => one.shadowRoot.querySelector(".bench")).find(Boolean);
     const pictures = [...(bench?.querySelectorAll(".stage .scene > img:first-child") ?? [])];
     const there = pictures.every((one) => one.complete && one.naturalWidth > 0);
-    return there ? pictures.map((one) => one.src) : [];
+    return there ? pictures.map(() => bench.querySelector(".desk").dataset.item) : [];
 })()"""
-"""Addresses of the pictures that the bench shows, once they are decoded."""
+"""The part that the bench shows, once for each picture of it, when they are decoded."""
 _IDLE = '[data-test-script-state="notRunning"]'
 
 

@@ -5,13 +5,21 @@ const KEYS = [["1", "normal"], ["2", "anomalous"], ["3 – 9", "defect type, of 
   ["+ − 0", "zoom; Shift and drag moves the picture"], ["W", "write a reason; Escape leaves it"], ["Escape", "let go of box or type"], ["?", "this sheet"]];
 const WORDS = { normal: "○ normal", anomalous: "◆ anomalous" };
 
-// What must outlive a reload: by reviewer and store. Where a browser keeps nothing, it isn't kept.
+// What must outlive a reload: by reviewer and store, each thing under its own name, since two tabs
+// may be open. Where a browser keeps nothing, it isn't kept.
 const memory = (place) => ({
-  get(name, none) {
-    try { return JSON.parse(localStorage.getItem(`reinspect ${place} ${name}`)) ?? none; } catch { return none; }
+  all(kind) {
+    const start = `reinspect ${place} ${kind} `;
+    try {
+      const names = Object.keys(localStorage).filter((name) => name.startsWith(start));
+      return names.map((name) => [name.slice(start.length), JSON.parse(localStorage.getItem(name))]);
+    } catch { return []; }
   },
-  set(name, value) {
-    try { localStorage.setItem(`reinspect ${place} ${name}`, JSON.stringify(value)); } catch { /* full, or not allowed */ }
+  set(kind, name, value) {
+    try { localStorage.setItem(`reinspect ${place} ${kind} ${name}`, JSON.stringify(value)); } catch { /* full, or not allowed */ }
+  },
+  drop(kind, name) {
+    try { localStorage.removeItem(`reinspect ${place} ${kind} ${name}`); } catch { /* not allowed */ }
   },
 });
 const token = () => [...crypto.getRandomValues(new Uint8Array(16))].map((one) => one.toString(16).padStart(2, "0")).join("");
@@ -19,7 +27,8 @@ const empty = () => ({ label: null, boxes: [], type: null, why: "" });
 const touched = (draft) => !!(draft && (draft.label || draft.boxes.length || draft.type || draft.why.trim()));
 
 function begin(root, place) {
-  const kept = memory(place), outbox = kept.get("outbox", []), drafts = kept.get("drafts", {}), history = [], done = new Set(), keys = {};
+  const kept = memory(place), drafts = Object.fromEntries(kept.all("draft")), history = [], done = new Set(), keys = {};
+  const outbox = kept.all("sent").map(([, [at, sent]]) => [at, sent]).sort(([one], [other]) => one - other).map(([, sent]) => sent);
   let data = { items: [], left: 0 }, say = () => {}, queue = null, item = null, draft = empty(), undo = [], chosen = -1, view = 0, picture = null, asked = false;
 
   const note = make("p", { className: "note", role: "status" });
@@ -45,11 +54,11 @@ function begin(root, place) {
   root.addEventListener("mousedown", (event) => { if (event.target.closest("button, label:not(.why), input[type=checkbox]")) event.preventDefault(); });
 
   const tell = (text, alarm) => { note.textContent = text; note.classList.toggle("alarm", !!alarm); };
-  const keep = () => {
-    if (item && touched(draft)) drafts[item.id] = draft; else if (item) delete drafts[item.id];
-    kept.set("drafts", drafts);
-    kept.set("outbox", outbox);
+  const keep = () => { if (item) draftOf(item.id, draft); };
+  const draftOf = (id, made) => {
+    if (touched(made)) { drafts[id] = made; kept.set("draft", id, made); } else { delete drafts[id]; kept.drop("draft", id); }
   };
+  const post = (message) => { outbox.push(message); kept.set("sent", message.token, [Date.now(), message]); };
   const change = (act) => {
     if (!item) return false;
     undo.push(JSON.stringify(draft));
@@ -188,6 +197,7 @@ function begin(root, place) {
     const waiting = Math.max(0, data.left - new Set(outbox.map((one) => one.id)).size);
     count.textContent = queue === "" ? "" : `${waiting.toLocaleString()} waiting`;
     desk.classList.toggle("idle", !item);
+    desk.dataset.item = item ? item.id : "";
     stood.hidden = !item || !item.boxes.length;
     outline();
     if (focused && within.activeElement?.ariaLabel !== focused) [...root.querySelectorAll("[aria-label]")].find((one) => one.ariaLabel === focused)?.focus();
@@ -239,12 +249,10 @@ function begin(root, place) {
   const pass = (message) => {
     history.push({ item, draft, token: message.kind === "save" ? message.token : null });
     if (history.length > 30) history.shift();
-    outbox.push(message);
+    post(message);
     if (message.kind === "save" && queue === "") done.add(item.id);
-    delete drafts[item.id];
-    if (message.kind === "aside" && touched(draft)) drafts[item.id] = draft;
+    draftOf(item.id, message.kind === "aside" ? draft : null);
     item = null;
-    keep();
     send();
     show(next());
   };
@@ -264,8 +272,7 @@ function begin(root, place) {
     if (undo.length) { draft = JSON.parse(undo.pop()); chosen = Math.min(chosen, draft.boxes.length - 1); keep(); paint(); return; }
     const last = history.pop();
     if (!last) { tell("Nothing to undo."); return; }
-    if (last.token) outbox.push({ token: token(), id: last.item.id, kind: "undo", undoes: last.token });
-    keep();
+    if (last.token) post({ token: token(), id: last.item.id, kind: "undo", undoes: last.token });
     done.delete(last.item.id);
     show(last.item, last.draft);
     tell(last.token ? "Taken back: judge it again." : "");
@@ -293,8 +300,9 @@ function begin(root, place) {
         const at = outbox.findIndex((one) => one.token === name);
         if (at < 0) continue;
         const [sent] = outbox.splice(at, 1);
+        kept.drop("sent", name);
         if (answer.said && sent.kind !== "aside") tell(answer.said, !answer.ok || answer.said.startsWith("Conflict"));
-        if (!answer.ok && sent.kind === "save") drafts[sent.id] = { ...empty(), label: sent.label, boxes: sent.boxes, why: sent.why };
+        if (!answer.ok && sent.kind === "save") draftOf(sent.id, { ...empty(), label: sent.label, boxes: sent.boxes, why: sent.why });
       }
       if (given.fault) tell(`Not saved yet: ${given.fault}. It is kept on this machine, and sent again with the next review.`, true);
       if (given.queue !== queue) { queue = given.queue; item = null; desk.classList.toggle("narrow", queue === ""); }

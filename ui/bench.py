@@ -17,7 +17,7 @@ from reinspect.ui.console import Console, StorePlace, cached, opened
 from reinspect.ui.judging import Desk, ReviewAnswer
 from reinspect.vocabulary import Defect
 
-AHEAD = 3
+AHEAD = 4
 """Items in the browser: the one in hand, and those that come next."""
 
 _ANSWERS = 20_000  # kept of all sessions

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from reinspect.pictures import write_image
 from reinspect.samples import write_sample_set
@@ -20,7 +21,7 @@ from reinspect.vocabulary import (
     Truth,
     Verdict,
 )
-from support.browser import Site, browsing, console, need_browser, reinspect
+from support.browser import Site, browsing, console, idle, need_browser, reinspect
 from support.local_server import free_port
 from support.made_traces import corrected, judged, unreadable
 from support.odd_texts import LONG, ODD
@@ -166,3 +167,25 @@ def page(site: Site) -> Iterator[Any]:
     """A page of a browser that may ask for the console alone."""
     with browsing(site.address) as opened:
         yield opened
+
+
+@pytest.fixture
+def shot(tmp_path: Path) -> Any:
+    """Keep a picture of the page, with at most 250 kB."""
+    folder = Path(os.environ.get("REINSPECT_SCREENSHOTS") or tmp_path)
+
+    def take(page: Any, name: str) -> None:
+        idle(page)
+        page.wait_for_timeout(1500)  # for transitions
+        path = folder / f"console-{name}.png"
+        page.screenshot(path=path)
+        with Image.open(path) as taken:
+            picture = taken.convert("RGB")
+        for width in (1200, 1100, 1000, 900, 800, 700, 600):
+            small = picture.resize((width, picture.height * width // picture.width))
+            small.save(path, optimize=True)
+            if path.stat().st_size < 250_000:
+                return
+        raise AssertionError(f"{path} has {path.stat().st_size} bytes")
+
+    return take

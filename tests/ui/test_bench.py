@@ -40,8 +40,7 @@ def said(page: Any, text: str) -> None:
 def taken(page: Any) -> None:
     """Wait until the store has taken what was saved."""
     page.wait_for_function(
-        """() => Object.entries(localStorage).some(
-            ([name, value]) => name.endsWith("outbox") && value === "[]")"""
+        "() => !Object.keys(localStorage).some((name) => name.includes(' sent '))"
     )
 
 
@@ -66,13 +65,14 @@ def newest(store: Store) -> list[Any]:
     return [every[key] for key in sorted(every)]
 
 
-def test_a_part_takes_two_keys_and_the_next_is_there(bench: Any, kept: Store) -> None:
+def test_a_part_takes_two_keys_and_the_next_is_there(bench: Any, kept: Store, shot: Any) -> None:
     page = bench
     left, before = waiting(page), photo(page)
     for key in ("2", "b", "ArrowRight", "Shift+ArrowDown", "3"):
         page.keyboard.press(key)
     assert boxes(page) == [[40.5, 40.0, 60.5, 60.5]]
     kind = page.locator(".bench .types [aria-pressed=true]").inner_text().removesuffix("3")
+    shot(page, "queue")
     page.keyboard.press("r")
     assert page.locator(".bench .stage").count() == 2
     page.keyboard.press("1")

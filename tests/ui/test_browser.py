@@ -4,12 +4,10 @@ Takes the pictures of `docs/console.md`: REINSPECT_SCREENSHOTS=docs/images makes
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 
 from reinspect.store import Filter, Store
 from support.browser import Site, drag, idle, visit
@@ -20,28 +18,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
-
-
-@pytest.fixture
-def shot(tmp_path: Path) -> Any:
-    """Keep a picture of the page, with at most 250 kB."""
-    folder = Path(os.environ.get("REINSPECT_SCREENSHOTS") or tmp_path)
-
-    def take(page: Any, name: str) -> None:
-        idle(page)
-        page.wait_for_timeout(1500)  # for transitions
-        path = folder / f"console-{name}.png"
-        page.screenshot(path=path)
-        with Image.open(path) as taken:
-            picture = taken.convert("RGB")
-        for width in (1200, 1100, 1000, 900, 800, 700, 600):
-            small = picture.resize((width, picture.height * width // picture.width))
-            small.save(path, optimize=True)
-            if path.stat().st_size < 250_000:
-                return
-        raise AssertionError(f"{path} has {path.stat().st_size} bytes")
-
-    return take
 
 
 def test_from_the_filter_to_the_corrected_label(

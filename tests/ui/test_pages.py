@@ -279,6 +279,16 @@ def test_a_trace_is_told(monday: int, store: Store, show: Show, image: str, said
     assert html.escape(image) in text
 
 
+def test_a_review_does_not_hide_the_annotation(monday: int, store: Store, show: Show) -> None:
+    key = int(_id(store, "fail.png"))
+    store.browse.review(key, Verdict.of(0.0), reviewer="Ann")
+    told = _text(show("trace", id=str(key)))
+    assert "Ann says normal: the verdict was wrong." in told
+    assert "Truth (review)" in told
+    assert "Annotated as" in told
+    assert "the reviewer says otherwise" in told
+
+
 def test_nothing_of_a_model_is_markup(monday: int, store: Store, show: Show) -> None:
     text = _text(show("trace", id=_id(store, "wordy.png")))
     assert "<script>" not in text

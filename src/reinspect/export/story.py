@@ -42,7 +42,7 @@ class Told(NamedTuple):
     found: Inspected
     trace: Trace
     reviews: tuple[Review, ...]
-    truth: Truth | None
+    truths: tuple[Truth, ...]
     places: Places
 
     @classmethod
@@ -59,9 +59,14 @@ class Told(NamedTuple):
             found=found,
             trace=store.trace_of(inspection_id),
             reviews=store.queue.reviews(inspection_id),
-            truth=store.truth_of(run.id, found.row.image),
+            truths=store.truths_of(run.id, found.row.image),
             places=Places.of(run, runs),
         )
+
+    @property
+    def truth(self) -> Truth | None:
+        """What is known to be true of the part, if anything is."""
+        return self.truths[0] if self.truths else None
 
     @property
     def views(self) -> tuple[str, ...]:
@@ -153,6 +158,7 @@ def _context(told: Told) -> dict[str, Any]:
         "first": told.trace.first,
         "reviews": told.reviews,
         "truth": told.truth,
+        "annotation": told.truths[1] if len(told.truths) > 1 else None,
         "spent": ModelCost.of_trace(told.trace),
         "moves": MOVES,
         "pictures": shown,

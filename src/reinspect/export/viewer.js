@@ -109,6 +109,8 @@ function evidence(root, data, ask) {
     return scene;
   };
 
+  // A click leaves the focus where it is, so that keys go on working.
+  bar.onmousedown = (event) => { if (event.target.closest("button, label") && event.target.type !== "range") event.preventDefault(); };
   const scene = self.scene = frame(data.alt);
   const photo = make("img", { src: data.photo || "", alt: data.alt, draggable: false });
   if (data.photo) scene.append(photo);

@@ -421,15 +421,14 @@ class Store:
                 for entry in entries
             }
 
-    def truth_of(self, run_id: int, image: str) -> Truth | None:
-        """The truth of one image if it is known; a review outweighs an annotation."""
+    def truths_of(self, run_id: int, image: str) -> tuple[Truth, ...]:
+        """What is known of one image: by review, which outweighs the annotation, then by that."""
         table = tables.TruthTable
         query = select(table).where(table.run_id == run_id, table.image == image)
         with reading(self._engine) as session:
-            entry = session.exec(query.order_by(col(table.source).desc())).first()
-            if entry is None:
-                return None
-            return Truth.model_validate(entry.model_dump(include=set(Truth.model_fields)))
+            entries = session.exec(query.order_by(col(table.source).desc()))
+            fields = set(Truth.model_fields)
+            return tuple(Truth.model_validate(one.model_dump(include=fields)) for one in entries)
 
     def _mark(self, run_id: int, **columns: object) -> None:
         change = update(tables.RunTable).where(col(tables.RunTable.id) == run_id).values(**columns)
