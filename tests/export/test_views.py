@@ -78,6 +78,8 @@ def test_the_report_shows_the_view_that_decided(chosen: Selection, tmp_path: Pat
     write_report(chosen.store, chosen.run.id, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert '<rect class="final"' in page
+    captions = [page.index(f">{name}<") for name in ("back", "front")]
+    assert captions == sorted(captions)
 
 
 def test_a_review_keeps_the_boxes_of_its_view(chosen: Selection, tmp_path: Path) -> None:

@@ -52,6 +52,18 @@ class ReportCard(NamedTuple):
     final: tuple[Defect, ...]
     explanation: Explanation | None
     evidence: tuple[Evidence, ...]
+    view: str | None = None
+    """Which view is shown first; none of a part with one picture."""
+    others: "tuple[OtherView, ...]" = ()
+
+
+class OtherView(NamedTuple):
+    """Another picture of a part with several views."""
+
+    name: str
+    photo: Thumbnail
+    first: tuple[Defect, ...]
+    final: tuple[Defect, ...]
 
 
 @dataclass(slots=True)
@@ -155,15 +167,28 @@ def _card(store: Store, folder: Path, found: Inspected, side: int) -> ReportCard
     sample = shown.sample
     photo, heat = thumbnails(sample.path, _newest(shown, folder, HEAT_MAP), side, sample.views[0])
     beside = _newest(shown, folder, BESIDE)
+    before = () if first == final else first
+    others = tuple(
+        OtherView(
+            one.name,
+            thumbnails(one.path, None, side, one)[0],
+            within(before, one.name),
+            within(final, one.name),
+        )
+        for one in trace.sample.views
+        if one.name is not None and one.name != view
+    )
     return ReportCard(
         found=found,
         photo=photo,
         heat=heat,
         beside=thumbnails(beside, None, side)[0] if beside else None,
-        first=within(() if first == final else first, view),
+        first=within(before, view),
         final=within(final, view),
         explanation=trace.last(Explanation),
         evidence=trace.evidence,
+        view=view,
+        others=others,
     )
 
 
