@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 
 from reinspect.policies.qualified import ProductLimits
+from reinspect.readings import SETUP
 from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
@@ -138,6 +139,9 @@ class ViewedPart:
         """What there is to say of a part that no view has a verdict on."""
         whys = list(dict.fromkeys(self.unseen.values()))
         said = whys[0] if len(whys) == 1 else "; ".join(_each(self.unseen))
+        if len(whys) > 1 and all(why.startswith(SETUP) for why in whys):
+            stopped = {name: why.removeprefix(SETUP) for name, why in self.unseen.items()}
+            said = SETUP + "; ".join(_each(stopped))  # as a run counts what the check stopped
         return Evidence(source=POLICY, summary=said)
 
     @property

@@ -177,3 +177,5 @@ def test_a_part_that_no_view_shows_has_no_verdict() -> None:
     assert part.final is None
     assert part.assessment is None
     assert part.nothing.summary == "a: is empty; b: no picture"
+    turned = ViewedPart({name: unread(f"setup: turned by {name}") for name in "ab"})
+    assert turned.nothing.summary == "setup: a: turned by a; b: turned by b"
