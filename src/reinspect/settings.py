@@ -25,6 +25,8 @@ class Settings(BaseSettings):
     )
     recipe: Path | None = Field(default=None, description="Recipe that LangGraph's server opens.")
     api_key: str | None = Field(default=None, description="What opens `reinspect api`.", repr=False)
+    opcua_user: str | None = Field(default=None, description="Who may read by OPC UA.")
+    opcua_password: str | None = Field(default=None, description="Of that user.", repr=False)
     mqtt_user: str | None = Field(default=None, description="Who publishes to a broker.")
     mqtt_password: str | None = Field(default=None, description="Of that user.", repr=False)
     mqtt_ca: Path | None = Field(

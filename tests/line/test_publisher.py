@@ -11,6 +11,7 @@ import pytest
 from reinspect.line.broker import Broker, LineError
 from reinspect.line.messages import LineState, PublishedVerdict
 from reinspect.line.publisher import Publisher
+from reinspect.runs.on_request import OnRequest
 from reinspect.settings import Settings
 from reinspect.store import Store
 from reinspect.vocabulary import Outcome
@@ -192,3 +193,23 @@ def test_a_certificate_that_is_none_is_refused(store: Store, run: int, tmp_path:
     where = Broker.of("mqtts://plant/line-3", Settings(mqtt_ca=tmp_path / "ca.pem"))
     with pytest.raises(LineError, match="a certificate can't be used"):
         Publisher(where, store, store.run_of(run), link=lambda one: "", say=said.append)
+
+
+def test_parts_are_asked_for_by_a_topic(
+    broker: Mosquitto, subscriber: Subscriber, store: Store, run: int, tmp_path: Path
+) -> None:
+    (tmp_path / "a.png").touch()
+    source = OnRequest((str(tmp_path),))
+    where = Broker.of(broker.url, Settings())
+    made = Publisher(
+        where, store, store.run_of(run), link=lambda one: "", say=said.append, source=source
+    )
+    with made:
+        subscriber.wait_for(lambda seen: seen.of("state"))
+        for asked in ('{"part": "4711", "path": "a.png"}', '{"path": "b.png"}', "no JSON"):
+            subscriber.send("inspect", asked)
+        subscriber.wait_for(lambda seen: len(seen.of("refused")) == 2)
+    first, second = subscriber.of("refused")
+    assert "b.png: no file below" in first["detail"]
+    assert second["request"] == "no JSON"
+    assert next(item for item in source.feed(frozenset()).items if item).id == "4711"

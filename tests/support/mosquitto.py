@@ -107,9 +107,15 @@ class Subscriber:
         self._client.loop_stop()
 
     def _take(self, _client: object, _data: object, message: Any) -> None:
+        if message.topic.endswith("/inspect"):  # what we sent ourselves
+            return
         content = json.loads(message.payload)
         with self._lock:
             self.received.append((message.topic, content, time.time()))
+
+    def send(self, topic: str, text: str) -> None:
+        """Publish below the line's topic."""
+        self._client.publish(f"line-3/{topic}", text, qos=1)
 
     def of(self, topic: str) -> list[dict[str, Any]]:
         with self._lock:

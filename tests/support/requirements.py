@@ -10,6 +10,7 @@ import pytest
 
 BROUGHT_BY: Mapping[str, str] = {
     "anomalib": "peers",
+    "asyncua": "line",
     "datasets": "train",
     "groundingdino": "vision",
     "huggingface_hub": "vision",

@@ -105,9 +105,10 @@ def run_with_progress(
     sinks: Sequence[Sink] = (),
     noted: Callable[[Sequence[str]], object] | None = None,
     outlet: "Outlet | None" = None,
+    told: Callable[[Sequence[Trace]], object] | None = None,
 ) -> "RunResult":
     """Carry out a plan, its progress shown on the console; see `reinspect.run`."""
     from reinspect.runs.session import run
 
     with ProgressBar(console) as bar:
-        return run(plan, [bar, *sinks], started=bar.begin, noted=noted, outlet=outlet)
+        return run(plan, [bar, *sinks], started=bar.begin, noted=noted, outlet=outlet, told=told)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 from rich.console import Console
 
+from reinspect.cli.line.asking import OpcUa, Requested, controller, source_of
 from reinspect.cli.line.bundle import BundleFile, unpacked
 from reinspect.cli.line.publishing import Publish, in_the_console, outlet_to
 from reinspect.cli.progress import run_with_progress
@@ -171,6 +172,8 @@ def run(
         list[str] | None,
         typer.Option("--tag", metavar="NAME=VALUE", help="To find the run by; may be repeated."),
     ] = None,
+    on_request: Requested = False,
+    opcua: OpcUa = None,
     publish: Publish = None,
     otel: Otel = None,
     accept_references: AcceptReferences = False,
@@ -180,12 +183,15 @@ def run(
     from reinspect.runs.plan import RunPlan
 
     console = Console(quiet=quiet)
-    outlet = outlet_to(publish, in_the_console)
+    if on_request and watch:
+        raise UsageError("--on-request: goes with no --watch")
+    requested = source_of(on_request, sources, limit, opcua, publish)
+    outlet = outlet_to(publish, in_the_console, requested)
     packed = unpacked(bundle, ("--recipe", recipe), ("--references", references))
     if packed is not None:
         say(console, packed.line)
     plan = RunPlan.of(
-        sources,
+        requested or sources,
         recipe=packed.recipe if packed else recipe,
         references=packed.references if packed else references,
         cache=packed.cache if packed else None,
@@ -208,7 +214,7 @@ def run(
         max_failures=1 if fail_fast else max_failures,
         tags=tags_of(line, tag or ()),
     )
-    if not watch:
+    if not watch and requested is None:
         say_census(console, plan)
     if dry_run:
         _say_what_it_takes(console, plan)
@@ -228,9 +234,13 @@ def run(
         "--watch": watch or None,
         "--settled": settled,
         "--view-timeout": view_timeout,
+        "--on-request": on_request or None,
+        "--opcua": opcua,
         "--publish": publish,
         "--accept-references": accept_references or None,
     }
+    if requested is not None:
+        say(console, f"Waiting to be asked for files below {', '.join(sources)}; Ctrl-C ends it")
     if watch:
         say(console, f"Watching {', '.join(sources)}; Ctrl-C ends it")
     noted = None if accept_references or quiet else partial(_say_all, console)
@@ -239,14 +249,18 @@ def run(
         plan = going_on
         again = _resume_line(plan, {**options, "--out": plan.out})
         try:
-            with telemetry(otel, plan.out.absolute().name, os.environ) as spans:
+            with (
+                telemetry(otel, plan.out.absolute().name, os.environ) as spans,
+                controller(opcua, plan, requested) as told,
+            ):
+                sinks = [spans] if spans else []
                 result = run_with_progress(
-                    plan, console, [spans] if spans else [], noted=noted, outlet=outlet
+                    plan, console, sinks, noted=noted, outlet=outlet, told=told
                 )
         except KeyboardInterrupt:
             _stopped("Interrupted", again if (plan.out / "recipe.yaml").exists() else None)
         going_on = _renewed(console, plan, result)
-    _tell(console, plan, result, again, retry=not watch)
+    _tell(console, plan, result, again, retry=not watch and requested is None)
 
 
 def tags_of(line: str | None, tags: Sequence[str]) -> dict[str, str]:

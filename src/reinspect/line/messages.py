@@ -62,6 +62,20 @@ class PublishedVerdict(Value):
         )
 
 
+class InspectRequest(Value):
+    """What somebody asks for on the topic `inspect`."""
+
+    part: str = Field(default="", description="Its name; the path where it is empty.")
+    path: str = Field(description="Of the file, below one of the run's folders.")
+
+
+class InspectRefusal(Value):
+    """Why it is not done."""
+
+    request: str = Field(description="As it came, cut short.")
+    detail: str
+
+
 class Presence(StrEnum):
     """Whether somebody inspects."""
 

@@ -12,8 +12,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 from uuid import uuid4
 
+from pydantic import ValidationError
+
+from reinspect.errors import explain_invalid
 from reinspect.line.broker import Broker, LineError
-from reinspect.line.messages import LineState, Presence, PublishedVerdict
+from reinspect.line.messages import (
+    InspectRefusal,
+    InspectRequest,
+    LineState,
+    Presence,
+    PublishedVerdict,
+)
+from reinspect.runs.defaults import UsageError
+from reinspect.runs.on_request import OnRequest
 from reinspect.store import Inspected, Run, Store, StoreError
 
 if TYPE_CHECKING:
@@ -49,6 +60,7 @@ class Publisher:
         link: where people find the trace of a verdict.
         say: is told in one line when the broker goes, or comes back.
         drain: seconds to send what is left when the run ends.
+        source: is asked by what comes on the topic `inspect`.
 
     Raises:
         LineError: certificates can't be used.
@@ -63,9 +75,10 @@ class Publisher:
         link: Callable[[Inspected], str],
         say: Callable[[str], object],
         drain: float = DRAIN,
+        source: OnRequest | None = None,
     ) -> None:
         self._broker, self._run, self._link, self._say = broker, run, link, say
-        self._drain = drain
+        self._drain, self._source = drain, source
         self._outbox = store.outbox(run.id)
         self._events: SimpleQueue[tuple[str, Any]] = SimpleQueue()
         self._client = self._made()
@@ -137,6 +150,7 @@ class Publisher:
         client.on_connect_fail = lambda _c, _u: self._events.put(("lost", "can't be reached"))
         client.on_disconnect = lambda *_: self._events.put(("lost", "is gone"))
         client.on_publish = lambda _c, _u, mid, _r, _p: self._events.put(("taken", mid))
+        client.on_message = lambda _c, _u, message: self._events.put(("asked", message.payload))
         return client
 
     def _topic(self, name: str) -> str:
@@ -203,11 +217,29 @@ class Publisher:
             # What was on its way is sent again by the client; nothing newer may overtake it.
             self._connected, self._resending = True, True
             self._announce(Presence.INSPECTING)
+            if self._source is not None:
+                self._client.subscribe(self._topic("inspect"), qos=1)
             if self._troubled:
                 self._say(f"{self._broker}: is back")
             self._troubled = False
+        elif what == "asked" and self._source is not None:
+            self._ask(of, self._source)
         elif what == "lost":
             self._is_away(of)
+
+    def _ask(self, payload: bytes, source: OnRequest) -> None:
+        try:
+            asked = InspectRequest.model_validate_json(payload)
+            source.ask(asked.part, asked.path)
+        except ValidationError as failure:
+            said = f"is no request: {explain_invalid(failure, InspectRequest)}"
+        except UsageError as failure:
+            said = str(failure)
+        else:
+            return
+        shown = payload[:300].decode(errors="replace")
+        refusal = InspectRefusal(request=shown, detail=said[:300]).model_dump_json()
+        self._client.publish(self._topic("refused"), refusal, 1)
 
     def _is_away(self, why: str) -> None:
         self._connected = False

@@ -26,6 +26,7 @@ from reinspect.runs.resources import MemorySampler
 from reinspect.runs.resume import changed, done_before, fingerprint, versions
 from reinspect.runs.sources import Feed, census_of
 from reinspect.store import Run, RunInfo, Status, Store, Tally, Writer
+from reinspect.trace import Trace
 from reinspect.vocabulary import Truth
 
 _T = TypeVar("_T")
@@ -76,6 +77,7 @@ def run(
     started: Callable[[int | None], object] | None = None,
     noted: Callable[[Sequence[str]], object] | None = None,
     outlet: Outlet | None = None,
+    told: Callable[[Sequence[Trace]], object] | None = None,
 ) -> RunResult:
     """Inspect all images of a plan, and write the run's folder, on Ctrl-C too.
 
@@ -86,6 +88,7 @@ def run(
             knows.
         noted: is told before what is amiss with the references, a line each; without, nobody asks.
         outlet: takes verdicts from the store to elsewhere.
+        told: is given traces when they are stored.
 
     Raises:
         UsageError: the folder is not empty, or the run to resume is of another recipe, references …
@@ -106,7 +109,7 @@ def run(
                 noted(session.said_of_references)
             if started is not None:
                 started(feed.total)
-            with session.store.writer(session.run.id, kept) as writer:
+            with session.store.writer(session.run.id, kept, told) as writer:
                 ending, seen = _inspect(feed, session, writer, [cost, *sinks])
             seconds = time.perf_counter() - start
             own = of_sessions(

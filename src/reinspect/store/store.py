@@ -226,14 +226,20 @@ class Store:
         with reading(self._engine) as session:
             return {*session.exec(query), *session.exec(pruned)}
 
-    def writer(self, run_id: int, kept: Callable[[], object] | None = None) -> Writer:
+    def writer(
+        self,
+        run_id: int,
+        kept: Callable[[], object] | None = None,
+        told: Callable[[Sequence[Trace]], object] | None = None,
+    ) -> Writer:
         """A context manager that takes the run's traces.
 
         Args:
             run_id: of the run.
             kept: is called whenever traces have gone to disk, and to the run's outbox with it.
+            told: is given the traces that have gone to disk.
         """
-        return Writer(self._engine, run_id, self._file, kept)
+        return Writer(self._engine, run_id, self._file, kept, told)
 
     def outbox(self, run_id: int) -> Outbox:
         """What is still to be published of a run."""

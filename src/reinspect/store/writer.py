@@ -35,7 +35,7 @@ class Writer:
     steps, or not at all.
 
     With `kept`, which is called when traces have gone to disk, each is put into the run's outbox in
-    the same transaction.
+    the same transaction. `told` is given the traces once they are on disk.
 
     Raises:
         StoreError: the database can't take it (disk full, locked, read-only …), or its file was
@@ -48,9 +48,10 @@ class Writer:
         run_id: int,
         file: StoreFile | None = None,
         kept: Callable[[], object] | None = None,
+        told: Callable[[Sequence[Trace]], object] | None = None,
     ) -> None:
         self._engine = writing(engine)
-        self._run_id, self._file, self._kept = run_id, file, kept
+        self._run_id, self._file, self._kept, self._told = run_id, file, kept, told
         self._waiting: list[Trace] = []
         self._flushed = time.monotonic()
         self._superseded: dict[str, str] = {}
@@ -109,6 +110,8 @@ class Writer:
         self._flushed = time.monotonic()
         if traces and self._kept is not None:
             self._kept()
+        if traces and self._told is not None:
+            self._told(traces)
 
     def _confirm(self, put: Callable[[Engine], None]) -> None:
         if self._file is not None:

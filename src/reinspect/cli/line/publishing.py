@@ -10,6 +10,7 @@ import typer
 from reinspect.texts import visible
 
 if TYPE_CHECKING:
+    from reinspect.runs.on_request import OnRequest
     from reinspect.runs.session import Outlet
     from reinspect.store import Inspected, Run, Store
 
@@ -23,12 +24,17 @@ Publish = Annotated[
 ]
 
 
-def outlet_to(url: str | None, link: "Callable[[Inspected], str]") -> "Outlet | None":
+def outlet_to(
+    url: str | None,
+    link: "Callable[[Inspected], str]",
+    source: "OnRequest | None" = None,
+) -> "Outlet | None":
     """What takes verdicts to a broker; none where nobody asked for it.
 
     Args:
         url: of the broker, with a topic.
         link: where people find the trace of a verdict.
+        source: is asked by what comes from the broker.
 
     Raises:
         LineError: it is no such URL, or paho-mqtt is missing.
@@ -44,7 +50,7 @@ def outlet_to(url: str | None, link: "Callable[[Inspected], str]") -> "Outlet | 
     def outlet(store: "Store", run: "Run") -> "Iterator[Callable[[], object]]":
         from reinspect.line.publisher import Publisher
 
-        with Publisher(broker, store, run, link=link, say=_say) as publisher:
+        with Publisher(broker, store, run, link=link, say=_say, source=source) as publisher:
             yield publisher.wake
 
     return outlet
