@@ -193,16 +193,16 @@ def _judged(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         yield _stands(wanted.standing)
 
 
-def known_truth(of: Any, what: str = "label") -> Any:
+def known_truth(of: Any, *, both: bool = False) -> Any:
     """The truth of an inspection as an expression: a review's, else an annotation's, else NULL.
 
     Args:
         of: `InspectionTable`, or an alias of it.
-        what: column of the truth.
+        both: the source, a space and the label, in place of the label.
     """
     truth = aliased(TruthTable)
     return (
-        select(getattr(truth, what))
+        select(col(truth.source) + " " + col(truth.label) if both else truth.label)
         .where(col(truth.run_id) == of.run_id, col(truth.image) == of.image)
         .order_by(col(truth.source).desc())  # "review" comes after "annotation"
         .limit(1)

@@ -40,7 +40,6 @@ class JudgedCount(NamedTuple):
     first: str | None
     final: str | None
     disposition: str
-    twice: bool
     truth: str | None
     truth_by: str | None
     images: int
@@ -217,15 +216,18 @@ class Statistics:
                 table.first_label,
                 table.label,
                 table.disposition,
-                (col(table.rounds) > 0).label("twice"),
-                known_truth(table).label("truth"),
-                known_truth(table, "source").label("truth_by"),
+                known_truth(table, both=True).label("truth"),
             )
             .where(col(table.run_id).in_(runs))
             .subquery()
         )
         query = select(*each.c, func.count()).group_by(*each.c)  # type: ignore[call-overload]
-        return [JudgedCount(*row) for row in self._rows(query)]
+        found = []
+        for run, first, final, disposition, truth, images in self._rows(query):
+            by, _, label = (truth or "").partition(" ")
+            said = (run, first, final, disposition)
+            found.append(JudgedCount(*said, label or None, by or None, images))
+        return found
 
     def compare(self, a: int, b: int) -> list[JudgedPair]:
         """Two runs' judgements of the images that both have, counted."""

@@ -58,6 +58,7 @@ class InspectionTable(StoreTable, table=True):
         Index(None, "reliability"),
         Index(None, "disposition", "reliability"),
         Index(None, "types"),
+        Index(None, "run_id", "image", "label", "first_label", "disposition"),
         Index(None, "at", "run_id", "category", "disposition", "seconds"),
     )
 
