@@ -218,3 +218,23 @@ def test_scripted_members_fit_a_recipe(fabric: Path) -> None:
     recipe = parse_recipe("detector: {kind: reinspect.testing:ScriptedDetector, default: 0.9}")
     pipeline = build_pipeline(BuildContext(recipe=recipe))
     assert isinstance(pipeline.detector, ScriptedDetector)
+
+
+@pytest.mark.slow
+def test_a_motor_is_seen_and_heard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import motor
+
+    monkeypatch.setenv("REINSPECT_CACHE_DIR", str(tmp_path / "cache"))
+    found = motor.inspect(tmp_path / "motors")
+    outcomes = {
+        name: trace.disposition and trace.disposition.outcome for name, trace in found.items()
+    }
+    assert outcomes["sound"] is not Outcome.FAIL
+    assert outcomes["broken"] is not Outcome.PASS
+    assert outcomes["rattling"] is Outcome.FAIL
+    said = {
+        name: {view: own.verdict and own.verdict.label for view, own in trace.by_view.items()}
+        for name, trace in found.items()
+    }
+    assert said["broken"] == {"picture": Label.ANOMALOUS, "sound": Label.NORMAL}
+    assert said["rattling"] == {"picture": Label.NORMAL, "sound": Label.ANOMALOUS}

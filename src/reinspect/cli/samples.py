@@ -38,9 +38,18 @@ def sample(
     thermal: Annotated[
         bool, typer.Option("--thermal", help="With --views: a thermal view as well.")
     ] = False,
+    sound: Annotated[
+        bool, typer.Option("--sound", help="Recordings of a motor instead, with faults.")
+    ] = False,
 ) -> None:
     """Make sample parts: an MVTec-style set with masks, drawn by the project's own generator."""
-    from reinspect.samples import PRODUCTS, RECIPE, write_sample_set, write_viewed_set
+    from reinspect.samples import (
+        PRODUCTS,
+        RECIPE,
+        write_sample_set,
+        write_sound_set,
+        write_viewed_set,
+    )
 
     names = PRODUCTS if category == ["all"] else category
     counts = {"seed": seed, "references": references, "good": good, "defective": defective}
@@ -49,8 +58,12 @@ def sample(
         raise UsageError("--thermal: is a view beside others; add --views")
     if views and drawn:
         raise UsageError("--drawn: draws parts with one view; leave --views out")
+    if sound and (views or drawn or category):
+        raise UsageError("--sound: draws recordings of a motor; leave pictures of parts out")
     with usage_errors():
-        if views:
+        if sound:
+            write_sound_set(folder, **counts)
+        elif views:
             write_viewed_set(folder, categories=names, thermal=thermal, **counts)
             again += f" --recipe {folder / RECIPE}"
         else:
