@@ -33,6 +33,9 @@ from reinspect.vocabulary import Box, Label, Truth, Value
 ALPHA = 0.2
 """Weight of the number of boxes against their places in AD-FM's location reward."""
 
+PRICE = 0.05
+"""Of a look beyond the first, in a conversation (AgentIAD's)."""
+
 PUBLISHED_ALPHA = 0.3
 """The same weight in the code of AD-FM's authors."""
 
@@ -65,6 +68,16 @@ class Weights(Value):
         default="gated", description="Ours, or as the code of AD-FM's authors has it."
     )
     alpha: float = Field(default=ALPHA, ge=0, le=10, description="Of the number of boxes.")
+
+
+class ActingRewards(Value):
+    """What one conversation of a critic that acts is worth."""
+
+    consistency: FiniteFloat = Field(description="R_con, 0 or 1.")
+    accuracy: FiniteFloat = Field(description="R_acc, 0 to 2.")
+    reflection: FiniteFloat = Field(description="R_refl: 1, −0.5 or −1.")
+    price: FiniteFloat = Field(description="Of its looks, 0 and more.")
+    overall: FiniteFloat
 
 
 class Rewards(NamedTuple):
@@ -120,6 +133,38 @@ def rewards(
         if location_as == "published"
         else location(answer, truth, alpha=alpha),
     )
+
+
+def acting_rewards(
+    answer: Answer | None,
+    truth: Truth,
+    *,
+    first: Label,
+    formal: bool,
+    looks: int,
+    price: float = PRICE,
+) -> ActingRewards:
+    """R_con + R_acc + R_refl − price · (looks − 1), of a whole conversation with tools.
+
+    That is AgentIAD's shape: what is perceived, how it behaves, less .05 for each call beyond the
+    first. R_acc and R_refl are those of one answer.
+
+    Args:
+        answer: what it decided; none where it came to no decision.
+        truth: of the part.
+        first: the label of the first look.
+        formal: whether it looked, was refused nothing, and ended by the call it should end by.
+        looks: that it took.
+        price: of a look beyond the first.
+    """
+    final = None if answer is None else label_of(answer)
+    parts = {
+        "consistency": float(formal and answer is not None),
+        "accuracy": accuracy(answer, truth),
+        "reflection": reflection(first, final, truth.label),
+    }
+    cost = price * max(0, looks - 1)
+    return ActingRewards(**parts, price=cost, overall=sum(parts.values()) - cost)
 
 
 def read_answer(text: str) -> Answer | None:

@@ -4,11 +4,7 @@ One JSON object a line, in the form that chat templates and TRL take: `messages`
 results, `tools` as functions, `images` in the order of the messages' places for them. The reward is
 that of the whole conversation: every turn of it shares its advantage.
 
-    R = R_con + R_acc + R_refl − price · (looks − 1)
-
-That is AgentIAD's shape: what is perceived, how it behaves, less .05 for each call beyond the
-first. R_acc and R_refl are `rewards`'; R_con is 1 for a conversation that looked, ended by the call
-it should end by, and was refused nothing. The truth never stands in a message.
+It is that of `rewards.acting_rewards`. The truth never stands in a message.
 """
 
 import json
@@ -17,29 +13,25 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field, FiniteFloat
+from pydantic import Field
 
-from reinspect.agents.models.acting.decision import REVISE, DecisionRevision, read_revision
+from reinspect.agents.models.acting.decision import (
+    REVISE,
+    DecisionRevision,
+    read_revision,
+    revise_tool,
+)
+from reinspect.agents.models.acting.looks import offered
 from reinspect.agents.models.answers import Answer, Named, UnreadableAnswer
+from reinspect.graph.components import heeds_of, notes_of
+from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.trace import Step
 from reinspect.training.episodes.episode import Side
 from reinspect.training.episodes.labelled import LabelledInspection, recipe_hash
-from reinspect.training.rewards import accuracy, reflection
+from reinspect.training.rewards import PRICE, ActingRewards, acting_rewards
 from reinspect.vocabulary import Call, Label, Sha256, ToolUse, Truth, Value
 
 FILE = "trajectories.jsonl"
-PRICE = 0.05
-"""Of a look beyond the first (AgentIAD's)."""
-
-
-class ActingRewards(Value):
-    """What one conversation is worth."""
-
-    consistency: FiniteFloat = Field(description="R_con, 0 or 1.")
-    accuracy: FiniteFloat = Field(description="R_acc, 0 to 2.")
-    reflection: FiniteFloat = Field(description="R_refl: 1, −0.5 or −1.")
-    price: FiniteFloat = Field(description="Of its looks, 0 and more.")
-    overall: FiniteFloat
 
 
 class Trajectory(Value):
@@ -48,7 +40,7 @@ class Trajectory(Value):
     id: str = Field(description="<run>/<image>#acting, unique.")
     messages: tuple[Mapping[str, Any], ...]
     tools: tuple[Mapping[str, Any], ...] = Field(
-        description="Those that were called, by name; the recipe has all."
+        description="Those that could be called, as functions with their parameters."
     )
     images: tuple[str | None, ...] = Field(
         description="Relative to the card's root, in the order of their places; null: not kept."
@@ -159,11 +151,10 @@ def trajectory_of(
         except UnreadableAnswer:  # a revised verdict stood before a later round
             decided = None
     folder, opening = Path(inspection.run.folder or "."), talk.turns[0][0]
-    names = dict.fromkeys(use.name for use in talk.uses)
     return Trajectory(
         id=f"{inspection.run.name}/{inspection.image}#acting",
         messages=tuple(talk.messages()),
-        tools=tuple({"type": "function", "function": {"name": name}} for name in names),
+        tools=tools_of(parse_recipe(inspection.run.recipe)),
         images=tuple(
             None if path is None else Path(os.path.relpath(folder / path, root)).as_posix()
             for path in talk.shown
@@ -173,7 +164,7 @@ def trajectory_of(
         truth=inspection.truth.anomalous,
         initial=first.label is Label.ANOMALOUS,
         final=None if decided is None else decided.anomalous,
-        rewards=acting_rewards(talk, decided, first.label, inspection.truth, price=price),
+        rewards=worth_of(talk, decided, first.label, inspection.truth, price=price),
         category=inspection.category,
         group=group,
         split=split,
@@ -186,7 +177,14 @@ def trajectory_of(
     )
 
 
-def acting_rewards(
+def tools_of(recipe: Recipe) -> tuple[dict[str, Any], ...]:
+    """What a critic of a recipe is offered, as it is offered."""
+    notes, heeds = notes_of(recipe.tools), heeds_of(recipe.tools)
+    looks = (offered(name, note, heeds.get(name, ())) for name, note in notes.items())
+    return (*looks, revise_tool())
+
+
+def worth_of(
     talk: Conversation,
     decided: DecisionRevision | None,
     first: Label,
@@ -207,17 +205,10 @@ def acting_rewards(
     if decided is not None:
         named = tuple(Named(type=decided.type, box=box) for box in decided.boxes)
         answer = Answer(anomalous=decided.anomalous, defects=named)
-    refused = any(use.refused for use in talk.uses)
     by_call = talk.end is not None and bool(talk.end.id)
-    consistent = float(decided is not None and by_call and talk.looks > 0 and not refused)
-    final = None if answer is None else Label.of(answer.anomalous)
-    parts = {
-        "consistency": consistent,
-        "accuracy": accuracy(answer, truth),
-        "reflection": reflection(first, final, truth.label),
-    }
-    cost = price * max(0, talk.looks - 1)
-    return ActingRewards(**parts, price=cost, overall=sum(parts.values()) - cost)
+    refused = any(use.refused for use in talk.uses)
+    formal = decided is not None and by_call and talk.looks > 0 and not refused
+    return acting_rewards(answer, truth, first=first, formal=formal, looks=talk.looks, price=price)
 
 
 def lines(rows: Sequence[Trajectory]) -> str:

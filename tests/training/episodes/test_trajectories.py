@@ -14,7 +14,7 @@ from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.trace import Step
 from reinspect.training.episodes.build import EpisodeOptions, make_episodes
 from reinspect.training.episodes.captioning import Captions
-from reinspect.training.episodes.trajectories import FILE, Conversation, acting_rewards
+from reinspect.training.episodes.trajectories import FILE, Conversation, worth_of
 from reinspect.vocabulary import Box, Call, Label, ToolUse, Truth, Verdict
 from support.command_line import invoke
 from support.made_answers import said
@@ -95,7 +95,7 @@ def test_what_a_conversation_is_worth(
     talk = Conversation.of(steps)
     assert talk is not None
     decided = read_revision(talk.end.arguments, FIRST) if talk.end else None
-    found = acting_rewards(talk, decided, FIRST.label, truth)
+    found = worth_of(talk, decided, FIRST.label, truth)
     assert (found.consistency, found.accuracy, found.reflection) == pytest.approx(parts)
     assert (found.price, found.overall) == pytest.approx((price, overall))
 
@@ -182,3 +182,6 @@ def test_episodes_of_a_run_have_its_conversations(tmp_path: Path) -> None:
     assert "spot" not in json.dumps(opening)  # nothing tells of the truth
     assert (spot["looks"], spot["ended"], spot["initial"], spot["final"]) == (1, True, False, True)
     assert spot["rewards"]["reflection"] == 1
+    offered = {tool["function"]["name"]: tool["function"] for tool in spot["tools"]}
+    assert list(offered) == ["zoom", "revise"]
+    assert offered["zoom"]["parameters"]["required"] == ["box"]
