@@ -66,7 +66,10 @@ def feed(
         except StoreError:
             continue  # an old draft, of another store
         types = _types(version.place, version.version[0], item["category"])
-        boxes = [] if queue else item["boxes"]  # of whoever judged it: the queue is blind
+        boxes: list[dict[str, Any]] = []
+        if not queue:  # which is blind
+            row, leading = console.store.browse.one(one).row, item["views"][0]["name"]
+            boxes = [_sent(defect, leading) for defect in row.defects]
         offered = list(dict.fromkeys((*item["known"], *types)))
         items.append({**item, "types": offered, "boxes": boxes})
     wanted = st.session_state.get(key, {}).get("full")
@@ -124,7 +127,6 @@ def _item(place: StorePlace, inspection_id: int, runs: str) -> dict[str, Any]:
     return {
         "id": inspection_id,
         "views": [{"name": view, "scene": told.part(view)} for view in views],
-        "boxes": [_sent(one, views[0]) for one in told.found.row.defects],
         "paths": [told.path(view) for view in views],
         "category": told.found.row.category,
         "known": _named(told.run.recipe),

@@ -6,14 +6,17 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import numpy as np
 import pytest
 from sqlalchemy import update
 
+from reinspect.images import sha256_of
+from reinspect.pictures import write_image
 from reinspect.qualification import Findings, measure_detection
 from reinspect.qualification.keeping import Qualification, keep
 from reinspect.store import Filter, NewCaption, RunInfo, Store
 from reinspect.store.tables import InspectionTable
-from reinspect.vocabulary import Label, Outcome, Truth, Verdict
+from reinspect.vocabulary import Label, Outcome, Sample, Truth, Verdict, View
 from support.made_traces import judged, of_two_views
 from support.odd_texts import LONG, ODD
 
@@ -408,6 +411,43 @@ def test_what_is_put_aside_comes_last(monday: int, store: Store, show: Show) -> 
     _send(app, id=before[0], kind="aside")
     assert _fed(app)["items"][0]["id"] == before[1]
     assert _fed(app)["left"] >= 3
+
+
+def test_a_part_with_two_views_waits_as_one(store: Store, folder: Path, show: Show) -> None:
+    side = folder.parent / "side.png"
+    paths = {"top": folder.parent / "part.png", "side": side}
+    write_image(side, np.zeros((90, 200, 3), np.uint8))
+    views = tuple(
+        View(name=name, path=str(path), sha256=sha256_of(path)) for name, path in paths.items()
+    )
+    number = store.begin_run(RunInfo(name="monday", folder=str(folder)))
+    with store.writer(number) as writer:
+        trace = judged("doubt", 0.55, Outcome.REVIEW)
+        writer.write(trace.model_copy(update={"sample": Sample(id="doubt", views=views)}))
+    app = show("review", reviewer="Ann")
+    (item,) = _fed(app)["items"]
+    assert [view["name"] for view in item["views"]] == ["top", "side"]
+    assert [view["scene"]["width"] for view in item["views"]] == [160, 200]
+    assert [view["scene"]["missing"] for view in item["views"]] == ["", ""]
+    box = {"box": [0.1, 0.1, 0.3, 0.3], "type": "dent", "view": "side"}
+    _send(app, id=item["id"], label="anomalous", boxes=[box])
+    (review,) = store.browse.reviews(item["id"])
+    assert [one.view for one in review.after.defects] == ["side"]
+    traced = show("trace", id=str(item["id"]), reviewer="Ann")
+    traced.toggle[0].set_value(True).run()
+    (standing,) = _fed(traced)["items"]
+    assert [one["view"] for one in standing["boxes"]] == ["side"]
+
+
+def test_a_picture_that_is_gone_is_said_at_the_bench(
+    store: Store, folder: Path, show: Show
+) -> None:
+    number = store.begin_run(RunInfo(name="monday", folder=str(folder)))
+    with store.writer(number) as writer:
+        writer.write(judged("doubt.png", 0.55, Outcome.REVIEW))
+    (item,) = _fed(show("review", reviewer="Ann"))["items"]
+    scene = item["views"][0]["scene"]
+    assert (scene["photo"], "no such file" in scene["missing"]) == (None, True)
 
 
 def test_the_types_of_a_product_are_offered(store: Store, folder: Path, show: Show) -> None:

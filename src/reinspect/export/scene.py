@@ -72,7 +72,7 @@ def scene(
         blind: leave out name, boxes and masks: whoever reviews the part judges for themselves.
     """
     view = view or trace.leading
-    told, trace = trace, trace.by_view.get(view or "", trace)
+    told, trace = trace, _of_view(trace, view)
     own = trace.sample.views[0]
     plain, why, loaded = _photo(trace.sample.path, trace.sample.sha256, SIDE, own)
     photo = _for_people(plain, loaded, SIDE)
@@ -105,6 +105,13 @@ def scene(
         "steps": {} if blind else _steps(told, view, places, photo),
         "without": "" if good or photo is None else "no good part of it is at hand",
     }
+
+
+def _of_view(trace: Trace, view: str | None) -> Trace:
+    """What was done on a view; on one that nobody looked at nothing, but there is its picture."""
+    if view is None:
+        return trace
+    return trace.by_view.get(view) or Trace(sample=trace.sample.of_view(view))
 
 
 def within(defects: Iterable[Defect], view: str | None) -> tuple[Defect, ...]:
