@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
 
 from reinspect.line.broker import Broker, LineError
@@ -15,6 +16,7 @@ from reinspect.runs.on_request import OnRequest
 from reinspect.settings import Settings
 from reinspect.store import Store
 from reinspect.vocabulary import Outcome
+from support.api_server import grey, wait_until
 from support.command_line import put_greys
 from support.made_traces import corrected, judged, unreadable
 from support.mosquitto import Mosquitto, Subscriber
@@ -213,3 +215,35 @@ def test_parts_are_asked_for_by_a_topic(
     assert "b.png: no file below" in first["detail"]
     assert second["request"] == "no JSON"
     assert next(item for item in source.feed(frozenset()).items if item).id == "4711"
+
+
+@pytest.mark.slow
+def test_the_api_publishes_with_the_address_of_the_trace(
+    broker: Mosquitto, subscriber: Subscriber, tmp_path: Path
+) -> None:
+    recipe = tmp_path / "quick.yaml"
+    recipe.write_text("detector: 'support.own_parts:Brightness'\ntools: []\n")
+    words = ("api", "--recipe", recipe, "--port", "0", "--workers", "1")
+    words += ("--out", tmp_path / "out", "--publish", broker.url)
+    with running(*words, env={"PYTHONUNBUFFERED": "1"}) as process:
+        assert process.stdout is not None
+        base = process.stdout.readline().split()[2].rstrip(";")
+        with httpx.Client(base_url=base, timeout=60) as client:
+            wait_until(lambda: _is_ready(client))
+            sent = client.post("/v1/inspections", files={"image": ("a.png", grey(200))})
+            subscriber.wait_for(lambda seen: seen.verdicts)
+            (verdict,) = subscriber.verdicts
+            trace = client.get(verdict["trace"])
+            assert trace.json()["sample"]["id"] == verdict["part"]
+            wait_until(lambda: "reinspect_unpublished 0.0" in client.get("/metrics").text)
+        assert verdict["disposition"] == sent.json()["result"]["disposition"]
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    subscriber.wait_for(lambda seen: seen.of("state")[-1]["state"] == "stopped")
+
+
+def _is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/ready").is_success
+    except httpx.TransportError:
+        return False
