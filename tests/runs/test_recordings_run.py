@@ -9,6 +9,8 @@ import pytest
 
 from reinspect import RunPlan, run
 from reinspect.engine.local import Local
+from reinspect.export import Format, export
+from reinspect.export.scene import thumbnail
 from reinspect.export.story import write_page
 from reinspect.store import Store
 from support.recordings import RATE, hum, with_clicks, write_wav
@@ -54,6 +56,32 @@ def test_each_window_has_its_row_its_place_and_its_picture(long: Path, fits: Pat
     story = (long / "story.html").read_text(encoding="utf-8")
     assert "can't be shown" not in story
     assert " s, " in story
+
+
+@pytest.mark.parametrize("form", [Format.COCO, Format.LABEL_STUDIO])
+def test_exports_know_the_size_of_each_window(long: Path, fits: Path, form: Format) -> None:
+    plan = RunPlan.of(
+        long / "parts",
+        recipe=long / "windows.yaml",
+        references=long / "good",
+        out=long / "out",
+        engine=Local(workers=1),
+        cache=fits,
+    )
+    result = run(plan)
+    with Store.open(plan.store, create=False) as store:
+        export(store, result.run_id, form, long / "export.json")
+        shown = [
+            thumbnail(one.path, one.row.sha256, 200, one.leading)
+            for one in store.inspections(result.run_id)
+        ]
+    said = json.loads((long / "export.json").read_text(encoding="utf-8"))
+    text = json.dumps(said)
+    assert "day.wav#2" in text or "day.wav%232" in text
+    if form is Format.COCO:
+        assert not said["info"]["left_out"]
+        assert len({(one["width"], one["height"]) for one in said["images"]}) == 1
+    assert all(one.data for one in shown)
 
 
 def test_tables_are_inspected_at_the_rate_of_the_recipe(tmp_path: Path, fits: Path) -> None:

@@ -11,6 +11,7 @@ from reinspect.store import Inspected, Page
 from reinspect.ui import filters, words
 from reinspect.ui.addresses import ListView
 from reinspect.ui.console import Console, empty
+from reinspect.vocabulary import View
 
 SIZES = (12, 24, 48)
 _WIDE = 1.1  # width over height from which a picture fills the card's width, not its height
@@ -142,7 +143,8 @@ def _turn(to: int) -> None:
 def card(one: Inspected) -> str:
     """The picture in small with the boxes that count, as HTML."""
     view = one.leading
-    shown = _thumbnail(view.path, view.sha256) if view else _thumbnail(one.path, one.row.sha256)
+    path, sha256 = (view.path, view.sha256) if view else (one.path, one.row.sha256)
+    shown = _thumbnail(path, sha256, view)
     name = words.escaped(one.row.image).replace("<bdi>", "").replace("</bdi>", "")
     if shown.data is None:
         why = words.escaped(shown.missing)
@@ -195,5 +197,5 @@ def _rectangle(box: tuple[float, float, float, float], kind: str) -> str:
 
 
 @st.cache_data(ttl=600, max_entries=1000, show_spinner=False)
-def _thumbnail(path: str, sha256: str | None) -> Thumbnail:
-    return thumbnail(path, sha256, _SIDE)
+def _thumbnail(path: str, sha256: str | None, _view: View | None) -> Thumbnail:
+    return thumbnail(path, sha256, _SIDE, _view)

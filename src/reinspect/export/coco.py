@@ -17,7 +17,7 @@ import numpy as np
 
 from reinspect.export.selection import PartPicture, Selection
 from reinspect.files import whole_file
-from reinspect.images import UnreadableImage, decode_mask, encode_mask, size_of
+from reinspect.images import UnreadableImage, decode_mask, encode_mask
 from reinspect.store import Inspected, Row
 from reinspect.store.rows import rounded
 from reinspect.vocabulary import Rle
@@ -55,7 +55,7 @@ def _images(
     for found, picture in _pictures(chosen):
         row = found.row
         try:
-            width, height = sizes[picture.key] = size_of(picture.path)
+            width, height = sizes[picture.key] = picture.size
         except UnreadableImage:
             left_out.append(picture.name)
             continue

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from reinspect.export.selection import PartPicture, Selection
 from reinspect.files import whole_file
-from reinspect.images import UnreadableImage, size_of
+from reinspect.images import UnreadableImage
 from reinspect.readings import BriefVerdict
 from reinspect.store import Checked, Inspected, Run
 from reinspect.store.rows import rounded
@@ -70,7 +70,7 @@ def _task(run: Run, found: Inspected, picture: PartPicture) -> dict[str, Any]:
 def _size(picture: PartPicture) -> dict[str, int]:
     """What Label Studio's own converters need beside each rectangle; nothing of a lost picture."""
     try:
-        width, height = size_of(picture.path)
+        width, height = picture.size
     except UnreadableImage:
         return {}
     return {"original_width": width, "original_height": height, "image_rotation": 0}

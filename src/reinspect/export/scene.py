@@ -126,9 +126,9 @@ def whole_picture(path: str) -> str | None:
     return None if photo is None else jpeg(photo, _QUALITY)
 
 
-def thumbnail(path: str, sha256: str | None, side: int) -> Thumbnail:
+def thumbnail(path: str, sha256: str | None, side: int, view: View | None = None) -> Thumbnail:
     """A part's picture in small, and why where it is missing or has changed since."""
-    plain, why, loaded = _photo(path, sha256, side)
+    plain, why, loaded = _photo(path, sha256, side, view)
     photo = _for_people(plain, loaded, side)
     if photo is None:
         return Thumbnail(None, missing=why)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from reinspect.images import rules_of, size_of
 from reinspect.store import Filter, Inspected, Run, Store
-from reinspect.vocabulary import Defect
+from reinspect.vocabulary import Defect, View
 
 
 class PartPicture(NamedTuple):
@@ -19,6 +20,17 @@ class PartPicture(NamedTuple):
     path: str
     view: str | None
     """None where the part has one picture."""
+    seen: View
+    """As it was inspected."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) in pixels, of the file as it is now.
+
+        Raises:
+            UnreadableImage: it can't be read any more.
+        """
+        return size_of(self.path, rules=rules_of(self.seen))
 
     def holds(self, defect: Defect) -> bool:
         """Whether a defect is in this picture."""
@@ -58,10 +70,10 @@ class Selection:
         """The pictures of an inspection, one a view."""
         for place, view in enumerate(found.views):
             if view.name is None:
-                yield PartPicture(found.id, found.row.image, found.path, None)
+                yield PartPicture(found.id, found.row.image, found.path, None, view)
             else:
                 name = _relative(view.path, self.run.sources)
-                yield PartPicture(found.id * _VIEWS + place, name, view.path, view.name)
+                yield PartPicture(found.id * _VIEWS + place, name, view.path, view.name, view)
 
 
 def _relative(path: str, sources: Sequence[str]) -> str:
