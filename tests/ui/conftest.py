@@ -1,17 +1,22 @@
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from sqlalchemy import update
+from sqlmodel import col
 
 from reinspect.pictures import write_image
 from reinspect.samples import write_sample_set
 from reinspect.store import RunInfo, Status, Store
+from reinspect.store.tables import InspectionTable
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Box,
@@ -157,8 +162,22 @@ def site(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     for name, more in (("first-look", ["--recipe", once]), ("two-looks", [])):
         words = ["run", sample_parts, "--out", folder / name, "--store", store, "-q", *more]
         subprocess.run(reinspect(*words), check=True)
+    if os.environ.get("REINSPECT_SCREENSHOTS"):
+        _spread(store)
     with console(store, folder / "log", free_port(), "--reviewer", "Ann") as running:
         yield running
+
+
+def _spread(store: Path) -> None:
+    """As if the parts had come over two weeks, for the pictures of the docs."""
+    now, draw = datetime.now(UTC), random.Random(0)
+    with Store.open(store, create=False) as opened:
+        keys = [one.id for run in opened.runs() for one in opened.inspections(run.id)]
+        with opened._engine.begin() as connection:
+            for key in keys:
+                which = update(InspectionTable).where(col(InspectionTable.id) == key)
+                at = now - timedelta(days=14 * draw.random())
+                connection.execute(which.values(at=at))
 
 
 @pytest.fixture
