@@ -24,6 +24,7 @@ BROUGHT_BY: Mapping[str, str] = {
     "pyarrow": "parquet",
     "ray": "ray",
     "segment_anything": "vision",
+    "soundfile": "sound",
     "streamlit": "ui",
     "timm": "vision",
     "torch": "train",
