@@ -8,8 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.io import wavfile
-from scipy.signal import ShortTimeFFT, get_window
 
 from reinspect.images.arrays import TABLES, numbers_in
 from reinspect.images.content import HEAD, RECORDINGS, is_sound
@@ -150,6 +148,8 @@ def read_recording(data: bytes, path: str | os.PathLike[str], rules: SignalRules
 
 
 def _wav(data: bytes, path: str | os.PathLike[str]) -> Recording:
+    from scipy.io import wavfile
+
     with warning_filters, warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         try:
@@ -303,6 +303,8 @@ def _window(whole: Recording, path: str | os.PathLike[str], given: FileRules) ->
 
 def sound_levels(samples: npt.NDArray[np.float32], made: Spectrogram) -> Levels:
     """Levels (H, W) in dB of a window's samples (channels, n), the highest frequency on top."""
+    from scipy.signal import ShortTimeFFT, get_window  # takes most of a second
+
     rules = made.rules
     transform = ShortTimeFFT(
         get_window("hann", rules.frame),

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import distance_transform_edt
 
 from reinspect.images.reading import Pixels
 from reinspect.sensing import Measure, Unit
@@ -143,6 +142,8 @@ def filled(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     holes = ~np.isfinite(values)
     if not holes.any() or holes.all():
         return values
+    from scipy.ndimage import distance_transform_edt
+
     rows, columns = distance_transform_edt(holes, return_distances=False, return_indices=True)
     return np.asarray(values[rows, columns])
 
