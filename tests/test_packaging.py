@@ -194,3 +194,11 @@ def test_langgraph_json_names_a_graph(monkeypatch: pytest.MonkeyPatch, tmp_path:
         graph, again = asyncio.run(made()), asyncio.run(made())
         assert isinstance(graph, CompiledStateGraph)
         assert again is graph  # the server asks for it at each run
+
+
+def test_a_run_starts_without_what_only_comes_after_its_first_verdict() -> None:
+    """A bundle at a line is to judge within seconds: each of these takes a part of one."""
+    late = ("alembic", "jinja2", "reinspect.export", "reinspect.qualification")
+    late += ("scipy.optimize", "scipy.signal", "scipy.stats")
+    loaded = said("-c", "import sys, reinspect.runs.session; print(*sys.modules)").split()
+    assert not set(late) & set(loaded)
