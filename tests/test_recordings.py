@@ -116,6 +116,12 @@ def as_mat(**arrays: object) -> bytes:
     return buffer.getvalue()
 
 
+def as_packed_mat(**arrays: object) -> bytes:
+    buffer = io.BytesIO()
+    savemat(buffer, arrays, do_compression=True)
+    return buffer.getvalue()
+
+
 def as_table(sound: np.ndarray, separator: str = ",", decimal: str = ".", head: str = "") -> str:
     rows = (separator.join(f"{v:.6f}" for v in row) for row in sound.reshape(len(sound), -1))
     return head + "\n".join(row.replace(".", decimal) for row in rows) + "\n"
@@ -138,6 +144,7 @@ def timed(sound: np.ndarray) -> np.ndarray:
         pytest.param("a.npy", lambda s: as_npy(s[:, None]), id="npy-a-column"),
         pytest.param("a.mat", lambda s: as_mat(vibration=s), id="mat"),
         pytest.param("a.mat", lambda s: as_mat(x=s, speed=1000.0), id="mat-and-a-number"),
+        pytest.param("a.mat", lambda s: as_packed_mat(x=s[:, None], who="me"), id="mat-packed"),
         pytest.param("a.csv", lambda s: as_table(s).encode(), id="csv"),
         pytest.param("a.csv", lambda s: as_table(s, head="volt\n").encode(), id="csv-named"),
         pytest.param("a.csv", lambda s: as_table(timed(s)).encode(), id="csv-with-time"),
@@ -266,7 +273,16 @@ AS_THE_OTHERS = NUMBERS.model_copy(update={"recordings": True, "length_s": 1.0})
             "no variable 'z'; there are: x",
             id="no-such",
         ),
-        pytest.param("a.mat", b"MATLAB 5.0", NUMBERS, "damaged MAT file", id="damaged-mat"),
+        pytest.param(
+            "a.mat", b"MATLAB 5.0", NUMBERS, "no MAT file that can be read", id="damaged-mat"
+        ),
+        pytest.param(
+            "a.mat", as_mat(x=hum(0))[:4000], NUMBERS, r"be read \(truncated\)", id="half-a-mat"
+        ),
+        pytest.param(
+            "a.mat", b"MATLAB 7.3 MAT-file", NUMBERS, "of version 7.3", id="mat-of-another-kind"
+        ),
+        pytest.param("a.mat", as_mat(x="words"), NUMBERS, "it holds text", id="mat-of-words"),
         pytest.param("a.csv", b"name\nleft\nright\n", NUMBERS, "a table of text", id="words"),
         pytest.param(
             "a.csv",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reinspect.images.mat import MatError, read_mat
 from reinspect.images.reading import UnreadableImage
 
 TABLES = frozenset({".csv", ".mat", ".npy", ".tsv"})
@@ -50,44 +51,36 @@ def numbers_in(data: bytes, path: str | os.PathLike[str], variable: str | None =
 def _npy(data: bytes, path: str | os.PathLike[str]) -> Numbers:
     try:
         found = np.load(io.BytesIO(data), allow_pickle=False)
-    except (OSError, ValueError, EOFError) as failure:
+    except Exception as failure:
         said = " ".join(str(failure).split())
         raise UnreadableImage(path, f"no array of numbers ({said})", "save it anew") from failure
     return _numeric(found, path)
 
 
 def _mat(data: bytes, path: str | os.PathLike[str], variable: str | None) -> Numbers:
-    from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
-
     try:
-        held = loadmat(io.BytesIO(data))
-    except NotImplementedError as failure:
+        arrays = read_mat(data)
+    except MatError as failure:
         raise UnreadableImage(
-            path, "a MAT file of version 7.3 (HDF5)", "save it with -v7"
+            path, f"no MAT file that can be read ({failure})", "save it with -v7, or as CSV"
         ) from failure
-    except (MatReadError, OSError, ValueError, TypeError, KeyError, IndexError) as failure:
-        said = " ".join(str(failure).split())
-        raise UnreadableImage(
-            path, f"truncated or damaged MAT file ({said})", "copy it again"
-        ) from failure
-    arrays = {name: own for name, own in held.items() if not name.startswith("__")}
-    if variable is not None:
-        if variable not in arrays:
-            there = ", ".join(arrays) or "none"
-            raise UnreadableImage(path, f"no variable {variable!r}; there are: {there}", "name one")
-        return _numeric(arrays[variable], path)
-    long = [name for name, own in arrays.items() if own.dtype.kind in "biuf" and own.size > 1]
-    if len(long) > 1:
+    if variable is not None and variable not in arrays:
+        there = ", ".join(arrays) or "none"
+        raise UnreadableImage(path, f"no variable {variable!r}; there are: {there}", "name one")
+    long = [name for name, own in arrays.items() if not isinstance(own, str) and own.size > 1]
+    if variable is None and len(long) > 1:
         raise UnreadableImage(
             path,
             f"several variables: {', '.join(long)}",
             "name one with signals: {variable: …} in the recipe",
         )
-    chosen = long or list(arrays)
-    if not chosen:
+    chosen = variable or next(iter(long or arrays), None)
+    if chosen is None:
         raise UnreadableImage(path, "it holds no variables", "save it again")
-    return _numeric(arrays[chosen[0]], path)
+    found = arrays[chosen]
+    if isinstance(found, str):
+        raise UnreadableImage(path, f"it holds {found}", "save plain numbers")
+    return found
 
 
 def _numeric(found: npt.NDArray[Any], path: str | os.PathLike[str]) -> Numbers:

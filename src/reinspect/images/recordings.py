@@ -30,6 +30,7 @@ _FLOOR = 1e-20  # power: below anything that is measured
 _RUN, _CLIPPED = 3, 0.001  # samples at the full scale in a row, and their share from which it tells
 _SAME = 1e-6  # by which two rates may differ, relatively
 _CHANNELS = 64
+_SAMPLES = 1 << 28  # of a compressed recording, by its header: an hour and a half at 48 kHz
 
 
 class Recording(NamedTuple):
@@ -154,7 +155,7 @@ def _wav(data: bytes, path: str | os.PathLike[str]) -> Recording:
         warnings.simplefilter("always")
         try:
             rate, samples = wavfile.read(io.BytesIO(data))
-        except (ValueError, TypeError, KeyError, IndexError, OSError, EOFError) as failure:
+        except Exception as failure:
             said = " ".join(str(failure).split())
             raise UnreadableImage(
                 path, f"no WAV that can be read ({said})", "save it as PCM of 16 or 24 bits"
@@ -167,7 +168,8 @@ def _wav(data: bytes, path: str | os.PathLike[str]) -> Recording:
     if samples.dtype.kind == "i":  # of 24 bits in the upper ones of 32
         full = np.float32(np.iinfo(samples.dtype).max)
         return Recording(wide.astype(np.float32) / full, float(rate), 1.0)
-    floats = wide.astype(np.float32)
+    with np.errstate(over="ignore"):
+        floats = wide.astype(np.float32)
     return Recording(floats, float(rate), 1.0 if np.abs(floats).max(initial=0) <= 1 else None)
 
 
@@ -179,8 +181,12 @@ def _flac(data: bytes, path: str | os.PathLike[str]) -> Recording:
             path, "FLAC needs soundfile", "pip install 'reinspect[sound]', or convert it to WAV"
         ) from failure
     try:
-        samples, rate = soundfile.read(io.BytesIO(data), dtype="float32", always_2d=True)
-    except (soundfile.SoundFileError, ValueError, TypeError) as failure:
+        with soundfile.SoundFile(io.BytesIO(data)) as file:
+            count, rate = file.frames * file.channels, file.samplerate
+            if not 0 <= count <= _SAMPLES:
+                raise ValueError(f"{count} samples; {_SAMPLES} at most")
+            samples = file.read(dtype="float32", always_2d=True)
+    except Exception as failure:
         said = " ".join(str(failure).split())
         raise UnreadableImage(
             path, f"truncated or damaged FLAC ({said})", "copy it again"
@@ -207,7 +213,9 @@ def _of_numbers(
         )
     if len(wide) > 1 and _is_time(wide[0], rules.rate):
         wide = wide[1:]
-    return Recording(np.ascontiguousarray(wide, np.float32), rules.rate, rules.full_scale)
+    with np.errstate(over="ignore"):  # what is beyond float32 is no number, which is told
+        samples = np.ascontiguousarray(wide, np.float32)
+    return Recording(samples, rules.rate, rules.full_scale)
 
 
 def _is_time(column: npt.NDArray[np.float64], rate: float) -> bool:
