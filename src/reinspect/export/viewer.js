@@ -20,7 +20,8 @@ function listen(root, keys) {
     if (event.ctrlKey || event.altKey || event.metaKey || !target.matches) return;
     if (target.matches("textarea, select, input:not([type=checkbox], [type=range], [type=radio]), [contenteditable]")) return;
     const name = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-    if (!inside && (name.length > 1 || name === " ")) return;
+    const idle = name === "Enter" && target.matches("input, [role=slider]");  // to which it means nothing
+    if (!inside && (name.length > 1 || name === " ") && !idle) return;
     if (name === "Enter" && target.matches("button, summary, a") || name.startsWith("Arrow") && target.matches("input")) return;
     if (root.querySelector("dialog[open]") && name !== "?") return;
     if (!Object.hasOwn(keys, name) || keys[name](event) === false) return;
