@@ -19,7 +19,7 @@ class CriticObjective(Value):
     def weights(self) -> dict[str, float]:
         """Of rewards and prices, as a critic's card has them."""
         return {
-            **self.rewards.model_dump(),
+            **self.rewards.model_dump(exclude={"location_as"}),  # no locations, so no form of them
             "look": self.look,
             "review": round(self.review, 6),
         }
