@@ -233,13 +233,15 @@ class Expert:
 
     def good_part(self, sample: Sample) -> GoodPart | None:
         """The reference that fits best, from its own file; none where there is none."""
-        others = self.abreast(sample)
-        if not others:
-            return None
-        return self._remembered(sample, "good part", lambda: self._whole(sample, others[0].index))
+        return next(iter(self.good_parts(sample, 1)), None)
 
     def good_parts(self, sample: Sample, count: int) -> tuple[GoodPart, ...]:
-        """The references that fit best, each from its own file; fewer where fewer are compared."""
+        """The references that fit best, each from its own file; fewer where fewer are compared.
+
+        Of a part with a template that one alone.
+        """
+        if self._templated(sample) is not None:
+            return (self._remembered(sample, "template's part", lambda: self._template(sample)),)
         others = self.abreast(sample)[:count]
         return tuple(
             self._remembered(
@@ -249,6 +251,13 @@ class Expert:
             )
             for other in others
         )
+
+    def _template(self, sample: Sample) -> GoodPart:
+        image = read_view(sample.visual)
+        place = self.templates.template_of(image, excluding=self._index(sample))
+        whole = self._images[place or 0]
+        moved = second_look.laid_over(image, whole)
+        return GoodPart(whole if moved is None else moved, laid_over=moved is not None)
 
     def _whole(self, sample: Sample, page: int) -> GoodPart:
         whole, moved = self._images[self._album.given(page)], None

@@ -40,13 +40,32 @@ class TemplateFit:
         Raises:
             ValueError: if the image is not a BGR uint8 image, or ``excluding`` leaves nothing.
         """
+        difference = self._difference(image, excluding)
+        if self.templates is None or difference is None:
+            return None
+        return _look(difference, len(self.templates.album.pages))
+
+    def template_of(self, image: Pixels, *, excluding: int | None = None) -> int | None:
+        """Index of the reference that is an image's template; None where it has none.
+
+        Args:
+            image: as for ``look``.
+            excluding: as for ``look``.
+
+        Raises:
+            ValueError: as ``look``.
+        """
+        difference = self._difference(image, excluding)
+        if self.templates is None or difference is None:
+            return None
+        return self.templates.album.given(difference.reference)
+
+    def _difference(self, image: Pixels, excluding: int | None) -> Difference | None:
         check_image(image)
         if self.templates is None:
             return None
-        album = self.templates.album
-        page = None if excluding is None else album.position(excluding)
-        difference = self.templates.compare(image, excluding=page)
-        return None if difference is None else _look(difference, len(album.pages))
+        page = None if excluding is None else self.templates.album.position(excluding)
+        return self.templates.compare(image, excluding=page)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write it to one file."""

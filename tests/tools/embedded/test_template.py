@@ -1,8 +1,15 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 
+from reinspect.dataset import sample_at
+from reinspect.images import read_image, sha256_of
+from reinspect.pictures import write_image
+from reinspect.references import ReferenceMode, ReferenceSet
 from reinspect.tools.embedded.template_fit import TemplateFit
+from reinspect.tools.expert import Expert
 
 SIDE = 256
 
@@ -90,3 +97,23 @@ def test_templates_survive_saving(fit: TemplateFit, tmp_path) -> None:
     assert again is not None
     assert look is not None
     assert again.boxes == look.boxes
+
+
+def test_the_template_itself_is_told(fit: TemplateFit) -> None:
+    assert fit.template_of(photograph(board(3), shift=(3.0, -2.0))) == 3
+    assert fit.template_of(board(4), excluding=4) is None
+    assert fit.template_of(board(99)) is None
+    assert TemplateFit(None).template_of(board(1)) is None
+
+
+def test_a_printed_part_is_shown_beside_its_template(tmp_path: Path) -> None:
+    files = [str(tmp_path / f"{seed}.png") for seed in range(6)]
+    for seed, file in enumerate(files):
+        write_image(file, board(seed))
+    write_image(tmp_path / "part.png", photograph(board(3), shift=(3.0, -2.0)))
+    hashes = tuple(map(sha256_of, files))
+    expert = Expert(ReferenceSet(ReferenceMode.GOLDEN, tuple(files), hashes), None)
+    sample = sample_at(str(tmp_path / "part.png"), id="part.png")
+    (good,) = expert.good_parts(sample, 3)
+    assert good.laid_over
+    assert np.abs(good.image.astype(int) - read_image(tmp_path / "part.png")).mean() < 10
