@@ -11,6 +11,7 @@ from reinspect.components import About, ComponentOptions
 from reinspect.errors import ReinspectError
 from reinspect.policies.opinions import BY_A_MODEL
 from reinspect.roles import Detector
+from reinspect.texts import two_digits
 from reinspect.vocabulary import Evidence, Label, Sample, Verdict
 
 MemberName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,40}$")]
@@ -98,7 +99,9 @@ def _common(
     alike = [vote for vote in votes if vote.verdict.label is label]
     by_a_model = any(_looked(vote.verdict) == BY_A_MODEL for vote in votes)
     words = [f"{len(alike)} of {len(votes)} say {label.value}"]
-    words += [f"{v.name}: {v.verdict.label.value}, p = {v.verdict.probability:.2f}" for v in votes]
+    words += [
+        f"{v.name}: {v.verdict.label.value}, p = {two_digits(v.verdict.probability)}" for v in votes
+    ]
     words += [f"{name} failed: {why}" for name, why in failed.items()]
     summary = "; ".join(words)
     together = Evidence(

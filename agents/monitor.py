@@ -13,6 +13,7 @@ from reinspect.policies.opinions import Opinions
 from reinspect.policies.qualified import LimitsOf
 from reinspect.policies.reliability import CaseEstimator
 from reinspect.roles import Estimator
+from reinspect.texts import two_digits
 from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
@@ -46,7 +47,7 @@ class RAMonitor:
         estimate = self._estimate(trace)
         gap = verdict.confidence - estimate.reliability
         reasons = (
-            f"{verdict.label.value} at p = {verdict.probability:.2f}: "
+            f"{verdict.label.value} at p = {two_digits(verdict.probability)}: "
             f"confidence {verdict.confidence:.2f}, reliability {estimate.reliability:.2f}, "
             f"divergence {gap:+.2f}",
             *_said(verdict, trace.evidence),
@@ -68,9 +69,9 @@ class RAMonitor:
         move = Move.KEEP if after.label is before.label else Move.CORRECT
         views = "; ".join(_said(before, _newest_look(trace))) or "no new evidence"
         reflection = (
-            f"First look: {before.label.value} (p = {before.probability:.2f}). "
+            f"First look: {before.label.value} (p = {two_digits(before.probability)}). "
             f"Second look: {views}. "
-            f"Fused p = {after.probability:.2f}: {after.label.value}."
+            f"Fused p = {two_digits(after.probability)}: {after.label.value}."
         )
         after = after.model_copy(update={"rationale": reflection})
         return Revision(move=move, after=after, reflection=reflection)
@@ -150,19 +151,19 @@ def _said(verdict: Verdict, evidence: Sequence[Evidence]) -> list[str]:
         if piece.probability is None or piece.source in own:
             continue
         label = Verdict.of(piece.probability).label
-        words.append(f"{piece.source} says {label.value} (p = {piece.probability:.2f})")
+        words.append(f"{piece.source} says {label.value} (p = {two_digits(piece.probability)})")
     return words
 
 
 def _finding(verdict: Verdict, sample: Sample) -> str:
     if verdict.label is Label.NORMAL:
-        return f"nothing unusual (p = {verdict.probability:.2f})"
+        return f"nothing unusual (p = {two_digits(verdict.probability)})"
     if not verdict.defects:
-        return f"flagged as a whole (p = {verdict.probability:.2f})"
+        return f"flagged as a whole (p = {two_digits(verdict.probability)})"
     strongest, rest = verdict.defects[0], len(verdict.defects) - 1
     more = f" and {rest} more" if rest else ""
     what = f"{strongest.type or 'spot'} {sample.visual.placed(strongest.box)}"
     if sample.visual.spectrogram is None:  # whose units are those of the place itself
         for unit, (low, high) in (strongest.covers or {}).items():
             what += f", {low:.4g} to {high:.4g} {unit},"
-    return f"flagged for a {what}{more} (p = {verdict.probability:.2f})"
+    return f"flagged for a {what}{more} (p = {two_digits(verdict.probability)})"

@@ -22,6 +22,7 @@ from functools import cached_property, lru_cache
 
 from reinspect.policies.qualified import ProductLimits
 from reinspect.readings import SETUP
+from reinspect.texts import two_digits
 from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
@@ -246,7 +247,7 @@ class ViewedPart:
     def _said(self, right: Mapping[str, float]) -> Sequence[str]:
         words = []
         for name, own in self._verdicts.items():
-            said = f"{name}: {own.label.value} at p = {own.probability:.2f}"
+            said = f"{name}: {own.label.value} at p = {two_digits(own.probability)}"
             said += f", reliability {right[name]:.2f}"
             worth = self._worth(name)
             if own.label is Label.ANOMALOUS and worth is not None:

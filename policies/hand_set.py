@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from reinspect.policies import rules
+from reinspect.texts import two_digits
 from reinspect.trace import Trace
 from reinspect.vocabulary import Estimate, Evidence, Verdict
 
@@ -38,7 +39,9 @@ class HandSet:
         notes: tuple[str, ...] = ()
         if others and rules.EYE in witnesses:
             signals[WITHOUT] = without = _fused(first, others)
-            notes = (f"without the eye: {Verdict.of(without).label.value} (p = {without:.2f})",)
+            notes = (
+                f"without the eye: {Verdict.of(without).label.value} (p = {two_digits(without)})",
+            )
         return Estimate(
             probability=fused,
             reliability=rules.reliability(fused),

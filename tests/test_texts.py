@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from reinspect.texts import harmless, visible
+from reinspect.texts import harmless, two_digits, visible
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,13 @@ SIGNS = "=+-@\t\r＝＋－＠﹢﹣−"
 )
 def test_what_a_spreadsheet_reads(cell: Any, written: Any) -> None:
     assert harmless(cell) == written
+
+
+@pytest.mark.parametrize(
+    ("probability", "said"),
+    [(0.5, "0.50"), (0.49999, "0.4999"), (0.4961, "0.4961"), (0.494, "0.49"), (0.0, "0.00")],
+)
+def test_what_is_called_normal_is_never_said_to_be_one_in_two(
+    probability: float, said: str
+) -> None:
+    assert two_digits(probability) == said

@@ -41,6 +41,7 @@ from reinspect.policies.fitted import load_monitor
 from reinspect.policies.opinions import Opinions
 from reinspect.policies.reliability import CaseEstimator
 from reinspect.roles import Estimator
+from reinspect.texts import two_digits
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
     Assessment,
@@ -184,7 +185,8 @@ class VlmMonitor(RAMonitor):
         words = (chosen.reflection or chosen.thinking) if chosen else ""
         reflection = (
             f"{words or 'No answer agrees with what the tokens say.'} "
-            f"(reflection {belief.words}; fused p = {after.probability:.2f}: {after.label.value})"
+            f"(reflection {belief.words}; "
+            f"fused p = {two_digits(after.probability)}: {after.label.value})"
         )
         move = Move.KEEP if after.label is before.label else Move.CORRECT
         after = after.model_copy(update={"rationale": reflection})

@@ -1,5 +1,6 @@
 """Texts out: what came from elsewhere, made harmless for a terminal, for a spreadsheet."""
 
+import math
 import re
 import unicodedata
 from typing import Any
@@ -36,3 +37,10 @@ def _escaped(char: str) -> str:
     if unicodedata.category(char) == "Zs":
         return " "
     return char.encode("unicode_escape").decode()
+
+
+def two_digits(probability: float) -> str:
+    """A probability; with more digits where two would say 0.50 of what is called normal."""
+    if probability >= 0.5 or probability < 0.495:
+        return f"{probability:.2f}"
+    return f"{math.floor(probability * 1e4) / 1e4:.4f}"

@@ -35,6 +35,7 @@ from reinspect.policies.fitted import load_monitor
 from reinspect.policies.opinions import Opinions
 from reinspect.policies.reliability import CaseEstimator
 from reinspect.roles import Estimator, StepAttempt, Tool
+from reinspect.texts import two_digits
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import Evidence, Label, Move, Revision, ToolUse, Verdict
 
@@ -175,7 +176,7 @@ class AgentMonitor(RAMonitor):
         reflection = (
             f"Reflection process: {decided.process or 'nothing said'} "
             f"Decision revision: {decided.words}. "
-            f"({belief.words}; fused p = {after.probability:.2f}: {after.label.value})"
+            f"({belief.words}; fused p = {two_digits(after.probability)}: {after.label.value})"
         )
         move = Move.KEEP if after.label is before.label else Move.CORRECT
         after = after.model_copy(update={"rationale": reflection})

@@ -13,7 +13,7 @@ from reinspect.images import one_line
 from reinspect.qualification.detection import Detection, SizeLimit
 from reinspect.readings import BriefVerdict
 from reinspect.store import Row, Tally
-from reinspect.texts import visible
+from reinspect.texts import two_digits, visible
 from reinspect.trace import Trace
 from reinspect.vocabulary import (
     Assessment,
@@ -121,7 +121,9 @@ def story(console: Console, trace: Trace) -> None:
         outcome, verdict = trace.disposition.outcome, trace.verdict
         line = Text(outcome.value, style=COLOURS[outcome])
         if verdict is not None:
-            line.append(f", {verdict.label.value} (p = {verdict.probability:.2f})", style="default")
+            line.append(
+                f", {verdict.label.value} (p = {two_digits(verdict.probability)})", style="default"
+            )
         line.append(f": {visible(trace.disposition.reason)}", style="default")
         console.print(line)
     table = Table("step", "round", "seconds", "what it says", show_lines=True)
@@ -136,7 +138,7 @@ def story(console: Console, trace: Trace) -> None:
 
 
 def _look(look: BriefVerdict | None) -> str:
-    return "" if look is None else f"{look.label.value} {look.probability:.2f}"
+    return "" if look is None else f"{look.label.value} {two_digits(look.probability)}"
 
 
 def _said(product: Product) -> str:

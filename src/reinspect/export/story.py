@@ -7,7 +7,6 @@ policy lets no script run but the viewer's.
 import base64
 import hashlib
 import json
-import math
 import re
 from functools import cache, partial
 from importlib.resources import files
@@ -23,6 +22,7 @@ from reinspect.export.templates import templates
 from reinspect.files import write_file
 from reinspect.readings import types_of
 from reinspect.store import Inspected, Review, Run, Store
+from reinspect.texts import two_digits
 from reinspect.trace import Trace
 from reinspect.vocabulary import Picture, Truth
 
@@ -172,7 +172,7 @@ def _environment() -> Environment:
     return templates(
         "reinspect.export",
         number=_number,
-        probability=_probability,
+        probability=two_digits,
         signed=partial(_number, sign="+"),
         figure=_figure,
         seconds=_seconds,
@@ -186,13 +186,6 @@ def _number(value: float | None, sign: str = "") -> str:
         return "–"
     said = f"{value:{sign}.2f}"
     return "0.00" if float(said) == 0 else said.replace("-", "−")
-
-
-def _probability(value: float) -> str:
-    """Two digits; more where two would say 0.50 of what is called normal."""
-    return (
-        f"{value:.2f}" if value >= 0.5 or value < 0.495 else f"{math.floor(value * 1e4) / 1e4:.4f}"
-    )
 
 
 def _figure(value: float) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from reinspect.cli.progress import run_with_progress
 from reinspect.cli.run import Category, LayoutName, Out, Quiet, Store, Workers, layout_of, say
 from reinspect.runs.defaults import critics_beside, default_out, default_store, usage_errors
-from reinspect.texts import visible
+from reinspect.texts import two_digits, visible
 
 if TYPE_CHECKING:
     from reinspect.bench.parity import Parity, RatedParts, SideVerdict
@@ -154,4 +154,6 @@ def _in_words(side: "SideVerdict") -> Text:
     if side.label is None or side.probability is None:
         return Text(side.outcome.value)
     types = f" ({', '.join(side.types)})" if side.types else ""
-    return Text(visible(f"{side.label.value} {side.probability:.2f}{types}, {side.outcome.value}"))
+    return Text(
+        visible(f"{side.label.value} {two_digits(side.probability)}{types}, {side.outcome.value}")
+    )
