@@ -305,7 +305,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_disk_that_fills_up_under_the_store(small_disk: Path, tmp_path: Path) -> None:
     many = put_greys(tmp_path / "many", 240, start=1, step=1)
     recipe = put_recipe(tmp_path / "quick.yaml")
-    (small_disk / "ballast").write_bytes(b"\0" * 200_000)
+    (small_disk / "ballast").write_bytes(b"\0" * 100_000)
     paths = (many, "--recipe", recipe, "--out", tmp_path / "out", "--workers", 1)
     store = ("--store", small_disk / "store.db")
     line = said(invoke("run", *paths, *store))
