@@ -13,7 +13,6 @@ from typing import Any
 import cv2
 import numpy as np
 import numpy.typing as npt
-import tifffile
 import yaml
 
 from reinspect.census import printable
@@ -192,6 +191,8 @@ class _Folder:
         if part.page is None:
             shutil.copyfile(part.path, place)
         else:
+            import tifffile  # a start without it is faster
+
             tifffile.imwrite(place, part.page)
         self._done.pictures += 1
         return target
