@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 from langgraph.graph import END, START, StateGraph
 from langgraph.types import Checkpointer
+from scipy.special import expit, logit
 
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import ask, attempt, build, closed
@@ -65,6 +66,12 @@ TILES = "tiles"
 
 TOLD = 8
 """Tiles whose own evidence is on record, the most suspicious first; of others their verdicts."""
+
+_USUAL = {"z", "threshold", "slope", "usual_most", "usual_spread", "references"}
+"""What a look says of how odd good pictures are."""
+
+_GUMBEL = math.sqrt(6) / math.pi
+"""Scale of a Gumbel distribution, of its standard deviation."""
 
 _CANVAS = 2048
 """Longer side of the heat-map of the whole, in pixels at most."""
@@ -263,9 +270,11 @@ def _map_of(trace: Trace, folder: Path) -> Heat | None:
 class TiledPart:
     """A part, tile by tile.
 
-    A tile's probability is calibrated where every second picture is defective. That a part is, is
-    held to be as likely, so that a tile of many rarely is; its odds are taken down by that
-    (Bayes), and the part is anomalous if any tile is.
+    A part is anomalous if any tile is. How odd the oddest of many good tiles is, the references'
+    own tiles say where a look gives these numbers: the threshold is moved to where one good part
+    in ten has a tile beyond it, by the largest of them and their spread (Gumbel, 1958). Otherwise
+    a tile's probability, calibrated where every second picture is defective, has its odds taken
+    down to where every second part is (Bayes).
     """
 
     size: tuple[int, int]
@@ -334,19 +343,33 @@ class TiledPart:
             probability=final.probability,
         )
 
-    def odds(self, probability: float) -> float:
-        """P(anomalous) of one tile of the part, of what it was as a picture of its own."""
+    def among(self, tile: Tile, probability: float) -> float:
+        """P(anomalous) of one tile of so many, of what it was as a picture of its own."""
+        return float(expit(logit(np.clip(probability, 1e-9, 1 - 1e-9)) - self._shift(tile)))
+
+    def _shift(self, tile: Tile) -> float:
+        """Log-odds by which a tile counts for less than a picture of its own."""
         width, height = self.size
         alone = max(1.0, width * height / self.side**2)  # tiles that don't overlap
-        prior = 2 ** (1 / alone) - 1  # odds by which one in two parts has a defective tile
-        kept = min(max(probability, 1e-9), 1 - 1e-9)
-        weighed = prior * kept / (1 - kept)
-        return weighed / (1 + weighed)
+        first = self.tiles[tile].first
+        seen = (
+            next((e.measurements for e in first.evidence if e.measurements.keys() >= _USUAL), None)
+            if first
+            else None
+        )
+        if seen is None:
+            return -math.log(2 ** (1 / alone) - 1)
+        rare = math.log(max(1.0, 10 * alone / max(seen["references"], 1.0)))
+        highest = seen["usual_most"] + _GUMBEL * seen["usual_spread"] * rare
+        beyond = seen["z"] - max(seen["threshold"], highest)
+        # As the look itself has it: no surer than its references allow.
+        there = np.clip(first.probability if first else 0.5, 1e-9, 1 - 1e-9)
+        return float(logit(there) - min(logit(there), seen["slope"] * beyond))
 
     def _fused(self, verdicts: Mapping[Tile, Verdict], source: str) -> Verdict | None:
         if not verdicts:
             return None
-        weighed = {tile: self.odds(own.probability) for tile, own in verdicts.items()}
+        weighed = {tile: self.among(tile, own.probability) for tile, own in verdicts.items()}
         probability = 1 - math.prod(1 - own for own in weighed.values())
         worst = max(weighed, key=lambda tile: weighed[tile])
         alarming = [

@@ -65,15 +65,19 @@ class FeatureCalibration:
         usual = self._usual(excluding)
         return np.asarray(((usual / usual.mean(axis=0)).mean(axis=1) - 1) / _spread(usual))
 
+    @property
+    def slope(self) -> float:
+        """Log-odds for each z beyond the threshold."""
+        if self.known < 2:
+            return _SLOPE_OF_ONE
+        usual = self._usual(None)
+        steep = _SLOPE * self.known**2 / (self.known**2 + _HALF)
+        return steep * _spread(usual) / _spread(usual, _USUAL_SLOPE, _WEIGHT_SLOPE)
+
     def probability(self, z: float) -> float:
         """P(anomalous), exactly 0.5 at the threshold; never sure where references are few."""
-        beyond = z - self.threshold
-        slope = _SLOPE_OF_ONE
-        if self.known > 1:
-            usual = self._usual(None)
-            beyond *= _spread(usual) / _spread(usual, _USUAL_SLOPE, _WEIGHT_SLOPE)
-            slope = _SLOPE * self.known**2 / (self.known**2 + _HALF)
-        sure = float(1 / (1 + np.exp(-slope * np.clip(beyond, -60, 60))))
+        beyond = np.clip(z - self.threshold, -60, 60)
+        sure = float(1 / (1 + np.exp(-self.slope * beyond)))
         most = 1 - 1 / (_LEAST_DOUBT + self.known**2 / 2)
         return 0.5 + (sure - 0.5) * (2 * most - 1)
 

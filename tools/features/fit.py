@@ -169,6 +169,7 @@ class FeatureFit:
                 "references": float(len(self.pictures)),
                 "usual_spread": float(usual.std()),
                 "usual_most": float(usual.max()),
+                "slope": self.calibration.slope,
                 "turned": float(self.turned),
             },
         )
