@@ -33,7 +33,7 @@ from reinspect.graph.state import (
     compile_anew,
     path_of,
 )
-from reinspect.images import UnreadableImage, legible, load
+from reinspect.images import Loaded, UnreadableImage, legible, load
 from reinspect.policies.revision import held, restated
 from reinspect.references import ReferenceSet
 from reinspect.roles import Actor, Tool
@@ -152,6 +152,13 @@ def ask(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
 NODES: tuple[Node, ...] = (detect, assess, locate, examine, revise, conclude, explain, settle)
 
 
+def ask_in_doubt(pipeline: Pipeline, trace: Trace) -> dict[str, Any]:
+    """As `ask`, of a trace that ends in REVIEW; nothing of another."""
+    if trace.disposition is None or trace.disposition.outcome is not Outcome.REVIEW:
+        return {}
+    return {"trace": ask(pipeline, {"image": "", "trace": trace})["trace"]}
+
+
 def after_detect(state: GraphState) -> Literal["assess", "settle"]:
     """Without a verdict there is nothing to assess."""
     return "assess" if state["trace"].first else "settle"
@@ -239,8 +246,8 @@ def _decide(pipeline: Pipeline, trace: Trace) -> Decision:
 
 def _opened(references: ReferenceSet, state: GraphState) -> tuple[Sample, str | None]:
     """The sample, its picture decoded once to be sure that it can be; and what is wrong with it."""
-    path, sha256, size, fault = path_of(state), None, None, None
-    scale, outside, modality, spectrogram = None, 0.0, references.modality, None
+    path, fault = path_of(state), None
+    view = View(path=legible(path), sha256=None, modality=references.modality)
     try:
         loaded = load(
             path,
@@ -248,27 +255,33 @@ def _opened(references: ReferenceSet, state: GraphState) -> tuple[Sample, str | 
             max_pixels=references.max_pixels,
             rules=references.rules,
         )
-        sha256, size = loaded.sha256, (loaded.pixels.shape[1], loaded.pixels.shape[0])
-        scale, outside = loaded.scale, loaded.outside
-        modality, spectrogram = loaded.modality, loaded.spectrogram
+        view = view_of(path, loaded)
     except UnreadableImage as failure:
-        sha256, fault = failure.sha256, str(failure)
-    readable = legible(path)  # to every program that the trace is for
-    if readable != path and fault is None:
+        view, fault = view.model_copy(update={"sha256": failure.sha256}), str(failure)
+    if view.path != path and fault is None:
         fault = str(UnreadableImage(path, "its name is not valid UTF-8", "rename the file"))
-    view = View(
-        path=readable,
-        sha256=sha256,
-        modality=modality,
-        size=size,
-        scale=scale,
-        outside=outside,
-        spectrogram=spectrogram,
+    return sample_of(state, view), fault
+
+
+def view_of(path: str, loaded: Loaded) -> View:
+    """A picture as it was read; its path is legible to every program that the trace is for."""
+    return View(
+        path=legible(path),
+        sha256=loaded.sha256,
+        modality=loaded.modality,
+        size=(loaded.pixels.shape[1], loaded.pixels.shape[0]),
+        scale=loaded.scale,
+        outside=loaded.outside,
+        spectrogram=loaded.spectrogram,
     )
+
+
+def sample_of(state: GraphState, view: View) -> Sample:
+    """The part that a caller has given, with its one picture."""
     name = state.get("id")
     return Sample(
-        id=readable if name is None else name, category=state.get("category"), views=(view,)
-    ), fault
+        id=view.path if name is None else name, category=state.get("category"), views=(view,)
+    )
 
 
 def _granted(pipeline: Pipeline, state: GraphState, stage: Stage) -> tuple[Placed, ...]:

@@ -15,12 +15,12 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import StateGraph
 from langgraph.types import Checkpointer
 from scipy.special import expit, logit
 
 from reinspect.graph.build import BuildContext, build_pipeline
-from reinspect.graph.inspection import ask, attempt, build, closed
+from reinspect.graph.inspection import ask_in_doubt, attempt, build, closed, sample_of, view_of
 from reinspect.graph.pipeline import Pipeline
 from reinspect.graph.state import (
     Compiled,
@@ -28,14 +28,14 @@ from reinspect.graph.state import (
     GraphOutput,
     GraphState,
     compile_anew,
+    in_a_row,
     path_of,
 )
 from reinspect.images import (
-    Loaded,
     Tile,
     UnreadableImage,
-    legible,
     load_to_cut,
+    size_of,
     tile_path,
     tiles_of,
 )
@@ -51,14 +51,12 @@ from reinspect.vocabulary import (
     Explanation,
     Label,
     Move,
-    Outcome,
     Picture,
     Product,
     Region,
     Revision,
     Sample,
     Verdict,
-    View,
 )
 
 TILES = "tiles"
@@ -118,12 +116,7 @@ def build_tiles(
     }
     if asks:
         nodes["ask"] = functools.partial(_ask, line)
-    before = START
-    for name, node in nodes.items():
-        graph.add_node(name, node)
-        graph.add_edge(before, name)
-        before = name
-    graph.add_edge(before, END)
+    in_a_row(graph, nodes)
     return compile_anew(graph, name=TILES, checkpointer=checkpointer)
 
 
@@ -131,18 +124,13 @@ def inspect_tiles(line: _Line, state: GraphState) -> dict[str, Any]:
     """Inspect each tile as if it were all of the part, and make one verdict of all."""
     path = path_of(state)
     references = line.context.references.of(state.get("category"))
-    whole = _read(path, references)
-    tiles = (
-        () if whole is None else tiles_of((whole.pixels.shape[1], whole.pixels.shape[0]), line.side)
-    )
-    if whole is None or len(tiles) == 1:
+    sample = _large(path, references, state, line.side)
+    if sample is None or sample.visual.size is None:
         made: Trace = line.graph.invoke({**state, "image": path})["trace"]
         return {"trace": made}
-    sample, size = _sample(path, whole, state), (whole.pixels.shape[1], whole.pixels.shape[0])
-    del whole  # a picture of a gigabyte, which the cutter keeps once
-    category = state.get("category")
+    category, tiles = state.get("category"), tiles_of(sample.visual.size, line.side)
     part = TiledPart(
-        size,
+        sample.visual.size,
         line.side,
         {
             tile: line.graph.invoke({"image": tile_path(path, tile), "category": category})["trace"]
@@ -172,39 +160,22 @@ def settle(line: _Line, state: GraphState) -> dict[str, Any]:
 
 
 def _ask(line: _Line, state: GraphState) -> dict[str, Any]:
-    settled = state["trace"].disposition
-    if settled is None or settled.outcome is not Outcome.REVIEW:
-        return {}
-    return ask(line.pipeline, state)
+    return ask_in_doubt(line.pipeline, state["trace"])
 
 
-def _read(path: str, references: ReferenceSet) -> Loaded | None:
-    """The whole picture; None where it can't be read, which its inspection says."""
+def _large(path: str, references: ReferenceSet, state: GraphState, side: int) -> Sample | None:
+    """A part whose picture has several tiles; None of any other, and where it can't be read.
+
+    Its inspection as one picture says why. The header alone tells what is small.
+    """
+    limit, rules = references.max_pixels, references.rules
     try:
-        return load_to_cut(
-            path,
-            scale=references.scale,
-            max_pixels=references.max_pixels,
-            rules=references.rules,
-        )
+        if len(tiles_of(size_of(path, max_pixels=limit, rules=rules), side)) == 1:
+            return None
+        whole = load_to_cut(path, scale=references.scale, max_pixels=limit, rules=rules)
     except UnreadableImage:
         return None
-
-
-def _sample(path: str, whole: Loaded, state: GraphState) -> Sample:
-    height, width = whole.pixels.shape[:2]
-    view = View(
-        path=legible(path),
-        sha256=whole.sha256,
-        modality=whole.modality,
-        size=(width, height),
-        scale=whole.scale,
-        outside=whole.outside,
-    )
-    name = state.get("id")
-    return Sample(
-        id=legible(path) if name is None else name, category=state.get("category"), views=(view,)
-    )
+    return sample_of(state, view_of(path, whole))
 
 
 def _steps(line: _Line, part: "TiledPart", sample: Sample) -> Iterator[Step]:

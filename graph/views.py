@@ -8,12 +8,11 @@ or can't be read, fails nothing: the other views judge the part, which is the le
 """
 
 import functools
-import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import StateGraph
 from langgraph.types import Checkpointer
 
 from reinspect.errors import did_you_mean
@@ -23,7 +22,7 @@ from reinspect.graph.build import (
     build_settler,
     settles_by_assessment,
 )
-from reinspect.graph.inspection import ask, attempt, build, closed
+from reinspect.graph.inspection import ask_in_doubt, attempt, build, closed
 from reinspect.graph.pipeline import Pipeline
 from reinspect.graph.state import (
     Compiled,
@@ -32,13 +31,14 @@ from reinspect.graph.state import (
     ViewsInput,
     ViewsState,
     compile_anew,
+    in_a_row,
     path_of,
 )
 from reinspect.policies.fusion import ViewedPart
 from reinspect.policies.qualified import ProductLimits
 from reinspect.roles import Settler
 from reinspect.trace import Step, Trace
-from reinspect.vocabulary import Disposition, Evidence, Modality, Outcome, Product, Sample, Verdict
+from reinspect.vocabulary import Disposition, Evidence, Modality, Product, Sample, Verdict
 
 MISSING = "no picture of this view"
 """What is said of a view that is missing."""
@@ -81,10 +81,7 @@ def build_views(
     """
     graph = StateGraph(ViewsState, input_schema=ViewsInput, output_schema=GraphOutput)
     nodes = _nodes(_line(context, attended=attended, raises=raises))
-    for name, node in nodes.items():
-        graph.add_node(name, node)
-    for before, after in itertools.pairwise([START, *nodes, END]):
-        graph.add_edge(before, after)
+    in_a_row(graph, nodes)
     return compile_anew(graph, name="views", checkpointer=checkpointer)
 
 
@@ -207,11 +204,7 @@ def settle(line: _Line, state: ViewsState) -> dict[str, Any]:
 
 
 def _ask(line: _Line, state: ViewsState) -> dict[str, Any]:
-    settled = state["trace"].disposition
-    if settled is None or settled.outcome is not Outcome.REVIEW:
-        return {}
-    asked: Trace = ask(line.whole, {"image": "", "trace": state["trace"]})["trace"]
-    return {"trace": asked}
+    return ask_in_doubt(line.whole, state["trace"])
 
 
 def _given(line: _Line, state: ViewsState) -> dict[str, str]:

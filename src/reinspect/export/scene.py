@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from reinspect.export.good_parts import ShownGoodPart, good_part
-from reinspect.export.thumbnails import Thumbnail, jpeg
+from reinspect.export.thumbnails import Thumbnail, jpeg, shrunk
 from reinspect.export.units import drawn, seen
 from reinspect.files import digest_of
 from reinspect.images import Loaded, Pixels, UnreadableImage, decode_mask
@@ -175,7 +175,7 @@ def _shown(plain: Pixels, loaded: Loaded | None) -> str:
 
 def _under(under: str | Pixels | None, side: int, view: View | None) -> Pixels | None:
     if not isinstance(under, str):
-        return None if under is None else _shrunk(under, side)
+        return None if under is None else shrunk(under, side)
     plain, _, loaded = _photo(under, None, side, view)
     return _for_people(plain, loaded, side)
 
@@ -190,7 +190,7 @@ def _photo(
         return None, f"The picture can't be shown: {error.what}.", None
     changed = sha256 is not None and loaded.sha256 != sha256
     why = "The file has changed since it was inspected." if changed else ""
-    return _shrunk(loaded.pixels, side), why, loaded
+    return shrunk(loaded.pixels, side), why, loaded
 
 
 def _for_people(plain: Pixels | None, loaded: Loaded | None, side: int) -> Pixels | None:
@@ -198,13 +198,6 @@ def _for_people(plain: Pixels | None, loaded: Loaded | None, side: int) -> Pixel
     if plain is None or loaded is None:
         return plain
     return drawn(plain, loaded.scale, loaded.spectrogram, side)
-
-
-def _shrunk(pixels: Pixels, side: int) -> Pixels:
-    height, width = pixels.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _good(trace: Trace, places: Places, photo: Pixels | None, recipe: str) -> ShownGoodPart | None:

@@ -35,7 +35,7 @@ def thumbnails(
     small: Pixels | None = None
     try:
         loaded = seen(photo, side, view)
-        small = drawn(_shrunk(loaded.pixels, side), loaded.scale, loaded.spectrogram, side)
+        small = drawn(shrunk(loaded.pixels, side), loaded.scale, loaded.spectrogram, side)
         part = _encoded(small)
     except UnreadableImage as error:
         part = Thumbnail(None, missing=str(error))
@@ -51,7 +51,8 @@ def thumbnails(
     return part, _encoded(heat_map_picture(small, heat, low=COOL, high=HOT))
 
 
-def _shrunk(pixels: Pixels, side: int) -> Pixels:
+def shrunk(pixels: Pixels, side: int) -> Pixels:
+    """A picture (H, W, 3) whose longer side has at most `side` pixels."""
     height, width = pixels.shape[:2]
     scale = min(1.0, side / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

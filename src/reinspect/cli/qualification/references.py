@@ -30,6 +30,13 @@ Who = Annotated[
 ]
 Why = Annotated[str, typer.Option("--why", help="Why, in a few words.")]
 StoreUrl = Annotated[str, typer.Option("--store", help="URL or SQLite file of the store.")]
+Runs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--run",
+        help="Whose reviewed parts; may be repeated. \\[default: all that this set judged]",
+    ),
+]
 HERE = str(RUNS / STORE)
 
 
@@ -140,13 +147,7 @@ def try_version(
         int | None, typer.Argument(metavar="VERSION", help="\\[default: the newest]")
     ] = None,
     store: StoreUrl = HERE,
-    run: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--run",
-            help="Whose reviewed parts; may be repeated. \\[default: all that this set judged]",
-        ),
-    ] = None,
+    run: Runs = None,
     recipe: Annotated[
         Path | None, typer.Option("--recipe", help="To judge by. \\[default: the run's]")
     ] = None,
@@ -177,13 +178,7 @@ def try_version(
 def defects(
     folder: Set,
     store: StoreUrl = HERE,
-    run: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--run",
-            help="Whose reviewed parts; may be repeated. \\[default: all that this set judged]",
-        ),
-    ] = None,
+    run: Runs = None,
 ) -> None:
     """Keep copies of the parts that reviews call defective, for `qualify --defects`."""
     from reinspect.runs.trial import confirmed, runs_with
