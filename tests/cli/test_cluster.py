@@ -19,7 +19,7 @@ import psutil
 import pytest
 
 from reinspect.store import Store
-from reinspect.store.checking import check
+from reinspect.store.upkeep.checking import check
 from reinspect.trace import Trace
 from support import gcs_server, s3_server
 from support.command_line import invoke, judged, put_greys, put_recipe, rows, said

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from reinspect.cli.monitor import app
+from reinspect.cli.learning.monitor import app
 from reinspect.errors import ReinspectError
 from reinspect.policies.fitted import load_monitor
 from reinspect.store import RunInfo, Status, Store

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from reinspect.store import Store, StoreError
-from reinspect.store.checking import check
 from reinspect.store.database import VERSION_TABLE
+from reinspect.store.upkeep.checking import check
 from reinspect.trace import Step
 from reinspect.vocabulary import Call
 from support.full_store import EVIDENCE, STEPS, change, full

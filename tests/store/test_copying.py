@@ -12,10 +12,10 @@ import pytest
 from sqlalchemy import create_engine, select
 
 from reinspect.store import RunInfo, Store, StoreError
-from reinspect.store.checking import check
-from reinspect.store.copying import copy
 from reinspect.store.database import VERSION_TABLE, parse
 from reinspect.store.tables import StoreTable
+from reinspect.store.upkeep.checking import check
+from reinspect.store.upkeep.copying import copy
 from support.full_store import IMAGES, change, full
 from support.made_store import made_store
 from support.made_traces import corrected
@@ -146,7 +146,7 @@ def test_a_failure_on_the_way_leaves_nothing(ways: tuple[str, str]) -> None:
 
 _COPY = """
 import sys
-from reinspect.store.copying import copy
+from reinspect.store.upkeep.copying import copy
 def say(table, done):
     if table == "steps":
         print("halfway", flush=True)

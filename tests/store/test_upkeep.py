@@ -12,10 +12,10 @@ from alembic.config import Config
 from sqlalchemy import create_engine, update
 
 from reinspect.store import RunInfo, Status, Store, StoreError
-from reinspect.store.checking import check
 from reinspect.store.database import parse
 from reinspect.store.tables import InspectionTable
 from reinspect.store.upkeep.backup import backup
+from reinspect.store.upkeep.checking import check
 from reinspect.store.upkeep.prune import KeepReason, Pruned, age_of, prune, reason_of
 from reinspect.vocabulary import Outcome, Verdict
 from support.full_store import IMAGES, full

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 
 from reinspect.store import Store
-from reinspect.store.checking import check
+from reinspect.store.upkeep.checking import check
 from support.command_line import judged, names, put_greys
 from support.processes import PATIENCE, family
 

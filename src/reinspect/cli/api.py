@@ -23,6 +23,9 @@ from reinspect.runs.defaults import RUNS, usage_errors
 from reinspect.texts import visible
 
 if TYPE_CHECKING:
+    import uvicorn
+    from fastapi import FastAPI
+
     from reinspect.api.gate import Keys, RequestLimits
     from reinspect.api.intake import Pace
     from reinspect.roles import Sink
@@ -34,7 +37,6 @@ HEAD_SECONDS = 15
 
 CONNECTIONS = 1024
 """Open at the same time; further ones are told to come back."""
-
 
 FILES = 8192
 """Open at the same time, sockets among them, where the system lets a program have so many."""
@@ -174,12 +176,9 @@ def _serve(
     *,
     accepted: bool,
 ) -> None:
-    import uvicorn
-
     from reinspect.api.app import Service, build
     from reinspect.api.intake import Intake
     from reinspect.api.metrics import Metrics
-    from reinspect.api.punctual import PunctualProtocol
     from reinspect.api.spool import Spool
     from reinspect.cost import RunCost
     from reinspect.runs.session import Session
@@ -205,22 +204,11 @@ def _serve(
         typer.echo(f"Listening on http://{_shown(listening)}; stop with Ctrl-C")
         typer.echo(f"Pictures {plan.out / 'incoming'}")
         typer.echo(f"Traces   {plan.store} (reinspect ui --store {plan.store})")
-        config = uvicorn.Config(
-            app,
-            http=PunctualProtocol,
-            ws="none",
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=HEAD_SECONDS,
-            limit_concurrency=CONNECTIONS,
-            timeout_graceful_shutdown=round(patience + limits.body_seconds) + 1,
-        )
         # uvicorn stops in good order, and then sends the signal that told it to once more.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         _raise_file_limit()
         try:
-            server = uvicorn.Server(config)
+            server = _server(app, patience + limits.body_seconds)
             intake.on_death = lambda: setattr(server, "should_exit", True)
             server.run(sockets=[listening])
         finally:
@@ -235,6 +223,27 @@ def _serve(
                 f"the workers are gone ({intake.died}); what was accepted is inspected by the next "
                 "start"
             )
+
+
+def _server(app: "FastAPI", seconds: float) -> "uvicorn.Server":
+    """What answers requests; told to stop, it waits so many seconds for those that are open."""
+    import uvicorn
+
+    from reinspect.api.punctual import PunctualProtocol
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=PunctualProtocol,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=HEAD_SECONDS,
+            limit_concurrency=CONNECTIONS,
+            timeout_graceful_shutdown=round(seconds) + 1,
+        )
+    )
 
 
 def _keys(file: Path | None, given: str | None) -> "Keys":

@@ -106,7 +106,6 @@ def bench(
     from reinspect.bench.comparison import listed_by, load_contenders, replay_contender
     from reinspect.bench.scenarios import read_scenarios
     from reinspect.bench.side_by_side import compare
-    from reinspect.bench.table import compared, table
     from reinspect.engine.local import Local
     from reinspect.runs.plan import RunPlan
     from reinspect.runs.sources import Listed
@@ -151,13 +150,7 @@ def bench(
         results, ends = _carry_out(every, plans, console)
     found = compare(results, scenarios=kinds, seed=seed)
     _write(found, json, html)
-    for shown in (
-        compared(found) if len(every) > 1 else [table(results[0].report, results[0].views)]
-    ):
-        console.print(shown)
-    for contestant in found.contestants:
-        for warning in contestant.warnings:
-            print(f"Warning: {warning}", file=sys.stderr)  # noqa: T201 - for people
+    _print(found, results, console)
     if len(every) == 1 and ends:
         for line in ends[0].cost.lines():
             say(console, line)
@@ -188,6 +181,18 @@ def _carry_out(
             raise typer.Exit(130)
         results.append(result)
     return results, ends
+
+
+def _print(found: "SideBySide", results: "Sequence[Benched]", console: Console) -> None:
+    """One alone has a table of its figures; several have theirs side by side."""
+    from reinspect.bench.table import compared, table
+
+    alone = len(results) == 1
+    for shown in [table(results[0].report, results[0].views)] if alone else compared(found):
+        console.print(shown)
+    for contestant in found.contestants:
+        for warning in contestant.warnings:
+            print(f"Warning: {warning}", file=sys.stderr)  # noqa: T201 - for people
 
 
 def _write(found: "SideBySide", json: Path | None, html: Path | None) -> None:

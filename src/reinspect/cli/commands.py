@@ -5,18 +5,16 @@ import typer
 from reinspect.cli import (
     api,
     bench,
-    critics,
     doctor,
     models,
-    monitor,
     reading,
     run,
     samples,
     serve,
     store,
-    train,
     ui,
 )
+from reinspect.cli.learning import critics, monitor, train
 from reinspect.cli.line import bundle
 from reinspect.cli.measuring import agreement, parity
 from reinspect.cli.qualification import commission, qualify, references

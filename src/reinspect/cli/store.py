@@ -50,7 +50,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="What was found as JSON.")] = False,
 ) -> None:
     """Tell whether a store is whole: schema, keys, numbers, every trace. Changes nothing."""
-    from reinspect.store.checking import check as look_over
+    from reinspect.store.upkeep.checking import check as look_over
 
     found = look_over(url, values=not quick)
     if as_json:
@@ -70,8 +70,8 @@ def copy(
     target: Annotated[str, typer.Argument(metavar="TO", help="One that is new or empty.")],
 ) -> None:
     """Copy a whole store into a new one, on another kind of database, too."""
-    from reinspect.store.copying import copy as copy_all
     from reinspect.store.database import masked, parse
+    from reinspect.store.upkeep.copying import copy as copy_all
 
     console = Console(stderr=True)
     with console.status("", spinner="line") as status:

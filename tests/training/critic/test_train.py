@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from reinspect.cli.train import app
+from reinspect.cli.learning.train import app
 from reinspect.policies.case import Case, Occasion
 from reinspect.policies.critic import CriticFileError, load_critic, may_flip
 from reinspect.training.cases import TrainingSet

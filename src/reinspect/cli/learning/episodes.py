@@ -2,6 +2,7 @@
 
 import sys
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,6 +20,7 @@ from reinspect.runs.defaults import (
 
 if TYPE_CHECKING:
     from reinspect.cost import ModelCost
+    from reinspect.training.episodes.folder import EpisodeCard
 
 _SHOWN = 5  # of a teacher's failures
 
@@ -125,6 +127,11 @@ def episodes(
         finally:
             if asked is not None:
                 _print_cost(console, asked.spent)
+    _print_card(console, card, captions.failures)
+    say(console, f"Card     {out / 'README.md'}")
+
+
+def _print_card(console: Console, card: "EpisodeCard", failures: Iterable[str]) -> None:
     modes = ", ".join(f"{count} {mode}" for mode, count in card.counts["mode"].items())
     sides = ", ".join(f"{count} {side}" for side, count in card.counts["split"].items())
     say(console, f"Episodes {modes} ({sides})")
@@ -134,9 +141,8 @@ def episodes(
         say(console, f"Left out {len(images)}: {reason}")
     for warning in card.warnings:
         say(console, f"Warning  {warning}")
-    for failure, count in Counter(captions.failures).most_common(_SHOWN):
+    for failure, count in Counter(failures).most_common(_SHOWN):
         say(console, f"Teacher  {count} times: {failure}")
-    say(console, f"Card     {out / 'README.md'}")
 
 
 def _print_cost(console: Console, spent: "ModelCost") -> None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text
 
-from reinspect.store.checking import counts, problems_of, sequence_of
 from reinspect.store.database import (
     StoreError,
     connect,
@@ -17,7 +16,8 @@ from reinspect.store.database import (
     told,
     writing,
 )
-from reinspect.store.plain import NUMBERED, PLAIN, in_order, snapshot, stream
+from reinspect.store.upkeep.checking import counts, problems_of, sequence_of
+from reinspect.store.upkeep.plain import NUMBERED, PLAIN, in_order, snapshot, stream
 
 
 def copy(

@@ -36,8 +36,8 @@ from reinspect.store.database import (
     schema_of,
     told,
 )
-from reinspect.store.plain import NUMBERED, PLAIN, in_order, snapshot, stream
 from reinspect.store.runs import Status
+from reinspect.store.upkeep.plain import NUMBERED, PLAIN, in_order, snapshot, stream
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import Call, Value
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
+from reinspect.cli.learning.critics import HERE, Registry, entered, refuse_taken
 from reinspect.runs.defaults import store_of, usage_errors
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 from rich.console import Console
 
-from reinspect.cli.critics import HERE, Registry, entered, refuse_taken
+from reinspect.cli.learning.critics import HERE, Registry, entered, refuse_taken
 from reinspect.runs.defaults import usage_errors
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
-from reinspect.cli import critic, episodes, tuning
+from reinspect.cli.learning import critic, episodes, tuning
 from reinspect.files import write_file
 from reinspect.runs.defaults import usage_errors
 

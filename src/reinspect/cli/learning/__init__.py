@@ -1,0 +1,1 @@
+"""The command line of what is learned: monitors, critics, their training data."""
