@@ -3,7 +3,6 @@
 import asyncio
 import functools
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -74,27 +73,16 @@ def build_graph(
         GraphError: a node or a field of one's own doesn't fit, or `errors` is neither.
         FileNotFoundError, ValueError: there are no such references, or one can't be read.
     """
-    from reinspect.graph.inspection import build
     from reinspect.graph.own_nodes import OwnParts
-    from reinspect.graph.tiles import build_tiles
-    from reinspect.graph.views import build_views
+    from reinspect.graph.whole import build_whole
 
-    context = _context(recipe, references, pictures, cache, weights)
-    if context.recipe.views:
-        if before or after or state:
-            raise GraphError("before, after, state: a graph of several views takes none yet")
-        return build_views(
-            context, checkpointer=checkpointer, attended=True, raises=_raises(errors)
-        )
-    if context.recipe.pictures.tile is not None:
-        if before or after or state:
-            raise GraphError("before, after, state: a graph of tiles takes none yet")
-        return build_tiles(
-            context, checkpointer=checkpointer, attended=True, raises=_raises(errors)
-        )
-    pipeline = replace(build_pipeline(context), attended=True, raises=_raises(errors))
-    own = OwnParts(before or {}, after or {}, state)
-    return build(pipeline, checkpointer=checkpointer, own=own)
+    return build_whole(
+        _context(recipe, references, pictures, cache, weights),
+        checkpointer=checkpointer,
+        own=OwnParts(before or {}, after or {}, state),
+        attended=True,
+        raises=_raises(errors),
+    )
 
 
 def inspect_image(
@@ -112,21 +100,13 @@ def inspect_image(
 
     An unreadable image raises nothing: the trace has its error, and its disposition is REVIEW.
     """
-    from reinspect.graph.inspection import build
-    from reinspect.graph.tiles import build_tiles
-    from reinspect.graph.views import build_views
+    from reinspect.graph.whole import build_whole
 
     context = _context(recipe, references, pictures, cache, weights)
     part: dict[str, Any] = {"image": image, "explore": explore}
     if isinstance(image, Mapping):
         part = {"views": image}
-    if context.recipe.views:
-        graph = build_views(context, raises=_raises(errors))
-    elif context.recipe.pictures.tile is not None:
-        graph = build_tiles(context, raises=_raises(errors))
-    else:
-        graph = build(replace(build_pipeline(context), raises=_raises(errors)))
-    trace: Trace = graph.invoke(part)["trace"]
+    trace: Trace = build_whole(context, raises=_raises(errors)).invoke(part)["trace"]
     return trace
 
 

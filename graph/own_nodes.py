@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, cast, get_type_hints
 
 from langchain_core.runnables import Runnable
-from langgraph.graph import StateGraph
+from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict, is_typeddict
 
 from reinspect.errors import did_you_mean, shorten
@@ -41,19 +41,25 @@ class OwnParts:
     after: OwnNodes = field(default_factory=dict)
     state: type[Any] | None = None
 
-    def graph(self) -> StateGraph[Any, None, Any, Any]:
+    def graph(
+        self, state: type[Any] = GraphState, given: type[Any] = GraphInput
+    ) -> StateGraph[Any, None, Any, Any]:
         """A graph without nodes, its state with the fields of one's own.
+
+        Args:
+            state: of the inspection.
+            given: of it, what goes in.
 
         Raises:
             GraphError: the state is no TypedDict, or has a field of the inspection's.
         """
-        own = self._further()
+        own = self._further(state)
         # LangGraph streams of an update what comes out of the graph: nodes of one's own may name
         # the part, and nothing else.
         named = NAMING if self.before or self.after else {}
         return StateGraph(
-            _extended(GraphState, own),
-            input_schema=_extended(GraphInput, own),
+            _extended(state, own),
+            input_schema=_extended(given, own),
             output_schema=_extended(GraphOutput, {**own, **named}),
         )
 
@@ -85,7 +91,19 @@ class OwnParts:
             chains[name] = Chain(row[0][0], row[-1][0])
         return chains
 
-    def _further(self) -> dict[str, Any]:
+    def add_in_a_row(
+        self, graph: StateGraph[Any, None, Any, Any], nodes: Mapping[str, OwnNode]
+    ) -> None:
+        """As `add`, each node of the inspection after the one before.
+
+        Raises:
+            GraphError: as `add`.
+        """
+        chains = [Chain(START, START), *self.add(graph, nodes).values(), Chain(END, END)]
+        for before, after in itertools.pairwise(chains):
+            graph.add_edge(before.last, after.first)
+
+    def _further(self, state: type[Any]) -> dict[str, Any]:
         if self.state is None:
             return {}
         if not is_typeddict(self.state):
@@ -93,7 +111,7 @@ class OwnParts:
                 f"state: a TypedDict of further fields is needed, not {self.state.__name__}"
             )
         own = get_type_hints(self.state, include_extras=True)
-        known = get_type_hints(GraphState)
+        known = get_type_hints(state)
         for name in own:
             if name in known:
                 raise GraphError(

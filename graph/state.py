@@ -1,13 +1,12 @@
 """What goes into the graph, what its nodes pass on, and what comes out."""
 
 import functools
-import itertools
 import os
 from collections.abc import Mapping
 from typing import Any, Required
 
 from langgraph.channels import LastValue
-from langgraph.graph import END, START, StateGraph
+from langgraph.graph import START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict  # typing's own gives pydantic no schema on Python 3.11
 
@@ -64,14 +63,6 @@ class GraphOutput(TypedDict):
     """What `invoke` returns."""
 
     trace: Trace
-
-
-def in_a_row(graph: StateGraph[Any, Any, Any, Any], nodes: Mapping[str, Any]) -> None:
-    """Add nodes to a graph, each after the one before."""
-    for name, node in nodes.items():
-        graph.add_node(name, node)
-    for before, after in itertools.pairwise([START, *nodes, END]):
-        graph.add_edge(before, after)
 
 
 def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compiled:

@@ -15,20 +15,17 @@ from typing import Any, TypeVar
 
 import cv2
 import numpy as np
-from langgraph.graph import StateGraph
 from langgraph.types import Checkpointer
 from scipy.special import expit, logit
 
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import ask_in_doubt, attempt, build, closed, sample_of, view_of
+from reinspect.graph.own_nodes import OwnParts
 from reinspect.graph.pipeline import Pipeline
 from reinspect.graph.state import (
     Compiled,
-    GraphInput,
-    GraphOutput,
     GraphState,
     compile_anew,
-    in_a_row,
     path_of,
 )
 from reinspect.images import (
@@ -91,6 +88,7 @@ def build_tiles(
     context: BuildContext,
     *,
     checkpointer: Checkpointer = None,
+    own: OwnParts | None = None,
     attended: bool = False,
     raises: bool = False,
 ) -> Compiled:
@@ -99,24 +97,26 @@ def build_tiles(
     Args:
         context: of the recipe.
         checkpointer: LangGraph's.
+        own: nodes and state of a user's own.
         attended: whether somebody answers an interrupt.
         raises: whether a component's failure is raised.
 
     Raises:
         RecipeError: a component can't be made.
+        GraphError: what is a user's own doesn't fit.
     """
-    pipeline = replace(build_pipeline(context), raises=raises)
+    pipeline, own = replace(build_pipeline(context), raises=raises), own or OwnParts()
     asks = attended and context.recipe.policies.escalate == "interrupt"
     side = context.recipe.pictures.tile
     assert side is not None
     line = _Line(build(pipeline), replace(pipeline, asks=asks), context, side)
-    graph = StateGraph(GraphState, input_schema=GraphInput, output_schema=GraphOutput)
+    graph = own.graph()
     nodes: dict[str, TilesNode] = {
-        own.__name__: functools.partial(own, line) for own in (inspect_tiles, explain, settle)
+        node.__name__: functools.partial(node, line) for node in (inspect_tiles, explain, settle)
     }
     if asks:
         nodes["ask"] = functools.partial(_ask, line)
-    in_a_row(graph, nodes)
+    own.add_in_a_row(graph, nodes)
     return compile_anew(graph, name=TILES, checkpointer=checkpointer)
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
-from langgraph.graph import StateGraph
 from langgraph.types import Checkpointer
 
 from reinspect.errors import did_you_mean
@@ -23,15 +22,14 @@ from reinspect.graph.build import (
     settles_by_assessment,
 )
 from reinspect.graph.inspection import ask_in_doubt, attempt, build, closed
+from reinspect.graph.own_nodes import OwnParts
 from reinspect.graph.pipeline import Pipeline
 from reinspect.graph.state import (
     Compiled,
     GraphInputError,
-    GraphOutput,
     ViewsInput,
     ViewsState,
     compile_anew,
-    in_a_row,
     path_of,
 )
 from reinspect.policies.fusion import ViewedPart
@@ -65,6 +63,7 @@ def build_views(
     context: BuildContext,
     *,
     checkpointer: Checkpointer = None,
+    own: OwnParts | None = None,
     attended: bool = False,
     raises: bool = False,
 ) -> Compiled:
@@ -73,15 +72,17 @@ def build_views(
     Args:
         context: of the recipe.
         checkpointer: LangGraph's.
+        own: nodes and state of a user's own.
         attended: whether somebody answers an interrupt.
         raises: whether a component's failure is raised.
 
     Raises:
         RecipeError: a component can't be made.
+        GraphError: what is a user's own doesn't fit.
     """
-    graph = StateGraph(ViewsState, input_schema=ViewsInput, output_schema=GraphOutput)
-    nodes = _nodes(_line(context, attended=attended, raises=raises))
-    in_a_row(graph, nodes)
+    own = own or OwnParts()
+    graph = own.graph(ViewsState, ViewsInput)
+    own.add_in_a_row(graph, _nodes(_line(context, attended=attended, raises=raises)))
     return compile_anew(graph, name="views", checkpointer=checkpointer)
 
 

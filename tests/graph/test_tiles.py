@@ -153,5 +153,25 @@ def test_tiles_say_what_they_do_not_go_with(recipe: Recipe, good: Path) -> None:
         parse_recipe("pictures: {tile: 64}\nviews: {front: '*_f.png', back: '*_b.png'}\n")
     with pytest.raises(RecipeError, match="tile"):
         parse_recipe("pictures: {tile: 10}\n")
-    with pytest.raises(GraphError, match="a graph of tiles takes none yet"):
-        build_graph(recipe, references=good, after={"settle": lambda state: {}})
+
+
+@pytest.mark.parametrize("node", ["inspect_tiles", "settle"])
+def test_nodes_of_ones_own_stand_beside_those_of_tiles(
+    node: str, recipe: Recipe, good: Path, fits: Path, tmp_path: Path
+) -> None:
+    ran: list[str] = []
+    graph = build_graph(
+        recipe,
+        references=good,
+        cache=fits,
+        before={node: {"mine": lambda state: ran.append("before")}},
+        after={node: {"also mine": lambda state: ran.append("after")}},
+    )
+    updates = [
+        next(iter(update)) for update in graph.stream({"image": str(put(tmp_path, scan(1)))})
+    ]
+    at = updates.index(node)
+    assert updates[at - 1 : at + 2] == ["mine", node, "also mine"]
+    assert ran == ["before", "after"]
+    with pytest.raises(GraphError, match="no node 'detect'"):
+        build_graph(recipe, references=good, cache=fits, before={"detect": lambda state: {}})

@@ -1,12 +1,14 @@
 """Parts with several views, from their files to their rows: one part, one verdict, one trace."""
 
 import json
+import operator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import pytest
+from typing_extensions import TypedDict
 
 from reinspect import (
     Inspector,
@@ -204,9 +206,42 @@ def test_the_graph_refuses_other_views(
         graph.invoke(given)
 
 
-def test_a_graph_of_views_takes_no_nodes_of_ones_own() -> None:
-    with pytest.raises(GraphError, match="takes none yet"):
-        build_graph(viewed(), after={"detect": lambda state: {}})
+class Cell(TypedDict, total=False):
+    barcode: str
+    told: Annotated[list[str], operator.add]
+
+
+def test_nodes_of_ones_own_stand_beside_those_of_views(parts: Path) -> None:
+    def bring(state: Any) -> dict[str, Any]:
+        code = state["barcode"]
+        views = {name: str(parts / f"{code}_{name}.png") for name in BY_NAME}
+        return {"views": views, "id": f"part {code}"}
+
+    def tell(state: Any) -> dict[str, Any]:
+        return {"told": [f"{state['barcode']}: {state['trace'].disposition.outcome}"]}
+
+    graph = build_graph(
+        viewed(), before={"inspect_front": bring}, after={"settle": tell}, state=Cell
+    )
+    made = graph.invoke({"barcode": "a"})
+    assert made["trace"].sample.id == "part a"
+    assert [view.name for view in made["trace"].sample.views] == ["front", "back"]
+    assert made["told"] == ["a: FAIL"]
+
+
+@pytest.mark.parametrize(
+    ("own", "says"),
+    [
+        pytest.param({"after": {"detect": print}}, "no node 'detect'", id="of-one-picture"),
+        pytest.param({"after": {"fuse": {"explain": print}}}, "there already", id="a-name-taken"),
+        pytest.param(
+            {"state": TypedDict("Taken", {"seen": str})}, "field of the inspection", id="a-field"
+        ),
+    ],
+)
+def test_a_graph_of_views_refuses_what_does_not_fit(own: dict[str, Any], says: str) -> None:
+    with pytest.raises(GraphError, match=says):
+        build_graph(viewed(), **own)
 
 
 @pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.process)])

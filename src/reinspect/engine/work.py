@@ -3,13 +3,13 @@
 import contextlib
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 from threadpoolctl import threadpool_limits
 
 from reinspect.dataset import Item
-from reinspect.graph.build import BuildContext, build_pipeline
+from reinspect.graph.build import BuildContext
 from reinspect.images import UnreadableImage, legible, sha256_of
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import Disposition, Outcome, Sample, View
@@ -28,17 +28,9 @@ def build_inspect(context: BuildContext, *, explore: bool = False) -> Inspect:
         RecipeError: a component of the recipe can't be made.
     """
     # Imported by who runs a graph: a parent that leaves it to its workers is a third smaller.
-    from reinspect.graph.inspection import build
-    from reinspect.graph.tiles import build_tiles
-    from reinspect.graph.views import build_inspect_views
+    from reinspect.graph.whole import build_for_batches
 
-    looked: Callable[[Any], Any]
-    if context.recipe.views:
-        looked = build_inspect_views(context)
-    elif context.recipe.pictures.tile is not None:
-        looked = build_tiles(context).invoke
-    else:
-        looked = build(build_pipeline(context)).invoke
+    looked = build_for_batches(context)
 
     def inspect(item: Item) -> Trace:
         try:
