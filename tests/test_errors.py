@@ -97,6 +97,12 @@ def explained(content: object, name: str = "") -> str:
             id="long-value",
         ),
         pytest.param(
+            {"out": "a", "\nb": 1, "": 2},
+            "'\\nb': unknown key (value 1); known: limits, steps, either, out; "
+            "'': unknown key (value 2); known: limits, steps, either, out",
+            id="keys-that-are-no-words",
+        ),
+        pytest.param(
             {"limits": {"rounds": -1}},
             "limits.rounds: Input should be greater than or equal to 0 (value -1); out is missing",
             id="two-faults",

@@ -74,7 +74,7 @@ def shorten(value: object) -> str:
 
 
 def _explain(error: Any, model: "type[BaseModel] | None", name: str) -> str:
-    place = ".".join(str(part) for part in (*([name] if name else []), *error["loc"]))
+    place = ".".join([*([name] if name else []), *map(_key, error["loc"])])
     said = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "missing":  # its value is that of the whole, without the key
         return f"{place} is missing" if place else said
@@ -86,6 +86,12 @@ def _explain(error: Any, model: "type[BaseModel] | None", name: str) -> str:
         hint = ""
     where = f"{place}: " if place else ""
     return f"{where}{said} (value {shorten(error['input'])}){hint}"
+
+
+def _key(part: int | str) -> str:
+    """A key as people know it: a file may have any, of many lines, or empty."""
+    text = str(part)
+    return text if text.isprintable() and 0 < len(text) <= _LENGTH else shorten(part)
 
 
 def _keys_beside(location: Sequence[int | str], model: "type[BaseModel] | None") -> list[str]:
