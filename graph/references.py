@@ -85,7 +85,8 @@ def reference_sets(
             views[name] = _sets(mine, rules, folder, first, draw, keep)
         except DataError as failure:
             raise DataError(f"view {name}: {failure}") from failure
-    return ReferenceSets(views=views)
+    origins = {own.origin for own in views.values()}
+    return ReferenceSets(views=views, origin=origins.pop() if len(origins) == 1 else "")
 
 
 def _sets(
@@ -168,7 +169,7 @@ def _named(recipe: Recipe, given: Path | None, keep: "_Keep | None" = None) -> R
     return ReferenceSets(
         own.with_threshold(learned_threshold(given)),
         {name: _read(files, rules) for name, files in each.items()},
-        version="" if version is None else str(version),
+        origin=str(version or given.absolute()),
     )
 
 

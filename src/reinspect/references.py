@@ -133,8 +133,8 @@ class ReferenceSets:
     default: ReferenceSet = ALONE
     by_category: Mapping[str, ReferenceSet] = field(default_factory=dict)
     views: Mapping[str, "ReferenceSets"] = field(default_factory=dict)
-    version: str = ""
-    """Which version of which set they are, where they are of one; decides nothing."""
+    origin: str = ""
+    """The folder that they were named by, or which version of which set; decides nothing."""
 
     def of(self, category: str | None) -> ReferenceSet:
         """The references that a category is judged by."""

@@ -318,6 +318,23 @@ def test_a_disk_that_fills_up_under_the_store(small_disk: Path, tmp_path: Path) 
     assert len(rows(tmp_path / "out")) == 240
 
 
+@pytest.mark.parametrize("taken", [200_000, 500_000, 523_000])
+def test_a_disk_so_full_that_a_run_never_began(
+    small_disk: Path, tmp_path: Path, taken: int
+) -> None:
+    """Its folder is there, its row in the store is not."""
+    recipe, parts = put_recipe(tmp_path / "quick.yaml"), put_greys(tmp_path / "parts", 5)
+    (small_disk / "ballast").write_bytes(b"\0" * taken)
+    paths = (parts, "--recipe", recipe, "--out", tmp_path / "out", "--workers", 1)
+    run = ("run", *paths, "--store", small_disk / "store.db")
+    assert "resume the run" in said(invoke(*run))
+    (small_disk / "ballast").unlink()
+    subprocess.run(["mount", "-o", "remount,size=16m", str(small_disk)], check=True)
+    assert invoke(*run, "--resume").code == 0
+    assert len(rows(tmp_path / "out")) == 5
+    assert "is not empty; finish that run with --resume" in said(invoke(*run))
+
+
 def test_a_disk_that_fills_up_under_the_pictures(
     small_disk: Path, sample_parts: Path, tmp_path: Path
 ) -> None:

@@ -12,6 +12,8 @@ import pytest
 import yaml
 
 from reinspect.graph.recipe import Recipe, load_recipe
+from reinspect.runs.plan import RunPlan
+from reinspect.runs.session import begin_or_resume
 from reinspect.store import Status, Store
 from reinspect.testing import Reply, ScriptedServer
 from reinspect.trace import Step
@@ -214,6 +216,32 @@ def test_resume_finishes_with_each_image_once(greys: Path, quick: Path, tmp_path
     assert judged(broken) == judged(whole)
     with Store.open(tmp_path / "reinspect.db", create=False) as store:
         assert store.run("broken").status is Status.DONE
+
+
+@pytest.mark.parametrize("option", [[], ["--resume"]], ids=["again", "resumed"])
+def test_a_run_that_was_killed_as_it_began_begins_again(
+    greys: Path, quick: Path, tmp_path: Path, option: list[str]
+) -> None:
+    """Its row is in the store; its folder has nothing but what was being written."""
+    words = (greys, "--recipe", quick, "--out", tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    with Store.open(tmp_path / "reinspect.db") as store:
+        begin_or_resume(store, RunPlan.of(greys, recipe=quick, out=tmp_path / "out"))
+    (tmp_path / "out" / "recipe.yaml").rename(tmp_path / "out" / ".recipe.yaml.1.part")
+    run(*words, *option)
+    assert len(names(tmp_path / "out")) == 12
+    with Store.open(tmp_path / "reinspect.db", create=False) as store:
+        assert [known.status for known in store.runs()] == [Status.DONE]
+    shutil.rmtree(tmp_path / "out")
+    assert "has a run 'out' already" in said(invoke("run", *words))
+
+
+def test_a_run_keeps_where_its_references_were(greys: Path, quick: Path, tmp_path: Path) -> None:
+    known = put_greys(tmp_path / "known\nnewline", 3)
+    run(greys, "--recipe", quick, "--out", tmp_path / "out", "--references", known)
+    with Store.open(tmp_path / "reinspect.db", create=False) as store:
+        assert store.run("out").versions["references"] == str(known)
+    assert load_recipe(tmp_path / "out" / "recipe.yaml") == load_recipe(quick)
 
 
 def test_failed_images_are_tried_again_if_asked_for(

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from reinspect.dataset import NewReference, ReferenceVersions
 from reinspect.export.good_parts import good_part
 from reinspect.images import Pixels
 from reinspect.pictures import side_by_side, write_image
@@ -48,6 +49,20 @@ def test_those_of_the_data_set_serve_a_recipe_that_names_none(good: Path) -> Non
     path = good / "test/dent/0.png"
     write_image(path, plate(seed=2))
     shown = good_part("detector: embedded", sample("a.png", path=str(path)), plate(seed=2), None)
+    assert shown is not None
+    assert np.abs(shown.pixels.astype(int) - plate(seed=2)).mean() < 3
+
+
+@pytest.mark.parametrize("recipe", ["detector: embedded", "references: /nowhere"])
+@pytest.mark.parametrize("named", ["{folder}", "version 1 of {folder}"])
+def test_those_that_the_run_was_given_come_first(good: Path, recipe: str, named: str) -> None:
+    folder = good / "train/good"
+    if named != "{folder}":
+        added = [NewReference(str(file), "here") for file in sorted(folder.iterdir())]
+        folder = good / "plates"
+        ReferenceVersions(folder).add(added, who="Ann")
+    given = named.format(folder=folder)
+    shown = good_part(recipe, sample("a.png"), plate(seed=2), None, given)
     assert shown is not None
     assert np.abs(shown.pixels.astype(int) - plate(seed=2)).mean() < 3
 

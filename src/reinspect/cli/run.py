@@ -288,7 +288,7 @@ def _renewed(console: Console, plan: "RunPlan", result: "RunResult") -> "RunPlan
         return None
     going_on = plan.renewed(result.inspected)
     if going_on is not None:
-        say(console, f"References: {going_on.references.version} counts now")
+        say(console, f"References: {going_on.references.origin} counts now")
         say(console, f"{plan.out} has {result.tally.images} images; going on in {going_on.out}")
     return going_on
 

@@ -1,7 +1,7 @@
 """A good part to show beside another, from wherever known-good pictures of it are.
 
-They are those that the run's recipe names, else those of the data set that the part lies in; where
-neither is there any more, what the run has kept of its comparison.
+They are those that the run was given, else those that its recipe names, else those of the data set
+that the part lies in; where these are gone, what the run has kept of its comparison.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from reinspect.dataset import item_at, known_good, references_in
+from reinspect.dataset import ReferenceVersion, item_at, known_good, references_in
 from reinspect.documents import DocumentError, parse_yaml
 from reinspect.errors import ReinspectError
 from reinspect.export.units import seen
@@ -40,7 +40,7 @@ class ShownGoodPart(NamedTuple):
 
 
 def good_part(
-    recipe: str, sample: Sample, photo: Pixels, kept: Path | None
+    recipe: str, sample: Sample, photo: Pixels, kept: Path | None, references: str = ""
 ) -> ShownGoodPart | None:
     """The good part that looks most like this one, laid over it where that can be.
 
@@ -49,9 +49,11 @@ def good_part(
         sample: the part.
         photo: its picture as shown, BGR (H, W, 3).
         kept: file of the run's comparison, the part to the left of a reference.
+        references: those that the run was given, a folder or a version of a set.
     """
     view = sample.views[0].model_copy(update=_SAME)
-    whole = _nearest(_files(recipe, sample.category, sample.path), sample.path, photo, view)
+    files = _files(recipe, sample.category, sample.path, references)
+    whole = _nearest(files, sample.path, photo, view)
     if whole is None:
         whole = _right_of(kept)
     if whole is None:
@@ -69,13 +71,16 @@ def good_part(
 
 
 @lru_cache(maxsize=256)
-def _files(recipe: str, category: str | None, path: str) -> tuple[str, ...]:
+def _files(recipe: str, category: str | None, path: str, references: str) -> tuple[str, ...]:
     """The known-good pictures that this part may be compared with."""
+    version = ReferenceVersion.parse(references)
+    if version is not None:
+        references = f"{version.folder}@{version.number}"
     try:
         read = parse_yaml(recipe)
     except DocumentError:
         read = None
-    named = read.get("references") if isinstance(read, Mapping) else None
+    named = references or (read.get("references") if isinstance(read, Mapping) else None)
     if isinstance(named, Mapping):
         named = named.get(category)
     try:

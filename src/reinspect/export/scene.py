@@ -57,6 +57,7 @@ def scene(
     places: Places,
     *,
     recipe: str = "",
+    references: str = "",
     reviewed: Iterable[Defect] | None = None,
     view: str | None = None,
     blind: bool = False,
@@ -67,6 +68,7 @@ def scene(
         trace: of the part.
         places: where its run's files are.
         recipe: of its run, which may name references.
+        references: those that its run names, a folder or a version of a set.
         reviewed: what a person found.
         view: which to show of several; the one to show first by default.
         blind: leave out name, boxes and masks: whoever reviews the part judges for themselves.
@@ -79,7 +81,7 @@ def scene(
     size = (SIDE, SIDE * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
     first = within(told.first.defects if told.first else (), view)
     final = within(told.verdict.defects if told.verdict else (), view)
-    good = _good(trace, places, plain, recipe)
+    good = _good(trace, places, plain, recipe, references)
     layers = [
         _boxes("First boxes", "first", first, on=bool(first) and first != final),
         _boxes("Final boxes", "final", final, on=True),
@@ -200,12 +202,14 @@ def _for_people(plain: Pixels | None, loaded: Loaded | None, side: int) -> Pixel
     return drawn(plain, loaded.scale, loaded.spectrogram, side)
 
 
-def _good(trace: Trace, places: Places, photo: Pixels | None, recipe: str) -> ShownGoodPart | None:
+def _good(
+    trace: Trace, places: Places, photo: Pixels | None, recipe: str, references: str
+) -> ShownGoodPart | None:
     if photo is None:
         return None
     beside = [p for it in trace.evidence for p in it.pictures if p.shows == "beside-reference"]
     kept = places.file(beside[-1]) if beside else None
-    return good_part(recipe, trace.sample, photo, kept)
+    return good_part(recipe, trace.sample, photo, kept, references)
 
 
 def _places(trace: Trace) -> list[Region]:

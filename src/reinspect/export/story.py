@@ -86,13 +86,25 @@ class Told(NamedTuple):
             self.trace,
             self.places,
             recipe=self.run.recipe,
+            references=self._references,
             reviewed=review.defects if review else None,
             view=view,
         )
 
     def part(self, view: str | None = None) -> dict[str, Any]:
         """The picture without anything that was said of it, for whoever judges it anew."""
-        return scene(self.trace, self.places, recipe=self.run.recipe, view=view, blind=True)
+        return scene(
+            self.trace,
+            self.places,
+            recipe=self.run.recipe,
+            references=self._references,
+            view=view,
+            blind=True,
+        )
+
+    @property
+    def _references(self) -> str:
+        return self.run.versions.get("references", "")
 
     def path(self, view: str | None = None) -> str:
         """Where the picture of a view was when it was inspected."""

@@ -230,7 +230,7 @@ class RunPlan:
         Raises:
             UsageError: the references can't be read.
         """
-        now, source = ReferenceVersion.parse(self.references.version), self.source
+        now, source = ReferenceVersion.parse(self.references.origin), self.source
         if now is None or not isinstance(source, DropFolder):
             raise UsageError(f"{self.out}: its references have no versions")
         limit = None if source.limit is None else source.limit - inspected
@@ -239,7 +239,7 @@ class RunPlan:
         folder = Path(now.folder)
         with usage_errors():
             sets = reference_sets((), self.recipe, given=folder)
-        version = ReferenceVersion.parse(sets.version)
+        version = ReferenceVersion.parse(sets.origin)
         return replace(
             self,
             references=sets,
@@ -298,7 +298,7 @@ def _followed(source: Source, sets: ReferenceSets, place: object) -> Source:
 
 def _newer(sets: ReferenceSets, place: object) -> Callable[[], bool] | None:
     """Tells whether another version counts than judges; None where a run is of one for good."""
-    version = ReferenceVersion.parse(sets.version)
+    version = ReferenceVersion.parse(sets.origin)
     if version is None or not isinstance(place, str | os.PathLike) or not Path(place).is_dir():
         return None  # `SET@3` names it for good
 

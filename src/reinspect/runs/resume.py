@@ -91,7 +91,7 @@ def done_before(store: Store, run_id: int, plan: RunPlan) -> Done:
 
 
 def _earlier(store: Store, plan: RunPlan) -> list[Run]:
-    mine = ReferenceVersion.parse(plan.references.version)
+    mine = ReferenceVersion.parse(plan.references.origin)
     name = plan.out.absolute().name
     if mine is None or not isinstance(plan.source, DropFolder) or line_of(name) == name:
         return []

@@ -14,7 +14,7 @@ from reinspect.dataset import Item, truth_of
 from reinspect.files import write_file
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import dump_recipe
-from reinspect.images import UnreadableImage
+from reinspect.images import UnreadableImage, one_line
 from reinspect.roles import Sink
 from reinspect.runs.alarm import Expectation, alarm_of
 from reinspect.runs.counters import COUNTERS, is_whole, of_sessions, write_counters
@@ -25,7 +25,7 @@ from reinspect.runs.plan import RunPlan
 from reinspect.runs.resources import MemorySampler
 from reinspect.runs.resume import changed, done_before, fingerprint, versions
 from reinspect.runs.sources import Feed, census_of
-from reinspect.store import Run, RunInfo, Status, Store, Tally, Writer
+from reinspect.store import Run, RunInfo, Status, Store, Tally, UnknownRunError, Writer
 from reinspect.trace import Trace
 from reinspect.vocabulary import Truth
 
@@ -38,6 +38,9 @@ Outlet = Callable[[Store, Run], contextlib.AbstractContextManager[Callable[[], o
 """Takes verdicts from the store to elsewhere, while it is open: given the store and the run, what
 is to be called whenever some were stored."""
 
+
+PROBE = ".writable"
+"""File by which we see that a folder can be written."""
 
 _WHOLE = (Ending.DONE, Ending.SUPERSEDED)
 
@@ -213,6 +216,7 @@ class Session:
         (self.plan.out / COUNTERS).unlink(missing_ok=True)
         if not self.new:
             self.store.resume_run(self.run.id)
+        if self.plan.resume:
             listed = feed.items if feed is not None and feed.total is not None else ()
             with usage_errors():
                 self._truths = _truths([item for item in listed if item])
@@ -257,6 +261,9 @@ class Session:
 def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:
     """The plan's run, and whether it is new; its recipe is written to its folder.
 
+    One that was cut off while it began, when it had a folder and no row, or a row and nothing in
+    its folder, is begun as if it was new, whether it is to be resumed or not.
+
     Raises:
         UsageError: the run to resume is of another recipe, references …
         StoreError: the store has no such run, or can't be written.
@@ -271,10 +278,11 @@ def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:
         explored=plan.explore,
         tags=plan.tags,
     )
-    if not plan.resume:
+    run = _begun_before(store, plan, info)
+    new = run is None
+    if run is None:
         run = store.run_of(store.begin_run(info))
     else:
-        run = store.run(info.name)
         differs = changed(run, plan)
         if differs:
             raise UsageError(
@@ -283,12 +291,30 @@ def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:
             )
         _make_folder(plan.out)
     _freeze_recipe(plan, info)
-    return run, not plan.resume
+    return run, new
+
+
+def _begun_before(store: Store, plan: RunPlan, info: RunInfo) -> Run | None:
+    """The run to go on with; none where it is to begin.
+
+    Raises:
+        StoreError: it is to be resumed, and the store has no such run.
+    """
+    try:
+        run = store.run(info.name)
+    except UnknownRunError:
+        if plan.resume and not (plan.out.is_dir() and _is_fresh(plan.out)):
+            raise
+        return None
+    if plan.resume:
+        return run
+    cut_off = run.name == info.name and run.folder == info.folder and not store.done(run.id)
+    return run if cut_off and not changed(run, plan) else None
 
 
 def _of_references(plan: RunPlan) -> dict[str, str]:
-    """Which version of a set of references judges, if they are of one."""
-    return {"references": plan.references.version} if plan.references.version else {}
+    """By which references it judges: their folder, or which version of a set they are."""
+    return {"references": plan.references.origin} if plan.references.origin else {}
 
 
 def _inspect(
@@ -337,10 +363,15 @@ def _refuse_used_folder(plan: RunPlan) -> None:
         return
     if not plan.out.is_dir():
         raise UsageError(f"{plan.out}: is not a folder; name another one with --out")
-    if any(plan.out.iterdir()):
+    if not _is_fresh(plan.out):
         raise UsageError(
             f"{plan.out}: is not empty; finish that run with --resume, or name another folder"
         )
+
+
+def _is_fresh(out: Path) -> bool:
+    """Whether a run has left nothing in a folder but what it was writing when it was killed."""
+    return all(path.name == PROBE or path.match(".*.part") for path in out.iterdir())
 
 
 def _make_folder(out: Path) -> None:
@@ -352,7 +383,7 @@ def _make_folder(out: Path) -> None:
     try:
         # Pictures of parts are nobody else's business; whoever made the folder before decided.
         out.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe = out / ".writable"
+        probe = out / PROBE
         probe.touch()
         probe.unlink()
     except OSError as failure:
@@ -362,7 +393,8 @@ def _make_folder(out: Path) -> None:
 
 
 def _freeze_recipe(plan: RunPlan, info: RunInfo) -> None:
-    packages = "".join(f"#   {name} {version}\n" for name, version in info.versions.items())
+    made_with = info.versions.items()
+    packages = "".join(f"#   {name} {one_line(version)}\n" for name, version in made_with)
     text = f"# The recipe of run {info.name}, every default written out; made with\n{packages}"
     write_file(plan.out / "recipe.yaml", text + info.recipe)
 

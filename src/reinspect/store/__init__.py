@@ -1,7 +1,7 @@
 """The trace store: every run, every step, in one database."""
 
 from reinspect.store.browse import Browse, Choices, Page
-from reinspect.store.database import StoreError
+from reinspect.store.database import StoreError, UnknownRunError
 from reinspect.store.inspected import Inspected
 from reinspect.store.reviews import Caption, NewCaption, PictureReview, Review, ReviewOpinion
 from reinspect.store.rows import Checked, Row
@@ -34,6 +34,7 @@ __all__ = [
     "Store",
     "StoreError",
     "Tally",
+    "UnknownRunError",
     "Writer",
     "differences",
 ]

@@ -64,6 +64,10 @@ class StoreError(ReinspectError, RuntimeError):
     """The store can't do what was asked; the message is one line: where, what, what to do."""
 
 
+class UnknownRunError(StoreError):
+    """The store has no such run."""
+
+
 class TraceError(StoreError):
     """A trace that another version of reinspect made, and this one can't read."""
 

@@ -32,7 +32,10 @@ class RunInfo(Value):
         description="What verdicts depend on: part (recipe, references, …) → hash or version.",
     )
     sources: tuple[str, ...] = Field(default=(), description="The inspected paths, absolute.")
-    versions: Mapping[str, str] = Field(default_factory=dict, description="Package → version.")
+    versions: Mapping[str, str] = Field(
+        default_factory=dict,
+        description="Package → version; references → their folder, or which version of a set.",
+    )
     started: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     tags: Mapping[str, str] = Field(
         default_factory=dict, description="As `--line` and `--tag` name it: line → 3, lot → A7."

@@ -20,6 +20,7 @@ from reinspect.store.browse import Browse
 from reinspect.store.database import (
     StoreError,
     TraceError,
+    UnknownRunError,
     connect,
     masked,
     parse,
@@ -176,7 +177,11 @@ class Store:
             return [_run(found) for found in session.exec(query)]
 
     def run(self, name_or_folder: str | os.PathLike[str]) -> Run:
-        """A run by its name or its folder; also by a folder that was moved with its store."""
+        """A run by its name or its folder; also by a folder that was moved with its store.
+
+        Raises:
+            UnknownRunError: there is none.
+        """
         given = os.fspath(name_or_folder)
         folder = Path(given).absolute()
         by_name = select(tables.RunTable).where(tables.RunTable.name == given)
@@ -193,9 +198,8 @@ class Store:
                 if found is not None and found.folder and Path(found.folder).is_dir():
                     found = None  # that run's folder is still where it was: this is another one
             if found is None:
-                raise StoreError(
-                    f"store {self.name}: has no run {given!r}: `reinspect runs` lists them"
-                )
+                said = f"store {self.name}: has no run {given!r}: `reinspect runs` lists them"
+                raise UnknownRunError(said)
             return _run(found)
 
     def run_of(self, run_id: int) -> Run:
