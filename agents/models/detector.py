@@ -9,23 +9,19 @@ from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import Answer, read_json, schema
 from reinspect.agents.models.client import Heard, Model, Question
 from reinspect.agents.models.confidence import AnswerProbability
+from reinspect.agents.models.further import NOTHING_MORE, Further, ShownOptions
 from reinspect.agents.models.inputs import (
-    Further,
-    GoodParts,
     HeatPicture,
-    KnownDefect,
     Reference,
     candidates,
     first_look,
     trained_look,
 )
 from reinspect.agents.models.prompts import prompt
-from reinspect.agents.models.serving import MOST_PICTURES
-from reinspect.agents.models.settings import Form, ModelSettings
+from reinspect.agents.models.settings import Form
 from reinspect.agents.models.tags import read_tags
 from reinspect.agents.product import ProductKnowledge
 from reinspect.components import About
-from reinspect.images import UnreadableImage, load
 from reinspect.tools.anomaly_map import AnomalyMap
 from reinspect.vocabulary import Evidence, Region, Sample, Verdict
 
@@ -33,12 +29,11 @@ SOURCE = "model"
 """Source of the evidence that a model's verdict rests on, whichever model it is."""
 
 
-class VlmDetectorOptions(ModelSettings):
+class VlmDetectorOptions(ShownOptions):
     """Those of a recipe: the model's, and what it is shown."""
 
     expert: bool = False
     reference: bool | Annotated[int, Field(ge=0, le=4)] = False
-    picture_tokens: Annotated[int, Field(ge=1)] | None = None
     heat_map: bool = False
 
 
@@ -66,7 +61,7 @@ class VlmDetector:
         look: Callable[[Sample], Evidence] | None = None,
         reference: Reference | None = None,
         heat: HeatPicture | None = None,
-        more: Further | None = None,
+        more: Further = NOTHING_MORE,
     ) -> None:
         self._model, self._product, self._more = model, product, more
         self._look, self._reference, self._heat = look, reference, heat
@@ -88,13 +83,7 @@ class VlmDetector:
             AnomalyMap(context.experts, context.pictures) if options.expert else None,
             context.experts.good_part if options.reference else None,
             context.experts.heat_picture if options.heat_map else None,
-            Further(
-                good_parts=_others(int(options.reference), context),
-                examples=_examples(context.product),
-                tokens=options.picture_tokens,
-                most=MOST_PICTURES,
-                max_pixels=options.max_pixels,
-            ),
+            Further.from_recipe(options, context),
         )
 
     def __call__(self, sample: Sample) -> Verdict:
@@ -106,8 +95,7 @@ class VlmDetector:
         """
         seen = self._look(sample) if self._look else None
         if self._model.form is Form.TAGS:
-            others = self._more.good_parts if self._more else None
-            shown = trained_look(sample, self._reference, others)
+            shown = trained_look(sample, self._reference, self._more.good_parts)
         else:
             shown = first_look(sample, self._reference, self._heat, self._more)
         question = ask_for_defects(
@@ -132,29 +120,6 @@ class VlmDetector:
             rationale=chosen.thinking if chosen else "",
             evidence=(said, seen) if seen else (said,),
         )
-
-
-def _others(count: int, context: AgentContext) -> GoodParts | None:
-    """The good parts besides the first one."""
-    if count < 2:
-        return None
-    return lambda sample: context.experts.good_parts(sample, count)[1:]
-
-
-def _examples(product: ProductKnowledge) -> tuple[KnownDefect, ...]:
-    """The pictures of known defects.
-
-    Raises:
-        ValueError: one can't be read.
-    """
-    found = []
-    for place, own in enumerate(product.examples):
-        try:
-            loaded = load(own.picture)
-        except UnreadableImage as failure:
-            raise ValueError(f"product.examples.{place}.picture: {failure}") from failure
-        found.append(KnownDefect(loaded.pixels, loaded.sha256, own.type, own.box))
-    return tuple(found)
 
 
 def ask_for_defects(

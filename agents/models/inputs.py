@@ -1,10 +1,10 @@
 """What a model is shown beside the test image, and how the prompts speak of it."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from reinspect.agents.models.answers import GRID
-from reinspect.agents.models.encoding import tokens_of
+from reinspect.agents.models.further import LEAST_SIDE, MARGIN, NOTHING_MORE, Further, GoodParts
 from reinspect.agents.models.settings import Form
 from reinspect.images import Pixels, crop, read_view
 from reinspect.tools.embedded.alignment import GoodPart
@@ -14,17 +14,12 @@ from reinspect.vocabulary import Box, Label, Region, Sample, Verdict
 Reference = Callable[[Sample], GoodPart | None]
 """A good part to show beside the sample; none where there is none."""
 
-GoodParts = Callable[[Sample], Sequence[GoodPart]]
-"""Further good parts, those that fit best first."""
-
 HeatPicture = Callable[[Sample], Pixels]
 """The sample with an anomaly map laid over it."""
 
 CLOSE_UPS = 2
 """Regions that are shown at full resolution."""
 
-_MARGIN = 0.5
-_LEAST = 96  # pixels of a crop's side: context to see a defect by
 _MOST = 5  # candidates that are listed
 _ALIKE = 0.5  # intersection over union from which on two close-ups show the same
 
@@ -33,7 +28,6 @@ _APART = (
     "a good part of the same kind. It can't be laid over the test image: compare what both look "
     "like, not place by place"
 )
-_OVER = ", laid over the test image"
 _HEAT = (
     "the test image with an anomaly map laid over it: the brighter a place, the less any good part "
     "is like it. It may be wrong both ways"
@@ -45,6 +39,9 @@ class ShownPictures(NamedTuple):
 
     pictures: tuple[Pixels, ...]
     labels: tuple[str, ...]
+    of_part: int = 1
+    """How many of a close look, the first ones, show the part and what it is held against; those
+    behind them show other parts."""
 
     @property
     def words(self) -> str:
@@ -52,89 +49,34 @@ class ShownPictures(NamedTuple):
         return " ".join(self.labels)
 
 
-class KnownDefect(NamedTuple):
-    """A picture of another part with a known defect."""
-
-    image: Pixels
-    sha256: str
-    type: str
-    box: Box | None
-
-    @property
-    def shown(self) -> tuple[Pixels, str]:
-        """What of it is shown, and what is said of it."""
-        said = f"another part of the same kind with a known defect, {self.type}"
-        if self.box is None:
-            return self.image, said
-        cut = crop(self.image, self.box, margin=_MARGIN, least=_LEAST).pixels
-        return cut, f"{said}: the place of it, at full resolution"
-
-
-class Further(NamedTuple):
-    """What may be shown besides, as far as there is room."""
-
-    good_parts: GoodParts | None = None
-    """Further good parts."""
-    examples: Sequence[KnownDefect] = ()
-    tokens: int | None = None
-    """Of all pictures, about; None is no bound."""
-    most: int = 6
-    """Pictures in all."""
-    max_pixels: int = 1280 * 28 * 28
-    """Of a picture as it is sent."""
-
-
 def first_look(
     sample: Sample,
     reference: Reference | None,
     heat: HeatPicture | None = None,
-    more: Further | None = None,
+    more: Further = NOTHING_MORE,
 ) -> ShownPictures:
     """The part, a good one beside it where there is one, and where an expert finds it unusual.
 
-    Then, as far as there is room: known defects, one of each, and further good parts. A known
-    defect that is the part itself is not shown.
+    Then what else there is room for.
     """
     image = read_view(sample.visual)
     good = reference(sample) if reference else None
-    further: list[tuple[Pixels, str]] = []
+    beside: list[tuple[Pixels, str]] = []
     if good is not None:
-        further.append((good.image, _LAID if good.laid_over else _APART))
+        beside.append((good.image, _LAID if good.laid_over else _APART))
     if heat is not None:
-        further.append((heat(sample), _HEAT))
-    if more is not None:
-        further = _with_room(image, further, _wanted(sample, more), more)
-    if not further:
+        beside.append((heat(sample), _HEAT))
+    beside += more.with_room(sample, (image, *(picture for picture, _ in beside)))
+    if not beside:
         return ShownPictures((image,), ("The picture is the test image.",))
-    labels = ["Picture 1 is the test image."]
-    labels += [f"Picture {number} is {what}." for number, (_, what) in enumerate(further, start=2)]
-    return ShownPictures((image, *(picture for picture, _ in further)), tuple(labels))
+    return _numbered(image, beside)
 
 
-def _wanted(sample: Sample, more: Further) -> Iterator[tuple[Pixels, str]]:
-    for example in more.examples:
-        if example.sha256 != sample.sha256:
-            yield example.shown
-    for good in more.good_parts(sample) if more.good_parts else ():
-        yield good.image, f"another good part of the same kind{_OVER if good.laid_over else ''}"
-
-
-def _with_room(
-    image: Pixels,
-    needed: Sequence[tuple[Pixels, str]],
-    wanted: Iterable[tuple[Pixels, str]],
-    more: Further,
-) -> list[tuple[Pixels, str]]:
-    """What is needed, and of what is wanted, in its order, all that there is room for."""
-    kept = list(needed)
-    spent = sum(tokens_of(one, more.max_pixels) for one in (image, *(p for p, _ in kept)))
-    for picture, said in wanted:
-        cost = tokens_of(picture, more.max_pixels)
-        fits = more.tokens is None or spent + cost <= more.tokens
-        if fits and 1 + len(kept) < more.most:
-            kept.append((picture, said))
-            spent += cost
-    return kept
+def _numbered(image: Pixels, beside: Iterable[tuple[Pixels, str]]) -> ShownPictures:
+    """The test image, and what is beside it, each with what it is."""
+    every = [(image, "the test image"), *beside]
+    labels = (f"Picture {number} is {what}." for number, (_, what) in enumerate(every, start=1))
+    return ShownPictures(tuple(picture for picture, _ in every), tuple(labels))
 
 
 def trained_look(
@@ -161,28 +103,28 @@ def beside(references: int) -> str:
     )
 
 
-def close_look(sample: Sample, boxes: Sequence[Box], reference: Reference | None) -> ShownPictures:
+def close_look(
+    sample: Sample,
+    boxes: Sequence[Box],
+    reference: Reference | None,
+    more: Further = NOTHING_MORE,
+) -> ShownPictures:
     """The part, and its suspicious places at full resolution, each beside the same of a good part.
 
     Left out are places that are most of the picture, which is there already, and those that another
-    close-up shows. A good part that can't be laid over the part is shown as a whole.
+    close-up shows. A good part that can't be laid over the part is shown as a whole. Then what else
+    there is room for.
     """
     image = read_view(sample.visual)
     good = reference(sample) if reference else None
     laid = good is not None and good.laid_over
-    pictures, labels = [image], ["Picture 1 is the test image."]
-
-    def show(picture: Pixels, what: str) -> None:
-        pictures.append(picture)
-        labels.append(f"Picture {len(pictures)} is {what}.")
-
     close = _apart([box for box in boxes if _is_part(box)])
-    for box in close[:CLOSE_UPS]:
-        for picture, what in close_ups(image, good, box):
-            show(picture, what)
+    beside = [found for box in close[:CLOSE_UPS] for found in close_ups(image, good, box)]
     if good is not None and not (laid and close):
-        show(good.image, _LAID if laid else _APART)
-    return ShownPictures(tuple(pictures), tuple(labels))
+        beside.append((good.image, _LAID if laid else _APART))
+    own = (image, *(picture for picture, _ in beside))
+    shown = _numbered(image, (*beside, *more.with_room(sample, own)))
+    return shown._replace(of_part=len(own))
 
 
 def close_ups(
@@ -199,11 +141,11 @@ def close_ups(
     """
     if not _is_part(box) or any(_overlap(box, other) >= _ALIKE for other in but):
         return []
-    cut = crop(image, box, margin=_MARGIN, least=_LEAST)
+    cut = crop(image, box, margin=MARGIN, least=LEAST_SIDE)
     region = thousandths(cut.box)
     found = [(cut.pixels, f"region {region} of the test image, at full resolution")]
     if good is not None and good.laid_over:
-        same = crop(good.image, box, margin=_MARGIN, least=_LEAST).pixels
+        same = crop(good.image, box, margin=MARGIN, least=LEAST_SIDE).pixels
         found.append((same, f"the same region {region} of a good part"))
     return found
 

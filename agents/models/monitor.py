@@ -9,14 +9,13 @@ from typing import Annotated, Any, Self
 
 from pydantic import Field
 
-from reinspect.agents.calls import BudgetSpent, ModelLimits
+from reinspect.agents.calls import BudgetSpent
 from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import UnreadableAnswer
-from reinspect.agents.models.client import Heard, Model, ModelError, Question
+from reinspect.agents.models.client import Heard, ModelError, Question
 from reinspect.agents.models.confidence import AnswerProbability
 from reinspect.agents.models.detector import ask_for_defects, evidence_of, opinion_of, spokesman
 from reinspect.agents.models.inputs import (
-    Reference,
     close_look,
     evidence_in_words,
     first_look,
@@ -24,6 +23,7 @@ from reinspect.agents.models.inputs import (
     trained_look,
     verdict_in_words,
 )
+from reinspect.agents.models.means import MonitorMeans, MonitorOptions
 from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.reflection import (
     Doubts,
@@ -32,15 +32,9 @@ from reinspect.agents.models.reflection import (
     read_doubts,
 )
 from reinspect.agents.models.reflection import read_explanation as read_words
-from reinspect.agents.models.settings import Form, ModelSettings
+from reinspect.agents.models.settings import Form
 from reinspect.agents.monitor import RAMonitor
-from reinspect.agents.product import ProductKnowledge
-from reinspect.components import About, RecipePath
-from reinspect.cost import ModelCost
-from reinspect.policies.fitted import load_monitor
-from reinspect.policies.opinions import Opinions
-from reinspect.policies.reliability import CaseEstimator
-from reinspect.roles import Estimator
+from reinspect.components import About
 from reinspect.texts import two_digits
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
@@ -60,24 +54,18 @@ CONSULT = 0.75
 """Estimated reliability from which on a verdict is accepted without asking the model about it."""
 
 
-class VlmMonitorOptions(ModelSettings):
-    """Those of a recipe: the model's, when it is asked, what it is shown, who weighs it."""
+class VlmMonitorOptions(MonitorOptions):
+    """Those of a recipe: of any monitor that asks a model, and when it is asked."""
 
-    reference: bool = True
     consult: Annotated[float, Field(ge=0, le=1)] | None = None
-    file: RecipePath | None = None
 
 
 class VlmMonitor(RAMonitor):
     """Monitor, reviser and explainer that asks a model where its estimator is in doubt.
 
     Args:
-        model: whom to ask. One that answers in tags knows how to reflect, and nothing else: its
-            assessments are the estimator's.
-        estimate: weighs looks, witnesses and the reflection.
-        product: what is normal for this part.
-        limits: what may be spent on one part; once it is, the estimator goes on alone.
-        reference: a good part to compare with.
+        means: whom to ask, what to show, who weighs it. A model that answers in tags knows how to
+            reflect, and nothing else: its assessments are the estimator's.
         looks: the tools that the model may ask for, with a note on when each of them helps.
         consult: estimated reliability below which the model is asked for its assessment.
     """
@@ -88,20 +76,14 @@ class VlmMonitor(RAMonitor):
 
     def __init__(
         self,
-        model: Model,
-        estimate: Estimator,
-        product: ProductKnowledge,
+        means: MonitorMeans,
         *,
-        limits: ModelLimits | None = None,
-        reference: Reference | None = None,
         looks: Mapping[str, str] | None = None,
         consult: float = CONSULT,
     ) -> None:
-        super().__init__(estimate)
-        self._estimated = estimate
-        self._model, self._product, self._reference = model, product, reference
-        self._limits, self._consult = limits or ModelLimits(), consult
-        self._looks = dict(looks or {})
+        super().__init__(means.estimate, means.qualified)
+        self._means, self._model = means, means.model
+        self._consult, self._looks = consult, dict(looks or {})
 
     @classmethod
     def from_recipe(cls, options: VlmMonitorOptions, context: AgentContext) -> Self:
@@ -109,14 +91,10 @@ class VlmMonitor(RAMonitor):
 
         Raises:
             ModelError: there is no key.
-            ValueError: a price is missing, or the fitted monitor can't be read.
+            ValueError: a price is missing, an example or the fitted monitor can't be read.
         """
         return cls(
-            Model.from_recipe(options, context),
-            CaseEstimator(load_monitor(options.file)) if options.file else Opinions(),
-            context.product,
-            limits=context.limits,
-            reference=context.experts.good_part if options.reference else None,
+            MonitorMeans.from_recipe(options, context),
             looks=context.looks,
             consult=CONSULT if options.consult is None else options.consult,
         )
@@ -126,11 +104,11 @@ class VlmMonitor(RAMonitor):
         own = super().__call__(trace)
         if own.reliability >= self._consult or self._model.form is Form.TAGS:
             return own
-        spent = self._limits.exceeded(ModelCost.of_trace(trace))
+        spent = self._means.spent(trace)
         if spent:
             reasons = (*own.reasons, f"the model is not asked: budget spent ({spent})")
             return own.model_copy(update={"reasons": reasons})
-        shown = first_look(trace.sample, self._reference)
+        shown = first_look(trace.sample, self._means.reference, more=self._means.more)
         question = Question(
             prompt=prompt(
                 "assess",
@@ -156,26 +134,27 @@ class VlmMonitor(RAMonitor):
         (tags) is heard all the same.
         """
         before = trace.verdict
-        spent = self._limits.exceeded(ModelCost.of_trace(trace))
+        spent = self._means.spent(trace)
         if before is None or spent:
             return super().revise(trace)
+        means = self._means
         if self._model.form is Form.TAGS:
-            shown = trained_look(trace.sample, self._reference)
+            shown = trained_look(trace.sample, means.reference, means.more.good_parts)
         else:
-            shown = close_look(trace.sample, places_of(trace), self._reference)
+            shown = close_look(trace.sample, places_of(trace), means.reference, means.more)
         told, file = self._told(trace, shown.words), self._model.settings.prompts.reflect
         question = ask_for_defects(self._model.form, "reflect", own=file, **told)
         heard = self._model.ask(question, shown.pictures, labels=shown.labels)
         belief = opinion_of(heard)
         said = evidence_of(heard, belief, SOURCE)
-        if self._model.form is Form.JSON and not _new(trace, len(shown.pictures)):
+        if self._model.form is Form.JSON and not _new(trace, shown.of_part):
             said = said.model_copy(
                 update={
                     "probability": None,
                     "summary": f"{said.summary}; nothing new was seen, so it does not count",
                 }
             )
-        estimate = self._estimated(trace.then(Step(node="revise", products=(said,))))
+        estimate = self._means.estimate(trace.then(Step(node="revise", products=(said,))))
         chosen = spokesman(heard.answers, yes=belief.probability >= 0.5)
         after = Verdict.of(estimate.probability, evidence=(said,))
         if after.label is Label.ANOMALOUS:
@@ -198,10 +177,10 @@ class VlmMonitor(RAMonitor):
         An explanation decides nothing: where the model fails, the plain words stand.
         """
         plain = super().explain(trace)
-        spent = self._limits.exceeded(ModelCost.of_trace(trace))
+        spent = self._means.spent(trace)
         if not trace.rounds or self._model.form is Form.TAGS or spent or trace.first is None:
             return plain
-        shown = close_look(trace.sample, places_of(trace), self._reference)
+        shown = close_look(trace.sample, places_of(trace), self._means.reference)
         told = self._told(trace, shown.words)
         question: Question[Explanation] = Question(
             prompt=prompt(
@@ -226,14 +205,17 @@ class VlmMonitor(RAMonitor):
         form = self._model.form
         return {
             "pictures": pictures,
-            "product": str(self._product),
+            "product": str(self._means.product),
             "verdict": verdict_in_words(trace.verdict, form) if trace.verdict else "none",
             "evidence": evidence_in_words(trace),
         }
 
 
 def _new(trace: Trace, shown: int) -> bool:
-    """Whether there is anything that the first look did not have: a picture, or a witness."""
+    """Whether there is anything that the first look did not have: a picture, or a witness.
+
+    Pictures of other parts, however many, tell nothing new of this one.
+    """
     witnesses = any(e.probability is not None for e in trace.products(Evidence))
     return shown > 1 or witnesses
 

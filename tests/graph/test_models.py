@@ -163,6 +163,29 @@ def test_a_model_reflects(
     assert prompts == ["detect.json.md", f"reflect.{form}.md", *explained]
 
 
+def test_a_known_defect_of_another_part_is_shown_and_is_nothing_new(
+    part: str, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(tmp_path / "known.png"), np.full((40, 40, 3), 150, np.uint8))
+    examples = [{"picture": str(tmp_path / "known.png"), "type": "scratch"}]
+    again = Reply(said("yes", reflection="looked again"), yes=0.95)
+    script = stages(detect=Reply(said("no"), yes=0.3), reflect=again, assess=DOUBTS)
+    with ScriptedServer(script) as server:
+        recipe = recipe_for(server, {}, policies=ALWAYS, product={"examples": examples})
+        trace = inspected(part, recipe)
+        shown = {call.prompt: call.pictures for call in calls_of(trace.steps)}
+    assert shown == {
+        "detect.json.md": 2,
+        "assess.json.md": 2,
+        "reflect.json.md": 2,
+        "explain.json.md": 1,
+    }
+    assert trace.verdict is not None
+    assert (trace.verdict.label, trace.revised) == (Label.NORMAL, False)
+    (said_so,) = (e for e in trace.evidence if e.source == "reflection")
+    assert "nothing new was seen" in said_so.summary
+
+
 def test_an_explanation_that_fails_leaves_the_plain_words(part: str) -> None:
     script = stages(detect=Reply(said("yes"), yes=0.7), reflect=said("yes", reflection="x"),
                     assess=DOUBTS, explain="no JSON")  # fmt: skip

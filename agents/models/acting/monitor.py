@@ -9,47 +9,38 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from reinspect.agents.calls import ModelLimits
 from reinspect.agents.context import AgentContext
 from reinspect.agents.models.acting.decision import REVISE, DecisionRevision, read_revision
 from reinspect.agents.models.acting.looks import Shown
 from reinspect.agents.models.acting.talk import Bounds, Talk
-from reinspect.agents.models.client import Model
 from reinspect.agents.models.confidence import AnswerProbability, opinion
 from reinspect.agents.models.inputs import (
-    Reference,
     evidence_in_words,
     first_look,
     verdict_in_words,
 )
+from reinspect.agents.models.means import MonitorMeans, MonitorOptions
 from reinspect.agents.models.monitor import SOURCE
 from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.serving import MOST_PICTURES
-from reinspect.agents.models.settings import Form, ModelSettings
+from reinspect.agents.models.settings import Form
 from reinspect.agents.monitor import RAMonitor
-from reinspect.agents.product import ProductKnowledge
-from reinspect.components import About, RecipePath
-from reinspect.cost import ModelCost
+from reinspect.components import About
 from reinspect.pictures import Pictures
-from reinspect.policies.fitted import load_monitor
-from reinspect.policies.opinions import Opinions
-from reinspect.policies.reliability import CaseEstimator
-from reinspect.roles import Estimator, StepAttempt, Tool
+from reinspect.roles import StepAttempt, Tool
 from reinspect.texts import two_digits
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import Evidence, Label, Move, Revision, ToolUse, Verdict
 
 
-class AgentMonitorOptions(ModelSettings):
-    """Those of a recipe: the model's, what it is shown, what it may take, who weighs it."""
+class AgentMonitorOptions(MonitorOptions):
+    """Those of a recipe: of any monitor that asks a model, and what this one may take."""
 
-    reference: bool = True
     turns: Annotated[int, Field(ge=2, le=50)] = 6
     calls: Annotated[int, Field(ge=1, le=50)] = 8
     tokens: Annotated[int, Field(ge=1)] | None = None
     pictures: Annotated[int, Field(ge=1, le=64)] = MOST_PICTURES
     seconds: Annotated[float, Field(gt=0)] = 60.0
-    file: RecipePath | None = None
 
     @model_validator(mode="after")
     def _talks(self) -> Self:
@@ -64,12 +55,8 @@ class AgentMonitor(RAMonitor):
     """Monitor, reviser and explainer whose second look is a conversation with a model.
 
     Args:
-        model: who talks.
-        estimate: weighs looks, witnesses and the decision.
-        product: what is normal for this part.
+        means: who talks, what it is shown first, who weighs looks, witnesses and the decision.
         bounds: of each conversation.
-        limits: what may be spent on one part.
-        reference: a good part to compare with.
         notes: the tools that the model may use, with what each is good for.
         heeds: what of box and phrase each of them heeds.
         pictures: where what the model is shown is kept; without, it isn't.
@@ -81,23 +68,16 @@ class AgentMonitor(RAMonitor):
 
     def __init__(
         self,
-        model: Model,
-        estimate: Estimator,
-        product: ProductKnowledge,
+        means: MonitorMeans,
         *,
         bounds: Bounds,
-        limits: ModelLimits | None = None,
-        reference: Reference | None = None,
         notes: Mapping[str, str] | None = None,
         heeds: Mapping[str, tuple[str, ...]] | None = None,
         pictures: Pictures | None = None,
     ) -> None:
-        super().__init__(estimate)
-        self._estimated = estimate
-        self._model, self._product, self._reference = model, product, reference
-        self._bounds, self._limits = bounds, limits or ModelLimits()
+        super().__init__(means.estimate, means.qualified)
+        self._means, self._bounds, self._pictures = means, bounds, pictures
         self._notes, self._heeds = dict(notes or {}), dict(heeds or {})
-        self._pictures = pictures
 
     @classmethod
     def from_recipe(cls, options: AgentMonitorOptions, context: AgentContext) -> Self:
@@ -105,22 +85,18 @@ class AgentMonitor(RAMonitor):
 
         Raises:
             ModelError: there is no key.
-            ValueError: a price is missing, a tool has the name by which a conversation ends, or
-                the fitted monitor can't be read.
+            ValueError: a price is missing, a tool has the name by which a conversation ends, an
+                example or the fitted monitor can't be read.
         """
         if REVISE in context.looks:
             raise ValueError(
                 f"tools: a tool named {REVISE!r} can't be told from the end: rename it"
             )
         return cls(
-            Model.from_recipe(options, context),
-            CaseEstimator(load_monitor(options.file)) if options.file else Opinions(),
-            context.product,
+            MonitorMeans.from_recipe(options, context, most=options.pictures // 2),
             bounds=Bounds(
                 options.turns, options.calls, options.tokens, options.pictures, options.seconds
             ),
-            limits=context.limits,
-            reference=context.experts.good_part if options.reference else None,
             notes=context.looks,
             heeds=context.heeds,
             pictures=context.pictures,
@@ -130,21 +106,21 @@ class AgentMonitor(RAMonitor):
         """The second look: every turn and every look a step."""
         if trace.verdict is None:
             return
-        shown = first_look(trace.sample, self._reference)
-        good = self._reference(trace.sample) if self._reference else None
-        bounds = self._bounds
+        means, bounds = self._means, self._bounds
+        shown = first_look(trace.sample, means.reference, more=means.more)
+        good = means.reference(trace.sample) if means.reference else None
         question = prompt(
             "act",
             Form.JSON,
-            own=self._model.settings.prompts.act,
+            own=means.model.settings.prompts.act,
             pictures=shown.words,
-            product=str(self._product),
+            product=str(means.product),
             verdict=verdict_in_words(trace.verdict, Form.JSON),
             evidence=evidence_in_words(trace),
             bounds=f"at most {bounds.calls} calls in {bounds.turns} turns",
         )
         talk = Talk(
-            self._model,
+            means.model,
             question,
             shown.pictures,
             shown.labels,
@@ -152,7 +128,7 @@ class AgentMonitor(RAMonitor):
             self._heeds,
             bounds,
             Shown(trace, good, bounds.pictures, len(shown.pictures), self._pictures),
-            self._limits,
+            means.limits,
         )
         yield from talk.steps(trace, tools, attempt)
 
@@ -161,14 +137,14 @@ class AgentMonitor(RAMonitor):
         before, plain = trace.verdict, super().revise(trace)
         decided = decision_of(trace)
         if before is None or decided is None:
-            spent = self._limits.exceeded(ModelCost.of_trace(trace))
+            spent = self._means.spent(trace)
             said = f"budget spent ({spent})" if spent else "it did not decide"
             words = f"The critic is not heard: {said}. {plain.reflection}"
             return plain.model_copy(update={"reflection": words})
         stated = None if decided.confidence is None else [decided.confidence]
         belief = opinion([decided.anomalous], [None], stated or [None])
         said_so = _witness(decided, belief, counts=_new(trace))
-        estimate = self._estimated(trace.then(Step(node="revise", products=(said_so,))))
+        estimate = self._means.estimate(trace.then(Step(node="revise", products=(said_so,))))
         after = Verdict.of(estimate.probability, evidence=(said_so,))
         if after.label is Label.ANOMALOUS:
             own = decided.defects(belief.probability)

@@ -105,7 +105,9 @@ CASES = {
     "detect-tags": ({"format": "tags", "reference": 2}, "embedded"),
     "monitor": ({}, {"kind": "vlm"}),
     "monitor-tags": ({}, {"kind": "vlm", "format": "tags"}),
+    "monitor-beside": ({}, {"kind": "vlm", "reference": 3, "picture_tokens": 600}),
     "agent": ({}, {"kind": "agent"}),
+    "agent-beside": ({}, {"kind": "agent", "reference": 2, "pictures": 8}),
 }
 """Name of the file → options of detector and monitor."""
 
@@ -116,13 +118,14 @@ def test_what_is_sent_is_what_was_pinned(name: str, home: Path) -> None:
     with ScriptedServer(answers) as server:
         model = {"model": "m", "base_url": server.url, "max_retries": 0, "timeout": 10}
         acting = {**model, **monitor} if isinstance(monitor, dict) else monitor
-        examples = [{"picture": str(home / "scratch.png"), "type": "scratch"}]
+        beside = name.endswith("-beside")
+        examples = [{"picture": str(home / "scratch.png"), "type": "scratch"}] if beside else []
         content = {
             "detector": {"kind": "vlm", **model, **detector},
             "monitor": acting,
             "tools": ["zoom"],
             "policies": {"trigger": "never" if monitor == "embedded" else "always"},
-            "product": {**PRODUCT, "examples": examples if detector.get("reference") else []},
+            "product": {**PRODUCT, "examples": examples},
         }
         recipe = parse_recipe(yaml.safe_dump(content))
         sets: ReferenceSets = reference_sets((), recipe, given=home / "good")

@@ -10,10 +10,8 @@ import pytest
 from reinspect.agents.models.client import Model
 from reinspect.agents.models.detector import ask_for_defects
 from reinspect.agents.models.encoding import tokens_of
+from reinspect.agents.models.further import Further, GoodParts, KnownDefect
 from reinspect.agents.models.inputs import (
-    Further,
-    GoodParts,
-    KnownDefect,
     Reference,
     candidates,
     close_look,
@@ -144,6 +142,27 @@ def test_what_else_is_shown_as_far_as_there_is_room(
     assert len(shown.pictures) == len(shown.labels) == len(labels)
     for number, (label, words) in enumerate(zip(shown.labels, labels, strict=True), start=1):
         assert label.startswith(f"Picture {number} is {words}")
+
+
+@pytest.mark.parametrize(
+    ("laid", "most", "labels", "own"),
+    [
+        pytest.param(True, 6, ["region", "the same region", "another part", "another good"], 3,
+                     id="behind the close-ups"),
+        pytest.param(False, 6, ["region", APART, "another part", "another good"], 3, id="apart"),
+        pytest.param(True, 4, ["region", "the same region", "another part"], 3, id="one has room"),
+        pytest.param(True, 2, ["region", "the same region"], 3, id="the place is always shown"),
+    ],
+)  # fmt: skip
+def test_close_ups_come_before_other_parts(
+    part: Sample, laid: bool, most: int, labels: list[str], own: int
+) -> None:
+    more = Further(good_parts=further(1), examples=(SCRATCH,), most=most)
+    shown = close_look(part, [SPOT], beside(laid=laid), more)
+    assert len(shown.pictures) == len(shown.labels) == len(labels) + 1
+    for number, (label, words) in enumerate(zip(shown.labels[1:], labels, strict=True), start=2):
+        assert label.startswith(f"Picture {number} is {words}")
+    assert shown.of_part == own
 
 
 def test_a_known_defect_is_never_the_part_itself(part: Sample) -> None:
