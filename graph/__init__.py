@@ -105,7 +105,7 @@ def inspect_image(
     context = _context(recipe, references, pictures, cache, weights)
     part: dict[str, Any] = {"image": image, "explore": explore}
     if isinstance(image, Mapping):
-        part = {"views": image}
+        part = {"views": image, "explore": explore}
     trace: Trace = build_whole(context, raises=_raises(errors)).invoke(part)["trace"]
     return trace
 

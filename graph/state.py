@@ -35,6 +35,7 @@ class ViewsInput(TypedDict, total=False):
     views: Required[Mapping[str, str]]
     category: str | None
     id: str | None
+    explore: bool
 
 
 class ViewsState(ViewsInput, total=False):

@@ -8,7 +8,7 @@ or can't be read, fails nothing: the other views judge the part, which is the le
 """
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, cast
 
@@ -35,13 +35,16 @@ from reinspect.graph.state import (
 from reinspect.policies.fusion import ViewedPart
 from reinspect.policies.qualified import ProductLimits
 from reinspect.roles import Settler
-from reinspect.trace import Step, Trace
+from reinspect.trace import Branch, Step, Trace
 from reinspect.vocabulary import Disposition, Evidence, Modality, Product, Sample, Verdict
 
 MISSING = "no picture of this view"
 """What is said of a view that is missing."""
 
 ViewsNode = Callable[[ViewsState], dict[str, Any]]
+
+Members = Callable[[str, Pipeline], Pipeline]
+"""Makes of a view's name and components those that inspect it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +89,19 @@ def build_views(
     return compile_anew(graph, name="views", checkpointer=checkpointer)
 
 
-def build_inspect_views(context: BuildContext) -> Callable[[Any], dict[str, Any]]:
+def build_inspect_views(
+    context: BuildContext, members: Members = lambda name, pipeline: pipeline
+) -> Callable[[Any], dict[str, Any]]:
     """The same nodes, one after the other, for batches: a graph around graphs takes its time.
+
+    Args:
+        context: of the recipe.
+        members: makes of a view's name and components those that inspect it.
 
     Raises:
         RecipeError: a component can't be made.
     """
-    nodes = _nodes(_line(context, attended=False, raises=False))
+    nodes = _nodes(_line(context, members, attended=False, raises=False))
 
     def inspect(given: Any) -> dict[str, Any]:
         state = dict(given)
@@ -103,9 +112,15 @@ def build_inspect_views(context: BuildContext) -> Callable[[Any], dict[str, Any]
     return inspect
 
 
-def _line(context: BuildContext, *, attended: bool, raises: bool) -> _Line:
+def _line(
+    context: BuildContext,
+    members: Members = lambda name, pipeline: pipeline,
+    *,
+    attended: bool,
+    raises: bool,
+) -> _Line:
     pipelines = {
-        name: replace(build_pipeline(own), attended=attended, raises=raises)
+        name: members(name, replace(build_pipeline(own), attended=attended, raises=raises))
         for name, own in context.views.items()
     }
     settled = settles_by_assessment(context)
@@ -139,8 +154,8 @@ def _inspect(line: _Line, name: str, state: ViewsState) -> dict[str, Any]:
     given = _given(line, state)
     seen = dict(state.get("seen") or {})
     if name in given:
-        part = {"image": given[name], "id": state.get("id"), "category": state.get("category")}
-        made: Trace = line.graphs[name].invoke(part)["trace"]
+        known = {key: state.get(key) for key in ("id", "category", "explore")}
+        made: Trace = line.graphs[name].invoke({"image": given[name], **known})["trace"]
         seen[name] = made
     return {"seen": seen}
 
@@ -159,7 +174,14 @@ def fuse(line: _Line, state: ViewsState) -> dict[str, Any]:
         category=state.get("category"),
         views=views,
     )
-    steps = [step for own, trace in part.views.items() for step in _of_view(trace, own)]
+    steps = [step for own, seen in part.views.items() for step in _of_view(seen.steps, own)]
+    aside = [
+        step
+        for own, seen in part.views.items()
+        if seen.explored
+        for step in _of_view(seen.explored.steps, own)
+    ]
+    explored = Branch(at=len(steps), steps=tuple(aside)) if aside else None
     steps += [Step(node="detect", view=own, error=why) for own, why in part.missing.items()]
 
     def work() -> Iterator[Product]:
@@ -178,7 +200,7 @@ def fuse(line: _Line, state: ViewsState) -> dict[str, Any]:
     if failed and fused.error is None:
         said = "; ".join(f"{own}: {why}" for own, why in failed.items())
         fused = fused.model_copy(update={"error": said})
-    return {"trace": Trace(sample=sample, steps=(*steps, fused))}
+    return {"trace": Trace(sample=sample, steps=(*steps, fused), explored=explored)}
 
 
 def explain(line: _Line, state: ViewsState) -> dict[str, Any]:
@@ -240,9 +262,9 @@ def _unread(part: ViewedPart) -> dict[str, str]:
     return faults if len(faults) == len(part.views) else {}
 
 
-def _of_view(trace: Trace, name: str) -> Iterator[Step]:
+def _of_view(steps: Iterable[Step], name: str) -> Iterator[Step]:
     """The steps of a view as the part's trace has them, what they found marked with it."""
-    for step in trace.steps:
+    for step in steps:
         products = tuple(_marked(product, name) for product in step.products)
         yield step.model_copy(update={"view": name, "products": products})
 

@@ -1,6 +1,6 @@
 """The trace of an inspection: a sample, with every step taken on it so far."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Self, TypeVar
 
 from pydantic import AwareDatetime, Field, model_validator
@@ -44,7 +44,9 @@ class Branch(Value):
     """A second look that no policy asked for (`--explore`). It is kept for training alone.
 
     It leaves the main line of its trace behind the decision that ended the looking; what comes
-    after that decision on the main line was done without knowing of the branch.
+    after that decision on the main line was done without knowing of the branch. Of a part with
+    several views it has the second looks of all, behind the steps of the views; `by_view` puts each
+    behind the decision of its own.
     """
 
     at: int = Field(ge=0, description="How many steps of the main line come before it.")
@@ -122,8 +124,13 @@ class Trace(Value):
         """
         named = [view.name for view in self.sample.views if view.name is not None]
         steps = {name: tuple(_unnamed(self.steps, name)) for name in named}
+        aside = self.explored.steps if self.explored else ()
         return {
-            name: Trace(sample=self.sample.of_view(name), steps=own)
+            name: Trace(
+                sample=self.sample.of_view(name),
+                steps=own,
+                explored=_branch(own, tuple(_unnamed(aside, name))),
+            )
             for name, own in steps.items()
             if own
         }
@@ -258,6 +265,14 @@ def _name_of(step: Step, explored: bool) -> str:
 def _unnamed(steps: Iterable[Step], view: str) -> Iterator[Step]:
     """The steps of a view, as a trace of its own has them."""
     return (step.model_copy(update={"view": None}) for step in steps if step.view == view)
+
+
+def _branch(main: Sequence[Step], aside: tuple[Step, ...]) -> Branch | None:
+    """A view's own branch: behind its one assessment, which asked for no second look."""
+    if not aside:
+        return None
+    after = (place for place, step in enumerate(main, 1) if step.node == "assess")
+    return Branch(at=next(after, len(main)), steps=aside)
 
 
 def _in_words(product: Product) -> str:

@@ -2,12 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
+from reinspect import Store
+from reinspect.trace import Trace
 from support.command_line import invoke, said
 
+DOUBTFUL = {"kind": "reinspect.testing:ScriptedDetector", "default": 0.45}
+SURE = {**DOUBTFUL, "default": 0.02}
 VIEWS = {"front": "*_front.*", "back": "*_back.*"}
 
 
@@ -23,7 +29,9 @@ def recipe_of(folder: Path, name: str, views: dict[str, str] = VIEWS) -> Path:
     return file
 
 
-def test_parts_and_each_view_alone(tmp_path: Path) -> None:
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Bolts of two views; a dent shows in front."""
     root = tmp_path / "bolt"
     for number in range(4):
         put(root / "train" / "good" / f"{number}_front.png", 20 + number)
@@ -32,6 +40,10 @@ def test_parts_and_each_view_alone(tmp_path: Path) -> None:
         put(root / "test" / "good" / f"{number}_back.png", 34 + number)
         put(root / "test" / "dent" / f"{number}_front.png", 240 - number)
         put(root / "test" / "dent" / f"{number}_back.png", 44 + number)
+    return root
+
+
+def test_parts_and_each_view_alone(root: Path, tmp_path: Path) -> None:
     figures, recipe = tmp_path / "figures.json", recipe_of(tmp_path, "a.yaml")
     answer = invoke(
         "bench", root, "--recipe", recipe, "--out", tmp_path / "out", "--json", figures
@@ -49,3 +61,57 @@ def test_parts_and_each_view_alone(tmp_path: Path) -> None:
     other = recipe_of(tmp_path, "b.yaml", {"front": "*_front.*"})
     line = said(invoke("bench", root, "--recipe", recipe, "--recipe", other))
     assert "b.yaml has other views than a.yaml" in line
+
+
+def test_looks_of_views_on_record_give_what_looking_again_gives(root: Path, tmp_path: Path) -> None:
+    tools = [{"kind": "support.made_witnesses:Truthful", "source": "hi_res"}]
+    for name, monitor in (("doubting", "embedded"), ("fitted", "fitted")):
+        views = {**VIEWS, "back": {"files": VIEWS["back"], "detector": SURE}}
+        spec = {"monitor": monitor, "tools": tools, "detector": DOUBTFUL, "views": views}
+        (tmp_path / f"{name}.yaml").write_text(json.dumps(spec), encoding="utf-8")
+    contenders = [
+        word for name in ("doubting", "fitted") for word in ("--recipe", tmp_path / f"{name}.yaml")
+    ]
+
+    def benched(out: str, *words: object) -> dict[str, Any]:
+        figures = tmp_path / f"{out}.json"
+        paths = ("--out", tmp_path / "runs" / out, "--json", figures, "--workers", 1, "-q")
+        answer = invoke("bench", root, *words, *paths)
+        assert answer.code == 0, answer.err
+        told: dict[str, Any] = json.loads(figures.read_text())
+        return told
+
+    looked = benched("looked", *contenders)
+    benched("explored", *contenders[:2], "--explore")
+    with Store.open(str(tmp_path / "runs" / "reinspect.db")) as store:
+        run = store.run("explored")
+        for trace in store.traces(run.id):
+            for own in trace.by_view.values():
+                assert own.hypothetical.rounds == 1
+                nodes = [step.node for step in own.all_steps]
+                assert nodes[:3] == ["detect", "assess", "examine"]
+            assert trace.by_view["front"].explored is None
+            assert trace.by_view["back"].explored is not None
+            assert trace.rounds == 1
+            assert Trace.model_validate_json(trace.model_dump_json()) == trace
+    told = benched("told", *contenders, "--from", tmp_path / "runs" / "explored")
+    for one, other in zip(looked["contestants"], told["contestants"], strict=True):
+        assert figures_of(one) == figures_of(other)
+        assert {*other["views"]} == {*VIEWS}
+        for name, alone in one["views"].items():
+            assert figures_of(alone) == figures_of(other["views"][name])
+        assert one["cost"]["second_looks"] == other["cost"]["second_looks"]
+        assert other["cost"]["seconds"] > 0
+    spec = {"tools": tools, "detector": DOUBTFUL, "views": {"front": VIEWS["front"]}}
+    (tmp_path / "front.yaml").write_text(json.dumps(spec), encoding="utf-8")
+    words = ("--recipe", tmp_path / "front.yaml", "--from", tmp_path / "runs" / "explored")
+    assert "had other views than the recipe" in said(invoke("bench", root, *words))
+
+
+def figures_of(report: dict[str, Any]) -> dict[str, Any]:
+    """What does not depend on the clock, nor on maps."""
+    kept = {}
+    for name, own in report["categories"].items():
+        kept[name] = {look: {**own[look], "pixel_auroc": None} for look in ("first", "final")}
+        kept[name]["ledger"] = own["ledger"]
+    return kept

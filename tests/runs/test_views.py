@@ -289,20 +289,6 @@ def test_a_part_is_inspected_anew_when_its_missing_view_arrives(
     assert row["disposition"] == "PASS"
 
 
-@pytest.mark.parametrize(
-    ("options", "says"),
-    [
-        pytest.param(["--explore"], "--explore", id="explore"),
-    ],
-)
-def test_what_parts_with_views_can_not_do(
-    options: list[str], says: str, parts: Path, recipe: Path, tmp_path: Path
-) -> None:
-    line = said(invoke("run", parts, "--recipe", recipe, "--out", tmp_path / "out", *options))
-    assert says in line
-    assert "views" in line
-
-
 def test_files_of_no_view_are_counted(parts: Path, recipe: Path, tmp_path: Path) -> None:
     put(parts / "front" / "a.png", 20)
     answer = invoke("run", parts, "--recipe", recipe, "--out", tmp_path / "out", "--workers", 1)

@@ -119,6 +119,7 @@ def replay_contender(contender: Contender, plan: RunPlan, runs: Sequence[str]) -
                 refuse_others(run, recipe)
             traces |= {trace.sample.id: trace for trace in store.traces(run.id)}
     judged: list[JudgedImage] = []
+    views: dict[str, list[JudgedImage]] = {}
     for own in _plans(contender, plan, alone=True):
         inspect = replay(replace(own.context, pictures=None))
         for item in own.source.items:
@@ -127,10 +128,19 @@ def replay_contender(contender: Contender, plan: RunPlan, runs: Sequence[str]) -
             truth = truth_of(item)
             if truth is None:
                 continue
-            judged.append(_judged_image(inspect(item, traces[item.id]), truth, None))
+            made = inspect(item, traces[item.id])
+            judged.append(_judged_image(made, truth, None))
+            for name, seen in made.by_view.items():
+                views.setdefault(name, []).append(
+                    _judged_image(seen, _seen_in(item, name, truth), None)
+                )
     counts = {j.category: plan.references.count(j.category) for j in judged}
     warnings = _warnings(contender, judged)
-    return Benched(contender.name, contender.monitor, judged, score(judged, counts), warnings)
+    report, alone_by = (
+        score(judged, counts),
+        {name: score(own, counts) for name, own in views.items()},
+    )
+    return Benched(contender.name, contender.monitor, judged, report, warnings, alone_by)
 
 
 def run_contender(

@@ -5,8 +5,9 @@ the first need look; for the others the graph runs with members that say what th
 milliseconds a part. Steps keep the seconds that the looks took when they were taken.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from reinspect.components import Stage
 from reinspect.dataset import Item
@@ -14,6 +15,7 @@ from reinspect.engine.work import graph_input
 from reinspect.errors import ReinspectError
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.components import ComponentSpec
+from reinspect.graph.pipeline import Pipeline
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.store import Run
 from reinspect.trace import Step, Trace
@@ -35,21 +37,22 @@ def refuse_others(run: Run, recipe: Recipe) -> None:
             the recipe looks more than twice, or asks for looks by name.
     """
     theirs, of = parse_recipe(run.recipe), f"run {run.name!r}"
-    if recipe.views or theirs.views:
-        raise NotOnRecord(
-            f"{of} or the recipe is of parts with several views: bench without --from"
-        )
+    if {*recipe.views} != {*theirs.views}:
+        raise NotOnRecord(f"{of} had other views than the recipe: bench without --from")
     if not run.explored:
         raise NotOnRecord(f"{of} was not explored: it lacks second looks; run it with --explore")
-    for what, own, other in (
-        ("detector", [recipe.detector], [theirs.detector]),
-        ("tools", recipe.tools, theirs.tools),
-    ):
-        if list(map(_plain, own)) != list(map(_plain, other)):
-            raise NotOnRecord(f"{of} had other {what} than the recipe: bench without --from")
+    each = [(recipe.of_view(name), theirs.of_view(name)) for name in recipe.views]
+    for one, other in each or [(recipe, theirs)]:
+        for what, looks, before in (
+            ("detector", [one.detector], [other.detector]),
+            ("tools", one.tools, other.tools),
+        ):
+            if list(map(_plain, looks)) != list(map(_plain, before)):
+                raise NotOnRecord(f"{of} had other {what} than the recipe: bench without --from")
     if recipe.product != theirs.product:
         raise NotOnRecord(f"{of} was of another product than the recipe's: bench without --from")
-    if recipe.budgets.rounds != 1 or recipe.monitor in recipe.asking:
+    monitors = [one.monitor for one, _ in each] or [recipe.monitor]
+    if recipe.budgets.rounds != 1 or any(own in recipe.asking for own in monitors):
         raise NotOnRecord(
             f"{of} has one second look, by every tool: a monitor that asks for looks, or for more "
             "rounds, can't be benched --from it"
@@ -63,15 +66,14 @@ def replay(context: BuildContext) -> Callable[[Item, Trace], Trace]:
         RecipeError: a component of the recipe can't be made.
     """
     from reinspect.graph.inspection import build
+    from reinspect.graph.views import build_inspect_views
 
-    record = _Record()
-    pipeline = build_pipeline(context)
-    told = [
-        placed._replace(tool=_Told(record, stage.value, place))
-        for stage in Stage
-        for place, placed in enumerate(pipeline.at(stage))
-    ]
-    graph = build(replace(pipeline, detector=record.detect, tools=tuple(told)))
+    records = {name: _Record() for name in context.recipe.views or [None]}
+    looked: Callable[[Any], Any]
+    if context.recipe.views:
+        looked = build_inspect_views(context, lambda name, own: _retold(own, records[name]))
+    else:
+        looked = build(_retold(build_pipeline(context), records[None])).invoke
 
     def inspect(item: Item, trace: Trace) -> Trace:
         """Judge a part anew.
@@ -79,13 +81,43 @@ def replay(context: BuildContext) -> Callable[[Item, Trace], Trace]:
         Raises:
             NotOnRecord: the picture is another one than that which was looked at.
         """
-        record.trace = trace
-        made: Trace = graph.invoke(graph_input(item))["trace"]
-        if made.sample.visual.sha256 != trace.sample.visual.sha256:
+        before = _by_view(trace)
+        for name, record in records.items():
+            record.trace = before.get(name, Trace(sample=trace.sample))
+        made: Trace = looked(graph_input(item))["trace"]
+        if made.sample.sha256 != trace.sample.sha256:
             raise NotOnRecord(f"{item.path}: is another picture than the run looked at")
-        return made.model_copy(update={"steps": tuple(_timed(made.steps, trace))})
+        timed = {
+            name: iter(_timed(own.steps, before[name])) for name, own in _by_view(made).items()
+        }
+        steps = (next(timed[step.view]) if step.view in timed else step for step in made.steps)
+        return made.model_copy(
+            update={
+                "steps": tuple(
+                    step.model_copy(update={"seconds": own.seconds})
+                    for step, own in zip(made.steps, steps, strict=True)
+                )
+            }
+        )
 
     return inspect
+
+
+def _by_view(trace: Trace) -> Mapping[str | None, Trace]:
+    """View → its trace; of a part with one picture, None → its own."""
+    if any(view.name for view in trace.sample.views):
+        return {name: own for name, own in trace.by_view.items()}  # noqa: C416 - of wider keys
+    return {None: trace}
+
+
+def _retold(pipeline: Pipeline, record: "_Record") -> Pipeline:
+    """The components, those that look saying what is on record."""
+    told = [
+        placed._replace(tool=_Told(record, stage.value, place))
+        for stage in Stage
+        for place, placed in enumerate(pipeline.at(stage))
+    ]
+    return replace(pipeline, detector=record.detect, tools=tuple(told))
 
 
 class _Record:

@@ -46,7 +46,7 @@ def graph_input(item: Item, *, explore: bool = False) -> "GraphInput | ViewsInpu
     """A part as the graph takes it."""
     if item.views:
         views = {view.name: view.path for view in item.views}
-        return {"views": views, "id": item.id, "category": item.category}
+        return {"views": views, "id": item.id, "category": item.category, "explore": explore}
     return {"image": item.path, "id": item.id, "category": item.category, "explore": explore}
 
 

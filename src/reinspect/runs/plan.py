@@ -165,7 +165,7 @@ class RunPlan:
             rules = chosen.pictures.model_copy(update={"max_pixels": max_pixels})
             chosen = chosen.model_copy(update={"pictures": rules})
         by = engine or Local()
-        _refuse_with_views(chosen, paths, explore=explore)
+        _refuse_with_views(chosen, paths)
         _refuse_waiting(chosen, view_timeout, watch=watch)
         given = None if references is None else Path(references)
         apart = [folder, *runs_beside(folder), *([given] if given else [])]
@@ -261,18 +261,14 @@ class RunPlan:
         )
 
 
-def _refuse_with_views(recipe: Recipe, paths: Sequence[str], *, explore: bool) -> None:
+def _refuse_with_views(recipe: Recipe, paths: Sequence[str]) -> None:
     """Refuse what parts with several views can't do.
 
     Raises:
         UsageError: it is asked for.
     """
-    for asked, what in (
-        (explore, "--explore"),
-        (any(map(is_url, paths)), "object storage"),
-    ):
-        if asked and recipe.views:
-            raise UsageError(f"{what}: takes parts with one picture; this recipe has views")
+    if any(map(is_url, paths)) and recipe.views:
+        raise UsageError("object storage: takes parts with one picture; this recipe has views")
 
 
 def _refuse_waiting(recipe: Recipe, seconds: float | None, *, watch: bool) -> None:
