@@ -23,6 +23,11 @@ def of_bits(bits: int) -> Container:
     return stored
 
 
+def dim(grey: np.ndarray) -> np.ndarray:
+    """A scene of 16 bits whose brightest pixel lies a little below 12 of them."""
+    return np.rint(grey.astype(float) * 4000 / 255).astype(np.uint16)
+
+
 def with_a_hot_pixel(grey: np.ndarray) -> np.ndarray:
     stored = of_bits(12)(grey)
     stored[3, 5] = 65535
@@ -57,6 +62,7 @@ def judged(tmp_path: Path, fits: Path) -> Callable[[Container, Container, str], 
         pytest.param(of_bits(10), of_bits(10), 1023, id="10-bit"),
         pytest.param(of_bits(12), of_bits(12), 4095, id="12-bit"),
         pytest.param(of_bits(12), with_a_hot_pixel, 4095, id="a-hot-pixel"),
+        pytest.param(dim, dim, 4095, id="a-dim-scene"),
         pytest.param(of_bits(16), of_bits(16), 65535, id="16-bit"),
     ],
 )

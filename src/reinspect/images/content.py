@@ -19,6 +19,9 @@ PARTS = SUFFIXES | RECORDINGS
 HEAD = 32
 """Bytes that tell a kind of file."""
 
+TGA_FOOTER = b"TRUEVISION-XFILE.\0"
+"""What a TGA ends with since its second version; it begins as anything may."""
+
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\xff\xd8\xff", "JPEG"),
     (b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -39,7 +42,7 @@ _BRANDS = {b"avif": "AVIF", b"avis": "AVIF", b"heic": "HEIF", b"heix": "HEIF", b
 def kind_of(head: bytes) -> str | None:
     """What kind of picture begins with these bytes (`HEAD` of them), by Pillow's name for it.
 
-    TGA has no signature, so it is none of them.
+    TGA has no signature, so it is none of them; see `TGA_FOOTER`.
     """
     for signature, kind in _SIGNATURES:
         if head.startswith(signature):
@@ -82,4 +85,9 @@ def holds_picture(path: str | os.PathLike[str]) -> bool:
 def _holds_picture(path: str, _mtime: int, _size: int) -> bool:
     with open(path, "rb", buffering=0) as file:  # noqa: PTH123
         head = file.read(HEAD)
-        return kind_of(head) is not None or is_sound(head)
+        if kind_of(head) is not None or is_sound(head):
+            return True
+        if file.seek(0, os.SEEK_END) <= len(TGA_FOOTER):
+            return False
+        file.seek(-len(TGA_FOOTER), os.SEEK_END)
+        return file.read(len(TGA_FOOTER)) == TGA_FOOTER

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from reinspect.images.content import HEAD, SUFFIXES, kind_of
+from reinspect.images.content import HEAD, SUFFIXES, TGA_FOOTER, kind_of
 from reinspect.images.reading import UnreadableImage, address_of
 from reinspect.images.tiff import size_of_page
 
@@ -76,12 +76,7 @@ def _opened(data: bytes, path: str | os.PathLike[str]) -> Image.Image:
     Image.preinit()
     if not set(_FORMATS) <= set(Image.OPEN):
         Image.init()
-    formats = list(_FORMATS)
-    if kind_of(data[:HEAD]) == "HEIF":
-        formats.append(_heif(path))
-    elif address_of(path).file.lower().endswith(".tga"):
-        formats.append("TGA")  # has no signature
-    for name in formats:
+    for name in _candidates(data, path):
         # `Image.open` would judge the size by a limit that is global to the process.
         factory: Callable[[io.BytesIO, str], Image.Image]
         factory, accepts = Image.OPEN[name]
@@ -102,6 +97,18 @@ def _opened(data: bytes, path: str | os.PathLike[str]) -> Image.Image:
     raise UnreadableImage(
         path, f"not an image that can be read ({', '.join(_FORMATS)})", "convert it or leave it out"
     )
+
+
+def _candidates(data: bytes, path: str | os.PathLike[str]) -> list[str]:
+    """The names of the decoders that are asked."""
+    kind, name = kind_of(data[:HEAD]), address_of(path).file.lower()
+    if kind == "HEIF":
+        return [*_FORMATS, _heif(path)]
+    if kind is None and (data.endswith(TGA_FOOTER) or name.endswith(".tga")):
+        return [*_FORMATS, "TGA"]  # nothing at its beginning tells
+    if kind is None and name.endswith((".dib", ".bmp")):
+        return [*_FORMATS, "DIB"]  # as the clipboard has it, without the header of a file
+    return list(_FORMATS)
 
 
 _DNG_VERSION = 50706
