@@ -73,7 +73,7 @@ def serve(
         known = {run.name: run.id for run in store.runs()}
         run_id = known.get("line") or store.begin_run(RunInfo(name="line", folder=str(folder)))
         intake = Intake(context, store, run_id, Spool(folder), pace, [metrics := Metrics()])
-        service = Service(intake, references, Keys(keys), limits, metrics, patience)
+        service = Service(intake, Keys(keys), limits, metrics, patience)
         listening.bind(("127.0.0.1", 0))
         config = uvicorn.Config(
             build(service),

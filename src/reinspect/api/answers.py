@@ -35,6 +35,11 @@ class AcceptedPicture(Value):
     name: str = Field(description="What the client called the file; empty if it did not say.")
     state: AcceptedState
     result: Row | None = Field(description="The row of the picture; null while it waits.")
+    references: str | None = Field(
+        default=None,
+        description="The version of the references that judged it, as `SET@3`; null where they "
+        "have none.",
+    )
 
 
 class AcceptedBatch(Value):

@@ -44,7 +44,7 @@ from reinspect.api.answers import (
     refusals,
 )
 from reinspect.api.gate import HEADER, Gate, Keys, RequestLimits
-from reinspect.api.intake import Intake
+from reinspect.api.intake import Intake, JudgedRow
 from reinspect.api.metrics import TYPE, Metrics
 from reinspect.api.spool import Arrived, Entry, Ticket
 from reinspect.errors import did_you_mean, explain_invalid, shorten
@@ -52,7 +52,6 @@ from reinspect.images import UnreadableImage, pictures_in, size_of
 from reinspect.references import ReferenceMode, ReferenceSets
 from reinspect.sensing import FileRules
 from reinspect.store import StoreError
-from reinspect.store.rows import Row
 from reinspect.trace import Trace
 from reinspect.vocabulary import Value
 
@@ -87,7 +86,6 @@ class Service:
     """What the server is made of."""
 
     intake: Intake
-    references: ReferenceSets
     keys: Keys
     limits: RequestLimits
     metrics: Metrics = field(default_factory=Metrics)
@@ -98,7 +96,7 @@ class Service:
     @property
     def views(self) -> tuple[str, ...]:
         """Of the parts; none where they have one picture."""
-        return tuple(self.references.views)
+        return tuple(self.intake.references.views)
 
 
 def build(service: Service) -> FastAPI:
@@ -226,7 +224,7 @@ async def inspect(
 
 
 async def _answered(
-    service: Service, response: Response, ticket: Ticket, answer: "Future[Row]"
+    service: Service, response: Response, ticket: Ticket, answer: "Future[JudgedRow]"
 ) -> AcceptedPicture:
     """The row as soon as it is there; where to ask for it, if that takes too long."""
     try:
@@ -245,15 +243,15 @@ def inspection(service: Here, id: Id) -> AcceptedPicture:  # noqa: A002 - as cli
     waiting = service.intake.waiting(id)
     if waiting is not None:
         return _waiting(waiting)
-    row = _row(service, id)
-    return _done(service, Entry(id=id, name=row.image[37:], file=""), row)
+    judged = _row(service, id)
+    return _done(service, Entry(id=id, name=judged.row.image[37:], file=""), judged)
 
 
 @_v1.get("/inspections/{id}/trace", tags=["inspections"], responses=refusals(*_FINDING))
 def trace(service: Here, id: Id) -> Trace:  # noqa: A002
     """Every step that led to a verdict."""
-    row = _row(service, id)
-    found = service.intake.store.trace(service.intake.run_id, row.image)
+    judged = _row(service, id)
+    found = service.intake.store.trace(judged.run_id, judged.row.image)
     return _placeless(service, found)
 
 
@@ -342,9 +340,10 @@ def _accepted(
     batch: bool,
     views: Sequence[str] = (),
     name: str = "",
-) -> tuple[Ticket, list["Future[Row]"]]:
+) -> tuple[Ticket, list["Future[JudgedRow]"]]:
     """Keep uploads and queue them, all or none; those of views are one part."""
-    sets = [service.references.views[view] for view in views] or [service.references]
+    now = service.intake.references
+    sets = [now.views[view] for view in views] or [now]
     for references in sets:
         _refuse_unknown(references, category)
     intake, arrived, parts = service.intake, list[Arrived](), 1 if views else len(uploads)
@@ -393,25 +392,30 @@ def _refuse_unknown(references: ReferenceSets, category: str | None) -> None:
         raise Refused(HTTPStatus.UNPROCESSABLE_ENTITY, said)
 
 
-def _row(service: Service, id: UUID) -> Row:  # noqa: A002
-    row = service.intake.store.row_of(service.intake.run_id, str(id))
-    if row is None:
+def _row(service: Service, id: UUID) -> JudgedRow:  # noqa: A002
+    judged = service.intake.row(str(id))
+    if judged is None:
         raise Refused(HTTPStatus.NOT_FOUND, f"there is no inspection {id}, or it still waits")
-    return row
+    return judged
 
 
 def _waiting(entry: Entry) -> AcceptedPicture:
     return AcceptedPicture(id=entry.id, name=entry.name, state=AcceptedState.WAITING, result=None)
 
 
-def _done(service: Service, entry: Entry, row: Row) -> AcceptedPicture:
-    shown = _placeless(service, row)
-    return AcceptedPicture(id=entry.id, name=entry.name, state=AcceptedState.DONE, result=shown)
+def _done(service: Service, entry: Entry, judged: JudgedRow) -> AcceptedPicture:
+    return AcceptedPicture(
+        id=entry.id,
+        name=entry.name,
+        state=AcceptedState.DONE,
+        result=_placeless(service, judged.row),
+        references=judged.references,
+    )
 
 
 def _batch(service: Service, ticket: Ticket) -> AcceptedBatch:
     intake = service.intake
-    rows = intake.store.rows_of(intake.run_id, [entry.image for entry in ticket.entries])
+    rows = intake.rows([entry.image for entry in ticket.entries])
     every = tuple(
         _done(service, entry, rows[entry.image]) if entry.image in rows else _waiting(entry)
         for entry in ticket.entries
@@ -430,9 +434,10 @@ V = TypeVar("V", bound=Value)
 
 
 def _placeless(service: Service, value: V) -> V:
-    """The value without the folder that the server keeps pictures in."""
-    prefix = f"{service.intake.spool.folder}{os.sep}"
-    return value.renamed(prefix, "")
+    """The value without the folders that the server keeps pictures in."""
+    for folder in service.intake.folders:
+        value = value.renamed(f"{folder}{os.sep}", "")
+    return value
 
 
 async def _on_refusal(_: Request, failure: Exception) -> Response:

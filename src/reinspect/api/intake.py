@@ -1,18 +1,21 @@
 """Between the door and the workers: a bounded queue, and a row for everything that was accepted."""
 
 import itertools
+import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from reinspect.api.spool import Entry, Spool, Ticket
-from reinspect.dataset import Item, ViewFile
+from reinspect.dataset import Item, ReferenceVersion, ViewFile
 from reinspect.engine.local import attend
 from reinspect.graph.build import BuildContext
+from reinspect.references import ReferenceSets
 from reinspect.roles import Sink
 from reinspect.store import Store, StoreError
 from reinspect.store.rows import Row
@@ -45,10 +48,57 @@ class Pace:
     """After which a server that is told to stop leaves the rest to the next one."""
 
 
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """Who judges what is taken from now on."""
+
+    context: BuildContext
+    run_id: int
+    """Which has the rows."""
+    kept: Callable[[], object] | None = None
+    """Is called when some are stored; without, they go into no outbox."""
+
+
+class Renewal(Protocol):
+    """Tells when somebody else is to judge: another version of the references counts."""
+
+    def due(self) -> bool:
+        """Whether it is so; what judges then can be had, and nothing was written."""
+        ...
+
+    def judging(self) -> Judging:
+        """Who judges from now on; called between two parts, when the rows of all before are stored.
+
+        Raises:
+            StoreError: the store can't be written; asked again, it goes on.
+        """
+        ...
+
+
+class JudgedRow(NamedTuple):
+    """The row of a picture, and by what it was judged."""
+
+    row: Row
+    run_id: int
+    references: str | None
+    """`SET@3` of a versioned set."""
+
+
 class Intake:
     """Takes what was accepted through the graph into the store. Its own thread does the work.
 
     Verdicts go into the run's outbox, too, where somebody is to be told of them by `kept`.
+
+    Args:
+        context: what the graph is built from.
+        store: of the runs.
+        run_id: which has the rows.
+        spool: of what is accepted.
+        pace: how much at once, how long.
+        sinks: are shown each trace, after the store.
+        kept: is called when some are stored.
+        renewal: tells when somebody else is to judge.
+        earlier: runs whose pictures may be asked for, too; oldest first.
 
     Raises:
         StoreError: the store can't be read.
@@ -63,14 +113,19 @@ class Intake:
         pace: Pace,
         sinks: Sequence[Sink] = (),
         kept: Callable[[], object] | None = None,
+        renewal: Renewal | None = None,
+        earlier: Sequence[int] = (),
     ) -> None:
-        self.store, self.run_id, self.spool = store, run_id, spool
-        self._context, self._pace, self._sinks, self._kept = context, pace, sinks, kept
+        self.store, self.spool = store, spool
+        self._judging, self._renewal = Judging(context, run_id, kept), renewal
+        self._renewing = False
+        self._pace, self._sinks = pace, sinks
+        self._runs = {key: store.run_of(key) for key in (*earlier, run_id)}
         self._queue: queue.PriorityQueue[tuple[int, int, Item | None]] = queue.PriorityQueue()
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._taken = 0  # reserved or accepted, and not finished
-        self._open: dict[UUID, tuple[Ticket, Future[Row]]] = {}
+        self._open: dict[UUID, tuple[Ticket, Future[JudgedRow]]] = {}
         self._left: dict[UUID, int] = {}  # ticket → pictures without a row
         self._warming = _warming(context, pace.workers)
         self._cold = len(self._warming)
@@ -78,6 +133,7 @@ class Intake:
         self._unkept: list[Trace] = []  # come back, and not in the store yet
         self._deadline: float | None = None
         self._fault: str | None = None
+        self._nap = None if renewal is None else PAUSE  # while nothing comes
         self.died: str | None = None
         """Why the workers are gone for good, though nobody told the server to stop."""
         self.on_death: Callable[[], object] = lambda: None
@@ -88,7 +144,7 @@ class Intake:
         """Take up what an earlier server left, then whatever comes."""
         for ticket in self.spool.unfinished():
             self._resume(ticket)
-        self.spool.tidy({image[:36] for image, _ in self.store.done(self.run_id)})
+        self.spool.tidy({image[:36] for run in self._runs for image, _ in self.store.done(run)})
         self._thread.start()
 
     def close(self) -> None:
@@ -97,6 +153,51 @@ class Intake:
         self._queue.put((_LAST, next(self._numbers), None))
         self._thread.join()
         self.spool.close()
+
+    @property
+    def run_id(self) -> int:
+        """The run that has the rows of what is judged now."""
+        return self._judging.run_id
+
+    @property
+    def references(self) -> ReferenceSets:
+        """What judges now."""
+        return self._judging.context.references
+
+    @property
+    def folders(self) -> tuple[str, ...]:
+        """Where its pictures lie, those of earlier runs too."""
+        own = (run.folder for run in list(self._runs.values()) if run.folder)
+        return tuple(dict.fromkeys([str(self.spool.folder), *own]))
+
+    def row(self, key: str) -> JudgedRow | None:
+        """The row of a picture by its id; None where there is none yet.
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        for run_id in reversed(list(self._runs)):
+            row = self.store.row_of(run_id, key)
+            if row is not None:
+                return self._judged(row, run_id)
+        return None
+
+    def rows(self, images: Sequence[str]) -> dict[str, JudgedRow]:
+        """The rows of those that have one.
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        return {
+            image: self._judged(row, run_id)
+            for run_id in list(self._runs)
+            for image, row in self.store.rows_of(run_id, images).items()
+        }
+
+    def _judged(self, row: Row, run_id: int) -> JudgedRow:
+        named = ReferenceVersion.parse(self._runs[run_id].versions.get("references", ""))
+        known = f"{os.path.basename(named.folder)}@{named.number}" if named else None  # noqa: PTH119
+        return JudgedRow(row, run_id, known)
 
     @property
     def left(self) -> int:
@@ -138,7 +239,8 @@ class Intake:
         Raises:
             StoreError: the store can't be read.
         """
-        return 0 if self._kept is None else self.store.outbox(self.run_id).waiting
+        now = self._judging
+        return 0 if now.kept is None else self.store.outbox(now.run_id).waiting
 
     def reserve(self, pictures: int) -> bool:
         """Keep room for pictures that are about to be accepted, if there is room."""
@@ -153,7 +255,7 @@ class Intake:
         with self._lock:
             self._taken -= pictures
 
-    def submit(self, ticket: Ticket) -> list["Future[Row]"]:
+    def submit(self, ticket: Ticket) -> list["Future[JudgedRow]"]:
         """Queue what was accepted, single pictures before batches; its room was reserved."""
         return self._enter(ticket, ticket.entries)
 
@@ -164,8 +266,8 @@ class Intake:
             return None
         return next(entry for entry in found[0].entries if entry.id == key)
 
-    def _enter(self, ticket: Ticket, entries: Sequence[Entry]) -> list["Future[Row]"]:
-        answers: list[Future[Row]] = [Future() for _ in entries]
+    def _enter(self, ticket: Ticket, entries: Sequence[Entry]) -> list["Future[JudgedRow]"]:
+        answers: list[Future[JudgedRow]] = [Future() for _ in entries]
         with self._lock:
             self._left[ticket.id] = len(entries)
             for entry, answer in zip(entries, answers, strict=True):
@@ -178,7 +280,7 @@ class Intake:
         return answers
 
     def _resume(self, ticket: Ticket) -> None:
-        kept = self.store.rows_of(self.run_id, [entry.image for entry in ticket.entries])
+        kept = self.rows([entry.image for entry in ticket.entries])
         rest = [entry for entry in ticket.entries if entry.image not in kept]
         if rest:
             with self._lock:
@@ -188,29 +290,54 @@ class Intake:
             self.spool.finish(ticket)
 
     def _run(self) -> None:
-        pace = self._pace
         try:
-            with self.store.writer(self.run_id, self._kept) as writer:
-                for trace in attend(
-                    self._arriving(),
-                    self._context,
-                    workers=pace.workers,
-                    timeout=pace.image_seconds,
-                    tick=TICK,
-                ):
-                    if trace is not None:
-                        self._inside -= 1
-                        if trace.sample.id == _WARMING:
-                            self._cold -= 1
-                            continue
-                        self._unkept.append(trace)
-                    if self._unkept:
-                        self._keep(writer, trace)
+            self._judge(self._judging)
+            while self._renewing:
+                self._renew()
         except Exception as failure:  # noqa: BLE001 - told at /ready; a thread has no caller
             self._fault = " ".join(f"{type(failure).__name__}: {failure}".split())
         if self._deadline is None:
             self.died = self._fault or "they ended"
             self.on_death()
+
+    def _judge(self, by: Judging) -> None:
+        """Judge what comes, until the server stops or somebody else is to judge."""
+        pace = self._pace
+        with self.store.writer(by.run_id, by.kept) as writer:
+            for trace in attend(
+                self._arriving(),
+                by.context,
+                workers=pace.workers,
+                timeout=pace.image_seconds,
+                tick=TICK,
+            ):
+                if trace is not None:
+                    self._inside -= 1
+                    if trace.sample.id == _WARMING:
+                        self._cold -= 1
+                        continue
+                    self._unkept.append(trace)
+                if self._unkept:
+                    self._keep(writer, trace)
+            while self._renewing and self._unkept and self._deadline is None:
+                self._keep(writer, None)
+
+    def _renew(self) -> None:
+        """Let somebody else judge; what waits keeps waiting meanwhile."""
+        self._renewing = False
+        while self._renewal is not None and self._deadline is None:
+            try:
+                now = self._renewal.judging()
+                self._runs = {**self._runs, now.run_id: self.store.run_of(now.run_id)}
+            except StoreError as failure:
+                self._fault = str(failure)
+                time.sleep(PAUSE)
+                continue
+            self._fault, self._judging = None, now
+            self._warming = _warming(now.context, self._pace.workers)
+            self._cold = len(self._warming)
+            self._judge(now)
+            return
 
     def _keep(self, writer: Writer, trace: Trace | None) -> None:
         """Put what has come back into the store; only then is anybody told."""
@@ -237,7 +364,7 @@ class Intake:
             if not self._left[ticket.id]:
                 del self._left[ticket.id]
                 self.spool.finish(ticket)
-        answer.set_result(Row.of(trace))
+        answer.set_result(self._judged(Row.of(trace), self.run_id))
 
     def _arriving(self) -> Iterator[Item | None]:
         """What there is to do, None for nothing at the moment."""
@@ -249,10 +376,13 @@ class Intake:
             if self._deadline is not None and time.monotonic() >= self._deadline:
                 return
             idle = not self._inside and not self._unkept
+            if self._renewal is not None and not self._unkept and self._renewal.due():
+                self._renewing = True
+                return
             try:
                 if self._unkept:  # the store is at fault: no more until it takes these
                     raise queue.Empty
-                item = self._queue.get(block=idle)[2]
+                item = self._queue.get(block=idle, timeout=self._nap)[2]
             except queue.Empty:
                 yield None
                 continue

@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
     from reinspect.api.gate import Keys, RequestLimits
     from reinspect.api.intake import Pace
+    from reinspect.api.served_runs import ServedRuns
     from reinspect.roles import Sink
     from reinspect.runs.plan import RunPlan
-    from reinspect.runs.session import Outlet
 
 HEAD_SECONDS = 15
 """In which the head of a request has to arrive."""
@@ -120,6 +120,7 @@ def api(
             raise ApiError("the server needs FastAPI: pip install 'reinspect[api]'")
     from reinspect.api.gate import RequestLimits
     from reinspect.api.intake import Pace
+    from reinspect.api.served_runs import ServedRuns
     from reinspect.engine.local import Local, default_workers
     from reinspect.runs.plan import RunPlan
     from reinspect.runs.sources import Listed
@@ -150,79 +151,75 @@ def api(
     )
     limits = RequestLimits(max_bytes=max_bytes, max_images=max_images, rate=rate)
     spans = telemetry(otel, out.absolute().name, os.environ)
+    place = (packed.references if packed else references) or plan.recipe.references
+    runs = ServedRuns(plan, place, outlet, _say)
     with _listen(host, port) as listening, spans as sink:
-        _serve(
-            plan,
-            listening,
-            keys,
-            limits,
-            pace,
-            patience,
-            [sink] if sink else [],
-            outlet,
-            accepted=accept_references,
-        )
+        serving = _Serving(listening, keys, limits, pace, patience, [sink] if sink else [])
+        _serve(runs, plan, serving, accepted=accept_references)
 
 
-def _serve(
-    plan: "RunPlan",
-    listening: socket.socket,
-    keys: "Keys",
-    limits: "RequestLimits",
-    pace: "Pace",
-    patience: float,
-    sinks: "Sequence[Sink]",
-    outlet: "Outlet | None",
-    *,
-    accepted: bool,
-) -> None:
+class _Serving(NamedTuple):
+    """How to serve, whatever judges."""
+
+    listening: socket.socket
+    keys: "Keys"
+    limits: "RequestLimits"
+    pace: "Pace"
+    patience: float
+    sinks: "Sequence[Sink]"
+
+
+def _serve(runs: "ServedRuns", plan: "RunPlan", how: _Serving, *, accepted: bool) -> None:
     from reinspect.api.app import Service, build
     from reinspect.api.intake import Intake
     from reinspect.api.metrics import Metrics
     from reinspect.api.spool import Spool
-    from reinspect.cost import RunCost
-    from reinspect.runs.session import Session
     from reinspect.store import Status
 
-    cost, metrics = RunCost(), Metrics()
-    with Session(plan) as session:
+    metrics = Metrics()
+    with runs:
         spool = Spool(plan.out)  # before anything is written: another server may have the folder
-        session.take_up()
-        for line in () if accepted else session.said_of_references:
+        now = runs.begin()
+        for line in () if accepted else runs.session.said_of_references:
             typer.echo(visible(line))
-        kept = None if outlet is None else session.hold(outlet(session.store, session.run))
         intake = Intake(
-            session.context,
-            session.store,
-            session.run.id,
+            now.context,
+            runs.store,
+            now.run_id,
             spool,
-            pace,
-            sinks=[cost, metrics, *sinks],
-            kept=kept,
+            how.pace,
+            sinks=[runs, metrics, *how.sinks],
+            kept=now.kept,
+            renewal=runs,
+            earlier=runs.earlier,
         )
-        app = build(Service(intake, plan.references, keys, limits, metrics, patience))
-        typer.echo(f"Listening on http://{_shown(listening)}; stop with Ctrl-C")
+        app = build(Service(intake, how.keys, how.limits, metrics, how.patience))
+        typer.echo(f"Listening on http://{_shown(how.listening)}; stop with Ctrl-C")
         typer.echo(f"Pictures {plan.out / 'incoming'}")
         typer.echo(f"Traces   {plan.store} (reinspect ui --store {plan.store})")
         # uvicorn stops in good order, and then sends the signal that told it to once more.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         _raise_file_limit()
         try:
-            server = _server(app, patience + limits.body_seconds)
+            server = _server(app, how.patience + how.limits.body_seconds)
             intake.on_death = lambda: setattr(server, "should_exit", True)
-            server.run(sockets=[listening])
+            server.run(sockets=[how.listening])
         finally:
-            status = Status.INTERRUPTED if intake.left else Status.DONE
-            tally = session.finish(status, cost.add_to(session.run.counters))
+            runs.end(Status.INTERRUPTED if intake.left else Status.DONE)
             left = f"; {intake.left} wait for the next start" if intake.left else ""
-            typer.echo(f"Stopped; {tally.images} pictures inspected{left}")
-            if session.alarm:
-                typer.echo(session.alarm)
+            typer.echo(f"Stopped; {runs.inspected} pictures inspected{left}")
+            if runs.session.alarm:
+                typer.echo(runs.session.alarm)
         if intake.died is not None:
             raise ApiError(
                 f"the workers are gone ({intake.died}); what was accepted is inspected by the next "
                 "start"
             )
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):  # nobody listens any more; pictures come all the same
+        typer.echo(visible(line))
 
 
 def _server(app: "FastAPI", seconds: float) -> "uvicorn.Server":

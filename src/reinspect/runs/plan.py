@@ -219,32 +219,35 @@ class RunPlan:
             tags=dict(tags or {}),
         )
 
-    def renewed(self, inspected: int) -> "RunPlan | None":
+    def renewed(self, inspected: int = 0) -> "RunPlan | None":
         """The plan of the run that goes on by the version of the references that counts now.
 
         None where as many images as it takes have been inspected.
 
         Args:
-            inspected: how many images its run has inspected now.
+            inspected: how many images its run has inspected now, of a folder that fills.
 
         Raises:
             UsageError: the references can't be read.
         """
         now, source = ReferenceVersion.parse(self.references.origin), self.source
-        if now is None or not isinstance(source, DropFolder):
+        if now is None:
             raise UsageError(f"{self.out}: its references have no versions")
-        limit = None if source.limit is None else source.limit - inspected
-        if limit is not None and limit <= 0:
-            return None
-        folder = Path(now.folder)
+        folder, limit = Path(now.folder), None
+        if isinstance(source, DropFolder) and source.limit is not None:
+            limit = source.limit - inspected
+            if limit <= 0:
+                return None
         with usage_errors():
             sets = reference_sets((), self.recipe, given=folder)
         version = ReferenceVersion.parse(sets.origin)
+        if isinstance(source, DropFolder):
+            source = replace(source, limit=limit, newer=newer_than(sets, folder))
         return replace(
             self,
             references=sets,
-            source=replace(source, limit=limit, newer=_newer(sets, folder)),
-            out=_beside(self.out, version.number if version else 0),
+            source=source,
+            out=beside(self.out, version.number if version else 0),
             resume=False,
             retry_failed=False,
         )
@@ -289,11 +292,16 @@ def _followed(source: Source, sets: ReferenceSets, place: object) -> Source:
     """A folder that fills ends its run when another version of the references counts."""
     if not isinstance(source, DropFolder):
         return source
-    return replace(source, newer=_newer(sets, place))
+    return replace(source, newer=newer_than(sets, place))
 
 
-def _newer(sets: ReferenceSets, place: object) -> Callable[[], bool] | None:
-    """Tells whether another version counts than judges; None where a run is of one for good."""
+def newer_than(sets: ReferenceSets, place: object) -> Callable[[], bool] | None:
+    """Tells whether another version counts than judges; None where a run is of one for good.
+
+    Args:
+        sets: what judges.
+        place: that they were named by.
+    """
     version = ReferenceVersion.parse(sets.origin)
     if version is None or not isinstance(place, str | os.PathLike) or not Path(place).is_dir():
         return None  # `SET@3` names it for good
@@ -313,7 +321,7 @@ def line_of(name: str) -> str:
     return re.sub(r"-v\d+(-\d+)?$", "", name)
 
 
-def _beside(out: Path, number: int) -> Path:
+def beside(out: Path, number: int) -> Path:
     """The folder of the run that goes on: its version in its name, and not in use."""
     name = f"{line_of(out.name)}-v{number}"
     again = itertools.chain([name], (f"{name}-{times}" for times in itertools.count(2)))

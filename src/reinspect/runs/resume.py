@@ -4,6 +4,7 @@ import glob
 import importlib.metadata
 import platform
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,13 @@ from threadpoolctl import threadpool_info
 from reinspect.dataset import ReferenceVersion
 from reinspect.files import digest_of, digest_of_file
 from reinspect.graph.recipe import dump_recipe
-from reinspect.runs.plan import RunPlan, line_of
+from reinspect.runs.plan import RunPlan, beside, line_of
 from reinspect.runs.remaining import Done
 from reinspect.runs.sources import DropFolder
 from reinspect.store import Run, Store, differences
 from reinspect.tools.weights.known import MissingWeights, located
+
+_SETS = "references"  # in a fingerprint
 
 
 def fingerprint(plan: RunPlan) -> dict[str, str]:
@@ -28,7 +31,7 @@ def fingerprint(plan: RunPlan) -> dict[str, str]:
     return {
         "version": importlib.metadata.version("reinspect"),
         "recipe": digest_of(dump_recipe(plan.recipe.placeless)),
-        "references": digest_of(keys),
+        _SETS: digest_of(keys),
         "explore": str(plan.explore).lower(),
         **{place: digest_of_file(file) for place, file in files.items() if file.is_file()},
         **_weights(plan),
@@ -91,18 +94,42 @@ def done_before(store: Store, run_id: int, plan: RunPlan) -> Done:
 
 
 def _earlier(store: Store, plan: RunPlan) -> list[Run]:
-    mine = ReferenceVersion.parse(plan.references.origin)
     name = plan.out.absolute().name
-    if mine is None or not isinstance(plan.source, DropFolder) or line_of(name) == name:
+    if not isinstance(plan.source, DropFolder) or line_of(name) == name:
         return []
-    found = []
+    return [run for run in of_its_line(store, plan) if run.name != name]
+
+
+def of_its_line(store: Store, plan: RunPlan) -> list[Run]:
+    """The runs that went on from each other as versions of its references counted, newest first."""
+    mine = ReferenceVersion.parse(plan.references.origin)
+    if mine is None:
+        return []
+    line, found = line_of(plan.out.absolute().name), []
     for run in store.runs():
         theirs = ReferenceVersion.parse(run.versions.get("references", ""))
         of_the_set = theirs is not None and theirs.folder == mine.folder
-        same = line_of(run.name) == line_of(name) and run.sources == plan.source.absolute
-        if of_the_set and same and run.name != name:
+        if of_the_set and line_of(run.name) == line and run.sources == plan.source.absolute:
             found.append(run)
     return found
+
+
+def taken_up(store: Store, plan: RunPlan) -> RunPlan:
+    """The plan of a run to resume as its references count now: of the run by that very version.
+
+    A new one where there is none. Of anything but a versioned set, or where more than the version
+    has changed since, the plan is as it was.
+    """
+    line = of_its_line(store, plan)
+    mine = fingerprint(plan) if line else {}
+    if not line or any(line[0].fingerprint.get(key) != mine[key] for key in mine if key != _SETS):
+        return plan
+    for run in line:
+        if run.versions["references"] == plan.references.origin:
+            return replace(plan, out=plan.out.with_name(run.name))
+    version = ReferenceVersion.parse(plan.references.origin)
+    out = beside(plan.out, version.number if version else 0)
+    return replace(plan, out=out, resume=False)
 
 
 def _keys_that_differ(old: str, new: str, files: Collection[str]) -> list[str]:
