@@ -182,7 +182,7 @@ def test_a_known_defect_of_another_part_is_shown_and_is_nothing_new(
     }
     assert trace.verdict is not None
     assert (trace.verdict.label, trace.revised) == (Label.NORMAL, False)
-    (said_so,) = (e for e in trace.evidence if e.source == "reflection")
+    (said_so,) = (e for e in trace.verdict.evidence if e.source == "reflection")
     assert "nothing new was seen" in said_so.summary
 
 
