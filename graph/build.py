@@ -268,10 +268,10 @@ def _placed(context: BuildContext) -> list[Placed]:
     for place, (name, spec) in enumerate(zip(names, specs, strict=True)):
         tool = _make("tools", spec, context, f"tools.{place}", name)
         try:
-            stage = components.stage_of(spec)
+            stage, parallel = components.stage_of(spec), components.parallel_of(spec)
         except ComponentError as failure:
             raise RecipeError(f"tools.{place}.{failure}") from failure
-        placed.append(Placed(name, stage, tool))
+        placed.append(Placed(name, stage, tool, parallel))
     return placed
 
 

@@ -62,6 +62,10 @@ TABLE: Mapping[str, Mapping[str, str]] = {
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
+_OF_THE_GRAPH = ("stage", "note", "parallel")
+"""Options of a tool that it isn't made with."""
+
+
 class ComponentError(ReinspectError, ValueError):
     """A component that can't be had, or not under that name."""
 
@@ -85,9 +89,9 @@ class ComponentSpec(BaseModel):
 
     @property
     def own_options(self) -> dict[str, Any]:
-        """The options that the component is made with: `stage` and `note` are the graph's."""
+        """The options that the component is made with; some of a tool are the graph's."""
         options = self.options
-        return {name: options[name] for name in options if name not in ("stage", "note")}
+        return {name: options[name] for name in options if name not in _OF_THE_GRAPH}
 
     def option(self, name: str) -> Any:
         """An option, or one of an option's own, `option.own`; none where it is not given."""
@@ -204,6 +208,20 @@ def stage_of(spec: ComponentSpec) -> Stage:
     if said not in list(Stage):
         raise ComponentError(f"stage: {said!r} is neither 'locate' nor 'examine'")
     return Stage(said)
+
+
+def parallel_of(spec: ComponentSpec) -> bool:
+    """Whether a tool examines at once with the others that may.
+
+    Raises:
+        ComponentError: the recipe says neither yes nor no, or the tool locates.
+    """
+    said = spec.options.get("parallel", False)
+    if not isinstance(said, bool):
+        raise ComponentError(f"parallel: {shorten(said)} is neither true nor false")
+    if said and stage_of(spec) is Stage.LOCATE:
+        raise ComponentError("parallel: it locates; what is examined at once waits for it")
+    return said
 
 
 def notes_of(specs: Sequence[ComponentSpec]) -> dict[str, str]:

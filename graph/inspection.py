@@ -4,7 +4,8 @@
                       ↑      └─ revisit → locate → examine → revise ─┐
                       └──────────────── at most N rounds ────────────┘
 
-By recipe, a part for REVIEW is asked for in place: settle → ask → END.
+By recipe, several tools examine at once, a `look` each between locate and examine, and a part for
+REVIEW is asked for in place: settle → ask → END.
 
 A node is one function of the pipeline and of the trace so far. It never raises for what happens to
 one part: a failure becomes a step with its error, and the part goes to REVIEW.
@@ -12,24 +13,28 @@ one part: a failure becomes a step with its error, and the part goes to REVIEW.
 
 import functools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any, Literal, cast
 
 from langgraph.errors import GraphBubbleUp
-from langgraph.graph import END, START
-from langgraph.types import Checkpointer
+from langgraph.graph import END, START, StateGraph
+from langgraph.types import Checkpointer, Send
 
 from reinspect.agents.calls import recorded
 from reinspect.components import Stage
 from reinspect.cost import ModelCost
 from reinspect.errors import shorten
 from reinspect.graph.escalation import ask_operator
-from reinspect.graph.own_nodes import OwnParts
+from reinspect.graph.own_nodes import Chain, OwnParts
 from reinspect.graph.pipeline import GraphError, Pipeline, Placed, pieces_of
 from reinspect.graph.state import (
     Compiled,
+    FannedOutput,
+    FannedState,
     GraphState,
+    LookState,
     compile_anew,
     path_of,
 )
@@ -94,7 +99,16 @@ def examine(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     """Look again, there and with other means."""
     if pipeline.actor is not None:
         return {"trace": _acted(pipeline, pipeline.actor, state["trace"])}
-    return _use(pipeline, "examine", _granted(pipeline, state, Stage.EXAMINE), state)
+    looked = cast(FannedState, state).get("looked", {})
+    changed = _use(pipeline, "examine", _granted(pipeline, state, Stage.EXAMINE), state, looked)
+    return {**changed, "looked": None} if looked else changed
+
+
+def look(pipeline: Pipeline, sent: LookState) -> dict[str, Any]:
+    """One of several examiners at once: it sees what the others see, and none of them."""
+    own = next(placed for placed in pipeline.tools if placed.name == sent["examiner"])
+    (step,) = _used(pipeline, "examine", [own], sent["trace"])
+    return {"looked": {own.name: step}}
 
 
 def revise(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -175,6 +189,15 @@ def after_assess(state: GraphState) -> Literal["locate", "conclude"]:
     return "locate" if revisit else "conclude"
 
 
+def looks(pipeline: Pipeline, state: GraphState) -> list[Send] | Literal["examine"]:
+    """Examiners at once, where there are several to be asked; the others are asked in turn."""
+    granted = [own for own in _granted(pipeline, state, Stage.EXAMINE) if own.parallel]
+    if len(granted) < 2:
+        return "examine"
+    given = {"trace": state["trace"], "begun_by": state["begun_by"]}
+    return [Send("look", {**given, "examiner": own.name}) for own in granted]
+
+
 def after_settle(state: GraphState) -> Literal["ask", "__end__"]:
     """A part for REVIEW ends in place, where an operator is asked."""
     settled = state["trace"].disposition
@@ -190,9 +213,11 @@ def build(
         GraphError: what is a user's own doesn't fit.
     """
     own = own or OwnParts()
-    asks = pipeline.asks and pipeline.attended
-    graph, nodes = own.graph(), (*NODES, ask) if asks else NODES
-    at = own.add(graph, {node.__name__: _bound(node, pipeline) for node in nodes})
+    asks, fans = pipeline.asks and pipeline.attended, pipeline.fans
+    graph = own.graph(FannedState, made=FannedOutput) if fans else own.graph()
+    nodes = (*NODES, ask) if asks else NODES
+    bound = {node.__name__: _bound(node, pipeline) for node in nodes}
+    at = own.add(graph, bound, forked=["examine"] if fans else ())
 
     def lead(here: str, there: str) -> None:
         graph.add_edge(at[here].last, at[there].first)
@@ -205,7 +230,10 @@ def build(
     graph.add_edge(START, at["detect"].first)
     fork("detect", after_detect, "assess", "settle")
     fork("assess", after_assess, "locate", "conclude")
-    lead("locate", "examine")
+    if fans:
+        _fan(graph, pipeline, at)
+    else:
+        lead("locate", "examine")
     lead("examine", "revise")
     lead("revise", "assess")
     lead("conclude", "explain")
@@ -216,10 +244,25 @@ def build(
     return compile_anew(graph, name="inspection", checkpointer=checkpointer)
 
 
-def _bound(node: Node, pipeline: Pipeline) -> Callable[[GraphState], dict[str, Any]]:
+def _fan(
+    graph: StateGraph[Any, None, Any, Any], pipeline: Pipeline, at: Mapping[str, Chain]
+) -> None:
+    """Between locate and examine, or what is right before it, a task for each of several looks."""
+    into = at["examine"].into
+    if into is not None:
+        graph.add_edge(at["locate"].last, at["examine"].first)
+    if "look" in graph.nodes:
+        raise GraphError("a node 'look' is there already: name yours otherwise")
+    graph.add_node("look", cast(Any, _bound(cast(Node, look), pipeline)))
+    ways = functools.partial(looks, pipeline)
+    graph.add_conditional_edges(into or at["locate"].last, ways, ["look", "examine"])
+    graph.add_edge("look", "examine")
+
+
+def _bound(node: Node, pipeline: Pipeline) -> Callable[[Any], dict[str, Any]]:
     """A node of this pipeline, which goes on with no part that another has begun."""
 
-    def run(state: GraphState) -> dict[str, Any]:
+    def run(state: Any) -> dict[str, Any]:  # LangGraph gives the fields of a TypedDict alone
         if node is not detect and state.get("begun_by") != pipeline.key:
             raise GraphError(
                 "this thread's part was begun by another recipe, other references or another "
@@ -294,18 +337,30 @@ def _granted(pipeline: Pipeline, state: GraphState, stage: Stage) -> tuple[Place
 
 
 def _use(
-    pipeline: Pipeline, node: str, tools: Iterable[Placed], state: GraphState
+    pipeline: Pipeline,
+    node: str,
+    tools: Iterable[Placed],
+    state: GraphState,
+    looked: Mapping[str, Step] = MappingProxyType({}),
 ) -> dict[str, Any]:
     trace = state["trace"]
-    return {"trace": _record(trace, *_used(pipeline, node, tools, trace))}
+    return {"trace": _record(trace, *_used(pipeline, node, tools, trace, looked))}
 
 
-def _used(pipeline: Pipeline, node: str, tools: Iterable[Placed], trace: Trace) -> list[Step]:
-    """Each tool in turn; a later one sees what the earlier ones found."""
+def _used(
+    pipeline: Pipeline,
+    node: str,
+    tools: Iterable[Placed],
+    trace: Trace,
+    looked: Mapping[str, Step] = MappingProxyType({}),
+) -> list[Step]:
+    """Each tool in turn, but for those that looked already; a later one sees what came before."""
     steps = []
-    for name, _, tool in tools:
-        taken = attempt(pipeline, node, functools.partial(_asked, tool, trace))
-        step = taken.model_copy(update={"tool": name})
+    for own in tools:
+        step = looked.get(own.name)
+        if step is None:
+            taken = attempt(pipeline, node, functools.partial(_asked, own.tool, trace))
+            step = taken.model_copy(update={"tool": own.name})
         steps.append(step)
         trace = trace.then(step)
     return steps
@@ -319,7 +374,7 @@ def _acted(pipeline: Pipeline, actor: Actor, trace: Trace) -> Trace:
         return attempt(pipeline, "examine", work).model_copy(update={"tool": tool})
 
     def work() -> Iterable[Product]:
-        tools = {name: tool for name, _, tool in pipeline.tools}
+        tools = {own.name: own.tool for own in pipeline.tools}
         for step in actor(trace, tools, tried):
             taken.append(step)  # noqa: PERF402 - kept, should the next one fail
         return ()

@@ -1,7 +1,7 @@
 """Nodes and state of one's own, before and after the nodes of the inspection."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias, cast, get_type_hints
 
@@ -31,6 +31,8 @@ class Chain(NamedTuple):
 
     first: str
     last: str
+    into: str | None = None
+    """The one right before the node of the inspection, where one is before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +44,17 @@ class OwnParts:
     state: type[Any] | None = None
 
     def graph(
-        self, state: type[Any] = GraphState, given: type[Any] = GraphInput
+        self,
+        state: type[Any] = GraphState,
+        given: type[Any] = GraphInput,
+        made: type[Any] = GraphOutput,
     ) -> StateGraph[Any, None, Any, Any]:
         """A graph without nodes, its state with the fields of one's own.
 
         Args:
             state: of the inspection.
             given: of it, what goes in.
+            made: of it, what comes out.
 
         Raises:
             GraphError: the state is no TypedDict, or has a field of the inspection's.
@@ -60,13 +66,22 @@ class OwnParts:
         return StateGraph(
             _extended(state, own),
             input_schema=_extended(given, own),
-            output_schema=_extended(GraphOutput, {**own, **named}),
+            output_schema=_extended(made, {**own, **named}),
         )
 
     def add(
-        self, graph: StateGraph[Any, None, Any, Any], nodes: Mapping[str, OwnNode]
+        self,
+        graph: StateGraph[Any, None, Any, Any],
+        nodes: Mapping[str, OwnNode],
+        *,
+        forked: Collection[str] = (),
     ) -> dict[str, Chain]:
         """Add the inspection's nodes, and one's own beside each.
+
+        Args:
+            graph: that they are added to.
+            nodes: of the inspection.
+            forked: those of them that nothing leads into yet.
 
         Raises:
             GraphError: there is no such node, or a name is taken, or missing.
@@ -87,8 +102,9 @@ class OwnParts:
             for own, node in row:
                 graph.add_node(own, cast(Any, node))
             for (one, _), (other, _) in itertools.pairwise(row):
-                graph.add_edge(one, other)
-            chains[name] = Chain(row[0][0], row[-1][0])
+                if other not in forked:
+                    graph.add_edge(one, other)
+            chains[name] = Chain(row[0][0], row[-1][0], before[-1][0] if before else None)
         return chains
 
     def add_in_a_row(

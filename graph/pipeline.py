@@ -24,6 +24,8 @@ class Placed(NamedTuple):
     name: str
     stage: Stage
     tool: Tool
+    parallel: bool = False
+    """Whether it examines at once with the others that may."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,11 @@ class Pipeline:
     def at(self, stage: Stage) -> tuple[Placed, ...]:
         """The tools of one stage, in their order."""
         return tuple(placed for placed in self.tools if placed.stage is stage)
+
+    @property
+    def fans(self) -> bool:
+        """Whether several tools may examine at once."""
+        return self.actor is None and sum(placed.parallel for placed in self.tools) > 1
 
 
 class Renamed:

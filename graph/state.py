@@ -3,7 +3,7 @@
 import functools
 import os
 from collections.abc import Mapping
-from typing import Any, Required
+from typing import Annotated, Any, Required
 
 from langgraph.channels import LastValue
 from langgraph.graph import START, StateGraph
@@ -11,7 +11,7 @@ from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict  # typing's own gives pydantic no schema on Python 3.11
 
 from reinspect.errors import ReinspectError, shorten
-from reinspect.trace import Trace
+from reinspect.trace import Step, Trace
 
 Compiled = CompiledStateGraph[Any, None, Any, Any]
 
@@ -64,6 +64,31 @@ class GraphOutput(TypedDict):
     """What `invoke` returns."""
 
     trace: Trace
+
+
+def gathered(known: Mapping[str, Step] | None, more: Mapping[str, Step] | None) -> dict[str, Step]:
+    """Steps of examiners at once, by their names; None begins anew."""
+    return {} if more is None else {**(known or {}), **more}
+
+
+class FannedState(GraphState, total=False):
+    """That of a graph with examiners at once: their steps wait in `looked` for one another."""
+
+    looked: Annotated[dict[str, Step], gathered]
+
+
+class FannedOutput(GraphOutput):
+    """What such a graph returns: in the end nothing waits any more."""
+
+    looked: dict[str, Step]
+
+
+class LookState(TypedDict):
+    """What one of several examiners at once is sent."""
+
+    trace: Trace
+    begun_by: str
+    examiner: str
 
 
 def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compiled:
