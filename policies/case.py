@@ -6,10 +6,10 @@ prints the schema of a record.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn, TypeVar
+from typing import Annotated, NamedTuple, NoReturn, TypeVar
 
 from pydantic import AfterValidator, ConfigDict, Field, FiniteFloat, ValidationError
 
@@ -25,6 +25,7 @@ from reinspect.vocabulary import (
     Truth,
     TruthSource,
     Value,
+    View,
     current_source,
 )
 
@@ -106,6 +107,10 @@ class Case(Value):
         "others after the second. Names may differ between sources.",
     )
     sha256: Sha256 | None = Field(default=None, description="Of the picture's bytes.")
+    part: str | None = Field(
+        default=None,
+        description="Of a view: what tells its part; views of one part are kept together.",
+    )
     occasion: Annotated[Occasion, Field(strict=False)] = Field(
         default=Occasion.GIVEN,
         description="Why there is a second look: every part of this source got one (given, "
@@ -192,6 +197,47 @@ def parse_case(line: str) -> Case:
         return Case.model_validate_json(json.dumps(content))
     except ValidationError as failure:
         raise CaseError(explain_invalid(failure, Case)) from failure
+
+
+class PictureTrace(NamedTuple):
+    """What was said of one picture, as if it were all of its part, and what is known of it."""
+
+    trace: Trace
+    """Its sample is called as the picture is."""
+    truth: Truth | None
+    view: View
+    part: str | None = None
+    """Of a view: what tells its part."""
+
+    def case(self, *, group: str | None = None, explored: bool = False) -> Case:
+        """As `case_of`."""
+        made = case_of(self.trace, truth=self.truth, group=group, explored=explored)
+        return made if self.part is None else made.model_copy(update={"part": self.part})
+
+
+def by_picture(
+    trace: Trace, truth: Truth | None, name_of: Callable[[str], str]
+) -> Iterator[PictureTrace]:
+    """The one picture of a part, or each view of it.
+
+    Args:
+        trace: of the part.
+        truth: of the part.
+        name_of: makes of a view's path what it is called.
+    """
+    sample = trace.sample
+    if sample.views[0].name is None:
+        yield PictureTrace(trace, truth, sample.views[0])
+        return
+    for name, own in trace.by_view.items():
+        view = own.sample.views[0]
+        called = own.sample.model_copy(update={"id": name_of(view.path)})
+        yield PictureTrace(
+            own.model_copy(update={"sample": called}),
+            None if truth is None else truth.of_view(name),
+            view,
+            sample.sha256 or sample.id,
+        )
 
 
 def case_of(

@@ -152,6 +152,32 @@ def tabled(folder: Path, *rows: str, columns: str = "part,view,path") -> Path:
 
 
 @pytest.mark.parametrize(
+    ("masks", "known"),
+    [
+        pytest.param(["front"], {"front": True, "back": False}, id="one-is-marked"),
+        pytest.param(["front", "back"], {"front": True, "back": True}, id="both-are"),
+        pytest.param([], {}, id="none-is"),
+    ],
+)
+def test_masks_say_which_view_shows_the_defect(
+    masks: list[str], known: dict[str, bool], tmp_path: Path
+) -> None:
+    root = put(tmp_path / "bolt", *(f"test/dent/0_{view}.png" for view in SIDES))
+    put(root, "train/good/1_front.png", "train/good/1_back.png")
+    mask = np.zeros((4, 4), np.uint8)
+    mask[1, 1:3] = 255
+    for view in masks:
+        put(root, name := f"ground_truth/dent/0_{view}_mask.png")
+        cv2.imwrite(str(root / name), mask)
+    (part,) = (one for one in parts_of(discover([root]), SIDES).parts if "dent" in one.id)
+    truth = truth_of(part)
+    assert truth is not None
+    assert truth.anomalous
+    assert {name: own.anomalous for name, own in truth.views.items()} == known
+    assert all(bool(own.boxes) is own.anomalous for own in truth.views.values())
+
+
+@pytest.mark.parametrize(
     "sides", [pytest.param(dict.fromkeys(SIDES), id="no-patterns"), pytest.param(SIDES, id="both")]
 )
 def test_a_table_says_which_files_are_of_one_part(

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-from reinspect.policies.case import Case, case_of
+from reinspect.policies.case import Case, PictureTrace, by_picture
 from reinspect.store import Inspected, Run, Store
 from reinspect.store.database import TraceError
 from reinspect.trace import Trace
-from reinspect.vocabulary import Evidence, Region, Sha256, Truth
+from reinspect.vocabulary import Evidence, Region, Sha256, Truth, View
 
 _LOCATING = ("locate", "conclude")
 
@@ -28,7 +28,7 @@ class LeftOut(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KnownInspection:
-    """An inspection that has a first look."""
+    """An inspection of a picture that has a first look; each view of a part is one."""
 
     run: Run
     inspected: Inspected
@@ -39,6 +39,15 @@ class KnownInspection:
     """Of its picture, when it was inspected."""
     sha256: Sha256 | None
     """Of the picture's bytes, when it was inspected."""
+    seen: View
+    """The picture as it was inspected."""
+    part: str | None
+    """Of a view: what tells its part."""
+
+    @property
+    def view(self) -> str | None:
+        """Which view of its part it is; None of a part with one picture."""
+        return self.seen.name
 
     @property
     def inspection_id(self) -> int:
@@ -47,7 +56,7 @@ class KnownInspection:
 
     @property
     def image(self) -> str:
-        """As the run names it."""
+        """As the run names it; a view by its file, relative to what was inspected."""
         return self.recorded.sample.id
 
     @property
@@ -76,7 +85,8 @@ class KnownInspection:
             group: its category unless given.
             prefix: put the run's name before the id, where several runs are taken together.
         """
-        case = case_of(self.recorded, truth=self.truth, group=group, explored=self.run.explored)
+        picture = PictureTrace(self.recorded, self.truth, self.seen, self.part)
+        case = picture.case(group=group, explored=self.run.explored)
         if prefix:
             return case.model_copy(update={"id": f"{self.run.name}/{case.id}"})
         return case
@@ -85,7 +95,7 @@ class KnownInspection:
 def known_inspections(
     store: Store, run: Run, *, labelled: bool = False
 ) -> Iterator[KnownInspection | LeftOut]:
-    """What is known of each image of a run, or why nothing can be learned from it.
+    """What is known of each image of a run, view by view, or why nothing can be learned from it.
 
     Args:
         store: that has the run.
@@ -102,20 +112,40 @@ def known_inspections(
             yield LeftOut(image, "no truth is known")
         elif isinstance(trace, TraceError):
             yield LeftOut(image, trace.why, unreadable=True)
-        elif trace.by_view:
-            yield LeftOut(image, "it is a part with several views; one picture is learned from")
-        elif trace.first is None:
-            why = trace.error or "none was given"
-            yield LeftOut(image, f"the run has no verdict on it ({why})")
         else:
-            yield KnownInspection(
-                run=run,
-                inspected=found,
-                recorded=trace,
-                truth=truth,
-                path=Path(found.path),
-                sha256=found.row.sha256,
-            )
+            pictures = list(by_picture(trace, truth, run.name_of))
+            if not pictures:  # nothing came back from its inspection
+                yield LeftOut(image, _no_verdict(trace))
+            for seen in pictures:
+                yield _known(run, found, seen, labelled=labelled)
+
+
+UNMARKED = "whether this view shows the part's defect is not known: mark it by a mask or a box"
+
+
+def _no_verdict(trace: Trace) -> str:
+    return f"the run has no verdict on it ({trace.error or 'none was given'})"
+
+
+def _known(
+    run: Run, found: Inspected, seen: PictureTrace, *, labelled: bool
+) -> KnownInspection | LeftOut:
+    image = seen.trace.sample.id
+    if labelled and seen.truth is None:
+        return LeftOut(image, UNMARKED)
+    if seen.trace.first is None:
+        return LeftOut(image, _no_verdict(seen.trace))
+    is_view = seen.view.name is not None
+    return KnownInspection(
+        run=run,
+        inspected=found,
+        recorded=seen.trace,
+        truth=seen.truth,
+        path=Path(seen.view.path if is_view else found.path),
+        sha256=seen.view.sha256 if is_view else found.row.sha256,
+        seen=seen.view,
+        part=seen.part,
+    )
 
 
 def located(trace: Trace) -> tuple[Region, ...]:

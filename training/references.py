@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from reinspect.dataset import item_at, known_good, references_in
+from reinspect.dataset import is_of, item_at, known_good, references_in
 from reinspect.errors import ReinspectError
-from reinspect.graph.recipe import RecipeError, parse_recipe
+from reinspect.graph.recipe import Recipe, RecipeError, parse_recipe
 from reinspect.images import sha256_of
 from reinspect.store import Run
 from reinspect.training.known import KnownInspection
@@ -47,23 +47,31 @@ class KnownReferences:
 
     def _all_of(self, part: KnownInspection) -> tuple[Path, ...]:
         root, category = _root(part.path), part.category or ""
-        key = f"{part.run.id}\n{category}\n{root}"
+        key = f"{part.run.id}\n{category}\n{root}\n{part.view or ''}"
         if key not in self._files:
-            found = sorted(self._found(part.run, category, root), key=self.hash)
+            found = sorted(self._found(part, category, root), key=self.hash)
             self._files[key] = tuple(found)
             self._known.update(map(self.hash, found))
         return self._files[key]
 
-    def _found(self, run: Run, category: str, root: Path | None) -> tuple[Path, ...]:
-        named = self._given or _named(run, category)
+    def _found(self, part: KnownInspection, category: str, root: Path | None) -> tuple[Path, ...]:
+        recipe = _recipe_of(part.run)
+        rules = None if part.view is None else recipe.views.get(part.view)
+        alone = rules.references if rules and not self._given else None
+        named = self._given or (Path(alone) if alone else _named(recipe, category))
         if named is None:
-            return tuple(file.absolute() for file in known_good(root)) if root else ()
-        try:
-            found = references_in(named)
-        except (ValueError, OSError) as failure:
-            raise ReferencesError(f"{failure} (references of run {run.name!r})") from failure
-        own = found.by_category.get(category, found.default)
-        return tuple(file.absolute() for file in own)
+            files = list(known_good(root)) if root else []
+        else:
+            try:
+                found = references_in(named)
+            except (ValueError, OSError) as failure:
+                raise ReferencesError(
+                    f"{failure} (references of run {part.run.name!r})"
+                ) from failure
+            files = list(found.by_category.get(category, found.default))
+        if rules and part.view and not alone:
+            files = [file for file in files if is_of(str(file), part.view, rules.files)]
+        return tuple(file.absolute() for file in files)
 
 
 def choose(files: Sequence[Path], sha256: str, count: int, *, seed: int) -> tuple[Path, ...]:
@@ -80,12 +88,16 @@ def _root(path: Path) -> Path | None:
     return Path(item.root) if item and item.root else None
 
 
-def _named(run: Run, category: str) -> Path | None:
-    """The folder of references that the run's recipe names for a category."""
+def _recipe_of(run: Run) -> Recipe:
     try:
-        named = parse_recipe(run.recipe).references
+        return parse_recipe(run.recipe)
     except RecipeError as failure:
         raise ReferencesError(f"run {run.name!r}: {failure}") from failure
+
+
+def _named(recipe: Recipe, category: str) -> Path | None:
+    """The folder of references that a recipe names for a category."""
+    named = recipe.references
     if isinstance(named, Mapping):
         return Path(named[category]) if category in named else None
     return Path(named) if named else None

@@ -18,7 +18,7 @@ _MANY_GROUPS = 10
 
 
 class Split(StrEnum):
-    """What never stands on both sides: pictures of the same bytes, or their whole groups, too."""
+    """What never stands on both sides: pictures of the same bytes or part, or whole groups, too."""
 
     RANDOM = "random"
     GROUP = "group"
@@ -51,6 +51,8 @@ def units(cases: Sequence[Case], split: Split) -> Indices:
     seen: dict[Hashable, int] = {}
     for i, case in enumerate(cases):
         keys: list[Hashable] = [digest(case)]
+        if case.part is not None:
+            keys.append(("part", case.part))
         if split is Split.GROUP and case.group is not None:
             keys.append(("group", case.group))
         for key in keys:

@@ -205,10 +205,23 @@ class Truth(Value):
         "empty mask.",
     )
     source: TruthSource = "annotation"
+    views: Mapping[str, "Truth"] = Field(
+        default_factory=dict,
+        exclude_if=lambda said: not said,
+        description="Of a part with several views: what is known of each; in a defective part, of "
+        "those alone of which it is known whether they show it.",
+    )
 
     @property
     def anomalous(self) -> bool:
         return self.label is Label.ANOMALOUS
+
+    def of_view(self, name: str) -> "Truth | None":
+        """What is known of one view of a part; all views of a good part are good."""
+        known = self.views.get(name)
+        if known is None and not self.anomalous:
+            return Truth(label=self.label, source=self.source)
+        return known
 
 
 class Rle(Value):

@@ -60,8 +60,8 @@ class Captions:
     ) -> None:
         self._store, self._writer, self._source = store, write, source
         self._at_once = at_once
-        self._found: dict[tuple[int, str], list[Stored]] = {}
-        self._failed: dict[tuple[int, EpisodeMode], str] = {}
+        self._found: dict[tuple[int, str | None, str], list[Stored]] = {}
+        self._failed: dict[tuple[int, str | None, EpisodeMode], str] = {}
 
     def write(self, inspections: Sequence[LabelledInspection]) -> None:
         """Keep a draft of each caption that nobody has decided on, and this source has not written.
@@ -125,10 +125,14 @@ class Captions:
         try:
             text = self._writer(inspection, mode)
         except (ModelError, UnreadableAnswer, BudgetSpent, UnreadableImage) as failure:
-            self._failed[inspection.inspection_id, mode] = str(failure)
+            self._failed[inspection.inspection_id, inspection.view, mode] = str(failure)
             return None
         return NewCaption(
-            inspection_id=inspection.inspection_id, mode=_KEPT[mode], text=text, source=self._source
+            inspection_id=inspection.inspection_id,
+            mode=_KEPT[mode],
+            text=text,
+            source=self._source,
+            view=inspection.view,
         )
 
     def _missing(self, inspection: LabelledInspection, mode: EpisodeMode) -> bool:
@@ -136,12 +140,15 @@ class Captions:
         return not any(c.state != "draft" or c.source == self._source for c in every)
 
     def _of(self, inspection: LabelledInspection, mode: EpisodeMode) -> list[Stored]:
-        return self._found.get((inspection.inspection_id, _KEPT[mode]), [])
+        key = inspection.inspection_id, inspection.view, _KEPT[mode]
+        return self._found.get(key, [])
 
     def _read(self, inspections: Iterable[LabelledInspection]) -> None:
         self._found = {}
-        for caption in self._store.browse.captions_of([one.inspection_id for one in inspections]):
-            self._found.setdefault((caption.inspection_id, caption.mode), []).append(caption)
+        ids = list(dict.fromkeys(one.inspection_id for one in inspections))
+        for caption in self._store.browse.captions_of(ids):
+            key = caption.inspection_id, caption.view, caption.mode
+            self._found.setdefault(key, []).append(caption)
 
 
 def _caption(stored: Stored) -> AnswerText:

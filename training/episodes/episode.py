@@ -130,7 +130,11 @@ class Episode(Value):
     sha256: Sha256 = Field(description="Of the query's bytes.")
     split: Side = Side.TRAIN
     source: str = Field(description="Name of the run.")
-    image: str = Field(description="As the run names it.")
+    image: str = Field(
+        description="As the run names it; a view by its file, relative to what was inspected."
+    )
+    part: str | None = Field(default=None, description="Of a view: its part, as the run names it.")
+    view: str | None = Field(default=None, description="Null: of a part with one picture.")
     truth_source: TruthSource
     truth_by: str | None = Field(default=None, description="Reviewer; null for annotations.")
     truth_at: AwareDatetime | None = None

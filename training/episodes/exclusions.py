@@ -120,14 +120,15 @@ def _in_words(split: Split, groups: int) -> str:
 def _calibrated(run: Run) -> frozenset[str]:
     """Digests of what the run's fitted monitor has its thresholds from."""
     try:
-        monitor = parse_recipe(run.recipe).monitor
+        recipe = parse_recipe(run.recipe)
     except (RecipeError, yaml.YAMLError) as failure:
         raise EpisodeError(f"run {run.name!r}: {failure}") from failure
-    file = monitor.options.get("file")
-    if monitor.kind != "fitted" or file is None:
-        return frozenset()
+    monitors = [recipe.monitor, *(own.monitor for own in recipe.views.values() if own.monitor)]
+    files = {
+        own.options["file"] for own in monitors if own.kind == "fitted" and "file" in own.options
+    }
     try:
-        return frozenset(load_monitor(file).training.calibrated)
+        return frozenset(name for file in files for name in load_monitor(file).training.calibrated)
     except (ValueError, OSError) as failure:
         raise EpisodeError(
             f"run {run.name!r}: its monitor can't be read, so that what it was calibrated on is "

@@ -71,7 +71,8 @@ def _labelled(browse: Browse, known: KnownInspection, truth: Truth) -> LabelledI
     except UnreadableImage as failure:
         return LeftOut(known.image, f"its file can't be read any more: {failure.what}")
     review = _newest_review(browse, known) if truth.source == "review" else None
-    box_types = _box_types(truth, review, path)
+    # What is known of a view names the type of each box; what a store has of a part doesn't.
+    box_types = truth.box_types if known.view else _box_types(truth, review, path)
     return LabelledInspection(
         run=known.run,
         inspected=known.inspected,
@@ -79,6 +80,8 @@ def _labelled(browse: Browse, known: KnownInspection, truth: Truth) -> LabelledI
         truth=truth.model_copy(update={"box_types": box_types}),
         path=path,
         sha256=known.sha256,
+        seen=known.seen,
+        part=known.part,
         review=review,
     )
 

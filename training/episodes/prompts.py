@@ -122,6 +122,8 @@ def make_episode(
         split=split,
         source=inspection.run.name,
         image=inspection.image,
+        part=inspection.inspected.row.image if inspection.view else None,
+        view=inspection.view,
         truth_source=inspection.truth.source,
         truth_by=inspection.review.reviewer if inspection.review else None,
         truth_at=inspection.truth_at,

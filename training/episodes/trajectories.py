@@ -154,7 +154,7 @@ def trajectory_of(
     return Trajectory(
         id=f"{inspection.run.name}/{inspection.image}#acting",
         messages=tuple(talk.messages()),
-        tools=tools_of(parse_recipe(inspection.run.recipe)),
+        tools=tools_of(_recipe_of(inspection)),
         images=tuple(
             None if path is None else Path(os.path.relpath(folder / path, root)).as_posix()
             for path in talk.shown
@@ -175,6 +175,11 @@ def trajectory_of(
         prompt_sha256=opening.prompt_sha256,
         recipe_sha256=recipe_hash(inspection.run),
     )
+
+
+def _recipe_of(inspection: LabelledInspection) -> Recipe:
+    recipe, view = parse_recipe(inspection.run.recipe), inspection.view
+    return recipe if view is None else recipe.of_view(view)
 
 
 def tools_of(recipe: Recipe) -> tuple[dict[str, Any], ...]:

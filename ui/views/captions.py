@@ -47,14 +47,19 @@ def _one(console: Console, caption: Caption) -> None:
     told = Told.of(console.store, caption.inspection_id, console.runs_folder)
     picture, text = st.columns([1.1, 1], gap="medium")
     with picture:
-        viewer(told.scene, key=f"caption-{caption.inspection_id}")
+        scene = told.scene if caption.view is None else told.scene_of(caption.view)
+        viewer(scene, key=f"caption-{caption.inspection_id}-{caption.view or ''}")
     with text:
         row = told.found.row
         truth = told.truth
+        if truth and caption.view is not None:
+            truth = truth.of_view(caption.view)
         known = f"{truth.label.value} ({truth.source})" if truth else "not known"
         types = f" · {words.escaped(', '.join(truth.types))}" if truth and truth.types else ""
         st.html(
-            f"<h2>{words.escaped(row.image)}</h2>"
+            f"<h2>{words.escaped(row.image)}"
+            + (f" · {words.escaped(caption.view)}" if caption.view else "")
+            + "</h2>"
             f'<div class="facts">run {words.escaped(told.run.name)}</div>'
             f"<p>Truth: <b>{known}</b>{types}<br>Final verdict: "
             f"<b>{row.verdict.label.value if row.verdict else 'none'}</b></p>"

@@ -3,6 +3,7 @@
 import functools
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,9 @@ def truth_of(item: Item) -> Truth | None:
     """What the item's category says of it; none outside a category and right under `test/`.
 
     Boxes come from annotations, else from the mask; each is normalised by its own picture's size.
-    A part with several views is defective if one of them shows it; `truth_of` an item's
-    `of_view` has the places.
+    A part with several views is defective if one of them shows it. Its `views` have the places:
+    where one view has some, those without show nothing; where none has any, it is not known which
+    of them shows the defect, unless each has a data set of its own.
 
     Raises:
         DataError: annotations are not what they should be.
@@ -61,19 +63,46 @@ def truth_of(item: Item) -> Truth | None:
 
 
 def _of_views(item: Item) -> Truth | None:
-    each = [part_of(own) for view in item.views if (own := item.of_view(view.name))]
-    labels = [part.label for part in each if part is not None and part.label is not None]
+    each = {view.name: own for view in item.views if (own := item.of_view(view.name))}
+    parts = {name: part for name, own in each.items() if (part := part_of(own)) is not None}
+    labels = [part.label for part in parts.values() if part.label is not None]
     if not labels:
         return None
     if Label.ANOMALOUS not in labels:
         return Truth(label=Label.NORMAL)
-    bad = [part for part in each if part is not None and part.label is Label.ANOMALOUS]
+    bad = [part for part in parts.values() if part.label is Label.ANOMALOUS]
     kinds = [
         own or part.kind or "defect"
         for part in bad
         for own in ([kind for _, kind in part.boxes] or [None])
     ]
-    return Truth(label=Label.ANOMALOUS, types=tuple(dict.fromkeys(kinds)))
+    apart = len({own.root for own in each.values()}) > 1
+    known = {name: truth for name, own in each.items() if (truth := _of_view(own)) is not None}
+    return Truth(
+        label=Label.ANOMALOUS,
+        types=tuple(dict.fromkeys(kinds)),
+        views=known if apart else _told_by_places(known),
+    )
+
+
+def _of_view(own: Item) -> Truth | None:
+    try:
+        return truth_of(own)
+    except UnreadableImage as failure:
+        if failure.path != own.path:
+            raise
+        return None  # its row says what is wrong with the picture
+
+
+def _told_by_places(views: Mapping[str, Truth]) -> dict[str, Truth]:
+    """Which views show the defect of a part that one folder calls defective."""
+    places = {name for name, own in views.items() if own.boxes or own.mask}
+    good = Truth(label=Label.NORMAL)
+    return {
+        name: own if name in places else good
+        for name, own in views.items()
+        if places or not own.anomalous
+    }
 
 
 def part_of(item: Item) -> LabelledPart | None:

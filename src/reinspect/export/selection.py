@@ -1,8 +1,7 @@
 """The inspections that an export takes: a whole run, or those that a filter finds in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 from reinspect.images import rules_of, size_of
@@ -72,14 +71,5 @@ class Selection:
             if view.name is None:
                 yield PartPicture(found.id, found.row.image, found.path, None, view)
             else:
-                name = _relative(view.path, self.run.sources)
+                name = self.run.name_of(view.path)
                 yield PartPicture(found.id * _VIEWS + place, name, view.path, view.name, view)
-
-
-def _relative(path: str, sources: Sequence[str]) -> str:
-    """A path relative to the source that it lies in, POSIX."""
-    file = Path(path).absolute()
-    for source in sources:
-        if file.is_relative_to(source):
-            return file.relative_to(source).as_posix()
-    return file.as_posix()

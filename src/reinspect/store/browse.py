@@ -326,6 +326,7 @@ class Browse:
                 state=state,
                 reviewer=reviewer.strip(),
                 origin=draft,
+                view=entry.view,
             )
             session.add(row)
             session.flush()

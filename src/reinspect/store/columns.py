@@ -11,7 +11,7 @@ from pydantic_core import PydanticSerializationError
 from sqlalchemy import DateTime, Dialect, Text
 from sqlalchemy.types import TypeDecorator
 
-from reinspect.vocabulary import Box, Defect, Picture, Product, Sample, Verdict
+from reinspect.vocabulary import Box, Defect, Picture, Product, Sample, Truth, Verdict
 
 # Half of a surrogate pair (a file name that isn't UTF-8), and NUL, which PostgreSQL refuses.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -97,6 +97,11 @@ class VerdictColumn(Json):
 class NamesColumn(Json):
     cache_ok = True
     adapter = TypeAdapter(tuple[str, ...])
+
+
+class TruthsColumn(Json):
+    cache_ok = True
+    adapter = TypeAdapter(Mapping[str, Truth])
 
 
 class TextsColumn(Json):

@@ -14,7 +14,7 @@ from reinspect.readings import types_of
 from reinspect.store.columns import storable
 from reinspect.store.reviews import standing
 from reinspect.store.tables import InspectionTable, ReviewTable, TruthTable
-from reinspect.vocabulary import Label, Verdict
+from reinspect.vocabulary import Defect, Label, Truth, Verdict
 
 
 def make_truth(
@@ -78,4 +78,25 @@ def _row(run: int, image: str, after: Verdict) -> dict[str, Any]:
         "types": types_of(found),
         "boxes": tuple(defect.box for defect in found),
         "mask": None,
+        "views": _by_view(found),
     }
+
+
+def _by_view(found: Sequence[Defect]) -> dict[str, Truth]:
+    """The views that a person has marked; whether others show the defect, nobody has said."""
+    marked: dict[str, list[Defect]] = {}
+    for defect in found:
+        if defect.view is not None:
+            marked.setdefault(defect.view, []).append(defect)
+    return {view: _truth_of(own) for view, own in marked.items()}
+
+
+def _truth_of(defects: Sequence[Defect]) -> Truth:
+    kinds = tuple(defect.type or "" for defect in defects)
+    return Truth(
+        label=Label.ANOMALOUS,
+        types=types_of(defects),
+        boxes=tuple(defect.box for defect in defects),
+        box_types=kinds if all(kinds) else (),
+        source="review",
+    )

@@ -58,6 +58,7 @@ class Caption(Value):
     state: CaptionState
     reviewer: str | None = None
     origin: int | None = Field(default=None, description="Id of the draft that was decided on.")
+    view: str | None = Field(default=None, description="Null: of a part with one picture.")
 
 
 class NewCaption(Value):
@@ -67,6 +68,7 @@ class NewCaption(Value):
     mode: Literal["thinking", "reflection"]
     text: str
     source: str
+    view: str | None = None
 
 
 class Said(Protocol):

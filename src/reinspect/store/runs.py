@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 
 from pydantic import AwareDatetime, Field, FiniteFloat
 from sqlalchemy import Connection, select
@@ -50,6 +51,14 @@ class Run(RunInfo):
     status: Status
     finished: AwareDatetime | None = None
     counters: Mapping[str, FiniteFloat] = Field(default_factory=dict)
+
+    def name_of(self, path: str) -> str:
+        """A picture's path relative to the source that it lies in, POSIX."""
+        file = Path(path).absolute()
+        for source in self.sources:
+            if file.is_relative_to(source):
+                return file.relative_to(source).as_posix()
+        return file.as_posix()
 
 
 def lock_runs(connection: Connection | Session, run_ids: Iterable[int]) -> None:

@@ -473,6 +473,7 @@ def _replace_truth(
                 "types": truth.types,
                 "boxes": truth.boxes,
                 "mask": truth.mask,
+                "views": truth.views,
             }
             for image, truth in known.items()
         ],

@@ -11,7 +11,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from reinspect.store import columns
-from reinspect.vocabulary import Box, Defect, Picture, Product, Sample, Verdict
+from reinspect.vocabulary import Box, Defect, Picture, Product, Sample, Truth, Verdict
 
 _NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -146,6 +146,11 @@ class TruthTable(StoreTable, table=True):
     types: tuple[str, ...] = Field(sa_type=columns.NamesColumn)
     boxes: tuple[Box, ...] = Field(sa_type=columns.BoxesColumn)
     mask: str | None = Field(sa_type=columns.Words, description="Path of the mask file.")
+    views: Mapping[str, Truth] = Field(
+        default_factory=dict,
+        sa_type=columns.TruthsColumn,
+        description="Of a part with several views: what is known of each.",
+    )
 
 
 class ReviewTable(StoreTable, table=True):
@@ -184,6 +189,7 @@ class CaptionTable(StoreTable, table=True):
         index=True,
         description="The draft that this is a person's decision on. Drafts are never changed.",
     )
+    view: str | None = Field(default=None, description="Null: of a part with one picture.")
 
 
 class PublicationTable(StoreTable, table=True):
