@@ -551,6 +551,23 @@ def test_run_lengths_come_back(share: float) -> None:
     assert images.encode_mask(images.decode_mask(rle)) == rle
 
 
+@pytest.mark.parametrize(
+    ("size", "counts"),
+    [
+        pytest.param((4, 3), "5", id="too few"),
+        pytest.param((4, 3), "52O", id="a number that goes on"),
+        pytest.param((4, 3), "5O7", id="below nothing"),
+        pytest.param((4, 3), "ä", id="no run length"),
+        pytest.param((4, 3), "o" * 100_000, id="a number without an end"),
+        pytest.param((10**9, 10**9), "5oooooo00", id="more than there is memory"),
+        pytest.param((-1, -12), "525", id="a size below nothing"),
+    ],
+)
+def test_what_are_no_run_lengths_is_refused(size: tuple[int, int], counts: str) -> None:
+    with pytest.raises(ValueError, match="run lengths"):
+        images.decode_mask(Rle(size=size, counts=counts))
+
+
 def test_boxes_from_mask_merges_fragments_and_encloses_tightly() -> None:
     mask = np.zeros((100, 200), np.uint8)
     mask[10:12, 10:20] = 255

@@ -2,16 +2,21 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reinspect.dataset import (
+    ConfirmedDefect,
     NewReference,
     ReferenceVersion,
     ReferenceVersions,
     VersionsError,
+    discover,
     references_in,
+    truth_of,
     version_at,
 )
+from reinspect.images import encode_mask
 from support.command_line import put_greys
 
 
@@ -48,6 +53,35 @@ def test_a_new_version_counts_when_it_is_activated(
     assert [(one.origin, one.review) for one in read.difference(1, 2).added] == [
         ("run a: part2.png", 7)
     ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "folder"),
+    [
+        pytest.param(None, "defect", id="of no type"),
+        pytest.param("deep scratch", "deep scratch", id="named"),
+        pytest.param("Good", "Good defect", id="a folder that would mean good"),
+        pytest.param("masks", "masks defect", id="a folder that would mean masks"),
+        pytest.param("../../etc/pass", "-..-etc-pass", id="a path"),
+        pytest.param(" .. ", "defect", id="the folder above"),
+        pytest.param("x" * 300, "x" * 60, id="too long for a file system"),
+    ],
+)
+def test_a_confirmed_defect_is_kept_by_its_type(
+    plates: ReferenceVersions, greys: list[NewReference], kind: str | None, folder: str
+) -> None:
+    mask = encode_mask(np.eye(4, dtype=bool))
+    plates.keep_defects([ConfirmedDefect(greys[3].path, "old", mask)])
+    assert plates.keep_defects([ConfirmedDefect(greys[2].path, kind, mask)]) == 1
+    files = [file.relative_to(plates.defects) for file in plates.defects.rglob("*.png")]
+    assert {file.parent.as_posix() for file in files} == {
+        f"ground_truth/{folder}",
+        f"test/{folder}",
+    }
+    (item,) = discover([plates.defects])
+    truth = truth_of(item)
+    assert truth is not None
+    assert (truth.types, truth.mask is None) == ((folder,), False)
 
 
 def test_an_earlier_version_undoes_and_the_next_is_made_of_it(

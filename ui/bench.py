@@ -12,10 +12,11 @@ from reinspect.documents import DocumentError, parse_yaml
 from reinspect.export.scene import whole_picture
 from reinspect.export.story import Told, asset
 from reinspect.files import digest_of
+from reinspect.images import decode_mask, encode_mask, fitted_mask
 from reinspect.store import StoreError
 from reinspect.ui.console import Console, StorePlace, cached, opened
 from reinspect.ui.judging import Desk, ReviewAnswer
-from reinspect.vocabulary import Defect
+from reinspect.vocabulary import Defect, Rle
 
 AHEAD = 4
 """Items in the browser: the one in hand, and those that come next."""
@@ -69,7 +70,8 @@ def feed(
         boxes: list[dict[str, Any]] = []
         if not queue:  # which is blind
             row, leading = console.store.browse.one(one).row, item["views"][0]["name"]
-            boxes = [_sent(defect, leading) for defect in row.defects]
+            sizes = {it["name"]: _size(it["scene"]) for it in item["views"]}
+            boxes = [_sent(defect, leading, sizes) for defect in row.defects]
         offered = list(dict.fromkeys((*item["known"], *types)))
         items.append({**item, "types": offered, "boxes": boxes})
     wanted = st.session_state.get(key, {}).get("full")
@@ -96,7 +98,9 @@ def bench(data: Mapping[str, Any], key: str) -> None:
         "reinspect_bench",
         html='<div class="bench"></div>',
         css=asset("viewer.css") + _file("bench.css"),
-        js=asset("viewer.js").partition("export default")[0] + _file("bench.js"),
+        js=asset("viewer.js").partition("export default")[0]
+        + _file("paint.js")
+        + _file("bench.js"),
     )
     component(
         data=dict(data),
@@ -126,16 +130,54 @@ def _item(place: StorePlace, inspection_id: int, runs: str) -> dict[str, Any]:
     views = told.views or (None,)
     return {
         "id": inspection_id,
-        "views": [{"name": view, "scene": told.part(view)} for view in views],
+        "views": [_view(told, view) for view in views],
         "paths": [told.path(view) for view in views],
         "category": told.found.row.category,
         "known": _named(told.run.recipe),
     }
 
 
-def _sent(defect: Defect, leading: str | None) -> dict[str, Any]:
+def _view(told: Told, view: str | None) -> dict[str, Any]:
+    """A view as the browser has it, with the masks that segmentation has of it."""
+    scene = told.part(view)
+    masks = []
+    for piece in told.trace.evidence:
+        for region in piece.regions:
+            if region.mask is not None and view in (None, region.view or piece.view or view):
+                mask = _mask(region.mask, _size(scene))
+                masks += [{"box": list(region.box), "mask": mask}] if mask else []
+    return {"name": view, "scene": scene, "masks": masks[:_MASKS]}
+
+
+_MASKS = 100  # of a view that go to the browser
+
+
+def _size(scene: Mapping[str, Any]) -> tuple[int, int]:
+    """(height, width) of what is painted on."""
+    return scene["height"], scene["width"]
+
+
+def _mask(mask: Rle, size: tuple[int, int]) -> dict[str, Any] | None:
+    """A mask in the size of what is painted on; none where it can't be read, or has nothing."""
+    try:
+        fitted = fitted_mask(decode_mask(mask), size)
+    except ValueError:
+        return None
+    return encode_mask(fitted).model_dump(mode="json") if fitted.any() else None
+
+
+def _sent(
+    defect: Defect, leading: str | None, sizes: Mapping[str | None, tuple[int, int]]
+) -> dict[str, Any]:
     """A defect as the browser has it."""
-    return {"box": list(defect.box), "type": defect.type, "view": defect.view or leading}
+    view = defect.view or leading
+    size = sizes.get(view)
+    return {
+        "box": list(defect.box),
+        "type": defect.type,
+        "view": view,
+        "mask": _mask(defect.mask, size) if defect.mask and size else None,
+    }
 
 
 def _named(recipe: str) -> tuple[str, ...]:

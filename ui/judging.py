@@ -4,22 +4,39 @@ from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass, field
 from typing import Annotated, Literal, NamedTuple
 
+import numpy as np
 from pydantic import Field, FiniteFloat, ValidationError
 
+from reinspect.images import decode_mask, from_pixels
 from reinspect.store import Review, Store
 from reinspect.store.reviews import standing
-from reinspect.vocabulary import Box, Defect, Label, Value, Verdict
+from reinspect.vocabulary import Box, Defect, Label, Rle, Value, Verdict
 
 _SMALLEST = 0.002  # of a side: what is smaller was a slip of the hand
+_LARGEST = 4096  # pixels of a mask's side
 Token = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
 
+_Side = Annotated[int, Field(gt=0, le=_LARGEST)]
+
+
+class SentMask(Value):
+    """A mask as it was painted: COCO run lengths, (height, width) in pixels."""
+
+    size: tuple[_Side, _Side]
+    counts: str = Field(max_length=400_000)
+
+
 class SentBox(Value):
-    """A box as it was drawn, in shares of the picture's sides; it may reach beyond them."""
+    """A box as it was drawn, in shares of the picture's sides; it may reach beyond them.
+
+    Where there is a mask, the box is that of the mask.
+    """
 
     box: tuple[FiniteFloat, FiniteFloat, FiniteFloat, FiniteFloat]
     type: str | None = Field(default=None, max_length=200)
     view: str | None = Field(default=None, max_length=200, description="Of a part with several.")
+    mask: SentMask | None = None
 
 
 class SentReview(Value):
@@ -131,12 +148,27 @@ def verdict_of(sent: SentReview) -> Verdict:
         raise ValueError("Not saved: choose a verdict first.")
     if sent.label is Label.NORMAL and sent.boxes:
         raise ValueError("Not saved: a box means anomalous, and the verdict is normal.")
-    defects = []
-    for number, one in enumerate(sent.boxes, 1):
-        x1, y1, x2, y2 = (min(1.0, max(0.0, corner)) for corner in one.box)
+    defects = tuple(_defect(number, one) for number, one in enumerate(sent.boxes, 1))
+    anomalous = float(sent.label is Label.ANOMALOUS)
+    return Verdict.of(anomalous, defects=defects, rationale=sent.why.strip())
+
+
+def _defect(number: int, sent: SentBox) -> Defect:
+    named = " ".join((sent.type or "").split()) or None
+    if sent.mask is None:
+        x1, y1, x2, y2 = (min(1.0, max(0.0, corner)) for corner in sent.box)
         if x2 - x1 < _SMALLEST or y2 - y1 < _SMALLEST:
             raise ValueError(f"Not saved: box {number} lies outside the picture, or has no area.")
-        named = " ".join((one.type or "").split()) or None
-        defects.append(Defect(box=Box(x1, y1, x2, y2), score=1.0, type=named, view=one.view))
-    anomalous = float(sent.label is Label.ANOMALOUS)
-    return Verdict.of(anomalous, defects=tuple(defects), rationale=sent.why.strip())
+        return Defect(box=Box(x1, y1, x2, y2), score=1.0, type=named, view=sent.view)
+    mask = Rle(size=sent.mask.size, counts=sent.mask.counts)
+    try:
+        painted = decode_mask(mask)
+    except ValueError as failure:
+        raise ValueError(f"Not saved: mask {number} could not be understood.") from failure
+    if not painted.any():
+        raise ValueError(f"Not saved: mask {number} has nothing in it.")
+    rows, columns = np.flatnonzero(painted.any(axis=1)), np.flatnonzero(painted.any(axis=0))
+    height, width = mask.size
+    corners = (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)
+    box = from_pixels(corners, width, height)
+    return Defect(box=box, score=1.0, type=named, view=sent.view, mask=mask)

@@ -4,11 +4,13 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from reinspect.dataset import ReferenceVersions
+from reinspect.images import encode_mask
 from reinspect.store import Filter, Store
-from reinspect.vocabulary import Label, Verdict
+from reinspect.vocabulary import Box, Defect, Label, Verdict
 from support.command_line import invoke, said
 
 
@@ -74,17 +76,25 @@ def test_confirmed_defects_are_what_qualification_measures(plates: Path, inspect
     told = invoke("references", "defects", plates, "--store", inspected)
     assert told.code == 0
     assert f"--defects {plates / 'defects'}" in told.out
-    kept = sorted(file.name for file in (plates / "defects").iterdir())
-    assert len(kept) == 4
+    kept = sorted(file for file in (plates / "defects").rglob("*") if file.is_file())
+    assert [file.parent.name for file in kept] == ["defect"] * 4
+    mask = np.zeros((40, 40), bool)
+    mask[10:20, 10:30] = True
+    painted = Defect(box=Box(0.25, 0.25, 0.75, 0.5), type="dent", mask=encode_mask(mask))
     with Store.open(inspected) as store:
-        (key, *_) = (one.id for one in store.browse.inspections(Filter(truths=(Label.ANOMALOUS,))))
-        store.browse.review(key, Verdict.of(0.0), reviewer="Ann")
+        keys = [one.id for one in store.browse.inspections(Filter(truths=(Label.ANOMALOUS,)))]
+        store.browse.review(keys[0], Verdict.of(0.0), reviewer="Ann")
+        store.browse.review(keys[1], Verdict.of(1.0, defects=(painted,)), reviewer="Ann")
     assert invoke("references", "defects", plates, "--store", inspected).code == 0
-    assert len(list((plates / "defects").iterdir())) == 3
+    kept = sorted(file for file in (plates / "defects").rglob("*") if file.is_file())
+    assert [str(file.parent.relative_to(plates / "defects")) for file in kept] == [
+        "ground_truth/dent", "test/defect", "test/defect", "test/dent",
+    ]  # fmt: skip
     again = invoke(
         "qualify", plates, "--defects", plates / "defects", "--out", plates / "page.html"
     )
     assert again.code == 0, again.err
+    assert "2 defects have no mask" in (plates / "page.html").read_text("utf-8")
 
 
 def test_nothing_can_be_tried_where_nobody_has_reviewed(plates: Path, tmp_path: Path) -> None:

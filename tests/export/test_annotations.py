@@ -113,6 +113,44 @@ def test_label_studio_tells_results_apart(store: Store, tmp_path: Path) -> None:
     assert len({entry["id"] for entry in result}) == len(result) == 3
 
 
+def _brushed(packed: list[int]) -> np.ndarray:
+    """What Label Studio reads of its brush: the format is told in `label_studio.brush_runs`."""
+    bits = "".join(f"{byte:08b}" for byte in packed)
+    place = 0
+
+    def number(width: int) -> int:
+        nonlocal place
+        place += width
+        return int(bits[place - width : place], 2)
+
+    total, width = number(32), number(5) + 1
+    widths = [number(4) + 1 for _ in range(4)]
+    values: list[int] = []
+    while len(values) < total:
+        run, length = number(1), number(widths[number(2)]) + 1
+        values += [number(width)] * length if run else [number(width) for _ in range(length)]
+    return np.array(values, np.uint8)
+
+
+def test_a_mask_that_a_person_painted_is_exported(store: Store, run: int, tmp_path: Path) -> None:
+    mask = np.zeros((10, 20), bool)
+    mask[2:5, 4:12] = True
+    painted = Defect(box=Box(0.2, 0.2, 0.6, 0.5), type="dent", mask=encode_mask(mask))
+    key = store.newest(run, "b 10.png")
+    store.browse.review(key, Verdict.of(1.0, defects=(painted,)), reviewer="Ann")
+    tasks = _tasks(store, run, tmp_path / "tasks.json")
+    choice, rectangle, brush = tasks["b 10.png"]["annotations"][0]["result"]
+    assert (brush["type"], brush["value"]["brushlabels"]) == ("brushlabels", ["dent"])
+    assert len({choice["id"], rectangle["id"], brush["id"]}) == 3
+    drawn = _brushed(brush["value"]["rle"]).reshape(20, 40, 4)
+    assert (drawn == drawn[..., :1]).all()
+    assert ((drawn[..., 3] > 0) == mask.repeat(2, 0).repeat(2, 1)).all()
+    read = _coco(store, run, tmp_path / "coco.json")
+    (annotation,) = [one for one in read.loadAnns(read.getAnnIds()) if one["image_id"] == key]
+    assert annotation["area"] == 4 * mask.sum()
+    assert annotation["segmentation"]["size"] == [20, 40]
+
+
 def test_label_studio_of_an_empty_run_is_an_empty_list(
     store: Store, empty_run: int, tmp_path: Path
 ) -> None:

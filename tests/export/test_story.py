@@ -9,10 +9,24 @@ from markupsafe import escape
 
 from reinspect.export.scene import Places, digest, scene, whole_picture
 from reinspect.export.story import Told, asset, timeline, write_page
+from reinspect.images import encode_mask
 from reinspect.pictures import write_image
 from reinspect.store import Filter, RunInfo, Store, StoreError
 from reinspect.trace import Step
-from reinspect.vocabulary import Call, Evidence, Outcome, Picture, Sample, ToolUse, Verdict, View
+from reinspect.vocabulary import (
+    Box,
+    Call,
+    Defect,
+    Evidence,
+    Label,
+    Outcome,
+    Picture,
+    Sample,
+    ToolUse,
+    Truth,
+    Verdict,
+    View,
+)
 from support.made_traces import corrected, judged
 from support.odd_texts import LONG, ODD
 
@@ -84,6 +98,29 @@ def test_what_is_missing_is_said(store: Store, run: int, folder: Path) -> None:
     layers = {layer["name"]: layer for layer in _told(store, run, "b 2.png").scene["layers"]}
     assert layers["Heat-map (missing)"]["missing"]
     assert "the file is missing" in timeline(_told(store, run, "b 2.png"))
+
+
+def test_what_people_drew_is_a_layer_but_not_of_a_blind_review(
+    store: Store, run: int, tmp_path: Path
+) -> None:
+    mask = np.zeros((20, 40), np.uint8)
+    mask[5:9, 10:30] = 255
+    write_image(tmp_path / "mask.png", mask)
+    known = Truth(label=Label.ANOMALOUS, types=("pit",), boxes=(Box(0.2, 0.2, 0.7, 0.5),),
+                  mask=str(tmp_path / "mask.png"))  # fmt: skip
+    lost = known.model_copy(update={"mask": str(tmp_path / "gone.png"), "boxes": ()})
+    store.write_truth(run, {"b 10.png": known, "b 2.png": lost})
+    key = store.newest(run, "b 10.png")
+    found = Defect(box=Box(0.25, 0.25, 0.75, 0.5), mask=encode_mask(mask))
+    store.browse.review(key, Verdict.of(1.0, defects=(found,)), reviewer="Ann")
+    told = _told(store, run, "b 10.png")
+    layers = {layer["name"]: layer for layer in told.scene["layers"]}
+    assert layers["Annotated boxes"]["boxes"] == [{"box": [0.2, 0.2, 0.7, 0.5], "type": "pit"}]
+    shown = {name: layers[name]["on"] for name in ("Annotated mask", "Reviewed masks")}
+    assert shown == {"Annotated mask": False, "Reviewed masks": True}
+    assert {layer["name"] for layer in told.part()["layers"]}.isdisjoint(layers)
+    missing = {layer["name"] for layer in _told(store, run, "b 2.png").scene["layers"]}
+    assert "Annotated mask (missing)" in missing
 
 
 def test_a_picture_that_changed_since_is_said(store: Store, run: int) -> None:

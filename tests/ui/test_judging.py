@@ -6,10 +6,11 @@ import pytest
 
 from reinspect.store import Filter, RunInfo, Store, StoreError
 from reinspect.ui.judging import Desk
-from reinspect.vocabulary import Label, Outcome
+from reinspect.vocabulary import Label, Outcome, Rle
 from support.made_traces import judged
 from support.odd_texts import ODD
 
+MASK = {"size": [4, 3], "counts": "525"}  # of two pixels in the middle
 DENT = {"box": [0.1, 0.2, 0.3, 0.4], "type": " dent  or\nworse "}
 
 
@@ -80,6 +81,21 @@ def test_a_review_is_saved(store: Store, desk: Desk, key: int, review: Any, boxe
         pytest.param({"boxes": [{"box": ["a", 0, 1, 1]}]}, "not be understood", id="no corner"),
         pytest.param({"boxes": [{"box": [float("nan")] * 4}]}, "understood", id="not a number"),
         pytest.param({"why": "x" * 20_000}, "could not be understood", id="too long"),
+        pytest.param(
+            {"boxes": [DENT, {**DENT, "mask": {**MASK, "size": [4, 4]}}], "label": "anomalous"},
+            "mask 2 could not be understood",
+            id="a mask that doesn't fill its size",
+        ),
+        pytest.param(
+            {"boxes": [{**DENT, "mask": {**MASK, "counts": "<"}}], "label": "anomalous"},
+            "mask 1 has nothing in it",
+            id="an empty mask",
+        ),
+        pytest.param(
+            {"boxes": [{**DENT, "mask": {"size": [10**5, 10**5], "counts": "5"}}]},
+            "understood",
+            id="a mask of a huge size",
+        ),
         pytest.param({"kind": "delete"}, "could not be understood", id="unknown"),
         pytest.param({"id": 999, "label": "normal"}, "no longer has this inspection", id="gone"),
         pytest.param({"kind": "undo"}, "Nothing was taken back", id="nothing to undo"),
@@ -104,6 +120,16 @@ def test_a_box_is_of_the_view_in_which_it_was_drawn(store: Store, desk: Desk, ke
     (kept,) = store.browse.reviews(key)
     assert kept.after is not None
     assert [one.view for one in kept.after.defects] == ["side"]
+
+
+def test_a_mask_is_kept_and_its_box_is_around_it(store: Store, desk: Desk, key: int) -> None:
+    (answer,) = desk.take([sent(key, label="anomalous", boxes=[{**DENT, "mask": MASK}])]).values()
+    assert answer.ok
+    (kept,) = store.browse.reviews(key)
+    assert kept.after is not None
+    (defect,) = kept.after.defects
+    assert defect.mask == Rle(size=(4, 3), counts="525")
+    assert tuple(defect.box) == pytest.approx((1 / 3, 1 / 4, 2 / 3, 3 / 4))
 
 
 def test_what_is_sent_again_is_saved_once(store: Store, desk: Desk, key: int) -> None:

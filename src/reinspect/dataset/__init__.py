@@ -9,6 +9,7 @@ from reinspect.dataset.summary import understood
 from reinspect.dataset.truth import truth_of
 from reinspect.dataset.understood import Layout
 from reinspect.dataset.versions import (
+    ConfirmedDefect,
     NewReference,
     ReferenceVersion,
     ReferenceVersions,
@@ -30,6 +31,7 @@ __all__ = [
     "MANIFEST",
     "NO_VIEW",
     "AnyPath",
+    "ConfirmedDefect",
     "Conversion",
     "DataError",
     "Item",

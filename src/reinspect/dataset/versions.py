@@ -14,13 +14,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import cv2
+import numpy as np
 from pydantic import AwareDatetime, Field, ValidationError
 
 from reinspect.dataset.items import AnyPath
+from reinspect.dataset.layout import OTHER, TEST, TRAIN, TRUTH
+from reinspect.dataset.understood import means_good, plain_name
 from reinspect.errors import ReinspectError, explain_invalid
-from reinspect.files import WriteError
-from reinspect.images import address_of, one_line, sha256_of
-from reinspect.vocabulary import Sha256, Value
+from reinspect.files import WriteError, write_file
+from reinspect.images import address_of, decode_mask, fitted_mask, one_line, sha256_of, size_of
+from reinspect.vocabulary import Rle, Sha256, Value
 
 VERSIONS = "versions.jsonl"
 """The file by which such a folder is known."""
@@ -68,6 +72,15 @@ class NewReference(NamedTuple):
     path: str
     origin: str
     review: int | None = None
+
+
+class ConfirmedDefect(NamedTuple):
+    """A picture of a confirmed defect."""
+
+    path: str
+    kind: str | None = None
+    mask: Rle | None = None
+    """Of all its defects; none where that isn't known."""
 
 
 class ReferenceVersions:
@@ -215,10 +228,13 @@ class ReferenceVersions:
 
     @property
     def defects(self) -> Path:
-        """Folder of the defect examples, for qualification; no part is judged by them."""
+        """Folder of the defect examples, for qualification; no part is judged by them.
+
+        It is laid out as MVTec AD: `test/<type>/`, with masks in `ground_truth/<type>/`.
+        """
         return self.folder / "defects"
 
-    def keep_defects(self, pictures: Sequence[NewReference]) -> int:
+    def keep_defects(self, pictures: Sequence[ConfirmedDefect]) -> int:
         """Make the defect examples be copies of these pictures, and of no others.
 
         Returns:
@@ -229,12 +245,26 @@ class ReferenceVersions:
             WriteError: the disk is full or read-only.
         """
         with self._changing():
-            kept = {self._copied(Path(one.path), sha256_of(one.path), self.defects): one
-                    for one in pictures}  # fmt: skip
+            kept: set[Path] = set()
+            masks: set[Path] = set()
+            for one in pictures:
+                kind = _folder_of(one.kind)
+                tested = self.defects / "test" / kind
+                copy = tested / self._copied(Path(one.path), sha256_of(one.path), tested)
+                kept.add(copy)
+                if one.mask is not None:
+                    mask = self.defects / "ground_truth" / kind / f"{copy.stem}_mask.png"
+                    masks.add(mask)
+                    with self._told():
+                        mask.parent.mkdir(parents=True, exist_ok=True)
+                        write_file(mask, _drawn(one.mask, size_of(one.path)))
             with self._told():
-                self.defects.mkdir(exist_ok=True)
-                for file in self.defects.iterdir():
-                    if file.name not in kept:
+                (self.defects / "ground_truth").mkdir(parents=True, exist_ok=True)
+                for file in sorted(self.defects.rglob("*"), reverse=True):  # files before folders
+                    if file.is_dir():
+                        if file.parent != self.defects and not any(file.iterdir()):
+                            file.rmdir()
+                    elif file not in kept | masks:
                         file.unlink()
         return len(kept)
 
@@ -400,3 +430,18 @@ def _locked(file: Path) -> Iterator[None]:
 
             fcntl.flock(held.enter_context(file.open("ab")), fcntl.LOCK_EX)
         yield
+
+
+_KINDS_TAKEN = TRAIN | TEST | TRUTH | OTHER
+
+
+def _folder_of(kind: str | None) -> str:
+    """A type of defect as the name of a folder that means one."""
+    name = re.sub(r"[^\w .+-]", "-", kind or "").strip(" .")[:60].rstrip(" .") or "defect"
+    return f"{name} defect" if means_good(name) or plain_name(name) in _KINDS_TAKEN else name
+
+
+def _drawn(mask: Rle, size: tuple[int, int]) -> bytes:
+    """A mask as a PNG in a picture's size (width, height)."""
+    pixels = fitted_mask(decode_mask(mask), (size[1], size[0])).astype(np.uint8) * 255
+    return cv2.imencode(".png", pixels)[1].tobytes()

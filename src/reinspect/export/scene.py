@@ -6,7 +6,8 @@ than when it was inspected, is said to be so.
 """
 
 import base64
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,11 +18,19 @@ from reinspect.export.good_parts import ShownGoodPart, good_part
 from reinspect.export.thumbnails import Thumbnail, jpeg, shrunk
 from reinspect.export.units import drawn, seen
 from reinspect.files import digest_of
-from reinspect.images import Loaded, Pixels, UnreadableImage, decode_mask
+from reinspect.images import (
+    Loaded,
+    Mask,
+    Pixels,
+    UnreadableImage,
+    decode_mask,
+    fitted_mask,
+    read_mask,
+)
 from reinspect.pictures import COOL, HEAT_MAP, HOT, heat_map_picture, read_map
 from reinspect.store import Run
 from reinspect.trace import Step, Trace
-from reinspect.vocabulary import Defect, Evidence, Picture, Region, Revision, Verdict, View
+from reinspect.vocabulary import Defect, Evidence, Picture, Region, Revision, Truth, Verdict, View
 
 SIDE = 1600
 """Pixels of the longer side of the picture as shown; it is 100 to 400 kB."""
@@ -59,6 +68,7 @@ def scene(
     recipe: str = "",
     references: str = "",
     reviewed: Iterable[Defect] | None = None,
+    annotated: Truth | None = None,
     view: str | None = None,
     blind: bool = False,
 ) -> dict[str, Any]:
@@ -70,6 +80,7 @@ def scene(
         recipe: of its run, which may name references.
         references: those that its run names, a folder or a version of a set.
         reviewed: what a person found.
+        annotated: what an annotation says of a part with one picture; of views it names none.
         view: which to show of several; the one to show first by default.
         blind: leave out name, boxes and masks: whoever reviews the part judges for themselves.
     """
@@ -82,12 +93,15 @@ def scene(
     first = within(told.first.defects if told.first else (), view)
     final = within(told.verdict.defects if told.verdict else (), view)
     good = _good(trace, places, plain, recipe, references)
+    people = tuple(within(reviewed or (), view))
     layers = [
         _boxes("First boxes", "first", first, on=bool(first) and first != final),
         _boxes("Final boxes", "final", final, on=True),
-        _boxes("Reviewed boxes", "review", within(reviewed or (), view), on=True),
+        _boxes("Reviewed boxes", "review", people, on=True),
+        _masks("Reviewed masks", "review", people, size, on=True),
+        *(_annotation(annotated, size) if annotated and view is None else ()),
         _boxes("Places looked at", "place", _places(trace), on=False),
-        _masks(final or first, size),
+        _masks("Masks", "final", final or first, size, on=False),
     ]
     over = [_heat(trace.evidence, places, photo, size)]
     if good is not None and good.differs is not None:
@@ -270,18 +284,50 @@ def _steps(
     return seen
 
 
-def _masks(regions: Iterable[Region], size: tuple[int, int]) -> dict[str, Any] | None:
+_PAINTS = {
+    "final": (46, 157, 255, 150),
+    "review": (167, 121, 204, 150),
+    "truth": (115, 158, 0, 150),
+}
+"""Style of a layer → blue, green, red and opacity of its masks."""
+
+
+def _masks(
+    name: str, style: str, regions: Iterable[Region], size: tuple[int, int], *, on: bool
+) -> dict[str, Any] | None:
     masks = [region.mask for region in regions if region.mask is not None]
     if not masks:
         return None
-    whole = np.zeros((size[1], size[0]), np.uint8)
+    whole = np.zeros((size[1], size[0]), bool)
     for mask in masks:
         try:
-            part = decode_mask(mask).astype(np.uint8)
+            whole |= fitted_mask(decode_mask(mask), whole.shape)
         except ValueError:  # run lengths that don't fill their size: the boxes still show
             continue
-        whole |= np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_NEAREST), np.uint8)
-    return _layer("Masks", np.dstack([whole * level for level in (115, 0, 204, 150)]), on=False)
+    return _painted(name, style, whole, on=on)
+
+
+def _annotation(said: Truth, size: tuple[int, int]) -> Iterator[dict[str, Any] | None]:
+    """Boxes and mask of an annotation; the mask is shown where no box says where to look."""
+    kinds = said.box_types or (said.types * len(said.boxes) if len(said.types) == 1 else ())
+    named = zip_longest(said.boxes, kinds[: len(said.boxes)])
+    boxes = [Defect(box=box, type=kind) for box, kind in named]
+    yield _boxes("Annotated boxes", "truth", boxes, on=True)
+    if said.mask is None:
+        return
+    name = "Annotated mask"
+    try:
+        mask = fitted_mask(read_mask(said.mask), (size[1], size[0]))
+    except (OSError, UnreadableImage):
+        yield {"name": f"{name} (missing)", "on": False, "missing": True}
+        return
+    yield _painted(name, "truth", mask, on=not boxes)
+
+
+def _painted(name: str, style: str, mask: Mask, *, on: bool) -> dict[str, Any]:
+    paint = mask.astype(np.uint8)
+    drawn = _layer(name, np.dstack([paint * level for level in _PAINTS[style]]), on=on)
+    return {**drawn, "paint": style}
 
 
 def _heat(

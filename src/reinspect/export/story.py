@@ -82,12 +82,14 @@ class Told(NamedTuple):
     def scene_of(self, view: str | None) -> dict[str, Any]:
         """The same of the named view."""
         review = self.found.row.review
+        said = (truth for truth in self.truths if truth.source == "annotation")
         return scene(
             self.trace,
             self.places,
             recipe=self.run.recipe,
             references=self._references,
             reviewed=review.defects if review else None,
+            annotated=next(said, None),
             view=view,
         )
 

@@ -130,7 +130,7 @@ function evidence(root, data, ask) {
     box.onchange = swap;
     swap();
     if (!layer.missing) scene.append(shown);
-    bar.append(make("label", { className: layer.style || "" }, box, ` ${layer.name}`, layer.key ? make("kbd", { textContent: layer.key }) : ""));
+    bar.append(make("label", { className: layer.style || layer.paint || "" }, box, ` ${layer.name}`, layer.key ? make("kbd", { textContent: layer.key }) : ""));
     switches[layer.key || layer.name] = () => { if (layer.missing) return false; box.checked = !box.checked; swap(); };
   }
   if (data.layers.some((layer) => layer.src)) {

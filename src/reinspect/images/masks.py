@@ -88,6 +88,10 @@ def fitted_mask(mask: Mask, shape: tuple[int, ...]) -> Mask:
     return np.asarray(scaled) > 0
 
 
+_LONGEST_RUN = 40
+"""Bits of a run length, beyond which no picture has that many pixels."""
+
+
 def encode_mask(mask: npt.NDArray[Any]) -> Rle:
     """COCO run lengths of a mask (height, width); non-zero counts as set."""
     run = coco.encode(np.asfortranarray(np.asarray(mask) != 0).astype(np.uint8, order="F"))
@@ -95,18 +99,31 @@ def encode_mask(mask: npt.NDArray[Any]) -> Rle:
 
 
 def decode_mask(rle: Rle) -> Mask:
-    """The boolean mask (height, width) of COCO run lengths."""
+    """The boolean mask (height, width) of COCO run lengths.
+
+    Raises:
+        ValueError: they are no run lengths, or don't fill its size. Nothing large is made of them.
+    """
     # By hand: pycocotools' own decoder gives a warning under numpy 2, once a call.
     runs: list[int] = []
     value = shift = 0
     for code in rle.counts.encode():
         code -= 48
+        if not 0 <= code < 64 or shift > _LONGEST_RUN:
+            raise ValueError(f"the counts of a mask of size {rle.size} are no run lengths")
         value |= (code & 31) << shift
         shift += 5
         if not code & 32:  # the last digit of this number; its highest bit is the sign
             value -= (code & 16) << (shift - 4)
             runs.append(value + (runs[-2] if len(runs) > 2 else 0))
             value = shift = 0
+    if (
+        shift
+        or min(rle.size) < 0
+        or min(runs, default=0) < 0
+        or sum(runs) != rle.size[0] * rle.size[1]
+    ):
+        raise ValueError(f"the run lengths of a mask don't fill its size {rle.size}")
     flat = np.repeat(np.arange(len(runs)) % 2 == 1, runs)
     mask: Mask = flat.reshape(rle.size[::-1]).T
     return mask

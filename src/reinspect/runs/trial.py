@@ -5,18 +5,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from reinspect.dataset import (
+    ConfirmedDefect,
     NewReference,
     ReferenceVersion,
     ReferenceVersions,
     VersionsError,
 )
 from reinspect.graph.recipe import Recipe, parse_recipe
-from reinspect.images import UnreadableImage, address_of, sha256_of
+from reinspect.images import (
+    UnreadableImage,
+    address_of,
+    decode_mask,
+    encode_mask,
+    fitted_mask,
+    sha256_of,
+)
 from reinspect.runs.inspector import Inspector
 from reinspect.store import Filter, Inspected, Run, Store
 from reinspect.store.reviews import standing
-from reinspect.vocabulary import Label, Outcome
+from reinspect.vocabulary import Defect, Label, Outcome
 
 
 class TriedPart(NamedTuple):
@@ -187,8 +197,10 @@ def _reviewed(store: Store, runs: Sequence[Run]) -> Iterator[Inspected]:
             yield one
 
 
-def confirmed(store: Store, runs: Sequence[Run]) -> list[NewReference]:
+def confirmed(store: Store, runs: Sequence[Run]) -> list[ConfirmedDefect]:
     """The parts of some runs that a person has called defective, whose pictures are still there.
+
+    A part has a mask where the review that counts has one of each of its defects.
 
     Raises:
         StoreError: the store can't be read.
@@ -201,8 +213,18 @@ def confirmed(store: Store, runs: Sequence[Run]) -> list[NewReference]:
             except UnreadableImage:
                 continue
             if now == one.row.sha256 and address_of(one.path).page == 1:
-                found.append(NewReference(one.path, one.row.image))
+                said = standing(store.queue.reviews(one.id))
+                found.append(_example(one.path, said.after.defects if said and said.after else ()))
     return found
+
+
+def _example(path: str, defects: Sequence[Defect]) -> ConfirmedDefect:
+    kind = next((defect.type for defect in defects if defect.type), None)
+    masks = [decode_mask(defect.mask) for defect in defects if defect.mask is not None]
+    if not masks or len(masks) < len(defects):
+        return ConfirmedDefect(path, kind)
+    whole = np.logical_or.reduce([fitted_mask(mask, masks[0].shape) for mask in masks])
+    return ConfirmedDefect(path, kind, encode_mask(whole))
 
 
 def cleared(store: Store, inspection: int) -> NewReference:
