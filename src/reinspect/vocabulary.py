@@ -16,13 +16,7 @@ from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
-from pydantic import (
-    AfterValidator,
-    AwareDatetime,
-    Field,
-    FiniteFloat,
-    model_validator,
-)
+from pydantic import AfterValidator, AwareDatetime, Field, FiniteFloat, model_validator
 
 from reinspect.notebook import shown
 from reinspect.sensing import Modality as Modality
@@ -200,16 +194,11 @@ class Truth(Value):
         default=(), description="The type of each box, in their order; empty where not known."
     )
     mask: str | None = Field(
-        default=None,
-        description="Path of the mask file, of which all that is not black is defective; never an "
-        "empty mask.",
+        default=None, description="Path of a file whose black is good; it is not all black."
     )
     source: TruthSource = "annotation"
     views: Mapping[str, "Truth"] = Field(
-        default_factory=dict,
-        exclude_if=lambda said: not said,
-        description="Of a part with several views: what is known of each; in a defective part, of "
-        "those alone of which it is known whether they show it.",
+        default_factory=dict, exclude_if=lambda said: not said, description="Of its views."
     )
 
     @property
@@ -218,10 +207,8 @@ class Truth(Value):
 
     def of_view(self, name: str) -> "Truth | None":
         """What is known of one view of a part; all views of a good part are good."""
-        known = self.views.get(name)
-        if known is None and not self.anomalous:
-            return Truth(label=self.label, source=self.source)
-        return known
+        good = None if self.anomalous else Truth(label=self.label, source=self.source)
+        return self.views.get(name, good)
 
 
 class Rle(Value):
