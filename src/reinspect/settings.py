@@ -27,6 +27,11 @@ class Settings(BaseSettings):
     api_key: str | None = Field(default=None, description="What opens `reinspect api`.", repr=False)
     opcua_user: str | None = Field(default=None, description="Who may read by OPC UA.")
     opcua_password: str | None = Field(default=None, description="Of that user.", repr=False)
+    opcua_cert: Path | None = Field(default=None, description="Certificate to encrypt OPC UA by.")
+    opcua_key: Path | None = Field(default=None, description="Its key.")
+    opcua_trust: Path | None = Field(
+        default=None, description="Folder of the clients' certificates; any client by default."
+    )
     mqtt_user: str | None = Field(default=None, description="Who publishes to a broker.")
     mqtt_password: str | None = Field(default=None, description="Of that user.", repr=False)
     mqtt_ca: Path | None = Field(

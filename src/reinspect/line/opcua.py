@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hmac
 import importlib.util
 import ipaddress
 import logging
@@ -14,6 +15,7 @@ from urllib.parse import urlsplit
 
 from reinspect.errors import shorten
 from reinspect.line.broker import LineError
+from reinspect.line.certificates import OpcUaIdentity
 from reinspect.readings import Readings
 from reinspect.runs.alarm import Expectation
 from reinspect.runs.defaults import UsageError
@@ -38,7 +40,7 @@ class OpcUaServer:
         source: what is asked for by the method `Inspect`; without, there is no such method.
 
     Raises:
-        LineError: it can't listen there; asyncua is not installed.
+        LineError: it can't listen there; asyncua is not installed; a certificate can't be used.
     """
 
     def __init__(
@@ -49,10 +51,9 @@ class OpcUaServer:
         source: OnRequest | None = None,
     ) -> None:
         self._url, self._settings = _address(url, settings), settings
+        self._identity = OpcUaIdentity.of(settings)
         self._expected, self._source = expected, source
         self._tally = Tally()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="opcua", daemon=True)
         self._nodes: dict[str, Any] = {}
         self._asked: dict[str, list[asyncio.Future[Readings]]] = {}
 
@@ -61,7 +62,19 @@ class OpcUaServer:
         """Where it listens."""
         return self._url
 
+    @property
+    def warning(self) -> str | None:
+        """What others in the network can do, in one line; None where they can't."""
+        if self._identity is not None or _is_local(urlsplit(self._url).hostname or ""):
+            return None
+        return (
+            f"{self._url}: is not encrypted, so password and verdicts can be read on their way; "
+            "set REINSPECT_OPCUA_CERT and REINSPECT_OPCUA_KEY"
+        )
+
     def __enter__(self) -> Self:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="opcua", daemon=True)
         self._thread.start()
         try:
             self._do(self._start())
@@ -100,7 +113,12 @@ class OpcUaServer:
         from asyncua.server.user_managers import UserManager
 
         logging.getLogger("asyncua").setLevel(logging.CRITICAL)
-        known = (self._settings.opcua_user, self._settings.opcua_password)
+        user, known = self._settings.opcua_user, self._settings.opcua_password
+        identity = self._identity
+        trusted = None if identity is None else identity.trusted
+
+        def same(said: str | None, right: str | None) -> bool:
+            return hmac.compare_digest((said or "").encode(), (right or "").encode())
 
         class Guard(UserManager):
             def get_user(
@@ -108,18 +126,34 @@ class OpcUaServer:
                 iserver: object,
                 username: str | None = None,
                 password: str | None = None,
-                certificate: object = None,
+                certificate: bytes | None = None,
             ) -> User | None:
-                allowed = known[1] is None or (username, password) == known
-                return User(role=UserRole.User, name=username) if allowed else None
+                # The channel's own, whose key the client has shown to hold.
+                if trusted is not None and certificate not in trusted:
+                    return None
+                if known is not None and not (same(username, user) and same(password, known)):
+                    return None
+                return User(role=UserRole.User, name=username)
 
         self._server = Server(user_manager=Guard())
         await self._server.init()
         self._server.set_endpoint(self._url)
         self._server.set_server_name("reinspect")
-        self._server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
-        if known[1] is not None:
-            self._server.set_identity_tokens([ua.UserNameIdentityToken])
+        if identity is None:
+            self._server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        else:
+            self._server.set_security_policy(
+                [
+                    ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt,
+                    ua.SecurityPolicyType.Aes256Sha256RsaPss_SignAndEncrypt,
+                ]
+            )
+            self._server.iserver.certificate = identity.certificate
+            self._server.iserver.private_key = identity.key
+            if identity.uri is not None:
+                await self._server.set_application_uri(identity.uri)
+        way_in = ua.AnonymousIdentityToken if known is None else ua.UserNameIdentityToken
+        self._server.set_identity_tokens([way_in])
         space = await self._server.register_namespace(NAMESPACE)
 
         def called(name: str) -> ua.QualifiedName:
@@ -225,10 +259,11 @@ def _address(url: str, settings: Settings) -> str:
         raise LineError(f"{shorten(url)}: is no address; write opc.tcp://127.0.0.1:4840")
     if importlib.util.find_spec("asyncua") is None:
         raise LineError("OPC UA needs asyncua: pip install 'reinspect[line]'")
-    if settings.opcua_password is None and not _is_local(parts.hostname):
+    guarded = settings.opcua_password is not None or settings.opcua_trust is not None
+    if not guarded and not _is_local(parts.hostname):
         raise LineError(
             f"{url}: others could read and ask; set REINSPECT_OPCUA_USER and "
-            "REINSPECT_OPCUA_PASSWORD"
+            "REINSPECT_OPCUA_PASSWORD, or REINSPECT_OPCUA_TRUST"
         )
     return f"opc.tcp://{parts.netloc if port else f'{parts.netloc}:4840'}/reinspect/"
 

@@ -64,4 +64,6 @@ def controller(
 
     expected = functools.cache(lambda: Expectation.of(plan.references, plan.recipe, plan.cache))
     with OpcUaServer(url, Settings(), expected, source) as server:
+        if server.warning:
+            typer.echo(server.warning, err=True)
         yield server.told
