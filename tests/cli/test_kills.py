@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from support.command_line import invoke, names, put_recipe, rows, said
+from support.command_line import invoke, names, put_greys, put_recipe, rows, said
+from support.kill_trials import KillTrial
 from support.killing import PACE, Killed, assert_whole, put_many
+from support.mosquitto import NoMosquittoError
 from support.postgres import Server
 from support.postgres import running as serving
 from support.processes import PATIENCE, family, running, wait_for_rows
+from support.requirements import unavailable
 
 pytestmark = pytest.mark.process
 
@@ -150,3 +153,25 @@ def test_a_killed_worker_costs_no_image(many: Path, slower: Path) -> None:
     assert (process.returncode, err) == (0, "")
     assert len(names(out)) == len(set(names(out))) == len(list((many / "parts/tray0").iterdir()))
     assert not any(row["error"] for row in rows(out))
+
+
+@pytest.mark.slow
+@pytest.mark.server
+@pytest.mark.database
+@pytest.mark.needs("paho", "psycopg")
+@pytest.mark.parametrize("what", ["run", "api", "broker", "database"])
+def test_the_toll_of_kills_is_nothing(what: str, postgres: Server, tmp_path: Path) -> None:
+    """What `benchmarks/kills.py` does fifteen times each, three times."""
+    pictures = sorted(put_greys(tmp_path / "pictures", 10).iterdir())
+    known, recipe = put_greys(tmp_path / "known", 3), put_recipe(tmp_path / "q.yaml", seconds=PACE)
+    (tmp_path / "work").mkdir()
+    try:
+        trial = KillTrial(
+            tmp_path / "work", pictures, known, copies=20, recipe=recipe, seed=3, longest=3.0
+        )
+        toll = getattr(trial, f"of_{what}")(3)
+    except NoMosquittoError as why:
+        unavailable("mosquitto", str(why))
+    assert toll.kills == 3
+    assert toll.parts > 0
+    assert toll.clean, toll

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 from natsort import natsorted
 
@@ -60,6 +61,17 @@ class Server:
 
     def stop(self, how: str = "fast") -> None:
         self._run("pg_ctl", "stop", "--wait", "--silent", "--mode", how)
+
+    def kill(self) -> None:
+        """End all its processes at once, as when they are killed for memory."""
+        held = self._folder / "postmaster.pid"
+        leader = psutil.Process(int(held.read_text().split()[0]))
+        every = [leader, *leader.children(recursive=True)]
+        for process in every:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        assert not psutil.wait_procs(every, timeout=30)[1]
+        held.unlink()  # or each start says that another server might be running
 
     def new(self) -> str:
         """The URL of an empty place for a store: a schema, made far faster than a database."""
