@@ -27,7 +27,7 @@ from reinspect.graph.pipeline import Pipeline, Placed, Renamed
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, looks_digest
 from reinspect.pictures import Pictures
 from reinspect.references import ReferenceSets
-from reinspect.roles import Detector, Settler
+from reinspect.roles import Detector, Settler, Tool
 from reinspect.vocabulary import Sample
 
 if TYPE_CHECKING:
@@ -233,6 +233,15 @@ def build_pipeline(context: BuildContext) -> Pipeline:
         key=_key(context),
         references=context.references,
     )
+
+
+def build_tools(context: BuildContext) -> dict[str, Tool]:
+    """The tools alone that a recipe names, by name.
+
+    Raises:
+        RecipeError: one is unknown, can't be imported, or refuses its options.
+    """
+    return {placed.name: placed.tool for placed in _placed(context)}
 
 
 def build_settler(context: BuildContext) -> Settler:

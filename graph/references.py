@@ -116,7 +116,7 @@ def _sets(
             if members[0].root
             else []
         )
-        own = _read(files, rules) if files else _sampled(members, rules)
+        own = reference_set(files, rules) if files else _sampled(members, rules)
         if category:
             by_category[category] = own
         else:
@@ -165,10 +165,10 @@ def _named(recipe: Recipe, given: Path | None, keep: "_Keep | None" = None) -> R
     each = {name: files for name, files in each.items() if files}
     if not default and not each:
         raise DataError(f"{one_line(str(given))}: no references {keep}")
-    own = _read(default, rules) if default else rules.applied_to(ALONE)
+    own = reference_set(default, rules) if default else rules.applied_to(ALONE)
     return ReferenceSets(
         own.with_threshold(learned_threshold(given)),
-        {name: _read(files, rules) for name, files in each.items()},
+        {name: reference_set(files, rules) for name, files in each.items()},
         origin=str(version or given.absolute()),
     )
 
@@ -178,11 +178,16 @@ def _flat(folder: Path, rules: ReadingRules, keep: "_Keep | None") -> ReferenceS
     files = _kept([*found.default, *itertools.chain(*found.by_category.values())], keep)
     if not files:
         raise DataError(f"{one_line(str(folder))}: no references {keep}")
-    own = _read(files, rules)
+    own = reference_set(files, rules)
     return own.with_threshold(learned_threshold(folder))
 
 
-def _read(files: Iterable[Path], rules: ReadingRules) -> ReferenceSet:
+def reference_set(files: Iterable[Path], rules: ReadingRules) -> ReferenceSet:
+    """Known-good pictures, each read once, as the references of one category.
+
+    Raises:
+        UnreadableImage: one can't be read.
+    """
     every = list(files)
     limit = rules.max_pixels
     reading = reading_of(every, rules=rules.files, given=rules.scale, max_pixels=limit)

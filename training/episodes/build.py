@@ -113,11 +113,18 @@ def make_episodes(
     )
     acted = [
         trajectory_of(
-            one.inspection, root=root, group=options.grouping(one.inspection), split=one.side
+            one.inspection,
+            root=root,
+            group=options.grouping(one.inspection),
+            split=one.side,
+            references=references.of(one.inspection),
         )
         for one in chosen
     ]
     talks = [one for one in acted if one is not None]
+    used = {talk.recipe_sha256 for talk in talks}
+    recipes = {recipe_hash(one.run): one.run.recipe for one in inspections}
+    card = card.model_copy(update={"recipes": {k: v for k, v in recipes.items() if k in used}})
     return write_episodes(out, card, rows, readme(out.name, card), talks)
 
 

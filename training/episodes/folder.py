@@ -62,6 +62,9 @@ class EpisodeCard(Value):
     )
     warnings: Sequence[str] = ()
     trajectories: int = Field(default=0, description="Conversations of critics that act.")
+    recipes: Mapping[str, str] = Field(
+        default_factory=dict, description="Hash → recipe by which these looked."
+    )
 
 
 class Episodes(NamedTuple):

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from reinspect.agents.models.acting.decision import (
     REVISE,
@@ -23,10 +23,12 @@ from reinspect.agents.models.acting.decision import (
 )
 from reinspect.agents.models.acting.looks import offered
 from reinspect.agents.models.answers import Answer, Named, UnreadableAnswer
+from reinspect.errors import explain_invalid
 from reinspect.graph.components import heeds_of, notes_of
 from reinspect.graph.recipe import Recipe, parse_recipe
-from reinspect.trace import Step
-from reinspect.training.episodes.episode import Side
+from reinspect.images import one_line
+from reinspect.trace import Step, Trace
+from reinspect.training.episodes.episode import EpisodeError, Side
 from reinspect.training.episodes.labelled import LabelledInspection, recipe_hash
 from reinspect.training.rewards import PRICE, ActingRewards, acting_rewards
 from reinspect.vocabulary import Call, Label, Sha256, ToolUse, Truth, Value
@@ -59,7 +61,12 @@ class Trajectory(Value):
     image: str
     model: str
     prompt_sha256: Sha256
-    recipe_sha256: str
+    recipe_sha256: str = Field(description="Of the recipe, which is in the card.")
+    view: str | None = Field(description="Of the part; null where it has one picture.")
+    part: str = Field(description="The part's picture, relative to the card's root.")
+    references: tuple[str, ...] = Field(description="Its known-good parts, relative as well.")
+    true: Truth = Field(description="All that is known to be true of the part.")
+    found: Trace = Field(description="The part as the conversation found it.")
 
 
 class Conversation(NamedTuple):
@@ -129,7 +136,13 @@ class Conversation(NamedTuple):
 
 
 def trajectory_of(
-    inspection: LabelledInspection, *, root: Path, group: str, split: Side, price: float = PRICE
+    inspection: LabelledInspection,
+    *,
+    root: Path,
+    group: str,
+    split: Side,
+    references: Sequence[Path] = (),
+    price: float = PRICE,
 ) -> Trajectory | None:
     """The newest conversation about a part; none where no critic acted.
 
@@ -138,6 +151,7 @@ def trajectory_of(
         root: that paths are relative to.
         group: of the split.
         split: its side.
+        references: known-good parts that it was compared with.
         price: of a look beyond the first.
     """
     trace = inspection.trace
@@ -155,10 +169,7 @@ def trajectory_of(
         id=f"{inspection.run.name}/{inspection.image}#acting",
         messages=tuple(talk.messages()),
         tools=tools_of(_recipe_of(inspection)),
-        images=tuple(
-            None if path is None else Path(os.path.relpath(folder / path, root)).as_posix()
-            for path in talk.shown
-        ),
+        images=tuple(None if path is None else _near(folder / path, root) for path in talk.shown),
         ended=decided is not None,
         looks=talk.looks,
         truth=inspection.truth.anomalous,
@@ -174,7 +185,38 @@ def trajectory_of(
         model=opening.model,
         prompt_sha256=opening.prompt_sha256,
         recipe_sha256=recipe_hash(inspection.run),
+        view=inspection.view,
+        part=_near(inspection.path, root),
+        references=tuple(_near(file, root) for file in references),
+        true=inspection.truth,
+        found=_before(trace),
     )
+
+
+def read_trajectories(folder: Path) -> tuple[Trajectory, ...]:
+    """The conversations of a folder of episodes, in their order.
+
+    Raises:
+        EpisodeError: it has none, or they can't be read.
+    """
+    file = folder / FILE
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as failure:
+        raise EpisodeError(
+            f"{folder}: holds no conversations; `reinspect train episodes` writes those of runs "
+            "whose monitor is of kind agent"
+        ) from failure
+    except (OSError, ValueError) as failure:
+        raise EpisodeError(f"{file}: can't be read: {one_line(str(failure))}") from failure
+    rows = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        try:
+            rows.append(Trajectory.model_validate_json(line))
+        except ValidationError as failure:
+            said = explain_invalid(failure, Trajectory, name=f"{file}, line {number}")
+            raise EpisodeError(f"{said}; make the episodes again") from failure
+    return tuple(rows)
 
 
 def _recipe_of(inspection: LabelledInspection) -> Recipe:
@@ -219,6 +261,17 @@ def worth_of(
 def lines(rows: Sequence[Trajectory]) -> str:
     """The file's text."""
     return "".join(f"{row.model_dump_json()}\n" for row in rows)
+
+
+def _near(file: Path, root: Path) -> str:
+    return Path(os.path.relpath(file, root)).as_posix()
+
+
+def _before(trace: Trace) -> Trace:
+    """The trace up to its newest conversation."""
+    newest = max(step.round for step in trace.steps if _turn_of(step))
+    places = [n for n, step in enumerate(trace.steps) if _turn_of(step) and step.round == newest]
+    return Trace(sample=trace.sample, steps=trace.steps[: places[0]])
 
 
 def _turn_of(step: Step) -> bool:

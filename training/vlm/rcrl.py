@@ -62,11 +62,11 @@ def rcrl(plan: TrainingPlan, progress: Progress | None = None) -> EpisodeDataset
         uniform=settings.uniform,
         weights=settings.rewards,
         model=model,
-        args=grpo_settings(plan),
+        args=grpo_settings(plan, [weight for _, weight, _ in _parts(settings.rewards)]),
         train_dataset=dataset.train.select(order),
         processing_class=AutoProcessor.from_pretrained(base, padding_side="left"),
         peft_config=None if fine_tuned else new_adapter(tuning),
-        callbacks=[FiniteGradients(), CurveRecorder(plan.out, progress), _Watching(plan)],
+        callbacks=[FiniteGradients(), CurveRecorder(plan.out, progress), CollapseWatch(plan)],
     )
     run(trainer, plan)
     write_card(
@@ -75,15 +75,20 @@ def rcrl(plan: TrainingPlan, progress: Progress | None = None) -> EpisodeDataset
         {
             "episodes used": len(dataset.train),
             "left out": dataset.left_out,
-            "uniform groups at first": _mean(trainer.state.log_history, "uniform at first"),
-            "uniform groups": _mean(trainer.state.log_history, "uniform"),
+            "uniform groups at first": mean_of(trainer.state.log_history, "uniform at first"),
+            "uniform groups": mean_of(trainer.state.log_history, "uniform"),
         },
     )
     return dataset
 
 
-def grpo_settings(plan: TrainingPlan) -> GRPOConfig:
-    """TRL's settings from ours."""
+def grpo_settings(plan: TrainingPlan, weights: Sequence[float]) -> GRPOConfig:
+    """TRL's settings from ours.
+
+    Args:
+        plan: of the training.
+        weights: of the rewards, in their order.
+    """
     settings = plan.tuning.rcrl
     vllm = settings.vllm != "off" and (settings.vllm != "auto" or plan.on_gpu)
     mode = "colocate" if settings.vllm == "auto" else settings.vllm
@@ -99,7 +104,7 @@ def grpo_settings(plan: TrainingPlan) -> GRPOConfig:
         max_completion_length=settings.max_tokens,
         temperature=settings.temperature,
         beta=settings.kl,
-        reward_weights=[weight for _, weight, _ in _parts(settings.rewards)],
+        reward_weights=list(weights),
         mask_truncated_completions=False,  # an answer without end earns what it earns: nothing
         shuffle_dataset=False,  # `draw_order` has the order
         model_init_kwargs=None if is_adapter(plan.model) else {"dtype": weights_dtype(plan)},
@@ -301,7 +306,7 @@ class Reflector(GuardedTrainer, GRPOTrainer):  # type: ignore[misc]
         return {**columns, "prompts": list(prompts)}
 
 
-class _Watching(TrainerCallback):  # type: ignore[misc]
+class CollapseWatch(TrainerCallback):  # type: ignore[misc]
     """Hands every logged point to the watch, and stops where it says so."""
 
     def __init__(self, plan: TrainingPlan) -> None:
@@ -333,6 +338,7 @@ class _Watching(TrainerCallback):  # type: ignore[misc]
         )
 
 
-def _mean(history: Sequence[Mapping[str, Any]], name: str) -> float | None:
+def mean_of(history: Sequence[Mapping[str, Any]], name: str) -> float | None:
+    """Of a curve's points; None where it has none."""
     values = [row[name] for row in history if row.get(name) is not None]
     return round(float(np.mean(values)), 4) if values else None

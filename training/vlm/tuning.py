@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from reinspect.documents import RECIPE_SIZE, DocumentError, parse_yaml, read_text
 from reinspect.errors import ReinspectError, explain_invalid, shorten
-from reinspect.training.rewards import Weights
+from reinspect.training.rewards import PRICE, Weights
 
 
 class TuningError(ReinspectError, ValueError):
@@ -55,6 +55,9 @@ class WarmStart(Schedule):
 
     steps: int = Field(default=300, ge=1)
     learning_rate: float = Field(default=1e-4, gt=0)
+    least: float = Field(
+        default=1.0, description="Reward below which a conversation is not imitated."
+    )
 
 
 class CurriculumStage(_TuningSection):
@@ -115,6 +118,9 @@ class Rcrl(Schedule):
     max_tokens: int = Field(default=512, ge=8, description="Of an answer.")
     kl: float = Field(default=0.04, ge=0, description="Weight of the KL to the RAWS model.")
     rewards: Weights = Weights()
+    price: float = Field(
+        default=PRICE, ge=0, le=1, description="Of a look beyond the first, in conversations."
+    )
     stages: tuple[CurriculumStage, ...] = Field(
         default=(
             CurriculumStage(modes=("thinking",), share=0.3),

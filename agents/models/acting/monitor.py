@@ -104,8 +104,16 @@ class AgentMonitor(RAMonitor):
 
     def act(self, trace: Trace, tools: Mapping[str, Tool], attempt: StepAttempt) -> Iterator[Step]:
         """The second look: every turn and every look a step."""
-        if trace.verdict is None:
-            return
+        if trace.verdict is not None:
+            yield from self.conversation(trace, trace.verdict).steps(trace, tools, attempt)
+
+    def conversation(self, trace: Trace, verdict: Verdict) -> Talk:
+        """The second look at a part before its first word.
+
+        Args:
+            trace: of the part so far.
+            verdict: that is in force.
+        """
         means, bounds = self._means, self._bounds
         shown = first_look(trace.sample, means.reference, more=means.more)
         good = means.reference(trace.sample) if means.reference else None
@@ -115,11 +123,11 @@ class AgentMonitor(RAMonitor):
             own=means.model.settings.prompts.act,
             pictures=shown.words,
             product=str(means.product),
-            verdict=verdict_in_words(trace.verdict, Form.JSON),
+            verdict=verdict_in_words(verdict, Form.JSON),
             evidence=evidence_in_words(trace),
             bounds=f"at most {bounds.calls} calls in {bounds.turns} turns",
         )
-        talk = Talk(
+        return Talk(
             means.model,
             question,
             shown.pictures,
@@ -130,7 +138,6 @@ class AgentMonitor(RAMonitor):
             Shown(trace, good, bounds.pictures, len(shown.pictures), self._pictures),
             means.limits,
         )
-        yield from talk.steps(trace, tools, attempt)
 
     def revise(self, trace: Trace) -> Revision:
         """Weigh what was decided with what was found; without a decision the findings alone."""

@@ -107,27 +107,69 @@ class Talk:
         self, trace: Trace, tools: Mapping[str, Tool], attempt: StepAttempt
     ) -> Iterator[Step]:
         """Every turn, and every look, as a step; the last one ends it, or says why it ended."""
+        self.open()
+        while not self.over:
+            if self.limits.exceeded(ModelCost.of_trace(trace)):
+                return  # the part settles with what was found
+            self.begin_turn()
+            answers: list[AIMessage] = []
+            asked = attempt(partial(self._ask, answers))
+            trace = trace.then(asked)
+            yield asked
+            if not answers:
+                return
+            for step in self.heard(answers[0], trace, tools, attempt):
+                trace = trace.then(step)
+                yield step
+        if not self._ended and not self._gave_up:
+            fault = (
+                f"the model never ended: {self._turns} turns, {self._tokens} tokens, no decision"
+            )
+            yield attempt(partial(_raise, fault))
+
+    def open(self) -> None:
+        """Say what the model is asked, and show what it is shown first."""
         settings = self.model.settings
         self.messages.append(message_of(self.prompt.text, self.opening, settings, self.labels))
         self._said = [self.prompt.text]
         self._pictures = list(map(self.shown.kept, self.opening, self.labels))
-        while not self._last:
-            if self.limits.exceeded(ModelCost.of_trace(trace)):
-                return  # the part settles with what was found
-            self._turns += 1
-            self._last = self._turns >= self.bounds.turns or self._spent
-            answers: list[AIMessage] = []
-            for step in self._turn(answers, trace, tools, attempt):
-                trace = trace.then(step)
-                yield step
-                if self._ended or self._gave_up:
-                    return
-            if not answers:
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more is asked: it decided, went wrong too often, or had its last turn."""
+        return self._ended or self._gave_up or self._last
+
+    def begin_turn(self) -> None:
+        """Count a turn; in the last one the model can do nothing but decide."""
+        self._turns += 1
+        self._last = self._turns >= self.bounds.turns or self._spent
+
+    def offers(self) -> list[dict[str, Any]]:
+        """What the model may call, as OpenAI's protocol has functions."""
+        known = self.notes.items()
+        looks = [offered(name, note, self.heeds.get(name, ())) for name, note in known]
+        return [*looks, revise_tool()]
+
+    def heard(
+        self,
+        answer: "AIMessage",
+        trace: Trace,
+        tools: Mapping[str, Tool],
+        attempt: StepAttempt,
+    ) -> Iterator[Step]:
+        """What becomes of all that an answer asks for; what is said to it is in `messages`."""
+        self.messages.append(answer)
+        requests = requests_of(answer)
+        if not requests:
+            yield attempt(partial(self._in_words, str(answer.text), trace))
+        for request in requests:
+            step = self._answered(request, trace, tools, attempt)
+            trace = trace.then(step)
+            yield step
+            if self._ended or self._gave_up:
                 return
-            self.messages += self._waiting
-            self._waiting = []
-        fault = f"the model never ended: {self._turns} turns, {self._tokens} tokens, no decision"
-        yield attempt(partial(_raise, fault))
+        self.messages += self._waiting
+        self._waiting = []
 
     @property
     def _spent(self) -> bool:
@@ -137,32 +179,10 @@ class Talk:
     def _gave_up(self) -> bool:
         return any(times > PATIENCE for times in self._faults.values())
 
-    def _turn(
-        self,
-        answers: "list[AIMessage]",
-        trace: Trace,
-        tools: Mapping[str, Tool],
-        attempt: StepAttempt,
-    ) -> Iterator[Step]:
-        """One answer of the model, and what becomes of all that it asks for."""
-        yield attempt(partial(self._ask, answers))
-        if not answers:
-            return
-        requests = requests_of(answers[0])
-        if not requests:
-            yield attempt(partial(self._in_words, str(answers[0].text), trace))
-        for request in requests:
-            step = self._answered(request, trace, tools, attempt)
-            trace = trace.then(step)
-            yield step
-
     def _ask(self, answers: "list[AIMessage]") -> Sequence[Product]:
         """Ask once; the call is noted where it is made."""
         only = REVISE if self._last or self._calls >= self.bounds.calls else None
-        every = [revise_tool()]
-        if only is None:
-            known = self.notes.items()
-            every = [offered(name, note, self.heeds.get(name, ())) for name, note in known] + every
+        every = [revise_tool()] if only else self.offers()
         answer = self.model.turn(
             self.prompt,
             "\n\n".join(self._said),
@@ -174,7 +194,6 @@ class Talk:
         usage = answer.usage_metadata
         self._tokens += usage["total_tokens"] if usage else 0
         self._said, self._pictures = [], []
-        self.messages.append(answer)
         answers.append(answer)
         return ()
 

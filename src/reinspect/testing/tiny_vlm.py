@@ -19,12 +19,27 @@ _SPECIAL = (
     "<|video_pad|>",
 )
 _IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
+# Tools as Qwen's models write them: vLLM's parser `hermes` reads the calls.
+_TOOLS = (
+    "{% if tools %}<|im_start|>system\nCall by <tool_call>"
+    '{"name": …, "arguments": …}</tool_call>. There are:'
+    "{% for tool in tools %}\n{{ tool | tojson }}{% endfor %}<|im_end|>\n{% endif %}"
+)
+_CALLS = (
+    "{% for call in message['tool_calls'] or [] %}"
+    '<tool_call>\n{"name": "{{ call.function.name }}", "arguments": '
+    "{% if call.function.arguments is string %}{{ call.function.arguments }}"
+    "{% else %}{{ call.function.arguments | tojson }}{% endif %}}\n</tool_call>{% endfor %}"
+)
 _CHAT = (
-    "{% for message in messages %}<|im_start|>{{ message['role'] }}\n"
+    _TOOLS + "{% for message in messages %}{% set answers = message['role'] == 'tool' %}"
+    "<|im_start|>{{ 'user' if answers else message['role'] }}\n"
+    "{% if answers %}<tool_response>{% endif %}"
     "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] %}"
+    "{% for part in message['content'] or [] %}"
     "{% if part['type'] in ['image', 'image_url'] %}" + _IMAGE + "{% elif part['type'] == 'text' %}"
-    "{{ part['text'] }}{% endif %}{% endfor %}{% endif %}<|im_end|>\n"
+    "{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
+    "{% if answers %}</tool_response>{% endif %}" + _CALLS + "<|im_end|>\n"
     "{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
 )
 _WIDTH, _LAYERS, _VOCABULARY, _CONTEXT = 64, 2, 1024, 4096

@@ -12,6 +12,7 @@ from reinspect.cli.learning.critics import HERE, Registry, entered, refuse_taken
 from reinspect.runs.defaults import usage_errors
 
 if TYPE_CHECKING:
+    from reinspect.training.vlm.acting.conversations import Conversations
     from reinspect.training.vlm.dataset import EpisodeDataset
     from reinspect.training.vlm.trainer import TrainingPlan
 
@@ -35,8 +36,12 @@ Name = Annotated[
     str | None,
     typer.Option("--name", help="Register it under this name in --critics; see `critics`."),
 ]
+Acting = Annotated[
+    bool,
+    typer.Option("--acting", help="Learn from conversations of a critic that acts, over turns."),
+]
 Cpu = Annotated[bool, typer.Option("--cpu", help="Don't use a GPU.")]
-_SHOWN = ("loss", "mean_token_accuracy", "reward", "uniform", "kl")
+_SHOWN = ("loss", "mean_token_accuracy", "reward", "looks", "uniform", "kl")
 
 
 def add_to(parent: typer.Typer) -> None:
@@ -52,6 +57,7 @@ def warm_start(
     config: Config = None,
     images: Images = None,
     resume: Resume = False,
+    acting: Acting = False,
     cpu: Cpu = False,
     name: Name = None,
     critics: Registry = HERE,
@@ -64,6 +70,7 @@ def warm_start(
         out,
         config,
         images,
+        acting=acting,
         resume=resume,
         cpu=cpu,
         name=name,
@@ -80,6 +87,7 @@ def rcrl(
     config: Config = None,
     images: Images = None,
     resume: Resume = False,
+    acting: Acting = False,
     cpu: Cpu = False,
     name: Name = None,
     critics: Registry = HERE,
@@ -92,6 +100,7 @@ def rcrl(
         out,
         config,
         images,
+        acting=acting,
         resume=resume,
         cpu=cpu,
         name=name,
@@ -107,6 +116,7 @@ def _train(
     config: str | None,
     root: Path | None,
     *,
+    acting: bool,
     resume: bool,
     cpu: bool,
     name: str | None,
@@ -122,7 +132,7 @@ def _train(
         there = machine()
         there = there._replace(gpu=None) if cpu else there
         need = check(model, tuning, stage, out, there)
-        train, TrainingPlan = _trainer(stage)  # noqa: N806 - a class
+        train, TrainingPlan = _trainer(stage, acting=acting)  # noqa: N806 - a class
     except ImportError as failure:
         print(  # noqa: T201 - the one error line
             f"reinspect: training needs the extra 'train' ({failure}): "
@@ -149,7 +159,9 @@ def _train(
         typer.echo(line)
 
 
-def _trainer(stage: str) -> "tuple[Callable[..., EpisodeDataset], type[TrainingPlan]]":
+def _trainer(
+    stage: str, *, acting: bool
+) -> "tuple[Callable[..., EpisodeDataset | Conversations], type[TrainingPlan]]":
     import importlib.util
     import warnings
 
@@ -159,7 +171,12 @@ def _trainer(stage: str) -> "tuple[Callable[..., EpisodeDataset], type[TrainingP
         mend_torchvision()  # transformers imports it
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of libraries, about each other's releases
-        if stage == "RAWS":
+        train: Callable[..., EpisodeDataset | Conversations]
+        if stage == "RAWS" and acting:
+            from reinspect.training.vlm.acting.imitation import imitate as train
+        elif acting:
+            from reinspect.training.vlm.acting.reinforcement import reinforce as train
+        elif stage == "RAWS":
             from reinspect.training.vlm.warm_start import warm_start as train
         else:
             from reinspect.training.vlm.rcrl import rcrl as train

@@ -1,0 +1,1 @@
+"""Training of a critic that acts: on whole conversations with tools, over several turns."""
