@@ -1,6 +1,7 @@
 """A product as one file: it judges as what it was made of, and whatever was changed is refused."""
 
 import json
+import shutil
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -130,7 +131,6 @@ def test_what_is_no_bundle_or_not_the_wanted_one_is_refused(
     ("recipe", "says"),
     [
         pytest.param("detector: support.own_parts:Brightness", "code of your own", id="own-code"),
-        pytest.param("views: {top: {files: '*_top.png'}}", "views", id="views"),
         pytest.param("budgets: {rounds: 1}", "needs known-good pictures", id="no-references"),
     ],
 )
@@ -148,3 +148,34 @@ def test_a_bundle_goes_with_no_other_recipe_or_references(made: tuple[Path, str]
     for option in ("--recipe", "--references"):
         line = said(invoke("run", "parts", "--bundle", made[0], option, "x"))
         assert f"{option}: is in the bundle" in line
+
+
+@pytest.mark.parametrize("by_category", [False, True])
+def test_parts_with_several_views_are_judged_as_without_the_bundle(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, by_category: bool
+) -> None:
+    drawn = tmp_path / "drawn"
+    words = ("--category", "flange", "--references", 2, "--good", 1, "--defective", 2)
+    assert invoke("sample", drawn, "--views", *words).code == 0
+    recipe = tmp_path / "views.yaml"
+    views = {"front": "*_front.*", "back": {"files": "*_back.*", "tools": []}}
+    spec = {"detector": {"kind": "embedded", "features": "filters"}, "views": views}
+    recipe.write_text(json.dumps(spec), encoding="utf-8")
+    good, parts = drawn / "flange" / "train" / "good", drawn / "flange" / "test"
+    if by_category:
+        (tmp_path / "good").mkdir()
+        shutil.copytree(good, tmp_path / "good" / "flange")
+        good, parts = tmp_path / "good", drawn
+    run = ("-q", "--accept-references", "--workers", 1)
+    plain = ("run", parts, "--recipe", recipe, "--references", good, "--out", tmp_path / "plain")
+    assert invoke(*plain, *run).code == 0
+    file = tmp_path / "flange.rib"
+    monkeypatch.setenv("REINSPECT_CACHE_DIR", str(tmp_path / "empty"))
+    packed = invoke("bundle", recipe, "--references", good, "--out", file)
+    assert packed.code == 0, packed.err
+    shutil.rmtree(tmp_path / "empty", ignore_errors=True)
+    recipe.unlink()
+    done = invoke("run", parts, "--bundle", file, "--out", tmp_path / "packed", *run)
+    assert done.code == 0, done.err
+    assert judged(tmp_path / "packed") == judged(tmp_path / "plain")
+    assert [path.name for path in (tmp_path / "empty").iterdir()] == ["bundles"]

@@ -19,7 +19,7 @@ from typing import Literal
 
 from pydantic import AwareDatetime, Field, ValidationError
 
-from reinspect.dataset import Item
+from reinspect.dataset import Item, ViewFile
 from reinspect.engine.work import build_inspect, single_threaded
 from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.files import digest_of, digest_of_file, sync_folder, whole_file, whole_folder
@@ -55,7 +55,9 @@ class BundleManifest(Value):
     reinspect: str = Field(description="The version that made it, and that can run it.")
     made: AwareDatetime
     versions: Mapping[str, str] = Field(description="Of packages, and the numeric platform.")
-    references: Mapping[str, str] = Field(description="Category → key of its set; '' for all.")
+    references: Mapping[str, str] = Field(
+        description="Category → key of its set; '' for all; `view: category` of parts with several."
+    )
     qualified: bool
     files: Mapping[str, Sha256]
 
@@ -76,7 +78,7 @@ class Bundle:
 
     @property
     def references(self) -> Path | None:
-        """None where the recipe has a folder for each category."""
+        """None where the recipe has a folder for each category, or view."""
         named = set(self.manifest.references)
         return self.folder / "references" if named == {""} else None
 
@@ -105,7 +107,7 @@ def pack(
     """Make a bundle; what is learned of the references is learned on the way.
 
     Args:
-        recipe: any but one with code of the user's own, or with views.
+        recipe: any but one with code of the user's own.
         references: folder of known-good images, or of one such folder a category; the recipe's by
             default.
         target: the file to make.
@@ -129,10 +131,9 @@ def pack(
         staging = Path(name)
         for folder in ("cache", "weights"):
             (staging / folder).mkdir()
-        placed = _place_references(sets, staging)
-        moved = _place_files(recipe, staging, weights).model_copy(update={"references": placed})
+        moved = _place_references(_place_files(recipe, staging, weights), sets, staging)
         (staging / "recipe.yaml").write_text(dump_recipe(moved), encoding="utf-8")
-        again = _warm(staging, placed is None)
+        again = _warm(staging, one_folder=not moved.views and moved.references is None)
         if again != sets.fingerprint:
             raise BundleError(
                 "these references can't be packed as they are: pages of a file, or two files of "
@@ -145,8 +146,6 @@ def pack(
 def _refuse(recipe: Recipe, target: Path) -> None:
     if target.exists():
         raise BundleError(f"{target}: is there already; name another file, or remove it")
-    if recipe.views:
-        raise BundleError("views: a recipe with views can't be packed into a bundle")
     own = [spec.kind for _, spec in recipe.components if ":" in spec.kind]
     if own:
         raise BundleError(
@@ -155,20 +154,43 @@ def _refuse(recipe: Recipe, target: Path) -> None:
         )
 
 
-def _place_references(sets: ReferenceSets, staging: Path) -> dict[str, str] | None:
-    """Copy them; category → folder, None where one folder serves all."""
-    if sets.by_category and sets.default.files:
-        raise BundleError(
-            "references of categories, and others beside these: give one folder, or one a category"
-        )
+def _place_references(recipe: Recipe, sets: ReferenceSets, staging: Path) -> Recipe:
+    """Copy them; the recipe with their folders, none where one folder serves all."""
+    if recipe.views:
+        views = {
+            name: rules.model_copy(update={"references": _place_view(name, sets, staging)})
+            for name, rules in recipe.views.items()
+        }
+        return recipe.model_copy(update={"references": None, "views": views})
+    _refuse_mixed(sets)
     if not sets.by_category:
         _copy_set(sets.default, staging / "references")
-        return None
+        return recipe.model_copy(update={"references": None})
     folders = {}
     for number, (category, own) in enumerate(sorted(sets.by_category.items())):
         folders[category] = f"references/{number}"
         _copy_set(own, staging / folders[category])
-    return folders
+    return recipe.model_copy(update={"references": folders})
+
+
+def _place_view(name: str, sets: ReferenceSets, staging: Path) -> str | None:
+    """Copy a view's references: one folder, or in it one a category."""
+    own, folder = sets.views[name], f"references/{name}"
+    _refuse_mixed(own)
+    if own.default.files:
+        _copy_set(own.default, staging / folder)
+    for category, each in own.by_category.items():
+        if not _is_inside(category):
+            raise BundleError(f"category {category!r}: give its folder a plainer name")
+        _copy_set(each, staging / folder / category)
+    return folder if own.compare else None
+
+
+def _refuse_mixed(sets: ReferenceSets) -> None:
+    if sets.by_category and sets.default.files:
+        raise BundleError(
+            "references of categories, and others beside these: give one folder, or one a category"
+        )
 
 
 def _copy_set(own: ReferenceSet, folder: Path) -> None:
@@ -209,7 +231,7 @@ def _copied(path: str, or_name: bool, staging: Path, weights: Path | None, numbe
     return path if inside else goal.as_posix()
 
 
-def _warm(staging: Path, one_folder: bool) -> dict[str, str]:
+def _warm(staging: Path, *, one_folder: bool) -> dict[str, str]:
     """Learn all that a run learns before its first verdict; the keys of the references."""
     recipe = load_recipe(staging / "recipe.yaml")
     with usage_errors():
@@ -220,18 +242,35 @@ def _warm(staging: Path, one_folder: bool) -> dict[str, str]:
     if not recipe.asking:
         with single_threaded():
             inspect = build_inspect(context, explore=True)
-            shown = [(None, sets.default), *sets.by_category.items()]
-            for category, own in shown:
-                if own.files:
-                    inspect(Item("known good", own.files[0], category))
+            for item in _known_good(sets):
+                inspect(item)
     for lock in (staging / "cache").rglob("*.lock"):
         lock.unlink()
     return sets.fingerprint
 
 
+def _known_good(sets: ReferenceSets) -> Iterator[Item]:
+    """A part of each category that is its own reference."""
+    every = list(sets.views.values()) or [sets]
+    for category in dict.fromkeys([None, *(name for own in every for name in own.by_category)]):
+        files = {
+            name: found[0]
+            for name, own in (sets.views or {"": sets}).items()
+            if (found := own.of(category).files)
+        }
+        if files:
+            views = tuple(ViewFile(name, file) for name, file in files.items() if name)
+            yield Item("known good", next(iter(files.values())), category, views=views)
+
+
 def _place_qualifications(sets: ReferenceSets, cache: Path, goal: Path) -> bool:
     found = False
-    for own in (sets.default, *sets.by_category.values()):
+    every = [
+        own
+        for each in (sets, *sets.views.values())
+        for own in (each.default, *each.by_category.values())
+    ]
+    for own in every:
         for file in (cache / FOLDER).glob(f"{own.key[:24]}.*.json"):
             (goal / FOLDER).mkdir(exist_ok=True)
             shutil.copyfile(file, goal / FOLDER / file.name)
@@ -246,7 +285,9 @@ def _write(staging: Path, target: Path, sets: ReferenceSets, *, qualified: bool)
         made=datetime.now(UTC),
         versions=versions(),
         references={
-            name: key for name, key in sets.fingerprint.items() if name or not sets.by_category
+            name: key
+            for name, key in sets.fingerprint.items()
+            if name or not (sets.by_category or sets.views)
         },
         qualified=qualified,
         files={path.relative_to(staging).as_posix(): digest_of_file(path) for path in files},
