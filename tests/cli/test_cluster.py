@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import time
@@ -347,3 +348,27 @@ def test_parts_with_several_views(on_cluster: OnRay, tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert judged(there) == judged(here)
     assert len(rows(there)) == 3
+    known = tmp_path / "known"
+    known.mkdir()
+    for name in ("0_front.png", "0_back.png"):
+        shutil.copy(folder / name, known / name)
+    far, words = tmp_path / "far", ("--references", known, "--recipe", recipe)
+    run = ("run", folder.as_uri(), *words, "--out", far)
+    done = ended(on_cluster(*run))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Views: 1 lack back (2)" in done.stdout
+    assert judged(far) == judged(here)
+    with Store.open(tmp_path / "reinspect.db", create=False) as store:
+        trace = store.trace(store.run("far").id, "0")
+    urls = [f"{folder.as_uri()}/0_{name}.png" for name in ("front", "back")]
+    assert [view.path for view in trace.sample.views] == urls
+    (folder / "3_front.png").write_bytes((folder / "0_front.png").read_bytes())
+    (folder / "2_back.png").write_bytes((folder / "1_back.png").read_bytes())
+    done = ended(on_cluster(*run, "--resume"))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert {row["image"]: "no picture" in row["reason"] for row in rows(far)} == {
+        "0": False,
+        "1": False,
+        "2": False,
+        "3": True,
+    }

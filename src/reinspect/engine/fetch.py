@@ -1,10 +1,11 @@
 """Pictures of object storage on this machine, for as long as they are inspected."""
 
-import os
+import posixpath
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from reinspect.dataset import Item
 from reinspect.storage import StorageError, is_url, read
@@ -24,46 +25,63 @@ class Fetched:
     """What is here, to be inspected."""
     lost: tuple[tuple[Item, str], ...]
     """What could not be had, and why."""
-    copies: Mapping[str, tuple[str, Path]]
-    """Id → URL and file, of what was fetched."""
+    copies: Mapping[str, tuple[tuple[str, Path], ...]]
+    """Id → URL and file of each picture that was fetched."""
 
     def release(self, trace: Trace) -> Trace:
-        """Delete an image's copy; the trace with the URL wherever it names that, in errors too."""
-        if trace.sample.id not in self.copies:
-            return trace
-        url, file = self.copies[trace.sample.id]
-        file.unlink(missing_ok=True)
-        return trace.renamed(str(file), url)
+        """Delete a part's copies; the trace with the URL wherever it names one, in errors too."""
+        for url, file in self.copies.get(trace.sample.id, ()):
+            file.unlink(missing_ok=True)
+            trace = trace.renamed(str(file), url)
+        return trace
 
 
 def fetch(items: Sequence[Item], folder: Path) -> Fetched:
-    """Copy the images that have a URL to a folder; all others stay where they are."""
+    """Copy the pictures that have a URL to a folder; all others stay where they are.
+
+    A part with several views is lost where one of them can't be had.
+    """
     far = [item for item in items if is_url(item.path)]
     here = [item for item in items if not is_url(item.path)]
     if not far:
         return Fetched(tuple(here), (), {})
     folder.mkdir(parents=True, exist_ok=True)
-    files = [folder / f"{number}{_suffix(item)}" for number, item in enumerate(far)]
+    urls = dict.fromkeys(url for item in far for url in item.files.values())
+    files = {url: folder / f"{number}{_suffix(url)}" for number, url in enumerate(urls)}
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        faults = list(pool.map(_fetch_one, far, files))
-    arrived = list(zip(far, files, faults, strict=True))
-    here += [item._replace(path=str(file)) for item, file, why in arrived if why is None]
+        faults = dict(zip(urls, pool.map(_fetch_one, files, files.values()), strict=True))
+    lost = []
+    for item in far:
+        said = [
+            f"{view}: {why}" if view else why
+            for view, url in item.files.items()
+            if (why := faults[url])
+        ]
+        if said:
+            lost.append((item, "; ".join(said)))
+        else:
+            here.append(_moved(item, files))
     return Fetched(
         items=tuple(here),
-        lost=tuple((item, why) for item, _, why in arrived if why is not None),
-        copies={item.id: (item.path, file) for item, file, _ in arrived},
+        lost=tuple(lost),
+        copies={item.id: tuple((url, files[url]) for url in item.files.values()) for item in far},
     )
 
 
-def _suffix(item: Item) -> str:
-    return os.path.splitext(item.id)[1]  # noqa: PTH122 - of an id, not of a path
+def _moved(item: Item, files: Mapping[str, Path]) -> Item:
+    views = tuple(view._replace(path=str(files[view.path])) for view in item.views)
+    return item._replace(path=str(files[item.path]), views=views)
 
 
-def _fetch_one(item: Item, file: Path) -> str | None:
+def _suffix(url: str) -> str:
+    return posixpath.splitext(unquote(urlsplit(url).path))[1]
+
+
+def _fetch_one(url: str, file: Path) -> str | None:
     """Why it could not be had, if so."""
     try:
         with file.open("wb") as target:
-            for piece in read(item.path):
+            for piece in read(url):
                 target.write(piece)
     except (OSError, StorageError) as failure:
         file.unlink(missing_ok=True)

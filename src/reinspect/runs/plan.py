@@ -165,16 +165,16 @@ class RunPlan:
             rules = chosen.pictures.model_copy(update={"max_pixels": max_pixels})
             chosen = chosen.model_copy(update={"pictures": rules})
         by = engine or Local()
-        _refuse_with_views(chosen, paths)
         _refuse_waiting(chosen, view_timeout, watch=watch)
         given = None if references is None else Path(references)
         apart = [folder, *runs_beside(folder), *([given] if given else [])]
         with usage_errors():
-            named = bool(chosen.references or given)
+            views = chosen.views.values()
+            named = bool(given or chosen.references or (views and all(v.references for v in views)))
             if not isinstance(source, str | os.PathLike | Sequence):
                 where_from: Source = source
             elif any(map(is_url, paths)):
-                where_from = Bucket(paths, limit)
+                where_from = Bucket(paths, limit, chosen.patterns)
             elif watch:
                 where_from = DropFolder(
                     paths,
@@ -262,16 +262,6 @@ class RunPlan:
             cache=self.cache,
             weights=self.weights,
         )
-
-
-def _refuse_with_views(recipe: Recipe, paths: Sequence[str]) -> None:
-    """Refuse what parts with several views can't do.
-
-    Raises:
-        UsageError: it is asked for.
-    """
-    if any(map(is_url, paths)) and recipe.views:
-        raise UsageError("object storage: takes parts with one picture; this recipe has views")
 
 
 def _refuse_waiting(recipe: Recipe, seconds: float | None, *, watch: bool) -> None:

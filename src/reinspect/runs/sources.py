@@ -164,10 +164,7 @@ class Listed:
                 raise UsageError(f"no category {name!r}; there are: {', '.join(known) or 'none'}")
         found = tuple(item for item in every if not categories or item.category in categories)
         if of_no_view and not listed:
-            said = ", ".join(
-                f"{name} ({pattern or MANIFEST})" for name, pattern in (views or {}).items()
-            )
-            raise UsageError(f"{', '.join(map(str, paths))}: no file is of a view: {said}")
+            raise UsageError(_no_view(", ".join(map(str, paths)), views or {}))
         if not found:
             what = "MVTec-style categories" if categorised else "images"
             raise UsageError(f"no {what} in {', '.join(map(str, paths))}")
@@ -199,11 +196,20 @@ class Listed:
 
     def feed(self, done: Done) -> Feed:
         """See `Source`."""
-        items = left(self.items, done)
-        known = contents_of(done)
-        fewer = {item.id: of_fewer_views(item, known.get(item.id, set())) for item in items}
-        replaces = {name: content for name, content in fewer.items() if content is not None}
-        return Feed(items, len(items), replaces=replaces)
+        return _feed(self.items, done)
+
+
+def _no_view(where: str, views: Patterns) -> str:
+    said = ", ".join(f"{name} ({pattern or MANIFEST})" for name, pattern in views.items())
+    return f"{where}: no file is of a view: {said}"
+
+
+def _feed(items: Iterable[Item], done: Done) -> Feed:
+    """What is listed and still to be inspected."""
+    rest, known = left(items, done), contents_of(done)
+    fewer = {item.id: of_fewer_views(item, known.get(item.id, set())) for item in rest}
+    replaces = {name: content for name, content in fewer.items() if content is not None}
+    return Feed(rest, len(rest), replaces=replaces)
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +302,8 @@ class Bucket:
     paths: tuple[str, ...]
     limit: int | None = None
     """Images to inspect at most, the first ones."""
+    views: Patterns = field(default_factory=dict)
+    """Of the parts, with the pattern of each one's files; none of parts with one picture."""
 
     @property
     def url(self) -> str:
@@ -318,6 +326,11 @@ class Bucket:
         return self._listed[0]
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the parts' views, a line each."""
+        return tuple(view_notes(self.found, self.views)) if self.views else ()
+
+    @property
     def census(self) -> Census:
         """See `Counting`."""
         found, seen = self._listed
@@ -326,10 +339,15 @@ class Bucket:
     @cached_property
     def _listed(self) -> tuple[tuple[Item, ...], Census]:
         counted = CensusTaker()
-        found = tuple(Item(id=one.id, path=one.url) for one in pictures_below(self.url, counted))
+        found = [Item(id=one.id, path=one.url) for one in pictures_below(self.url, counted)]
         if not found:
             raise UsageError(f"no images in {self.url}")
-        return found, counted.census
+        if not self.views:
+            return tuple(found), counted.census
+        parts, others = parts_of(found, self.views)
+        if not parts:
+            raise UsageError(_no_view(self.url, self.views))
+        return tuple(parts), counted.census.without(NO_VIEW, [*others])
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -343,6 +361,10 @@ class Bucket:
             (len(self.paths) > 1, "is inspected alone: one URL a run, and no paths beside it"),
             (dry_run, "--dry-run reads folders of this machine; try some of it with --limit"),
             (
+                bool(self.views) and None in self.views.values(),
+                f"a {MANIFEST} is not read there: give each view in the recipe a pattern",
+            ),
+            (
                 not references,
                 "what lies in object storage can't be its own reference; name known-good images "
                 "with --references",
@@ -353,5 +375,4 @@ class Bucket:
 
     def feed(self, done: Done) -> Feed:
         """See `Source`."""
-        items = left(self.items, done)
-        return Feed(items, len(items))
+        return _feed(self.items, done)
