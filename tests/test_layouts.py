@@ -265,6 +265,22 @@ def test_every_layout_is_read_alike(tmp_path: Path, make: Make, layout: Layout) 
     said = " ".join(understood(items))
     assert f"product: {layout} (" in said
     assert "3 references, 2 good, 2 defective" in said
+    assert "also looks like" not in said
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-be", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
+def test_a_table_is_read_in_any_encoding(tmp_path: Path, separator: str, encoding: str) -> None:
+    rows = [("Path", "Label", "Split")]
+    for name in "abcd":
+        put(tmp_path / f"{name}.png")
+        label = "Riß" if name == "b" else "OK"
+        rows.append((f"{name}.png", label, "train" if name == "d" else "test"))
+    text = "\r\n".join(separator.join(row) for row in rows)
+    (tmp_path / "labels.csv").write_bytes(text.encode(encoding))
+    assert [path.name for path in known_good(tmp_path)] == ["d.png"]
+    truths = [truth_of(item) for item in discover([tmp_path])]
+    assert [truth.types for truth in truths if truth is not None] == [(), ("Riß",), ()]
 
 
 def with_a_bare_defect(root: Path) -> None:
@@ -275,6 +291,11 @@ def with_a_bare_defect(root: Path) -> None:
 def with_a_mask_too_many(root: Path) -> None:
     put_folders(root)
     put_mask(root / "ground_truth" / "scratch" / "x.png")
+
+
+def two_layouts(root: Path) -> None:
+    put_folders(root)
+    put_text(root / "labels.csv", "path,label\ntest/good/d.png,bad\n")
 
 
 def odd_csv(root: Path) -> None:
@@ -295,6 +316,9 @@ def odd_csv(root: Path) -> None:
             with_a_bare_defect, "1 defective ones without a mask (bare.png", id="mask-missing"
         ),
         pytest.param(with_a_mask_too_many, "1 masks without a picture (x.png", id="mask-alone"),
+        pytest.param(
+            two_layouts, "also looks like csv (labels.csv), which --layout would take", id="two"
+        ),
         pytest.param(odd_csv, "label 0 is read as good", id="numbers"),
         pytest.param(odd_csv, "1 pictures are named twice; the first row counts", id="twice"),
         pytest.param(odd_csv, "1 files are named that are not there", id="missing"),

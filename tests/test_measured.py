@@ -162,6 +162,19 @@ def test_some_nan_is_filled_and_told(tmp_path: Path) -> None:
     assert loaded.pixels.min() > 0
 
 
+def test_what_is_infinite_holds_no_value(tmp_path: Path) -> None:
+    board = with_nan(0.25)
+    (tmp_path / "nan.npy").write_bytes(npy(board))
+    (tmp_path / "inf.npy").write_bytes(npy(np.nan_to_num(board, nan=np.inf)))
+    reading = parse_recipe(CELSIUS).reading
+    nan, inf = (
+        load(tmp_path / name, scale=reading.scale, rules=reading.files)
+        for name in ("nan.npy", "inf.npy")
+    )
+    assert np.array_equal(nan.pixels, inf.pixels)
+    assert nan.outside == inf.outside
+
+
 def test_references_without_a_unit_are_refused(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), np.zeros((20, 20), np.uint8))
     rules = parse_recipe("pictures: {unit: celsius}").reading.files

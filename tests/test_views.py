@@ -233,6 +233,12 @@ def test_a_table_that_can_not_be_used_is_refused_in_a_line(
     assert "\n" not in str(refused.value)
 
 
+def test_a_table_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
+    rows = ["Part;View;Path", "A;front;0.png", "A;back;1.png"]
+    (put(tmp_path, "0.png", "1.png") / "parts.csv").write_bytes("\r\n".join(rows).encode("utf-16"))
+    assert [part.id for part in parts_of(discover([tmp_path]), SIDES).parts] == ["A"]
+
+
 def test_somebody_elses_table_is_let_be(tmp_path: Path) -> None:
     folder = tabled(put(tmp_path, "a_front.png"), "7,screw", columns="part,name")
     assert [part.id for part in parts_of(discover([folder]), SIDES).parts] == ["a"]

@@ -51,6 +51,22 @@ def read_text(path: str | os.PathLike[str], *, most: int = SIZE) -> str:
         raise DocumentError(f"no UTF-8 text (byte {failure.start})") from failure
 
 
+def text_of_table(data: bytes) -> str:
+    """A table of a spreadsheet or of an instrument, in whatever encoding these write.
+
+    UTF-8 or UTF-16, with a mark of byte order or without one, else the encoding of Windows in the
+    West, whose letters may be wrong then; separators and numbers are the same in all of them.
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return data.decode("utf-16", "replace")
+    if data[:2].count(0) == 1 and data[2:4].count(0) == 1:
+        return data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be", "replace")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", "replace")
+
+
 def parse_json(text: str, *, constant: Callable[[str], Any] | None = None) -> Any:
     """A JSON value.
 

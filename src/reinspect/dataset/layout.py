@@ -16,6 +16,7 @@ A folder is taken for one if it has `test/` with folders in it, and beside it or
 import functools
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from natsort import natsorted
@@ -102,8 +103,27 @@ def _product_at(folder: str, layout: Layout | None, _times: tuple[int, ...]) -> 
                 f"({type(failure).__name__}: {failure}); name another --layout"
             ) from failure
         if found is not None:
-            return found
+            return found if layout else _with_others(found, inside)
     return None
+
+
+def _with_others(found: ProductSet, inside: Entries) -> ProductSet:
+    """It, and in its notes what else the folder could be taken for, and is not."""
+    after = list(_UNDERSTOOD)[list(_UNDERSTOOD).index(found.layout) + 1 :]
+    others = []
+    for kind in after:
+        if kind is Layout.SORTED:  # where each picture is said to be good or not, folders are names
+            continue
+        try:
+            other = _UNDERSTOOD[kind](found.root, inside)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+        if isinstance(other, ListedSet):
+            others.append(f"{kind} ({other.source})")
+    if not others:
+        return found
+    note = f"also looks like {', '.join(others)}, which --layout would take"
+    return replace(found, notes=(*found.notes, note))
 
 
 def _folders(root: str, inside: Entries) -> FolderSet | None:

@@ -21,6 +21,7 @@ from reinspect.dataset.understood import (
     means_good,
     plain_name,
 )
+from reinspect.documents import text_of_table
 from reinspect.images import one_line
 from reinspect.vocabulary import Label
 
@@ -145,8 +146,8 @@ def _columns(file: str) -> tuple[str, str, str | None] | None:
         return None
     names = list(rows[0])
     path = path_column(names)
-    label = next((name for name in names if plain_name(name) in _LABELS), None)
-    mask = next((name for name in names if plain_name(name) in _MASKS), None)
+    label = next((name for name in names if name in _LABELS), None)
+    mask = next((name for name in names if name in _MASKS), None)
     if path is None or label is None:
         return None
     root = os.path.dirname(file)  # noqa: PTH120
@@ -156,12 +157,12 @@ def _columns(file: str) -> tuple[str, str, str | None] | None:
 
 
 def path_column(names: Iterable[str]) -> str | None:
-    """The column of a table in which paths stand; None where none is called so."""
-    return next((name for name in names if plain_name(name) in _PATHS), None)
+    """Of the plain names of columns, the one of paths; None where none is called so."""
+    return next((name for name in names if name in _PATHS), None)
 
 
 def rows_of(file: str) -> tuple[dict[str, str], ...]:
-    """The rows of a table, by the names in its first line; none where it can't be opened.
+    """The rows of a table, by the plain names in its first line; none where it can't be opened.
 
     Raises:
         DataError: it is no such table.
@@ -183,18 +184,15 @@ def _readrows_of(file: str, _mtime: int, size: int) -> tuple[dict[str, str], ...
     if size > _MOST:
         raise DataError(f"{one_line(file)}: {size / 1e6:.0f} MB is too much for a table of labels")
     try:
-        data = Path(file).read_bytes()
-        try:
-            text = data.decode("utf-8-sig")
-        except UnicodeDecodeError:
-            text = data.decode("cp1252")  # what spreadsheets of the West write
+        text = text_of_table(Path(file).read_bytes())
         first = text.partition("\n")[0]
         separator = max(",;\t|", key=first.count)
         return tuple(_clean(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)))
-    except (OSError, csv.Error, UnicodeDecodeError) as failure:
+    except (OSError, csv.Error) as failure:
         raise DataError(f"{one_line(file)}: no table of labels: {failure}") from failure
 
 
 def _clean(rows: Iterable[dict[str | None, str | None]]) -> Iterable[dict[str, str]]:
     for row in rows:
-        yield {name.strip(): value or "" for name, value in row.items() if name is not None}
+        named = {name: value for name, value in row.items() if name is not None}
+        yield {plain_name(name): value or "" for name, value in named.items()}

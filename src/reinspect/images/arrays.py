@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from reinspect.documents import text_of_table
 from reinspect.images.mat import MatError, read_mat
 from reinspect.images.reading import UnreadableImage
 
@@ -93,7 +94,7 @@ def _numeric(found: npt.NDArray[Any], path: str | os.PathLike[str]) -> Numbers:
 
 
 def _table(data: bytes, path: str | os.PathLike[str]) -> Numbers:
-    text = _text(data)
+    text = text_of_table(data)
     lines = [line for line in text.splitlines() if line.strip()]
     if not lines:
         raise UnreadableImage(path, "the table is empty", "export it again")
@@ -127,18 +128,6 @@ def _table(data: bytes, path: str | os.PathLike[str]) -> Numbers:
 
 
 _NAMES = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars", " ": "blanks"}
-
-
-def _text(data: bytes) -> str:
-    """A table in whatever encoding programs write: numbers are the same in all of them."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    if data[:2].count(0) == 1 and data[2:4].count(0) == 1:  # UTF-16 without its mark
-        return data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
 
 
 def _separator(lines: Sequence[str]) -> str:

@@ -97,9 +97,13 @@ def common_scale(found: Iterable[Levels]) -> Scale | None:
 
 
 def physical(values: npt.NDArray[Any], measure: Measure) -> npt.NDArray[np.float32]:
-    """Stored values in the unit of what was measured; a distance of 0 is none, and NaN."""
+    """Stored values in the unit of what was measured.
+
+    A distance of 0 is none, and NaN; so is what is infinite.
+    """
     with np.errstate(over="ignore"):
         wide = values.astype(np.float32)
+    wide[np.isinf(wide)] = np.nan
     if measure.unit.is_distance:
         wide[wide == 0] = np.nan
     if measure.gain != 1 or measure.offset != 0:
