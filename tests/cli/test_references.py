@@ -4,9 +4,11 @@ import json
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
+from reinspect import RunPlan
 from reinspect.dataset import ReferenceVersions
 from reinspect.images import encode_mask
 from reinspect.store import Filter, Store
@@ -112,3 +114,60 @@ def test_nothing_can_be_tried_where_nobody_has_reviewed(plates: Path, tmp_path: 
 )
 def test_what_is_not_there_is_one_line(words: list[str], why: str) -> None:
     assert why in said(invoke("references", *words))
+
+
+SIDES = {"front": "*_front.*", "back": "*_back.*"}
+
+
+@pytest.mark.parametrize("tabled", [False, True])
+def test_a_set_has_versions_of_all_views(tmp_path: Path, *, tabled: bool) -> None:
+    views = {name: None if tabled else pattern for name, pattern in SIDES.items()}
+    spec = {
+        "detector": "support.own_parts:Brightness",
+        "tools": [],
+        "policies": {"disposition": {"kind": "thresholds", "reliability": 0.6}},
+        "views": {name: {"files": pattern} for name, pattern in views.items()},
+    }
+    recipe, plates = tmp_path / "views.yaml", tmp_path / "plates"
+    recipe.write_text(json.dumps(spec), encoding="utf-8")
+    for folder, greys in (("good", (20, 24)), ("parts", (230, 90))):
+        rows = ["part,view,path"]
+        for number, grey in enumerate(greys):
+            for place, name in enumerate(SIDES):
+                file = tmp_path / folder / f"{number}_{name}.png"
+                file.parent.mkdir(exist_ok=True)
+                cv2.imwrite(str(file), np.full((8, 9, 3), grey + place, np.uint8))
+                rows.append(f"{number},{name},{file.name}")
+        if tabled:
+            (tmp_path / folder / "parts.csv").write_text("\n".join(rows), encoding="utf-8")
+    assert invoke("references", "add", plates, tmp_path / "good").code == 0
+    shutil.rmtree(tmp_path / "good")
+    out, store = tmp_path / "runs" / "monday", tmp_path / "runs" / "reinspect.db"
+    words = ("--recipe", recipe, "--references", plates, "--workers", 1)
+    assert invoke("run", tmp_path / "parts", *words, "--out", out).code == 0
+    with Store.open(store) as opened:
+        run = opened.run("monday")
+        assert run.versions["references"] == f"version 1 of {plates.absolute()}"
+        opened.browse.review(opened.newest(run.id, "0"), Verdict.of(0.0), reviewer="Ann")
+    where = ("--run", "monday", "--store", store)
+    added = invoke("references", "add", plates, "0", *where)
+    assert "version 2, 6 references; version 1 counts until" in added.out, added.err
+    told = invoke("references", "diff", plates).out.splitlines()
+    assert sorted(line.rpartition("from ")[2] for line in told) == [
+        "run monday: 0_back.png",
+        "run monday: 0_front.png",
+    ]
+    assert "on the 1 parts that were reviewed" in (
+        invoke("references", "try", plates, "--store", store).out
+    )
+    assert "version 2 counts from now on" in invoke("references", "activate", plates).out
+    plan = RunPlan.of(
+        tmp_path / "parts", recipe=recipe, references=plates, out=tmp_path / "runs" / "tuesday"
+    )
+    assert {name: len(own.default.files) for name, own in plan.references.views.items()} == {
+        "front": 3,
+        "back": 3,
+    }
+    assert plan.references.origin == f"version 2 of {plates.absolute()}"
+    line = said(invoke("references", "defects", plates, "--store", store))
+    assert "has parts with several views" in line

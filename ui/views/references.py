@@ -117,7 +117,7 @@ def _candidates(console: Console, versions: ReferenceVersions, runs: Sequence[Ru
     why = st.text_input("Why", key="references_why", placeholder="in a few words")
     label = f"Add {len(chosen)} to a new version" if chosen else "Add to a new version"
     if st.button(label, disabled=not chosen or console.reviewer is None, help=_who(console)):
-        new = [cleared(console.store, one.id) for one in chosen]
+        new = [new for one in chosen for new in cleared(console.store, one.id)]
         number = versions.add(new, who=console.reviewer or getpass.getuser(), why=why)
         _again(f"Version {number} is made; it counts when it is activated.")
 

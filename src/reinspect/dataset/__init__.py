@@ -23,6 +23,7 @@ from reinspect.dataset.views import (
     part_of_files,
     parts_of,
     place_of,
+    view_in_table,
     view_notes,
 )
 from reinspect.dataset.walk import Listing, discover
@@ -60,5 +61,6 @@ __all__ = [
     "truth_of",
     "understood",
     "version_at",
+    "view_in_table",
     "view_notes",
 ]

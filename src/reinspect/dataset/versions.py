@@ -5,6 +5,7 @@ A folder with `versions.jsonl`, one line a change, which only grows, and copies 
 """
 
 import contextlib
+import functools
 import os
 import re
 import shutil
@@ -29,6 +30,7 @@ from reinspect.vocabulary import Rle, Sha256, Value
 VERSIONS = "versions.jsonl"
 """The file by which such a folder is known."""
 
+_PICTURES = "pictures"
 _MARK = 12  # characters of its hash that a copy's name ends with
 _NUMBERED = re.compile(r"(?P<folder>.+)@(?P<number>[1-9][0-9]{0,8})")
 
@@ -44,6 +46,11 @@ class VersionedReference(Value):
     file: str = Field(description="Name of the copy in `pictures/`.")
     origin: str = Field(description="Where it came from: a path, or run and image.")
     review: int | None = Field(default=None, description="Id of the review that cleared it.")
+    view: str | None = Field(
+        default=None,
+        exclude_if=lambda said: said is None,
+        description="Of a part with several views, where its origin doesn't tell it.",
+    )
 
 
 class ReferenceChange(Value):
@@ -72,6 +79,8 @@ class NewReference(NamedTuple):
     path: str
     origin: str
     review: int | None = None
+    view: str | None = None
+    """Of a part with several views: which it is, where a pattern on `origin` doesn't tell it."""
 
 
 class ConfirmedDefect(NamedTuple):
@@ -184,7 +193,11 @@ class ReferenceVersions:
                 if sha256 not in held and sha256 not in added:
                     copy = self._copied(Path(one.path), sha256)
                     added[sha256] = VersionedReference(
-                        sha256=sha256, file=copy, origin=one.origin, review=one.review
+                        sha256=sha256,
+                        file=copy,
+                        origin=one.origin,
+                        review=one.review,
+                        view=one.view,
                     )
             if not added:
                 raise VersionsError(f"{self.folder}: nothing new: all of these are in it already")
@@ -380,6 +393,29 @@ class ReferenceVersions:
         elif line.version not in self._made:
             raise KeyError(line.version)
         self.lines += (line,)
+
+
+def reference_at(path: str) -> VersionedReference | None:
+    """What a set says of a picture that it keeps; None of a file elsewhere.
+
+    Raises:
+        VersionsError: the set's record can't be read.
+    """
+    folder, name = os.path.split(path)
+    above, inside = os.path.split(folder)
+    if inside != _PICTURES:
+        return None
+    try:
+        changed = os.stat(os.path.join(above, VERSIONS))  # noqa: PTH116, PTH118
+    except OSError:
+        return None
+    return _kept_in(above, changed.st_mtime_ns, changed.st_size).get(name)
+
+
+@functools.lru_cache(maxsize=16)  # asked for picture by picture
+def _kept_in(folder: str, _mtime: int, _size: int) -> Mapping[str, VersionedReference]:
+    lines = ReferenceVersions(folder).lines
+    return {one.file: one for line in lines for one in line.added}
 
 
 class ReferenceVersion(NamedTuple):

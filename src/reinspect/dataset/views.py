@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from reinspect.dataset.items import DataError, Item, ViewFile
 from reinspect.dataset.manifest import MANIFEST, manifest_of
+from reinspect.dataset.versions import reference_at
 from reinspect.images import one_line
 
 Patterns = Mapping[str, str | None]
@@ -28,6 +29,16 @@ class SortedParts(NamedTuple):
     """In the order in which the first file of each was listed."""
     others: tuple[str, ...]
     """Ids of the files that are of no view."""
+
+
+def view_in_table(path: str) -> str | None:
+    """The view that a table beside a file says it is of; None where none does.
+
+    Raises:
+        DataError: the table can't be used.
+    """
+    found = manifest_of(path)
+    return found.places[os.path.abspath(path)][1] if found else None  # noqa: PTH100
 
 
 def view_notes(parts: Sequence[Item], views: Iterable[str]) -> Iterator[str]:
@@ -171,9 +182,16 @@ def part_in(path: str, pattern: str) -> str | None:
 def is_of(path: str, view: str, pattern: str | None) -> bool:
     """Whether a file is of a view: as a table beside it says, else by the view's pattern.
 
+    A copy that a set of references keeps is told by where it came from.
+
     Raises:
         DataError: the table can't be used.
+        VersionsError: the set's record can't be read.
     """
+    kept = reference_at(path)
+    if kept is not None and kept.view is not None:
+        return kept.view == view
+    path = kept.origin if kept else path
     found = manifest_of(path)
     if found is not None:
         return found.places[os.path.abspath(path)][1] == view  # noqa: PTH100

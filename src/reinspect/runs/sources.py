@@ -275,11 +275,17 @@ class DropFolder:
         """See `Source`."""
         folders = [Path(path) for path in self.paths]
         if self.views:
-            files = Arrivals(folders, exclude=self.exclude, settled=self.settled)
+            files = Arrivals(
+                folders,
+                exclude=self.exclude,
+                settled=self.settled,
+                rules=self.rules,
+                newer=self.newer,
+            )
             parts = ArrivingParts(
                 files, self.views, done=done, limit=self.limit, timeout=self.view_timeout
             )
-            return Feed(parts, None, files.stop, parts.replaces)
+            return Feed(parts, None, files.stop, parts.replaces, lambda: files.superseded)
         arrivals = Arrivals(
             folders,
             exclude=self.exclude,

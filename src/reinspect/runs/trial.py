@@ -160,12 +160,15 @@ def try_references(
     if old is None:
         raise VersionsError(f"{versions.folder}: is no set of references yet")
     chosen = recipe or parse_recipe(runs[0].recipe, name=f"recipe of run {runs[0].name}")
-    if chosen.views:
-        raise VersionsError("parts with several views can't be tried yet; name a recipe of one")
     reviewed = list(_reviewed(store, runs))
     if not reviewed:
         named = ", ".join(run.name for run in runs[:3])
         raise VersionsError(f"no part of {named} was reviewed yet: there is nothing to try it on")
+    for one in reviewed:
+        if not {view.name for view in one.views if view.name} <= {*chosen.views} or (
+            chosen.views and one.views[0].name is None
+        ):
+            raise VersionsError(f"{one.row.image}: has other views than the recipe's parts")
     outcomes: list[list[Outcome | None]] = []
     for number in (old, after):
         versions.pictures(number)
@@ -173,7 +176,9 @@ def try_references(
         with Inspector(chosen, references=place, cache=cache) as inspector:
             came: list[Outcome | None] = []
             for one in reviewed:
-                trace = inspector.one(one.path, category=one.row.category)
+                views = {view.name: view.path for view in one.views if view.name}
+                path = one.row.image if views else one.path
+                trace = inspector.one(path, category=one.row.category, views=views)
                 same = trace.error is None and trace.sample.sha256 == one.row.sha256
                 came.append(trace.disposition.outcome if same and trace.disposition else None)
                 seen(len(outcomes) * len(reviewed) + len(came), 2 * len(reviewed))
@@ -227,8 +232,8 @@ def _example(path: str, defects: Sequence[Defect]) -> ConfirmedDefect:
     return ConfirmedDefect(path, kind, encode_mask(whole))
 
 
-def cleared(store: Store, inspection: int) -> NewReference:
-    """A part that the review which counts has called good, to become a reference.
+def cleared(store: Store, inspection: int) -> tuple[NewReference, ...]:
+    """A part that the review which counts has called good, to become a reference: each view of it.
 
     Raises:
         VersionsError: no review has called it good, or its picture is gone or has changed.
@@ -239,12 +244,18 @@ def cleared(store: Store, inspection: int) -> NewReference:
         raise VersionsError(
             f"{one.row.image}: no review has called it good; a reference has to be known good"
         )
-    try:
-        now = sha256_of(one.path)
-    except UnreadableImage:
-        now = ""
-    if now != one.row.sha256:
-        raise VersionsError(f"{one.row.image}: its picture is gone, or has changed: {one.path}")
-    said = standing(store.queue.reviews(inspection))
-    origin = f"run {store.run_of(one.run_id).name}: {one.row.image}"
-    return NewReference(one.path, origin, said.id if said else None)
+    said, run = standing(store.queue.reviews(inspection)), store.run_of(one.run_id)
+    found = []
+    for view in one.views:
+        # What a part's row says of its content is said of all views together.
+        path, known = (one.path, one.row.sha256) if view.name is None else (view.path, view.sha256)
+        try:
+            now = sha256_of(path)
+        except UnreadableImage:
+            now = ""
+        if now != known:
+            raise VersionsError(f"{one.row.image}: its picture is gone, or has changed: {path}")
+        name = one.row.image if view.name is None else run.name_of(path)
+        origin = f"run {run.name}: {name}"
+        found.append(NewReference(path, origin, said.id if said else None, view.name))
+    return tuple(found)

@@ -61,7 +61,8 @@ def list_versions(
     if version is not None:
         for one in versions.pictures(version):
             cleared = f", cleared by review {one.review}" if one.review else ""
-            typer.echo(visible(f"{one.file}  from {one.origin}{cleared}"))
+            seen = f", {one.view}" if one.view else ""
+            typer.echo(visible(f"{one.file}  from {one.origin}{seen}{cleared}"))
         return
     table = Table("version", "pictures", "of", "added", "removed", "who", "when", "why")
     for number in versions.numbers:
@@ -181,12 +182,19 @@ def defects(
     run: Runs = None,
 ) -> None:
     """Keep copies of the parts that reviews call defective, for `qualify --defects`."""
+    from reinspect.graph.recipe import parse_recipe
     from reinspect.runs.trial import confirmed, runs_with
     from reinspect.store import Store
 
     versions = _there(folder)
     with Store.open(store, create=False) as opened:
         runs = [opened.run(name) for name in run] if run else runs_with(opened, versions)
+        for one in runs:
+            if parse_recipe(one.recipe).views:
+                raise ReferencesUsageError(
+                    f"run {one.name}: has parts with several views; defects are kept of parts with "
+                    "one picture"
+                )
         found = confirmed(opened, runs) if runs else []
     if not found:
         raise ReferencesUsageError(f"{folder}: no review has called a part of its runs defective")
@@ -232,7 +240,7 @@ def _either(versions: "ReferenceVersions", old: int | None, new: int | None) -> 
 
 
 def _of_files(pictures: Sequence[str]) -> "list[NewReference]":
-    from reinspect.dataset import NewReference, references_in
+    from reinspect.dataset import NewReference, references_in, view_in_table
 
     found = []
     for name in pictures:
@@ -244,7 +252,10 @@ def _of_files(pictures: Sequence[str]) -> "list[NewReference]":
                 f"{', '.join(sorted(inside.by_category))}"
             )
         files = [Path(name)] if inside is None else inside.default
-        found += [NewReference(str(file), str(file.absolute())) for file in files]
+        found += [
+            NewReference(str(file), str(file.absolute()), view=view_in_table(str(file)))
+            for file in files
+        ]
     return found
 
 
@@ -255,7 +266,8 @@ def _of_run(store: str, run: str, images: Sequence[str]) -> "list[NewReference]"
 
     with Store.open(store, create=False) as opened:
         mine = opened.run(run)
-        return [cleared(opened, opened.newest(mine.id, image)) for image in images]
+        parts = [cleared(opened, opened.newest(mine.id, image)) for image in images]
+        return [picture for part in parts for picture in part]
 
 
 def _tell(versions: "ReferenceVersions", number: int) -> None:
