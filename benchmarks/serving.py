@@ -39,7 +39,7 @@ from reinspect.testing import Reply, ScriptedServer
 ANSWER = json.dumps(
     {"regions": "none", "examination": "clean", "defects": [], "answer": "no", "confidence": 0.9}
 )
-GOALS = {"share of the bare client's throughput": 0.95, "small": 0.005, "1 Mpx": 0.025}
+GOALS = {"share of the bare client's throughput": 0.95, "small": 0.004, "1 Mpx": 0.025}
 BUDGET = 1280 * 28 * 28
 FILES = 16
 
