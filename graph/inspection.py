@@ -35,6 +35,7 @@ from reinspect.graph.state import (
     FannedState,
     GraphState,
     LookState,
+    begun_here,
     compile_anew,
     path_of,
 )
@@ -63,13 +64,9 @@ def detect(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
     sample, fault = _opened(pipeline.references.of(state.get("category")), state)
     if fault:
         unread = Step(node="detect", error=fault, started=datetime.now(UTC))
-        return _begun(pipeline, Trace(sample=sample, steps=(unread,)))
+        return {"trace": Trace(sample=sample, steps=(unread,))}
     looked = attempt(pipeline, "detect", lambda: [pipeline.detector(sample)])
-    return _begun(pipeline, Trace(sample=sample, steps=(looked,)))
-
-
-def _begun(pipeline: Pipeline, trace: Trace) -> dict[str, Any]:
-    return {"trace": trace, "accepted": None, "begun_by": pipeline.key}
+    return {"trace": Trace(sample=sample, steps=(looked,))}
 
 
 def assess(pipeline: Pipeline, state: GraphState) -> dict[str, Any]:
@@ -216,7 +213,9 @@ def build(
     asks, fans = pipeline.asks and pipeline.attended, pipeline.fans
     graph = own.graph(FannedState, made=FannedOutput) if fans else own.graph()
     nodes = (*NODES, ask) if asks else NODES
-    bound = {node.__name__: _bound(node, pipeline) for node in nodes}
+    bound = {
+        node.__name__: begun_here(functools.partial(node, pipeline), pipeline.key) for node in nodes
+    }
     at = own.add(graph, bound, forked=["examine"] if fans else ())
 
     def lead(here: str, there: str) -> None:
@@ -241,7 +240,7 @@ def build(
     if asks:
         fork("settle", after_settle, "ask", END)
     graph.add_edge(at["ask" if asks else "settle"].last, END)
-    return compile_anew(graph, name="inspection", checkpointer=checkpointer)
+    return compile_anew(graph, pipeline.key, name="inspection", checkpointer=checkpointer)
 
 
 def _fan(
@@ -253,24 +252,10 @@ def _fan(
         graph.add_edge(at["locate"].last, at["examine"].first)
     if "look" in graph.nodes:
         raise GraphError("a node 'look' is there already: name yours otherwise")
-    graph.add_node("look", cast(Any, _bound(cast(Node, look), pipeline)))
+    graph.add_node("look", cast(Any, begun_here(functools.partial(look, pipeline), pipeline.key)))
     ways = functools.partial(looks, pipeline)
     graph.add_conditional_edges(into or at["locate"].last, ways, ["look", "examine"])
     graph.add_edge("look", "examine")
-
-
-def _bound(node: Node, pipeline: Pipeline) -> Callable[[Any], dict[str, Any]]:
-    """A node of this pipeline, which goes on with no part that another has begun."""
-
-    def run(state: Any) -> dict[str, Any]:  # LangGraph gives the fields of a TypedDict alone
-        if node is not detect and state.get("begun_by") != pipeline.key:
-            raise GraphError(
-                "this thread's part was begun by another recipe, other references or another "
-                "version: resume it with those, or give the part anew"
-            )
-        return node(pipeline, state)
-
-    return run
 
 
 def _decide(pipeline: Pipeline, trace: Trace) -> Decision:

@@ -2,7 +2,7 @@
 
 import functools
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Required
 
 from langgraph.channels import LastValue
@@ -11,6 +11,7 @@ from langgraph.graph.state import CompiledStateGraph
 from typing_extensions import TypedDict  # typing's own gives pydantic no schema on Python 3.11
 
 from reinspect.errors import ReinspectError, shorten
+from reinspect.graph.pipeline import GraphError
 from reinspect.trace import Step, Trace
 
 Compiled = CompiledStateGraph[Any, None, Any, Any]
@@ -43,13 +44,14 @@ class ViewsState(ViewsInput, total=False):
 
     seen: Mapping[str, Trace]
     trace: Trace
+    begun_by: str
 
 
 class GraphState(GraphInput, total=False):
     """What the nodes pass on. Pictures travel by path and hash, so a checkpoint stays small.
 
     `trace` is None until `detect` has looked at the part; `begun_by` is the key of the pipeline
-    that did.
+    that the part was given to.
 
     Where a second look is explored, `trace` follows it as if it had been asked for, while the main
     line waits in `accepted`; `conclude` puts both together.
@@ -91,7 +93,7 @@ class LookState(TypedDict):
     examiner: str
 
 
-def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compiled:
+def compile_anew(graph: StateGraph[Any, Any, Any, Any], key: str, **options: Any) -> Compiled:
     """The compiled graph, which begins each part anew, whatever its thread has been used for.
 
     LangGraph writes what a caller gives, and keeps all else of the thread: the id and the category
@@ -101,19 +103,40 @@ def compile_anew(graph: StateGraph[Any, Any, Any, Any], **options: Any) -> Compi
 
     Args:
         graph: of `GraphInput` and `GraphState`, or of more.
+        key: of the pipeline that parts are begun by.
         options: of its `compile`.
     """
     # What START writes are the keys of the input; the others that are reset join them.
     fields = graph.schemas[graph.state_schema]
-    ours = dict.fromkeys(fields.keys() - graph.schemas[graph.input_schema].keys())
+    ours: dict[str, Any] = dict.fromkeys(fields.keys() - graph.schemas[graph.input_schema].keys())
     graph.schemas[graph.input_schema] |= {name: fields[name] for name in ours}
     unsaid = {name: None for name, field in fields.items() if type(field) is LastValue}
+    ours["begun_by"] = key
     compiled = graph.compile(**options)
     compiled.nodes[START].mapper = functools.partial(_whole, unsaid, ours)
     return compiled
 
 
-def _whole(unsaid: Mapping[str, None], ours: Mapping[str, None], given: Any) -> Any:
+def begun_here(node: Callable[[Any], dict[str, Any]], key: str) -> Callable[[Any], dict[str, Any]]:
+    """A node that goes on with no part that another pipeline has begun.
+
+    Args:
+        node: of an inspection.
+        key: of its pipeline.
+    """
+
+    def run(state: Any) -> dict[str, Any]:  # LangGraph gives the fields of a TypedDict alone
+        if state.get("begun_by") != key:
+            raise GraphError(
+                "this thread's part was begun by another recipe, other references or another "
+                "version: resume it with those, or give the part anew"
+            )
+        return node(state)
+
+    return run
+
+
+def _whole(unsaid: Mapping[str, None], ours: Mapping[str, Any], given: Any) -> Any:
     """A caller's input with all that it leaves out, and without what is the graph's own."""
     if not isinstance(given, Mapping):
         return given

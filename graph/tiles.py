@@ -25,6 +25,7 @@ from reinspect.graph.pipeline import Pipeline
 from reinspect.graph.state import (
     Compiled,
     GraphState,
+    begun_here,
     compile_anew,
     path_of,
 )
@@ -109,15 +110,17 @@ def build_tiles(
     asks = attended and context.recipe.policies.escalate == "interrupt"
     side = context.recipe.pictures.tile
     assert side is not None
-    line = _Line(build(pipeline), replace(pipeline, asks=asks), context, side)
+    whole = replace(pipeline, asks=asks, attended=attended)
+    line = _Line(build(pipeline), whole, context, side)
     graph = own.graph()
     nodes: dict[str, TilesNode] = {
         node.__name__: functools.partial(node, line) for node in (inspect_tiles, explain, settle)
     }
     if asks:
         nodes["ask"] = functools.partial(_ask, line)
-    own.add_in_a_row(graph, nodes)
-    return compile_anew(graph, name=TILES, checkpointer=checkpointer)
+    key = pipeline.key
+    own.add_in_a_row(graph, {name: begun_here(node, key) for name, node in nodes.items()})
+    return compile_anew(graph, key, name=TILES, checkpointer=checkpointer)
 
 
 def inspect_tiles(line: _Line, state: GraphState) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any, cast
 from langgraph.types import Checkpointer
 
 from reinspect.errors import did_you_mean
+from reinspect.files import digest_of
 from reinspect.graph.build import (
     BuildContext,
     build_pipeline,
@@ -29,6 +30,7 @@ from reinspect.graph.state import (
     GraphInputError,
     ViewsInput,
     ViewsState,
+    begun_here,
     compile_anew,
     path_of,
 )
@@ -85,8 +87,10 @@ def build_views(
     """
     own = own or OwnParts()
     graph = own.graph(ViewsState, ViewsInput)
-    own.add_in_a_row(graph, _nodes(_line(context, attended=attended, raises=raises)))
-    return compile_anew(graph, name="views", checkpointer=checkpointer)
+    line = _line(context, attended=attended, raises=raises)
+    key = line.whole.key
+    own.add_in_a_row(graph, {name: begun_here(node, key) for name, node in _nodes(line).items()})
+    return compile_anew(graph, key, name="views", checkpointer=checkpointer)
 
 
 def build_inspect_views(
@@ -134,7 +138,11 @@ def _line(
             for name, rules in context.recipe.views.items()
         },
         settler=build_settler(context) if settled else None,
-        whole=replace(next(iter(pipelines.values())), asks=asks),
+        whole=replace(
+            next(iter(pipelines.values())),
+            asks=asks,
+            key=digest_of("\n".join(f"{name} {own.key}" for name, own in pipelines.items())),
+        ),
     )
 
 

@@ -11,6 +11,8 @@ import cv2
 import numpy as np
 import pytest
 import yaml
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.types import Command, interrupt
 
 from reinspect.cost import calls_of
 from reinspect.graph.build import BuildContext, build_pipeline
@@ -61,6 +63,14 @@ def nonsense(trace: Trace) -> Any:
 
 def failing(trace: Trace) -> Evidence:
     raise ValueError("no light")
+
+
+def asks_itself(trace: Trace) -> Evidence:
+    return asks_itself(trace)
+
+
+def asks_a_person(trace: Trace) -> Evidence:
+    return Evidence(source="person", summary="felt it", probability=float(interrupt("a burr?")))
 
 
 @pytest.fixture
@@ -247,6 +257,8 @@ OTHER = [Reply(tools=[("zoom", {"box": [n, n, n + 100, n + 100]})]) for n in ran
         pytest.param([ZOOM], nonsense, "zoom brought 'looks fine to me', which is no evidence",
                      id="nonsense"),
         pytest.param([ZOOM], failing, "ValueError: no light", id="fails"),
+        pytest.param([ZOOM], asks_itself, "RecursionError: maximum recursion depth",
+                     id="asks-for-itself"),
         pytest.param([ZOOM], Scripted(), "the model asks for the same again and again", id="loops"),
         pytest.param([Reply(tools=[("x-ray", {})])], Scripted(),
                      "the model asks for tools that are not there: no tool 'x-ray'; there are: "
@@ -284,6 +296,30 @@ def test_what_goes_wrong_is_one_line_and_review(
     assert trace.disposition.outcome is Outcome.REVIEW
     assert line in trace.disposition.reason
     assert trace.verdict is not None  # what was known stays
+
+
+def test_a_look_that_asks_a_person_pauses_the_part(part: str) -> None:
+    """The conversation begins anew when it goes on; an equal one may be kept (`cache`)."""
+    turns = (ZOOM, Reply(tools=[decides("no", "correct")]))
+
+    def script(asked: ReceivedRequest) -> Reply | str:
+        if "tools" not in asked.body:
+            return Reply(said("yes"), yes=0.6)
+        looked = any(message["role"] == "tool" for message in asked.body["messages"])
+        return turns[looked]
+
+    cell = {"configurable": {"thread_id": "cell 7"}}
+    with ScriptedServer(script) as server:
+        pipeline = build_pipeline(BuildContext(recipe=recipe_for(server)))
+        tools = tuple(own._replace(tool=asks_a_person) for own in pipeline.tools)
+        pipeline = dataclasses.replace(pipeline, tools=tools, attended=True)
+        graph = build(pipeline, checkpointer=InMemorySaver())
+        (asked,) = graph.invoke({"image": part}, cell)["__interrupt__"]
+        assert asked.value == "a burr?"
+        trace = graph.invoke(Command(resume=0.03), cell)["trace"]
+    assert trace.error is None
+    assert [e.probability for e in trace.evidence if e.source == "person"] == [0.03]
+    assert trace.verdict.label is Label.NORMAL
 
 
 @pytest.mark.parametrize(

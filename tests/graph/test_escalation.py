@@ -14,10 +14,8 @@ from reinspect.graph.recipe import Recipe, dump_recipe, parse_recipe
 from reinspect.policies.disposition import Thresholds
 from reinspect.trace import Trace
 from reinspect.vocabulary import Outcome
-from support.requirements import Late
+from support.checkpointers import Opened, lasting_saver
 from support.scripted_pipeline import pipeline
-
-sqlite = Late("langgraph.checkpoint.sqlite")
 
 CELL = {"configurable": {"thread_id": "cell 7"}}
 
@@ -41,19 +39,18 @@ def asking(**rest: Any) -> Any:
         pytest.param({"outcome": "REVIEW"}, Outcome.REVIEW, "operator says so", id="unsure"),
     ],
 )
-@pytest.mark.needs("langgraph.checkpoint.sqlite")
+@lasting_saver
 def test_an_answer_ends_the_part_even_after_a_restart(
-    part: str, tmp_path: Path, answer: Any, outcome: Outcome, reason: str
+    part: str, opened: Opened, answer: Any, outcome: Outcome, reason: str
 ) -> None:
-    database = str(tmp_path / "checkpoints.db")
-    with sqlite.SqliteSaver.from_conn_string(database) as saver:
+    with opened() as saver:
         paused = build(asking(), checkpointer=saver).invoke({"image": part}, CELL)
         (asked,) = paused["__interrupt__"]
         assert asked.value["image"] == part
         assert asked.value["outcomes"] == ["PASS", "FAIL", "REVIEW"]
         assert asked.value["label"] == "normal"
         assert paused["trace"].disposition.outcome is Outcome.REVIEW
-    with sqlite.SqliteSaver.from_conn_string(database) as saver:
+    with opened() as saver:
         result = build(asking(), checkpointer=saver).invoke(Command(resume=answer), CELL)
     trace: Trace = result["trace"]
     assert "__interrupt__" not in result

@@ -1,6 +1,5 @@
 """A component that asks a person: the graph pauses, outlives its process, and goes on."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,10 +17,8 @@ from reinspect.policies.revision import Agreement
 from reinspect.testing import ScriptedDetector, ScriptedEstimator, ScriptedPolicy, ScriptedTool
 from reinspect.trace import Trace
 from reinspect.vocabulary import Move, Outcome, Sample, Verdict
-from support.requirements import Late
+from support.checkpointers import Opened, lasting_saver
 from support.scripted_pipeline import pipeline
-
-sqlite = Late("langgraph.checkpoint.sqlite")
 
 CELL = {"configurable": {"thread_id": "cell 7"}}
 MONITOR = RAMonitor(ScriptedEstimator(0.9))
@@ -63,21 +60,20 @@ def asking(role: str, member: Any) -> dict[str, Any]:
     return parts
 
 
-@pytest.mark.needs("langgraph.checkpoint.sqlite")
+@lasting_saver
 @pytest.mark.parametrize(("role", "node", "member"), MEMBERS)
 def test_an_interrupt_anywhere_outlives_its_process(
-    part: str, tmp_path: Path, role: str, node: str, member: Any
+    part: str, opened: Opened, role: str, node: str, member: Any
 ) -> None:
     plain = build(pipeline(trigger=ScriptedPolicy("revisit"))).invoke({"image": part})["trace"]
-    database = str(tmp_path / "checkpoints.db")
-    with sqlite.SqliteSaver.from_conn_string(database) as saver:
+    with opened() as saver:
         graph = build(pipeline(**asking(role, member), attended=True), checkpointer=saver)
         paused = graph.invoke({"image": part}, CELL)
         assert [asked.value for asked in paused["__interrupt__"]] == [
             {"question": "is the lamp on?"}
         ]
         assert graph.get_state(CELL).next == (node,)
-    with sqlite.SqliteSaver.from_conn_string(database) as saver:
+    with opened() as saver:
         graph = build(pipeline(**asking(role, member), attended=True), checkpointer=saver)
         result = graph.invoke(Command(resume="yes"), CELL)
         if graph.get_state(CELL).next:  # it is asked again after the second look
@@ -130,21 +126,58 @@ def ask_later(trace: Trace) -> Move:
     return Move.ACCEPT
 
 
-def test_a_part_is_not_resumed_by_another_recipe(part: str) -> None:
-    told: dict[str, Any] = {
-        "detector": "reinspect.testing:ScriptedDetector",
-        "tools": [],
-        "policies": {"trigger": f"{__name__}:ask_later"},
-    }
+TOLD: dict[str, Any] = {
+    "detector": "reinspect.testing:ScriptedDetector",
+    "tools": [],
+    "policies": {"trigger": f"{__name__}:ask_later"},
+}
+IN_DOUBT = {
+    "escalate": "interrupt",
+    "disposition": {"kind": "thresholds", "reliability": 1.0},
+}
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        pytest.param(TOLD, id="one picture"),
+        pytest.param({**TOLD, "policies": IN_DOUBT, "views": {"front": {}}}, id="views"),
+        pytest.param({**TOLD, "policies": IN_DOUBT, "pictures": {"tile": 64}}, id="tiles"),
+    ],
+)
+def test_a_part_is_not_resumed_by_another_recipe(part: str, told: dict[str, Any]) -> None:
+    given = {"views": {"front": part}} if "views" in told else {"image": part}
+    answer = "FAIL" if told["policies"] is IN_DOUBT else "yes"
     saver = InMemorySaver()
     graph = build_graph(Recipe.model_validate(told), checkpointer=saver)
-    graph.invoke({"image": part}, CELL)
+    assert graph.invoke(given, CELL)["__interrupt__"]
     other = Recipe.model_validate({**told, "budgets": {"rounds": 3}})
     with pytest.raises(GraphError, match="begun by another recipe") as refused:
-        build_graph(other, checkpointer=saver).invoke(Command(resume="yes"), CELL)
+        build_graph(other, checkpointer=saver).invoke(Command(resume=answer), CELL)
     assert "\n" not in str(refused.value).partition("\nDuring task")[0]
     again = build_graph(Recipe.model_validate(told), checkpointer=saver)
-    trace = again.invoke(Command(resume="yes"), CELL)["trace"]
+    trace = again.invoke(Command(resume=answer), CELL)["trace"]
     assert trace.disposition is not None, "nothing is lost"
-    anew = build_graph(other, checkpointer=saver).invoke({"image": part}, CELL)
+    assert trace.disposition.outcome is (Outcome.FAIL if answer == "FAIL" else Outcome.PASS)
+    anew = build_graph(other, checkpointer=saver).invoke(given, CELL)
     assert anew["__interrupt__"], "a part that is given anew is begun by whoever gets it"
+
+
+@lasting_saver
+@pytest.mark.parametrize(("role", "node", "member"), [MEMBERS[0], MEMBERS[-1]])
+def test_a_checkpoint_of_another_version_is_refused_and_kept(
+    part: str, opened: Opened, role: str, node: str, member: Any
+) -> None:
+    """The version is in the key of a pipeline."""
+    parts = {**asking(role, member), "attended": True}
+    with opened() as saver:
+        graph = build(pipeline(**parts, key="0.1 and its recipe"), checkpointer=saver)
+        graph.invoke({"image": part}, CELL)
+    with opened() as saver:
+        graph = build(pipeline(**parts, key="0.2 and its recipe"), checkpointer=saver)
+        with pytest.raises(GraphError, match="or another version: resume it with those, or give"):
+            graph.invoke(Command(resume="yes"), CELL)
+    with opened() as saver:
+        graph = build(pipeline(**parts, key="0.1 and its recipe"), checkpointer=saver)
+        assert graph.get_state(CELL).next == (node,)
+        assert graph.invoke(Command(resume="yes"), CELL)["trace"].error is None

@@ -217,3 +217,18 @@ def test_a_broken_picture_is_no_fault_of_a_component(tmp_path: Path) -> None:
     members = pipeline(raises=True, settler=Thresholds(reliability=0.6))
     trace = build(members).invoke({"image": str(tmp_path / "no.png")})["trace"]
     assert trace.disposition.outcome is Outcome.REVIEW
+
+
+def asks_itself(trace: Trace) -> Evidence:
+    """A tool whose work needs its own answer first."""
+    return asks_itself(trace)
+
+
+def test_a_tool_that_asks_for_itself_is_an_error_of_the_tool(part: str) -> None:
+    told = {"tools": [f"{__name__}:asks_itself"], "policies": {"trigger": "always"}}
+    detector = "reinspect.testing:ScriptedDetector"
+    graph = build_graph(Recipe.model_validate({"detector": detector, **told}))
+    trace = graph.invoke({"image": part})["trace"]
+    assert trace.error.startswith("examine: RecursionError: maximum recursion depth exceeded")
+    assert "\n" not in trace.error
+    assert trace.disposition.outcome is Outcome.REVIEW

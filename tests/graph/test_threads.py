@@ -4,15 +4,12 @@ import asyncio
 import operator
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import cv2
 import numpy as np
 import pytest
-from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.types import Command, RetryPolicy, Send, interrupt
@@ -22,58 +19,13 @@ from reinspect.graph.inspection import build
 from reinspect.graph.state import GraphInputError
 from reinspect.trace import Trace
 from reinspect.vocabulary import Outcome, Sample, Verdict
-from support.postgres import ON_POSTGRES, Server
+from support.checkpointers import SQLITE, Opened, Saver, every_saver
 from support.requirements import Late
 from support.scripted_pipeline import pipeline
 
-sqlite = Late("langgraph.checkpoint.sqlite")
 sqlite_async = Late("langgraph.checkpoint.sqlite.aio")
-on_postgres = Late("langgraph.checkpoint.postgres")
-
-Saver = BaseCheckpointSaver[Any]
-Opened = Callable[[], AbstractContextManager[Saver]]
-"""Opens the same checkpoints again, as another process would."""
 
 LINE = {"configurable": {"thread_id": "line 1"}}
-SQLITE = pytest.mark.needs("langgraph.checkpoint.sqlite")
-SAVERS = [
-    pytest.param("memory", id="memory"),
-    pytest.param("sqlite", id="sqlite", marks=SQLITE),
-    pytest.param(
-        "postgres",
-        id="postgres",
-        marks=[*ON_POSTGRES, pytest.mark.needs("langgraph.checkpoint.postgres")],
-    ),
-]
-
-
-@pytest.fixture
-def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
-    match request.param:
-        case "memory":
-            kept = InMemorySaver()
-
-            @contextmanager
-            def memory() -> Iterator[Saver]:
-                yield kept
-
-            return memory
-        case "sqlite":
-            return lambda: sqlite.SqliteSaver.from_conn_string(str(tmp_path / "checkpoints.db"))
-        case _:
-            server: Server = request.getfixturevalue("postgres")
-            url = server.new()
-
-            @contextmanager
-            def made() -> Iterator[Saver]:
-                with on_postgres.PostgresSaver.from_conn_string(url) as saver:
-                    saver.setup()
-                    yield saver
-
-            return made
-
-
-every_saver = pytest.mark.parametrize("opened", SAVERS, indirect=True)
 
 
 @pytest.fixture

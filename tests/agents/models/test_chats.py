@@ -11,6 +11,7 @@ from reinspect import Label, Recipe, RecipeError, build_graph, inspect_image
 from reinspect.agents.models.client import Model, ModelError
 from reinspect.agents.models.settings import ModelSettings
 from reinspect.cost import calls_of
+from reinspect.testing import ScriptedServer
 from reinspect.vocabulary import Sample
 from support.made_answers import said
 
@@ -67,6 +68,26 @@ def test_a_chat_model_of_ones_own_takes_the_first_look(part: Sample) -> None:
     assert (call.tokens_in, call.tokens_out, call.usd) == (300, 40, pytest.approx(0.007))
     assert call.probabilities == {"stated confidence": pytest.approx(0.9)}
     assert call.server is None
+
+
+@pytest.mark.server
+def test_a_provider_of_langchain_takes_the_first_look(
+    part: Sample, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By its package, as `init_chat_model` finds it; its server is a scripted one."""
+    monkeypatch.setenv("OWN_KEY", "s3cr3t")
+    with ScriptedServer(f"<think>Hm.</think>{said('yes')}") as server:
+        own = {"kind": "vlm", "model": "m", "chat": "openai", "base_url": server.url}
+        content = {"detector": {**own, "key_env": "OWN_KEY"}, "tools": []}
+        trace = inspect_image(part.path, recipe=Recipe.model_validate(content))
+        (request,) = server.requests
+    assert trace.error is None
+    assert trace.verdict is not None
+    assert trace.verdict.label is Label.ANOMALOUS
+    assert request.headers["Authorization"] == "Bearer s3cr3t"
+    assert request.body["temperature"] == 0.0
+    assert not set(request.body) & {"response_format", "logprobs", "n"}
+    assert "s3cr3t" not in trace.model_dump_json()
 
 
 def test_further_options_are_its_own(part: Sample) -> None:
