@@ -10,7 +10,7 @@ from reinspect.vocabulary import Label, Outcome
 
 LISTS = {"category": "categories", "type": "types", "source": "sources", "tag": "tags"}
 SPANS = ("reliability", "divergence", "seconds")
-FLAGS = ("revised", "errors", "twice", "setup")
+FLAGS = ("revised", "errors", "twice", "setup", "commented")
 LABELS = ("first", "final")
 NAMES = (
     "run",

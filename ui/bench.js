@@ -3,7 +3,7 @@ const KEYS = [["1", "normal"], ["2", "anomalous"], ["3 – 9", "defect type, of 
   ["arrows", "move the chosen box; with Shift, its far corner"], ["N", "choose the next box or mask"], ["T", "in a trace: take the boxes that stand"], ["Delete", "remove the chosen box"],
   ["Enter", "save, and show the next part"], ["U", "undo: a change, or the last review that was saved"], ["S", "unsure: put it aside, it comes last"],
   ["R", "a good part beside it"], ["K", "blink between the two"], ["V", "the next view of a part with several"], ["M", "heat-map"], ["D", "difference from the good part"], ["F", "every pixel of the file"],
-  ["+ − 0", "zoom; Shift and drag moves the picture"], ["W", "write a reason; Escape leaves it"], ["Escape", "let go of box or type"], ["?", "this sheet"]];
+  ["+ − 0", "zoom; Shift and drag moves the picture"], ["W", "write a reason; Escape leaves it"], ["C", "write a comment on the part; Ctrl+Enter sends it"], ["Escape", "let go of box or type"], ["?", "this sheet"]];
 const WORDS = { normal: "○ normal", anomalous: "◆ anomalous" };
 
 // What must outlive a reload: by reviewer and store, each thing under its own name, since two tabs
@@ -31,6 +31,7 @@ function begin(root, place) {
   const kept = memory(place), drafts = Object.fromEntries(kept.all("draft")), history = [], done = new Set(), keys = {};
   const outbox = kept.all("sent").map(([, [at, sent]]) => [at, sent]).sort(([one], [other]) => one - other).map(([, sent]) => sent);
   let data = { items: [], left: 0 }, say = () => {}, queue = null, item = null, draft = empty(), undo = [], chosen = -1, view = 0, picture = null, asked = false;
+  const unsent = {};  // comments that were begun, by item
   let tool = "box", brush = 0.02, paint = null, working = null;
 
   const note = make("p", { className: "note", role: "status" });
@@ -39,6 +40,7 @@ function begin(root, place) {
   const verdicts = group("verdicts", "Verdict"), types = group("types", "Defect type");
   const list = make("ul", { className: "list" });
   const why = make("textarea", { rows: 2, placeholder: "What decided it?" });
+  const remark = make("textarea", { rows: 1, maxLength: 10000, placeholder: "For colleagues; Ctrl+Enter sends it" });
   const clash = make("p", { className: "clash", role: "alert" });
   const count = make("p", { className: "left" });
   const other = make("input", { placeholder: "another type", maxLength: 200 });
@@ -49,7 +51,7 @@ function begin(root, place) {
   const stood = labelled("Take the boxes that stand", "T", () => adopt());
   const width = make("input", { type: "range", min: 0.4, max: 15, step: 0.2, value: 100 * brush, ariaLabel: "Width of the brush, percent" });
   const tools = group("tools", "Draw with");
-  const panel = make("div", { className: "panel" }, verdicts, types, tools, list, make("label", { className: "why" }, "Reason", make("kbd", { textContent: "W" }), why), clash,
+  const panel = make("div", { className: "panel" }, verdicts, types, tools, list, make("label", { className: "why" }, "Reason", make("kbd", { textContent: "W" }), why), make("label", { className: "why" }, "Comment", make("kbd", { textContent: "C" }), remark), clash,
     make("div", { className: "acts" }, labelled("Save", "⏎", () => save()), labelled("Unsure", "S", () => aside()), labelled("Undo", "U", () => back()),
       labelled("Keys", "?", () => sheet.showModal())), note, stood, count);
   const desk = make("div", { className: "desk whole" }, board, panel);
@@ -266,8 +268,10 @@ function begin(root, place) {
       button("✕", `Remove ${one.mask ? "mask" : "box"} ${at + 1}`, () => remove(at)))));
     paintTools();
     if (why.value !== draft.why) why.value = draft.why;
+    const begun = (item && unsent[item.id]) || "";
+    if (remark.value !== begun) remark.value = begun;
     clash.textContent = wrong(false);
-    const waiting = Math.max(0, data.left - new Set(outbox.map((one) => one.id)).size);
+    const waiting = Math.max(0, data.left - new Set(outbox.filter((one) => one.kind !== "comment").map((one) => one.id)).size);
     count.textContent = queue === "" ? "" : `${waiting.toLocaleString()} waiting`;
     desk.classList.toggle("idle", !item);
     desk.dataset.item = item ? item.id : "";
@@ -282,6 +286,23 @@ function begin(root, place) {
     else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.target.blur(); save(); } else return;
     event.preventDefault();
     event.stopPropagation();
+  };
+
+  remark.oninput = () => { if (item) unsent[item.id] = remark.value; };
+  remark.onkeydown = (event) => {
+    if (event.key === "Escape") remark.blur();
+    else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { if (comment()) remark.blur(); } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  };
+  const comment = () => {
+    const said = remark.value.trim();
+    if (!item || !said) return false;
+    remark.value = "";
+    delete unsent[item.id];
+    post({ token: token(), id: item.id, kind: "comment", why: said });
+    send();
+    return true;
   };
 
   // Draws a view of the part in hand.
@@ -325,7 +346,7 @@ function begin(root, place) {
     }
     for (const one of data.items) for (const { scene } of one.views) if (scene.photo) new Image().src = scene.photo;  // decoded before it is its turn
   };
-  const next = () => data.items.find((one) => !done.has(one.id) && !outbox.some((sent) => sent.id === one.id));
+  const next = () => data.items.find((one) => !done.has(one.id) && !outbox.some((sent) => sent.kind !== "comment" && sent.id === one.id));
   const pass = (message) => {
     history.push({ item, draft, token: message.kind === "save" ? message.token : null });
     if (history.length > 30) history.shift();
@@ -338,6 +359,7 @@ function begin(root, place) {
   };
   const save = () => {
     if (!item) return false;
+    comment();  // one that was written and not sent goes with the review
     const problem = wrong(true);
     if (problem) { clash.textContent = problem; return; }
     const masks = draft.boxes.filter((one) => one.mask).length, bare = draft.boxes.length - masks;
@@ -365,7 +387,7 @@ function begin(root, place) {
     b: () => { tool = "box"; return change(() => add([0.4, 0.4, 0.6, 0.6])); },
     p: () => use("brush"), e: () => use("erase"), g: segmented, "[": wider(1 / 1.25), "]": wider(1.25), n: () => { if (!draft.boxes.length) return false; choose((chosen + 1) % draft.boxes.length); },
     v: () => { if (item.views.length < 2) return false; chosen = -1; look((view + 1) % item.views.length); },
-    u: back, s: aside, t: adopt, w: () => { why.focus(); }, Enter: save, "?": () => { if (sheet.open) sheet.close(); else sheet.showModal(); },
+    u: back, s: aside, t: adopt, w: () => { why.focus(); }, c: () => { remark.focus(); }, Enter: save, "?": () => { if (sheet.open) sheet.close(); else sheet.showModal(); },
     Delete: () => (chosen < 0 ? false : remove(chosen)), Backspace: () => (chosen < 0 ? false : remove(chosen)),
     Escape: () => { if (sheet.open) return false; if (chosen >= 0) { chosen = -1; repaint(); } else if (tool !== "box") use(tool); else if (draft.type) change((to) => { to.type = null; }); else return picture?.keys.Escape?.() ?? false; },
     ArrowLeft: step(-0.005, 0), ArrowRight: step(0.005, 0), ArrowUp: step(0, -0.005), ArrowDown: step(0, 0.005),

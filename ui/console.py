@@ -47,7 +47,7 @@ class At(NamedTuple):
     """A store and its version: counts are cached until something is added."""
 
     place: StorePlace
-    version: tuple[int, int, int]
+    version: tuple[int, ...]
 
     @property
     def url(self) -> str:

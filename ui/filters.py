@@ -123,6 +123,7 @@ def _rarer(sources: tuple[str, ...], change: dict[str, Any]) -> None:
     st.text_input("Reason", key="f_reason", placeholder="of the disposition", **change)
     st.datetime_input("Since", value=None, key="f_since", **change)
     st.datetime_input("Until", value=None, key="f_until", **change)
+    st.segmented_control("Comments", list(_YES_NO), key="f_commented", **change)
     st.segmented_control("Errors", list(_YES_NO), key="f_errors", **change)
     st.selectbox("Reviews", list(_REVIEWED), key="f_reviewed", **change)
 

@@ -13,6 +13,7 @@ from reinspect.store.reviews import standing
 from reinspect.vocabulary import Box, Defect, Label, Rle, Value, Verdict
 
 _SMALLEST = 0.002  # of a side: what is smaller was a slip of the hand
+_SHOWN = 200  # letters of a comment beside the bench
 _LARGEST = 4096  # pixels of a mask's side
 Token = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 
@@ -44,7 +45,7 @@ class SentReview(Value):
 
     token: Token
     id: int = Field(description="Of the inspection.")
-    kind: Literal["save", "aside", "undo"]
+    kind: Literal["save", "aside", "undo", "comment"]
     label: Label | None = None
     boxes: tuple[SentBox, ...] = Field(default=(), max_length=500)
     why: str = Field(default="", max_length=10_000)
@@ -103,6 +104,8 @@ class Desk:
                 return ReviewAnswer(True, "Put aside: it comes last.")
             case "undo":
                 return self._undone(sent)
+            case "comment":
+                return self._commented(sent)
         try:
             verdict = verdict_of(sent)
         except ValueError as wrong:
@@ -115,9 +118,16 @@ class Desk:
                 True, review=mine[-1].id
             )  # it was sent before the console was restarted
         added = self.store.browse.review(sent.id, verdict, reviewer=self.reviewer, why=sent.why)
-        return ReviewAnswer(
-            True, self._beside(verdict.label, self.store.queue.reviews(sent.id)), added.id
-        )
+        beside = self._beside(verdict.label, self.store.queue.reviews(sent.id))
+        said = " ".join(filter(None, (beside, self._comments(sent.id))))
+        return ReviewAnswer(True, said, added.id)
+
+    def _commented(self, sent: SentReview) -> ReviewAnswer:
+        try:
+            self.store.queue.comment(sent.id, sent.why, author=self.reviewer)
+        except ValueError:
+            return ReviewAnswer(False, "Not kept: the comment is empty.")
+        return ReviewAnswer(True, "The comment is kept.")
 
     def _undone(self, sent: SentReview) -> ReviewAnswer:
         saved = self.answers.get(sent.undoes or "")
@@ -126,6 +136,17 @@ class Desk:
             return ReviewAnswer(False, "Nothing was taken back: that review is not known here.")
         self.store.browse.withdraw(saved.review or 0, reviewer=self.reviewer)
         return ReviewAnswer(True, "Taken back.")
+
+    def _comments(self, inspection: int) -> str:
+        """What others have commented on the part, told after the verdict is saved."""
+        every = self.store.queue.comments(inspection)
+        others = [one for one in every if one.author != self.reviewer]
+        if not others:
+            return ""
+        last = " ".join(others[-1].text.split())
+        short = f"{last[:_SHOWN]}…" if len(last) > _SHOWN else last
+        more = f" ({len(others)} comments in all)" if len(others) > 1 else ""
+        return f"{others[-1].author} commented: {short}{more}"
 
     def _beside(self, label: Label, reviews: Iterable[Review]) -> str:
         """What others have said of the part, told after the verdict is saved."""

@@ -90,6 +90,15 @@ def test_all_text_is_text(store: Store, odd_run: int, tmp_path: Path) -> None:
     assert "Refused <bdi>x-ray</bdi>" in page
 
 
+def test_comments_end_the_story_and_are_text(store: Store, odd_run: int, tmp_path: Path) -> None:
+    store.queue.comment(store.newest(odd_run, ODD), "<img src=x> seen", author="<i>Ann</i>")
+    write_page(store, odd_run, ODD, tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert "&lt;img src=x&gt; seen" in page
+    assert "&lt;i&gt;Ann&lt;/i&gt;" in page
+    assert "<img src=x>" not in page
+
+
 def test_what_is_missing_is_said(store: Store, run: int, folder: Path) -> None:
     gone = _told(store, run, "gone.png").scene
     assert gone["photo"] is None

@@ -43,6 +43,24 @@ def test_csv_is_flat_and_reads_back(store: Store, run: int, tmp_path: Path) -> N
     assert (lines["broken.png"]["label"], lines["broken.png"]["disposition"]) == ("", "REVIEW")
 
 
+def test_comments_are_exported_and_no_formula(store: Store, run: int, tmp_path: Path) -> None:
+    key = store.newest(run, "b 2.png")
+    store.queue.comment(key, '=1+1 <b>"', author="=Ann")
+    store.queue.comment(key, "second", author="Bob")
+    export(store, run, Format.CSV, tmp_path / "out.csv")
+    lines = _read_csv(tmp_path / "out.csv")
+    first, second = lines["b 2.png"]["comments"].split(" | ")
+    assert (first[:7], first[-9:], second[-6:]) == ("'=Ann (", '=1+1 <b>"', "second")
+    assert lines["broken.png"]["comments"] == ""
+    for form in (Format.JSONL, Format.COCO, Format.LABEL_STUDIO):
+        export(store, run, form, tmp_path / "out.json")
+        told = (tmp_path / "out.json").read_text("utf-8")
+        assert '"author":"=Ann"' in told.replace(": ", ":")
+    export(store, run, Format.PARQUET, tmp_path / "out.parquet")
+    rows = parquet.read_table(tmp_path / "out.parquet").to_pylist()
+    assert [len(row["comments"]) for row in rows if row["image"] == "b 2.png"] == [2]
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_no_text_in_csv_is_a_formula(store: Store, tmp_path: Path, start: str) -> None:
     run = store.begin_run(RunInfo(name="formulas"))

@@ -28,7 +28,7 @@ def test_a_store_that_is_whole_passes(filled: str) -> None:
     assert found.rows == {
         "runs": 2, "inspections": 6, "truth": 2, "captions": 2, "prompts": 0,
         "evidence": 6 * EVIDENCE, "reviews": 1, "steps": 6 * STEPS, "outbox": 0, "publications": 0,
-            "pruned": 0,
+            "pruned": 0, "comments": 0, "type_names": 0,
     }  # fmt: skip
 
 

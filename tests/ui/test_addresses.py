@@ -35,6 +35,7 @@ FULL = Filter(
     first=Label.NORMAL,
     final=Label.ANOMALOUS,
     setup=True,
+    commented=True,
     reason="turned by 88°",
     period=Period(datetime(2026, 3, 1, 6, 30).astimezone(), None),
     text="über 100 %",

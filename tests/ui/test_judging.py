@@ -132,6 +132,23 @@ def test_a_mask_is_kept_and_its_box_is_around_it(store: Store, desk: Desk, key: 
     assert tuple(defect.box) == pytest.approx((1 / 3, 1 / 4, 2 / 3, 3 / 4))
 
 
+def test_a_comment_is_kept_once_and_others_are_told_after_the_verdict(
+    store: Store, desk: Desk, key: int
+) -> None:
+    comment = sent(key, kind="comment", why=f" {ODD} ")
+    (answer,) = desk.take([comment]).values()
+    assert (answer.ok, answer.said) == (True, "The comment is kept.")
+    Desk(store, "Ann", {}).take([comment])  # after a restart of the console
+    assert [(one.author, one.text) for one in store.queue.comments(key)] == [("Ann", ODD)]
+    (answer,) = desk.take([sent(key, 2, kind="comment", why=" ")]).values()
+    assert (answer.ok, answer.said) == (False, "Not kept: the comment is empty.")
+    assert store.browse.reviews(key) == ()
+    (answer,) = desk.take([sent(key, 3, label="normal")]).values()
+    assert answer.said == ""  # one's own is no news
+    (answer,) = Desk(store, "Bob", {}).take([sent(key, 4, label="normal")]).values()
+    assert answer.said.endswith(f"Ann commented: {ODD}")
+
+
 def test_what_is_sent_again_is_saved_once(store: Store, desk: Desk, key: int) -> None:
     review = sent(key, label="anomalous", boxes=[DENT])
     first = desk.take([review])

@@ -292,6 +292,27 @@ def test_a_review_does_not_hide_the_annotation(monday: int, store: Store, show: 
     assert "the reviewer says otherwise" in told
 
 
+def test_comments_are_written_at_a_trace_and_found_again(
+    monday: int, store: Store, show: Show
+) -> None:
+    key = _id(store, "fail.png")
+    assert "Comments" not in [one.value for one in show("morning").header]
+    app = show("trace", id=key, reviewer="Ann")
+    app.text_area[0].input("<b>look</b>\nat **this**")
+    app.button[-1].click().run()
+    assert not app.exception
+    assert [one.text for one in store.queue.comments(int(key))] == ["<b>look</b>\nat **this**"]
+    assert "&lt;b&gt;look&lt;/b&gt;" in _text(app)
+    morning = show("morning")
+    assert "Comments" in [one.value for one in morning.header]
+    assert "<bdi>&lt;b&gt;look&lt;/b&gt;\nat **this**</bdi>" in _text(morning)
+    found = _text(show("inspections", commented="yes"))
+    assert "1 found" in found
+    assert "1 comment<" in found
+    assert "7 found" in _text(show("inspections", commented="no"))
+    assert not show("trace", id=key).text_area  # nobody is there to say it
+
+
 def test_nothing_of_a_model_is_markup(monday: int, store: Store, show: Show) -> None:
     text = _text(show("trace", id=_id(store, "wordy.png")))
     assert "<script>" not in text

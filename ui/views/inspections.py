@@ -183,6 +183,9 @@ def facts(one: Inspected, run: str | None = None) -> str:
     parts.append(f"<span>reliability <b>{words.number(row.reliability)}</b></span>")
     if row.verdict and row.verdict.types:
         parts.append(words.escaped(", ".join(row.verdict.types)[:80]))
+    if row.comments:
+        count = len(row.comments)
+        parts.append(f'<span class="chip">{count} comment{"s" if count > 1 else ""}</span>')
     if run:
         parts.append(f"<span>in {words.escaped(run)}</span>")
     if row.error:

@@ -29,6 +29,8 @@ from reinspect.ui.days import (
 from reinspect.vocabulary import Outcome
 
 _SPANS = (14, 30, 90)
+_COMMENTS = 5  # the newest of them
+_LETTERS = 280  # of each
 _AUDIT = 0.05  # share of PASS, as the review queue has it unless told otherwise
 _digits = st.column_config.NumberColumn
 _COLUMNS: dict[str, Any] = {
@@ -70,6 +72,33 @@ def page() -> None:
     _figures(console, base, (mine, before), (stopped, reviewed))
     _chart(console, every, Sums.of(before).share("failed"))
     _tables(console, base, (mine, before), shifts)
+    _comments(console)
+
+
+def _comments(console: Console) -> None:
+    """What people have last said of parts, whenever these came."""
+    newest = console.store.queue.newest_comments(_COMMENTS)
+    if not newest:
+        return
+    st.header("Comments", anchor=False)
+    for one in newest:
+        said, at = one.comment, one.comment.at.astimezone()
+        text = said.text if len(said.text) <= _LETTERS else f"{said.text[:_LETTERS]}…"
+        st.html(
+            f'<p class="facts"><b>{words.escaped(said.author)}</b> {at:%a %d %b, %H:%M}</p>'
+            f'<p style="white-space: pre-line; margin: 0">{words.escaped(text)}</p>'
+        )
+        st.page_link(
+            console.pages["trace"],
+            label=words.plain(one.image, 60),
+            query_params={"id": str(one.inspection)},
+        )
+    view = ListView(Filter(commented=True))
+    st.page_link(
+        console.pages["inspections"],
+        label="Show all parts with comments",
+        query_params=write(view, console.names),
+    )
 
 
 def _day(moment: datetime) -> str:

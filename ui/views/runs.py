@@ -188,7 +188,7 @@ def _row(console: Console, run: Run) -> dict[str, Any]:
 
 def _moment(at: At, run: Run) -> _Moment:
     """Reviews elsewhere may be of this run's pictures; new inspections are not, once it is done."""
-    newest, reviews, _ = at.version
+    newest, reviews, *_ = at.version
     grown = newest if run.status is Status.RUNNING else 0
     return _Moment(at.place, reviews, grown, run.status, run.finished)
 

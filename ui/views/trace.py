@@ -6,6 +6,7 @@ import streamlit as st
 
 from reinspect.export.story import Told, timeline
 from reinspect.store import Inspected, StoreError
+from reinspect.store.comments import MOST_LETTERS
 from reinspect.ui import words
 from reinspect.ui.addresses import ListView
 from reinspect.ui.bench import bench, feed, taken
@@ -39,6 +40,8 @@ def page() -> None:
         else:
             seen = chosen_view(told)
             viewer(told.scene_of(seen), key=f"view-{key}-{seen}", path=told.path(seen))
+        if console.reviewer:
+            _comment(console, told)
         _elsewhere(console, told.found)
     with story:
         st.html(timeline(told))
@@ -105,6 +108,21 @@ def _step(
 ) -> None:
     if cell.button(label, shortcut=key, disabled=to is None, width="stretch"):
         st.switch_page(console.pages["trace"], query_params=console.address(id=str(to)))
+
+
+def _comment(console: Console, told: Told) -> None:
+    """A form for a comment; those that there are stand in the story."""
+    with st.form(f"comment-{told.found.id}", clear_on_submit=True, border=False):
+        text = st.text_area(
+            "Comment on this part",
+            max_chars=MOST_LETTERS,
+            height=68,
+            placeholder="For colleagues: it stands at the part in whatever run",
+        )
+        sent = st.form_submit_button("Add comment")
+    if sent and text.strip():
+        console.store.queue.comment(told.found.id, text, author=console.reviewer or "")
+        st.rerun()
 
 
 def _elsewhere(console: Console, found: Inspected) -> None:

@@ -70,6 +70,7 @@ def _images(
             "disposition": row.disposition.value,
             "reviewed": row.review is not None,
             **_review(row),
+            **_comments(row),
         }
 
 
@@ -111,6 +112,11 @@ def _review(row: Row) -> dict[str, Any]:
     if row.review is None:
         return {}
     return {"reviewer": row.review.reviewer, "reviewed_verdict": row.review.label.value}
+
+
+def _comments(row: Row) -> dict[str, Any]:
+    said = [one.model_dump(mode="json") for one in row.comments]
+    return {"comments": said} if said else {}
 
 
 def _fitted(mask: Rle, width: int, height: int) -> Rle:

@@ -65,6 +65,11 @@ def _task(run: Run, found: Inspected, picture: PartPicture) -> dict[str, Any]:
             "disposition": row.disposition.value,
             "reason": row.reason,
             "reviewed": row.review is not None,
+            **(
+                {"comments": [one.model_dump(mode="json") for one in row.comments]}
+                if row.comments
+                else {}
+            ),
         },
         "predictions": predictions,
         "annotations": [_annotation(row.review, size, picture)] if row.review else [],

@@ -21,7 +21,7 @@ from reinspect.export.scene import Places, digest, evidence_picture, scene, show
 from reinspect.export.templates import templates
 from reinspect.files import write_file
 from reinspect.readings import types_of
-from reinspect.store import Inspected, Review, Run, Store
+from reinspect.store import Comment, Inspected, Review, Run, Store
 from reinspect.texts import two_digits
 from reinspect.trace import Trace
 from reinspect.vocabulary import Picture, Truth
@@ -44,6 +44,7 @@ class Told(NamedTuple):
     reviews: tuple[Review, ...]
     truths: tuple[Truth, ...]
     places: Places
+    comments: tuple[Comment, ...] = ()
 
     @classmethod
     def of(cls, store: Store, inspection_id: int, runs: Path | None = None) -> "Told":
@@ -61,6 +62,7 @@ class Told(NamedTuple):
             reviews=store.queue.reviews(inspection_id),
             truths=store.truths_of(run.id, found.row.image),
             places=Places.of(run, runs),
+            comments=found.row.comments,
         )
 
     @property
@@ -171,6 +173,7 @@ def _context(told: Told) -> dict[str, Any]:
         "trace": told.trace,
         "first": told.trace.first,
         "reviews": told.reviews,
+        "comments": told.comments,
         "truth": told.truth,
         "annotation": told.truths[1] if len(told.truths) > 1 else None,
         "spent": ModelCost.of_trace(told.trace),

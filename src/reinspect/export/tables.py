@@ -18,7 +18,7 @@ from reinspect.errors import ReinspectError
 from reinspect.export.selection import Selection
 from reinspect.files import whole_file
 from reinspect.sensing import COVERED
-from reinspect.store import Row
+from reinspect.store import Comment, Row
 from reinspect.store.rows import flat, rounded
 from reinspect.texts import harmless
 from reinspect.vocabulary import Defect
@@ -65,6 +65,7 @@ COLUMNS = (
     "truth",
     "truth_by",
     "resolved",
+    "comments",
 )
 """Of the CSV, in order."""
 
@@ -121,7 +122,7 @@ def write_parquet(chosen: Selection, out: Path) -> None:
 def _groups(chosen: Selection) -> Iterator[list[dict[str, Any]]]:
     rows: list[dict[str, Any]] = []
     for found in chosen.inspections():
-        rows.append(found.row.model_dump(mode="json"))
+        rows.append({"comments": [], **found.row.model_dump(mode="json")})
         if len(rows) == _ROW_GROUP:
             yield rows
             rows = []
@@ -159,8 +160,10 @@ def _schema(arrow: ModuleType) -> Any:
             "why": arrow.string(),
         }
     )
+    comment = arrow.struct({name: arrow.string() for name in Comment.model_fields})
     special = {
         "review": review,
+        "comments": arrow.list_(comment),
         "verdict": look,
         "first": look,
         "confidence": arrow.float64(),
@@ -174,7 +177,7 @@ def _schema(arrow: ModuleType) -> Any:
 
 
 def _cells(row: Row) -> dict[str, Any]:
-    cells = {**row.columns, **_review(row), **_truth(row)}
+    cells = {**row.columns, **_review(row), **_truth(row), "comments": _comments(row)}
     for name in ("types", "first_types"):
         cells[name] = "; ".join(cells[name])
     for name in ("defects", "first_defects"):
@@ -201,6 +204,10 @@ def _review(row: Row) -> dict[str, Any]:
         "reviewed_at": review.at.isoformat(),
         "review_reason": review.why,
     }
+
+
+def _comments(row: Row) -> str:
+    return " | ".join(f"{one.author} ({one.at:%Y-%m-%d %H:%M}): {one.text}" for one in row.comments)
 
 
 def _boxes(defects: Iterable[Defect]) -> str:

@@ -1,6 +1,7 @@
 """The trace store: every run, every step, in one database."""
 
 from reinspect.store.browse import Browse, Choices, Page
+from reinspect.store.comments import Comment, RecentComment
 from reinspect.store.database import StoreError, UnknownRunError
 from reinspect.store.inspected import Inspected
 from reinspect.store.reviews import Caption, NewCaption, PictureReview, Review, ReviewOpinion
@@ -15,6 +16,7 @@ __all__ = [
     "Caption",
     "Checked",
     "Choices",
+    "Comment",
     "Filter",
     "Inspected",
     "NewCaption",
@@ -22,6 +24,7 @@ __all__ = [
     "Page",
     "Period",
     "PictureReview",
+    "RecentComment",
     "Review",
     "ReviewOpinion",
     "Reviewed",

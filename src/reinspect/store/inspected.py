@@ -7,6 +7,7 @@ from sqlmodel import Session, col, select
 
 from reinspect.readings import types_of
 from reinspect.store import tables
+from reinspect.store.comments import Comment, comments_on, part_of
 from reinspect.store.reviews import standing
 from reinspect.store.rows import Checked, Row
 from reinspect.vocabulary import View
@@ -48,8 +49,15 @@ def with_reviews(session: Session, entries: Sequence[tables.InspectionTable]) ->
         said.setdefault(review.inspection_id, []).append(review)
     newest = {key: standing(reviews) for key, reviews in said.items()}
     known = _truths(session, entries)
+    parts = {key_of(entry.id): part_of(key_of(entry.id), entry.sha256) for entry in entries}
+    comments = comments_on(session, parts.values())
     return [
-        _inspected(entry, newest.get(key_of(entry.id)), known.get((entry.run_id, entry.image)))
+        _inspected(
+            entry,
+            newest.get(key_of(entry.id)),
+            known.get((entry.run_id, entry.image)),
+            comments.get(parts[key_of(entry.id)], ()),
+        )
         for entry in entries
     ]
 
@@ -82,6 +90,7 @@ def _inspected(
     entry: tables.InspectionTable,
     review: tables.ReviewTable | None,
     truth: tuple[str, str] | None,
+    comments: tuple[Comment, ...],
 ) -> Inspected:
     columns = {name: getattr(entry, name) for name in tables.InspectionTable.model_fields}
     columns["sha256"] = entry.sha256 or None
@@ -91,6 +100,7 @@ def _inspected(
         review=None if review is None else _checked(review),
         truth=label,
         truth_by=source,
+        comments=comments,
     )
     return Inspected(key_of(entry.id), row, entry.sample.path, entry.run_id, entry.sample.views)
 

@@ -10,7 +10,15 @@ from sqlalchemy import Engine, Text, type_coerce
 from sqlmodel import Session, col, select
 
 from reinspect.store import columns
-from reinspect.store.database import reading
+from reinspect.store.comments import (
+    Comment,
+    RecentComment,
+    add_comment,
+    comments_on,
+    newest_comments,
+    part_of,
+)
+from reinspect.store.database import StoreError, masked, reading, told, writing
 from reinspect.store.inspected import key_of
 from reinspect.store.reviews import Review, ReviewOpinion, review_of
 from reinspect.store.search import Filter, Order, conditions, ranking
@@ -38,7 +46,7 @@ class ReviewQueue:
         with reading(self._engine) as session:
             first: dict[str, int] = {}
             for key, sha256 in session.exec(query):
-                part = _part(key_of(key), sha256)
+                part = part_of(key_of(key), sha256)
                 if part not in but:
                     first.setdefault(part, key_of(key))
         return tuple(first.values())
@@ -48,7 +56,35 @@ class ReviewQueue:
         query = select(InspectionTable.sha256).where(col(InspectionTable.id) == inspection_id)
         with reading(self._engine) as session:
             sha256 = session.exec(query).first()
-        return None if sha256 is None else _part(inspection_id, sha256)
+        return None if sha256 is None else part_of(inspection_id, sha256)
+
+    def comments(self, inspection_id: int) -> tuple[Comment, ...]:
+        """What people have said of the part that was inspected, oldest first."""
+        part = self.part_of(inspection_id)
+        with reading(self._engine) as session:
+            return () if part is None else comments_on(session, [part]).get(part, ())
+
+    def comment(self, inspection_id: int, text: str, *, author: str) -> Comment:
+        """Add a comment on the part that was inspected.
+
+        Raises:
+            ValueError: nobody says it, or nothing is said.
+            StoreError: there is no such inspection.
+        """
+        part = self.part_of(inspection_id)
+        if part is None:
+            raise StoreError(
+                f"store {masked(self._engine.url)}: has no inspection of id {inspection_id}"
+            )
+        with told(self._engine.url), Session(writing(self._engine)) as session:
+            added = add_comment(session, part, text, author)
+            session.commit()
+        return added
+
+    def newest_comments(self, limit: int) -> list[RecentComment]:
+        """The newest comments on parts that are in the store, newest first."""
+        with reading(self._engine) as session:
+            return newest_comments(session, limit)
 
     def reviews(self, inspection_id: int) -> tuple[Review, ...]:
         """All reviews of the part that was inspected, in whichever run, oldest first."""
@@ -68,7 +104,7 @@ class ReviewQueue:
             query = query.where(col(InspectionTable.run_id).in_(runs))
         with reading(self._engine) as session:
             newest = {
-                (_part(key_of(key), sha256), name): label
+                (part_of(key_of(key), sha256), name): label
                 for key, sha256, name, label in session.exec(query)
             }
         return tuple(ReviewOpinion(*who, label) for who, label in sorted(newest.items()))
@@ -102,7 +138,3 @@ def reviews_of_part(session: Session, inspection_id: int) -> list[ReviewTable]:
         everywhere = select(InspectionTable.id).where(col(InspectionTable.sha256) == sha256)
         same = col(ReviewTable.inspection_id).in_(everywhere)
     return list(session.exec(select(ReviewTable).where(same).order_by(col(ReviewTable.id))))
-
-
-def _part(inspection_id: int, sha256: str) -> str:
-    return sha256 or f"inspection {inspection_id}"

@@ -6,6 +6,7 @@ from pydantic import AwareDatetime, Field, field_serializer
 from typing_extensions import TypedDict
 
 from reinspect.readings import BriefVerdict, Readings
+from reinspect.store.comments import Comment
 from reinspect.vocabulary import Defect, Label, Outcome, TruthSource, Value
 
 DIGITS = 6  # of a number in an exported file; the store keeps them all
@@ -71,6 +72,12 @@ class Row(Readings):
     truth_by: TruthSource | None = None
     resolved: Outcome = Field(
         default_factory=_resolved, description="As the truth has it, else the disposition."
+    )
+
+    comments: tuple[Comment, ...] = Field(
+        default=(),
+        exclude_if=lambda said: not said,
+        description="What people have said of the part, oldest first.",
     )
 
     @property

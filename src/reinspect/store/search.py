@@ -26,6 +26,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlmodel import col, select
 
 from reinspect.readings import SETUP
+from reinspect.store.comments import commented
 from reinspect.store.reviews import WITHDRAWN
 from reinspect.store.tables import (
     EvidenceTable,
@@ -111,6 +112,7 @@ class Filter(Value):
     final: Label | None = Field(default=None, description="What was said in the end.")
     setup: bool | None = Field(default=None, description="Stopped by the set-up check.")
     reason: str = Field(default="", description="In the disposition's reason, any case.")
+    commented: bool | None = Field(default=None, description="Whether its part has comments.")
     period: Period | None = Field(default=None, description="When it was written.")
     due: float | None = Field(
         default=None,
@@ -237,6 +239,8 @@ def _stands(standing: Standing) -> ColumnElement[bool]:
 
 def _stated(wanted: Filter) -> Iterator[ColumnElement[bool]]:
     """Conditions of yes and no, of reviews, and of words."""
+    if wanted.commented is not None:
+        yield commented() if wanted.commented else ~commented()
     if wanted.revised is not None:
         yield col(InspectionTable.revised).is_(wanted.revised)
     if wanted.errors is not None:

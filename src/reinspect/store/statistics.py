@@ -407,14 +407,23 @@ class Statistics:
             return (cast(func.strftime("%s", at), Integer) + offset) // width
         return cast(func.floor((extract("epoch", at) + offset) / width), Integer)
 
-    def version(self) -> tuple[int, int, int]:
-        """Newest inspection, review and caption: while these are the same, so is every count."""
+    def version(self) -> tuple[int, ...]:
+        """The newest of whatever is added: while these are the same, so is every count.
+
+        Of inspections, reviews, captions, comments and names of types, in this order.
+        """
         newest = [
             select(func.coalesce(func.max(table.id), 0)).scalar_subquery()
-            for table in (tables.InspectionTable, tables.ReviewTable, tables.CaptionTable)
+            for table in (
+                tables.InspectionTable,
+                tables.ReviewTable,
+                tables.CaptionTable,
+                tables.CommentTable,
+                tables.TypeNameTable,
+            )
         ]
         (row,) = self._rows(select(*newest))
-        return int(row[0]), int(row[1]), int(row[2])
+        return tuple(int(key) for key in row)
 
     def _rows(self, query: Any) -> list[Any]:
         with reading(self._engine) as session:

@@ -170,6 +170,31 @@ class ReviewTable(StoreTable, table=True):
     why: str = Field(sa_type=columns.Words)
 
 
+class CommentTable(StoreTable, table=True):
+    """What somebody said of a part. Rows are added, never changed."""
+
+    __tablename__ = "comments"
+
+    id: int | None = Field(default=None, primary_key=True)
+    part: str = Field(index=True, description="Its content, else `inspection` and a number.")
+    at: datetime = Field(sa_type=columns.Moment)
+    author: str = Field(sa_type=columns.Words)
+    text: str = Field(sa_type=columns.Words)
+
+
+class TypeNameTable(StoreTable, table=True):
+    """What a type of defects is called from then on. Rows are added, never changed."""
+
+    __tablename__ = "type_names"
+
+    id: int | None = Field(default=None, primary_key=True)
+    category: str | None = Field(sa_type=columns.Words)
+    name: str = Field(sa_type=columns.Words)
+    becomes: str = Field(sa_type=columns.Words, description="Itself: it has its own name again.")
+    at: datetime = Field(sa_type=columns.Moment)
+    author: str = Field(sa_type=columns.Words)
+
+
 class CaptionTable(StoreTable, table=True):
     """A training text for an inspection: thinking or reflection, and what became of it."""
 

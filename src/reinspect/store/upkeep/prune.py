@@ -14,10 +14,12 @@ from sqlalchemy import ColumnElement, Connection, Engine, delete, func, insert, 
 from sqlmodel import col
 
 from reinspect.errors import did_you_mean
+from reinspect.store.comments import commented, part_of
 from reinspect.store.database import StoreError, connect, parse, persisting, told, writing
 from reinspect.store.runs import Status, lock_runs
 from reinspect.store.tables import (
     CaptionTable,
+    CommentTable,
     EvidenceTable,
     InspectionTable,
     OutboxTable,
@@ -40,7 +42,7 @@ class KeepReason(StrEnum):
     """What stays, however old it is."""
 
     REVIEWED = "reviewed"
-    """Has a review, or a training text."""
+    """Has a review, a comment or a training text."""
     FAIL = "fail"
     REVIEW = "review"
     NONE = "none"
@@ -142,6 +144,7 @@ def _due(before: datetime, keep: set[KeepReason]) -> ColumnElement[bool]:
     if KeepReason.REVIEWED in keep:
         for table in (ReviewTable, CaptionTable):
             wanted &= ~select(col(table.id)).where(col(table.inspection_id) == own.id).exists()
+        wanted &= ~commented()
     for reason, outcome in ((KeepReason.FAIL, Outcome.FAIL), (KeepReason.REVIEW, Outcome.REVIEW)):
         if reason in keep:
             wanted &= col(own.disposition) != outcome.value
@@ -217,6 +220,9 @@ def _remove(batch: Sequence[_Due], connection: Connection) -> None:
         update(CaptionTable).where(col(CaptionTable.origin).in_(texts)).values(origin=None)
     )
     connection.execute(delete(CaptionTable).where(col(CaptionTable.inspection_id).in_(keys)))
+    # A comment stays for whenever the same content comes again; what could not be read has none.
+    alone = [part_of(key, "") for key in keys]
+    connection.execute(delete(CommentTable).where(col(CommentTable.part).in_(alone)))
     connection.execute(delete(InspectionTable).where(_id_in(keys)))
     for one in batch:
         if one.id not in there:
