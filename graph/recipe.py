@@ -170,13 +170,6 @@ class Recipe(RecipeSection):
     )
 
     @model_validator(mode="after")
-    def _tells_views_or_tiles(self) -> Self:
-        every = (self.pictures, *(own.pictures for own in self.views.values() if own.pictures))
-        if self.views and any(own.tile is not None for own in every):
-            raise ValueError("pictures.tile is for parts with one picture: a view has no tiles yet")
-        return self
-
-    @model_validator(mode="after")
     def _tells_tables_apart(self) -> Self:
         if self.signals.rate is not None and self.pictures.unit is not None:
             raise ValueError(

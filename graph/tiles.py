@@ -92,6 +92,7 @@ def build_tiles(
     own: OwnParts | None = None,
     attended: bool = False,
     raises: bool = False,
+    pipeline: Pipeline | None = None,
 ) -> Compiled:
     """The compiled graph of a recipe with tiles: `.invoke({"image": path})["trace"]`.
 
@@ -101,12 +102,14 @@ def build_tiles(
         own: nodes and state of a user's own.
         attended: whether somebody answers an interrupt.
         raises: whether a component's failure is raised.
+        pipeline: the recipe's components, where they are made already.
 
     Raises:
         RecipeError: a component can't be made.
         GraphError: what is a user's own doesn't fit.
     """
-    pipeline, own = replace(build_pipeline(context), raises=raises), own or OwnParts()
+    own, pipeline = own or OwnParts(), pipeline or build_pipeline(context)
+    pipeline = replace(pipeline, raises=raises, attended=False)
     asks = attended and context.recipe.policies.escalate == "interrupt"
     side = context.recipe.pictures.tile
     assert side is not None

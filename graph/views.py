@@ -2,9 +2,10 @@
 
     START → inspect_front → inspect_back → … → fuse → explain → settle → END
 
-A view is inspected by the graph of parts with one picture, with references, a fit and, by recipe,
-a detector of its own; so it is the view in doubt that is looked at again. A view that is missing,
-or can't be read, fails nothing: the other views judge the part, which is the less reliable for it.
+A view is inspected by the graph of parts with one picture, a large one tile by tile, with
+references, a fit and, by recipe, a detector of its own; so it is the view in doubt that is looked
+at again. A view that is missing, or can't be read, fails nothing: the other views judge the part,
+which is the less reliable for it.
 """
 
 import functools
@@ -34,6 +35,7 @@ from reinspect.graph.state import (
     compile_anew,
     path_of,
 )
+from reinspect.graph.tiles import build_tiles
 from reinspect.policies.fusion import ViewedPart
 from reinspect.policies.qualified import ProductLimits
 from reinspect.roles import Settler
@@ -131,7 +133,7 @@ def _line(
     asks = attended and context.recipe.policies.escalate == "interrupt"
     return _Line(
         pipelines=pipelines,
-        graphs={name: build(own) for name, own in pipelines.items()},
+        graphs={name: _graph_of(context.views[name], own) for name, own in pipelines.items()},
         contexts=context.views,
         told={
             name: {"modality": rules.modality} if rules.modality else {}
@@ -144,6 +146,12 @@ def _line(
             key=digest_of("\n".join(f"{name} {own.key}" for name, own in pipelines.items())),
         ),
     )
+
+
+def _graph_of(context: BuildContext, pipeline: Pipeline) -> Compiled:
+    if context.recipe.pictures.tile is None:
+        return build(pipeline)
+    return build_tiles(context, raises=pipeline.raises, pipeline=pipeline)
 
 
 def _nodes(line: _Line) -> dict[str, ViewsNode]:

@@ -131,6 +131,7 @@ def figures_of(contestant: dict[str, Any]) -> dict[str, Any]:
     [
         pytest.param("", [], "run 'plain' was not explored", id="not-explored"),
         pytest.param("default: 0.4", [], "had other detector than the recipe", id="detector"),
+        pytest.param("default: 0.45}\npictures: {tile: 64", [], "pictures.tile: looks", id="tiles"),
         pytest.param("", ["--critic", "vlm.yaml"], "no such file", id="no-critic"),
     ],
 )

@@ -20,6 +20,12 @@ SIDE = 96
 WIDTH, HEIGHT = 380, 200
 SPOT = (300, 120, 9)
 """Middle and radius."""
+PLACE = (
+    (SPOT[0] - SPOT[2]) / WIDTH,
+    (SPOT[1] - SPOT[2]) / HEIGHT,
+    (SPOT[0] + SPOT[2]) / WIDTH,
+    (SPOT[1] + SPOT[2]) / HEIGHT,
+)
 
 
 def scan(seed: int, *, spot: bool = False, size: tuple[int, int] = (WIDTH, HEIGHT)) -> npt.NDArray:
@@ -66,13 +72,7 @@ def test_a_spot_in_one_tile_fails_the_whole_where_it_is(
         Outcome.FAIL,
     )
     x, y, radius = SPOT
-    place = (
-        (x - radius) / WIDTH,
-        (y - radius) / HEIGHT,
-        (x + radius) / WIDTH,
-        (y + radius) / HEIGHT,
-    )
-    assert max(overlap(defect.box, place) for defect in verdict.defects) > 0.4
+    assert max(overlap(defect.box, PLACE) for defect in verdict.defects) > 0.4
     assert trace.sample.visual.size == (WIDTH, HEIGHT)
     assert trace.seconds > 15 * 0.001
     assert seen.source == "tiles"
@@ -148,9 +148,29 @@ def test_a_tile_of_a_file_that_has_changed_is_read_anew(tmp_path: Path) -> None:
     np.testing.assert_array_equal(after, scan(2, spot=True)[20:84, 10:74])
 
 
-def test_tiles_say_what_they_do_not_go_with(recipe: Recipe, good: Path) -> None:
-    with pytest.raises(RecipeError, match="a view has no tiles yet"):
-        parse_recipe("pictures: {tile: 64}\nviews: {front: '*_f.png', back: '*_b.png'}\n")
+def test_a_view_may_be_judged_by_tiles(good: Path, fits: Path, tmp_path: Path) -> None:
+    sure = {"kind": "reinspect.testing:ScriptedDetector", "default": 0.02}
+    scanned = {"files": "*_scan.*", "references": str(good), "pictures": {"tile": SIDE}}
+    label = {"files": "*_label.*", "detector": sure, "tools": []}
+    recipe = Recipe.model_validate({"views": {"scan": scanned, "label": label}})
+    views: dict[str, str | Path] = {"label": good / "0.png"}
+    found = {}
+    for spot in (True, False):
+        views["scan"] = put(tmp_path, scan(50 if spot else 60, spot=spot))
+        found[spot] = inspect_image(views, recipe=recipe, cache=fits)
+    trace = found[True]
+    assert trace.disposition is not None
+    assert trace.disposition.outcome is Outcome.FAIL
+    assert trace.verdict is not None
+    assert {defect.view for defect in trace.verdict.defects} == {"scan"}
+    assert max(overlap(defect.box, PLACE) for defect in trace.verdict.defects) > 0.4
+    assert trace.by_view["scan"].assessment is not None
+    assert trace.by_view["scan"].assessment.signals["tiles"] > 4
+    assert found[False].verdict is not None
+    assert found[False].verdict.label is Label.NORMAL
+
+
+def test_a_tile_has_a_side_to_be_inspected_at() -> None:
     with pytest.raises(RecipeError, match="tile"):
         parse_recipe("pictures: {tile: 10}\n")
 

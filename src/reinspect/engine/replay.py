@@ -49,6 +49,8 @@ def refuse_others(run: Run, recipe: Recipe) -> None:
         ):
             if list(map(_plain, looks)) != list(map(_plain, before)):
                 raise NotOnRecord(f"{of} had other {what} than the recipe: bench without --from")
+    if any(one.pictures.tile is not None for one, _ in each or [(recipe, theirs)]):
+        raise NotOnRecord("pictures.tile: looks at tiles are not on record: bench without --from")
     if recipe.product != theirs.product:
         raise NotOnRecord(f"{of} was of another product than the recipe's: bench without --from")
     monitors = [one.monitor for one, _ in each] or [recipe.monitor]
