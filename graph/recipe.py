@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
 from pydantic import (
     Field,
     ValidationError,
@@ -15,7 +14,7 @@ from pydantic import (
 from reinspect.agents.calls import ModelLimits, Price
 from reinspect.agents.models.settings import without_password
 from reinspect.agents.product import ProductKnowledge
-from reinspect.documents import RECIPE_SIZE, DocumentError, parse_yaml, read_text
+from reinspect.documents import RECIPE_SIZE, DocumentError, dump_yaml, parse_yaml, read_text
 from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.files import digest_of
 from reinspect.graph.components import ComponentSpec, about, paths
@@ -401,7 +400,7 @@ def parse_recipe(text: str, *, name: str = "recipe") -> Recipe:
 def dump_recipe(recipe: Recipe) -> str:
     """The recipe as YAML, every default written out, passwords in addresses blotted out."""
     content = recipe.model_dump(mode="json")
-    return without_password(yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+    return without_password(dump_yaml(content))
 
 
 def looks_digest(recipe: Recipe) -> str:

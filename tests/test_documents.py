@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from reinspect.documents import DEPTH, DocumentError, parse_json, parse_yaml, read_text
+from reinspect.documents import DEPTH, DocumentError, dump_yaml, parse_json, parse_yaml, read_text
 
 NESTED = "[" * DEPTH + "]" * DEPTH
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -115,3 +115,15 @@ def test_a_pipe_is_read_to_its_end(tmp_path: Path) -> None:
     writer.start()
     assert read_text(pipe) == "some"
     writer.join()
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(DocumentError, match="nobody writes"):
+        read_text(pipe, patience=0.1)
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\x85b", "\u2028", "\r", " \n x", "ü", "'", "null", "1"])
+def test_yaml_that_is_written_is_read_as_it_was(text: str) -> None:
+    assert parse_yaml(dump_yaml({text: [text]})) == {text: [text]}

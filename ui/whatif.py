@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import yaml
 
+from reinspect.documents import dump_yaml
 from reinspect.graph.recipe import parse_recipe
 from reinspect.metrics import Interval, wilson
 from reinspect.policies import rules
@@ -125,7 +126,7 @@ def recipe_with(text: str, cuts: Cuts) -> str:
         **{name: round(value, 4) for name, value in cuts._asdict().items()},
     }
     content["policies"] = policies
-    changed = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    changed = dump_yaml(content)
     parse_recipe(changed)
     return changed
 

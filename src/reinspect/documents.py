@@ -3,8 +3,10 @@
 import json
 import os
 import re
+import select
+import stat
 from collections.abc import Callable, Iterator
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import yaml
@@ -23,6 +25,9 @@ DEPTH = 64
 DIGITS = 300
 """Of a number; what a double holds has no more."""
 
+PATIENCE = 30.0
+"""Seconds for whoever writes to a pipe to begin, a password store that asks a person first."""
+
 _EXPANDED = 4 << 20  # characters of a YAML document once each alias stands for what it means
 
 
@@ -30,18 +35,19 @@ class DocumentError(ReinspectError, ValueError):
     """A text that is none, or over a limit; the message is a few words, without the file's name."""
 
 
-def read_text(path: str | os.PathLike[str], *, most: int = SIZE) -> str:
+def read_text(path: str | os.PathLike[str], *, most: int = SIZE, patience: float = PATIENCE) -> str:
     """A file of text, UTF-8 with or without a mark of byte order.
 
     Args:
         path: of a file, or of a pipe, which is read to its end.
         most: bytes.
+        patience: seconds that a pipe may be empty before anything has come.
 
     Raises:
         OSError: it can't be read.
-        DocumentError: it is larger, or no UTF-8.
+        DocumentError: it is larger, or no UTF-8; nobody writes to the pipe.
     """
-    with Path(path).open("rb") as file:
+    with open(path, "rb", opener=partial(_opened, patience)) as file:
         content = file.read(most + 1)
     if len(content) > most:
         raise DocumentError(f"larger than {most >> 20} MiB, which is the most that is read")
@@ -65,6 +71,23 @@ def text_of_table(data: bytes) -> str:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError:
         return data.decode("cp1252", "replace")
+
+
+def _opened(patience: float, path: str, flags: int) -> int:
+    """A descriptor; of a pipe once there is something to read, for it may be that nobody writes."""
+    if os.name == "nt":
+        return os.open(path, flags)
+    descriptor = os.open(path, flags | os.O_NONBLOCK)
+    try:
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            ready, _, _ = select.select([descriptor], [], [], patience)
+            if not ready:
+                raise DocumentError("a pipe that nobody writes to")
+        os.set_blocking(descriptor, True)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def parse_json(text: str, *, constant: Callable[[str], Any] | None = None) -> Any:
@@ -113,6 +136,23 @@ def parse_yaml(text: str) -> Any:
     except (ValueError, OverflowError) as failure:  # a date without such a day, and the like
         raise DocumentError(f"not YAML: {failure}") from failure
     return found
+
+
+class _Dumper(yaml.SafeDumper):
+    """As SafeDumper, but that the one line end that it folds away is escaped."""
+
+
+def _represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if "\x85" in text else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _represent)
+
+
+def dump_yaml(content: Any) -> str:
+    """A value as YAML, keys in their order; what `parse_yaml` reads of it is the same value."""
+    return str(yaml.dump(content, Dumper=_Dumper, sort_keys=False, allow_unicode=True))
 
 
 _HALF = re.compile("[\ud800-\udfff]")

@@ -1,6 +1,7 @@
 """A product as one file: it judges as what it was made of, and whatever was changed is refused."""
 
 import json
+import os
 import shutil
 import zipfile
 from collections.abc import Callable
@@ -117,11 +118,18 @@ def test_what_is_no_bundle_or_not_the_wanted_one_is_refused(
     file, digest = made
     cut = tmp_path / "cut.rib"
     cut.write_bytes(file.read_bytes()[:-100])
+    loop, pipe, zeros = (tmp_path / name for name in ("loop", "pipe", "zeros"))
+    loop.symlink_to(loop)
+    os.mkfifo(pipe)
+    zeros.symlink_to("/dev/zero")
     for given, says in (
         (f"{file}#sha256={digest[:-1]}x", f"its sha256 is {digest}"),
         (str(cut), "is no bundle"),
         (str(tmp_path / "none.rib"), "there is no such file"),
         (str(tmp_path), "there is no such file"),
+        (str(loop), "can't be read: Too many levels"),
+        (str(pipe), "but a folder, a pipe or a device"),
+        (str(zeros), "but a folder, a pipe or a device"),
     ):
         with pytest.raises(BundleError, match=says):
             unpack(given, tmp_path / "cache")

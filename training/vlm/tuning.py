@@ -5,10 +5,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from reinspect.documents import RECIPE_SIZE, DocumentError, parse_yaml, read_text
+from reinspect.documents import RECIPE_SIZE, DocumentError, dump_yaml, parse_yaml, read_text
 from reinspect.errors import ReinspectError, explain_invalid, shorten
 from reinspect.training.rewards import PRICE, Weights
 
@@ -218,4 +217,4 @@ def parse_tuning(text: str, *, name: str = "training recipe") -> Tuning:
 
 def dump_tuning(tuning: Tuning) -> str:
     """The training recipe as YAML, every default written out."""
-    return yaml.safe_dump(tuning.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return dump_yaml(tuning.model_dump(mode="json"))

@@ -315,6 +315,8 @@ def unpack(given: str, cache: Path) -> Bundle:
     """
     name, _, wanted = given.partition("#sha256=")
     file = Path(name)
+    if file.exists() and not file.is_file():
+        raise BundleError(f"{file}: there is no such file, but a folder, a pipe or a device")
     with _told(file), zipfile.ZipFile(file) as bundle:
         manifest, digest = _manifest(file, bundle)
         if wanted and wanted.lower() != digest:
@@ -388,6 +390,10 @@ def _told(file: Path) -> Iterator[None]:
         raise BundleError(f"{file}: is no bundle, or is damaged ({failure})") from failure
     except (FileNotFoundError, IsADirectoryError) as failure:
         raise BundleError(f"{file}: there is no such file") from failure
+    except OSError as failure:
+        if isinstance(failure, ReinspectError):
+            raise
+        raise BundleError(f"{file}: can't be read: {failure.strerror}") from failure
     except (EOFError, NotImplementedError, RuntimeError) as failure:  # encrypted, cut short …
         if isinstance(failure, ReinspectError):
             raise
