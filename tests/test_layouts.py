@@ -330,6 +330,100 @@ def test_what_is_odd_is_told(tmp_path: Path, make: Make, words: str) -> None:
     assert words in " ".join(understood(discover([root], unsplit=True)))
 
 
+def put_scan(path: Path, pages: int = 3) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tifffile.imwrite(path, np.full((pages, 10, 20), 90, np.uint8), photometric="minisblack")
+
+
+def marks(page: int) -> np.ndarray:
+    """Each page has a defect of its own, the third none."""
+    return np.roll(MARK, page, axis=1) if page < 3 else NOTHING
+
+
+def put_marks(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stack = np.stack([marks(page) for page in (1, 2, 3)]).astype(np.uint8)
+    tifffile.imwrite(path, stack, photometric="minisblack")
+
+
+def mask_of_pages(root: Path) -> None:
+    put(root / "train" / "good" / "a.png")
+    put_scan(root / "test" / "cut" / "scan.tif")
+    put_marks(root / "ground_truth" / "cut" / "scan_mask.tif")
+
+
+def mask_a_page(root: Path) -> None:
+    put(root / "train" / "good" / "a.png")
+    put_scan(root / "test" / "cut" / "scan.tif")
+    for page in (1, 2):
+        put_mask(root / "ground_truth" / "cut" / f"scan#{page}_mask.png", marks(page))
+
+
+def sorted_pages(root: Path) -> None:
+    put(root / "good" / "a.png")
+    put_scan(root / "cut" / "scan.tif")
+    put_marks(root / "masks" / "cut" / "scan.tif")
+
+
+def pages_in_a_table(root: Path) -> None:
+    put(root / "a.png")
+    put_scan(root / "scan.tif")
+    put_marks(root / "drawn.tif")
+    rows = ["path,label,split,mask", "a.png,ok,train,", "scan.tif,cut,test,drawn.tif"]
+    put_text(root / "labels.csv", "\n".join([*rows, "scan.tif#2,cut,test,drawn.tif#2"]))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(mask_of_pages, id="a-mask-of-pages"),
+        pytest.param(mask_a_page, id="a-mask-a-page"),
+        pytest.param(sorted_pages, id="sorted"),
+        pytest.param(pages_in_a_table, id="csv"),
+    ],
+)
+def test_each_page_has_its_own_mask(tmp_path: Path, make: Make) -> None:
+    make(tmp_path)
+    found = discover([tmp_path], unsplit=True)
+    items = sorted((item for item in found if "scan" in item.id), key=lambda item: item.id)
+    assert [item.id.rpartition("/")[2] for item in items] == [
+        "scan.tif",
+        "scan.tif#2",
+        "scan.tif#3",
+    ]
+    for page, item in enumerate(items, 1):
+        truth = truth_of(item)
+        assert truth is not None
+        assert truth.label is Label.ANOMALOUS
+        drawn = NOTHING if truth.mask is None else read_mask(truth.mask)
+        np.testing.assert_array_equal(drawn, marks(page))
+    said = " ".join(understood(items))
+    assert "without a picture" not in said
+    assert "first pages alone" not in said
+
+
+def test_a_mask_of_one_page_is_of_the_first_alone(tmp_path: Path) -> None:
+    mask_of_pages(tmp_path)
+    put_mask(tmp_path / "ground_truth" / "cut" / "scan_mask.tif")
+    items = list(discover([tmp_path]))
+    masks = [None if (truth := truth_of(item)) is None else truth.mask for item in items]
+    assert [mask is None for mask in masks] == [False, True, True]
+    said = " ".join(understood(items))
+    assert "2 defective ones without a mask (scan.tif#2 …)" in said
+    assert "masks of 1 files are of their first pages alone" in said
+
+
+def test_of_later_pages_boxes_say_nothing(tmp_path: Path) -> None:
+    coco(tmp_path)
+    table = tmp_path / "test" / "_annotations.coco.json"
+    put_text(table, table.read_text(encoding="utf-8").replace("f.png", "f.tif"))
+    put_scan(tmp_path / "test" / "f.tif", 2)
+    items = discover([tmp_path], unsplit=True)
+    truths = {item.id.rpartition("/")[2]: truth_of(item) for item in items}
+    assert truths["f.tif"] is not None
+    assert truths["f.tif#2"] is None
+
+
 def test_two_tables_are_asked_about(tmp_path: Path) -> None:
     put(tmp_path / "a.png")
     for name in ("one.csv", "two.csv"):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from natsort import natsort_keygen
 
 from reinspect.dataset.understood import plain_name
-from reinspect.images import PARTS, SUFFIXES, holds_picture
+from reinspect.images import PARTS, SUFFIXES, holds_picture, pages_of
 
 _natural = natsort_keygen()
 _MASKS = ("{}_mask", "{}", "{}_gt", "{}_label", "mask_{}")
@@ -35,14 +35,26 @@ class Entries(NamedTuple):
         found.sort(key=lambda own: own != name)
         return [os.path.join(self.path, own) for own in found]  # noqa: PTH118
 
-    def mask(self, stem: str) -> str | None:
-        """Path of the mask of a picture: a file, or a folder of several."""
+    def mask(self, stem: str, page: int = 1) -> str | None:
+        """Path of the mask of a picture: a file, a page of one, or a folder of several.
+
+        Of the second page of `scan.tif` that is `scan#2_mask.png`, or the second page of
+        `scan_mask.tif`; a mask of one page is of the first.
+        """
         masks = _masks(self)
-        for pattern in _MASKS:
-            found = masks.get(pattern.format(stem).lower())
-            if found is not None:
-                return found
+        for own, number in ((f"{stem}#{page}", 1), (stem, page)):
+            for pattern in _MASKS:
+                found = masks.get(pattern.format(own).lower())
+                if found is not None:
+                    return page_of(found, number)
         return None
+
+
+def page_of(mask: str, page: int) -> str | None:
+    """A page of a mask; None where it has no such page."""
+    if page == 1:
+        return mask
+    return f"{mask}#{page}" if page in pages_of(mask).numbers else None
 
 
 @functools.lru_cache(maxsize=16)

@@ -35,7 +35,7 @@ from reinspect.dataset.understood import (
     means_good,
     plain_name,
 )
-from reinspect.images import SUFFIXES, one_line, read_mask
+from reinspect.images import SUFFIXES, address_of, one_line, read_mask
 from reinspect.vocabulary import Label
 
 TRAIN = frozenset({"train", "training"})
@@ -171,7 +171,7 @@ def _sorted(root: str, inside: Entries) -> ListedSet | None:
     truths = inside.named(TRUTH)
     for name, files in defective.items():
         for path in files:
-            masks = masks_of(truths, (name,), Path(path).stem)
+            masks = masks_of(truths, (name,), path)
             parts[path] = LabelledPart(path, Label.ANOMALOUS, name, masks)
     said = f"{good[0]}/ is good, {', '.join(f'{name}/' for name in defective)} defective"
     return ListedSet(root, Layout.SORTED, references, parts, said, split=False, notes=(NO_SPLIT,))
@@ -268,14 +268,16 @@ def _subfolders(folder: str) -> list[Entries]:
     return [below for below in found if below is not None]
 
 
-def masks_of(truths: Iterable[str], kind: tuple[str, ...], stem: str) -> tuple[str, ...]:
+def masks_of(truths: Iterable[str], kind: tuple[str, ...], picture: str) -> tuple[str, ...]:
     """The masks of a picture: a file `<stem>` or `<stem>_mask`, or all in a folder of that name.
 
     Args:
         truths: folders of masks.
         kind: the folders below one that the picture lies in, below its own.
-        stem: its name without an ending.
+        picture: its path, of a later page with its number.
     """
+    address = address_of(picture)
+    stem = Path(address.file).stem
     for truth in truths:
         folder: str | None = truth
         for name in kind:
@@ -284,7 +286,7 @@ def masks_of(truths: Iterable[str], kind: tuple[str, ...], stem: str) -> tuple[s
             folder = like[0] if like else None
         for place in (folder, truth):  # masks may lie without a folder a kind
             inside = None if place is None else entries_of(place)
-            found = None if inside is None else inside.mask(stem)
+            found = None if inside is None else inside.mask(stem, address.page)
             if found is not None:
                 return (found,)
     return ()

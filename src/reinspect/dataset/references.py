@@ -9,7 +9,7 @@ from reinspect.dataset.layout import product_at
 from reinspect.dataset.understood import FolderSet, Layout
 from reinspect.dataset.versions import ReferenceVersions, version_at
 from reinspect.dataset.walk import Walk, discover
-from reinspect.images import one_line
+from reinspect.images import one_line, pictures_in
 from reinspect.sensing import PLAIN, FileRules
 
 
@@ -36,7 +36,14 @@ def known_good(
     found = product_at(os.fspath(category_root), layout)
     if isinstance(found, FolderSet):
         return [file for folder in found.train for file in _images_in(Path(folder), rules)]
-    return [Path(file) for file in found.references] if found is not None else []
+    if found is None:
+        return []
+    return [
+        Path(file if number == 1 else f"{file}#{number}")
+        for file in found.references
+        for number in pictures_in(file, rules).numbers
+        if number == 1 or f"{file}#{number}" not in found.references
+    ]
 
 
 def references_in(folder: AnyPath, rules: FileRules = PLAIN) -> ReferenceFiles:

@@ -12,6 +12,7 @@ from reinspect.dataset.layout import product_at
 from reinspect.dataset.references import known_good
 from reinspect.dataset.truth import inverted, part_of
 from reinspect.dataset.understood import FolderSet, LabelledPart, ProductSet
+from reinspect.images import address_of
 from reinspect.vocabulary import Label
 
 _KINDS = 4
@@ -75,11 +76,15 @@ def _odd(
     bare = [part for part in bad if not part.masks and not part.boxes]
     if bare and marked:
         yield f"{len(bare)} defective ones without a mask ({Path(bare[0].path).name} …)"
+    masked = {address_of(part.path).file: address_of(part.path).page for part in bad if part.masks}
+    later = {at.file for part in bare if (at := address_of(part.path)).page > 1}
+    if short := [file for file in later if masked.get(file) == 1]:
+        yield f"masks of {len(short)} files are of their first pages alone"
     turned = {Path(mask).parent.name for mask in masks if inverted(mask)}
     if turned:
         yield f"masks in {', '.join(sorted(turned))} are inverted: black is taken for defective"
     if isinstance(found, FolderSet):
-        used = [Path(mask) for mask in masks]
+        used = [Path(address_of(mask).file) for mask in masks]
         whole = {path for path in used if path.is_dir()}
         known = {*used, *whole}
         every = [Path(file) for truth in found.truths for file in pictures_below(truth)]

@@ -22,7 +22,7 @@ from reinspect.dataset.understood import (
     plain_name,
 )
 from reinspect.documents import text_of_table
-from reinspect.images import one_line
+from reinspect.images import address_of, one_line
 from reinspect.vocabulary import Label
 
 _PATHS = ("path", "image", "image_path", "file", "file_name", "filename")
@@ -122,7 +122,7 @@ def csv_of_labels(root: str, inside: Entries) -> ListedSet | None:
             bad[path] = LabelledPart(path, Label.ANOMALOUS, kind, masks)
     references, rest = (tuple(good["train"]), tuple(good[""])) if splits else half_of(good[""])
     parts = {path: LabelledPart(path, Label.NORMAL) for path in rest} | bad
-    missing = sum(not os.path.exists(path) for path in (*references, *parts))  # noqa: PTH110
+    missing = sum(not os.path.exists(address_of(path).file) for path in (*references, *parts))  # noqa: PTH110
     notes = [NO_SPLIT] if not splits else []
     notes += ["label 0 is read as good"] if numbers else []
     notes += [f"{twice} pictures are named twice; the first row counts"] if twice else []

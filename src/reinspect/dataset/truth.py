@@ -7,16 +7,23 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from reinspect.dataset.folders import entries_of
+from reinspect.dataset.folders import entries_of, page_of
 from reinspect.dataset.items import DataError, Item
 from reinspect.dataset.layout import masks_of, product_at
-from reinspect.dataset.understood import FolderSet, LabelledPart, ListedSet, means_good
+from reinspect.dataset.understood import (
+    MARKED,
+    FolderSet,
+    LabelledPart,
+    ListedSet,
+    means_good,
+)
 from reinspect.documents import parse_json, read_text
 from reinspect.images import (
     INVERTED,
     SUFFIXES,
     Mask,
     UnreadableImage,
+    address_of,
     boxes_from_mask,
     from_pixels,
     one_line,
@@ -113,8 +120,29 @@ def part_of(item: Item) -> LabelledPart | None:
     """
     found = None if item.root is None else product_at(item.root, item.layout)
     if isinstance(found, ListedSet):
-        return found.parts.get(item.path)
+        return _listed(found, item.path)
     return None if found is None else _in_folders(found, item.path)
+
+
+def _listed(found: ListedSet, path: str) -> LabelledPart | None:
+    """What is known of a picture; of a later page what is said of its file as a whole.
+
+    Boxes are of the first page, and where they say what is good, nothing is known of the others.
+    """
+    address = address_of(path)
+    if path in found.parts or address.page == 1:
+        return found.parts.get(path)
+    whole = found.parts.get(address.file)
+    if whole is None or found.layout in MARKED:
+        return None if whole is None else LabelledPart(path, None)
+    masks = (_mask_of_page(mask, address.file, address.page) for mask in whole.masks)
+    return LabelledPart(path, whole.label, whole.kind, tuple(filter(None, masks)))
+
+
+def _mask_of_page(mask: str, file: str, page: int) -> str | None:
+    beside = entries_of(os.path.dirname(mask))  # noqa: PTH120
+    named = None if beside is None else beside.mask(f"{Path(file).stem}#{page}")
+    return named or page_of(mask, page)
 
 
 def _in_folders(found: FolderSet, path: str) -> LabelledPart | None:
@@ -128,7 +156,7 @@ def _in_folders(found: FolderSet, path: str) -> LabelledPart | None:
     if means_good(kinds[0]):
         return LabelledPart(path, Label.NORMAL)
     marked = _annotations(found.root).get(file.relative_to(found.root).as_posix(), [])
-    masks = masks_of(found.truths, tuple(kinds), file.stem)
+    masks = masks_of(found.truths, tuple(kinds), path)
     return LabelledPart(path, Label.ANOMALOUS, kinds[0], masks, tuple(marked))
 
 

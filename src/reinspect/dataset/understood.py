@@ -81,6 +81,9 @@ class ListedSet:
 
 ProductSet = FolderSet | ListedSet
 
+MARKED = frozenset({Layout.COCO, Layout.YOLO, Layout.LABEL_STUDIO, Layout.CVAT})
+"""Layouts that speak of one picture a file: nothing is known of its later pages."""
+
 GOOD = frozenset({"good", "ok", "normal", "pass", "passed"})
 """Names of folders, or labels, of good parts; whatever their capitals."""
 

@@ -1,7 +1,7 @@
 """The files under some paths that are to be inspected."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Container, Iterable, Iterator, Sequence, Set
 from pathlib import Path
 
 from natsort import natsort_keygen
@@ -192,12 +192,22 @@ class Walk:
         else:
             yield from self._folder(path, category, root)
 
-    def _pages(self, path: str, category: str | None, root: str | None) -> Iterator[Item]:
-        """The pictures in a file: one, or each page of a TIFF, each window of a recording."""
+    def _pages(
+        self,
+        path: str,
+        category: str | None,
+        root: str | None,
+        but: Container[str] = (),
+    ) -> Iterator[Item]:
+        """The pictures in a file: one, or each page of a TIFF, each window of a recording.
+
+        But for later ones that are listed themselves.
+        """
         pages = pictures_in(path, self._rules)
         for number in pages.numbers:
             page = path if number == 1 else f"{path}#{number}"
-            yield self._item(page, category, root)
+            if number == 1 or page not in but:
+                yield self._item(page, category, root)
         for _ in range(pages.others):
             self.counted.leave("page that is a thumbnail or a mask", self._relative(path))
 
@@ -215,7 +225,7 @@ class Walk:
             more = found.references if self._all_good and not found.split else ()
             taken = (*more, *found.parts)
             for path in taken:
-                yield self._item(path, category, found.root)
+                yield from self._pages(path, category, found.root, but=found.parts)
             self._leave_beside(found.root, (), {*taken})
 
     def _leave_beside(self, root: str, but: Sequence[str], taken: Set[str] = frozenset()) -> None:
