@@ -103,6 +103,14 @@ def test_what_is_no_text(tmp_path: Path, content: bytes, words: str) -> None:
         read_text(tmp_path / "text", most=1000)
 
 
+def test_a_file_that_is_too_large_is_not_read(tmp_path: Path) -> None:
+    large = tmp_path / "large"
+    large.touch()
+    os.truncate(large, 1 << 40)
+    with pytest.raises(DocumentError, match="larger than 1024 MiB"):
+        read_text(large)
+
+
 def test_a_device_that_never_ends() -> None:
     with pytest.raises(DocumentError, match="the most that is read"):
         read_text("/dev/zero", most=1000)

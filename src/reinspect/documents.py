@@ -19,6 +19,12 @@ SIZE = 1 << 30
 RECIPE_SIZE = 1 << 20
 """Bytes of a file that people write by hand, at most."""
 
+PIPED = 32 << 20
+"""Bytes of a pipe or a device at most."""
+
+VALUE_SIZE = 64 << 20
+"""Bytes of a file that holds one value, as programs write it, at most."""
+
 DEPTH = 64
 """Levels of lists and mappings in each other."""
 
@@ -40,7 +46,7 @@ def read_text(path: str | os.PathLike[str], *, most: int = SIZE, patience: float
 
     Args:
         path: of a file, or of a pipe, which is read to its end.
-        most: bytes.
+        most: bytes; of what is no file fewer, for it may never end.
         patience: seconds that a pipe may be empty before anything has come.
 
     Raises:
@@ -48,8 +54,11 @@ def read_text(path: str | os.PathLike[str], *, most: int = SIZE, patience: float
         DocumentError: it is larger, or no UTF-8; nobody writes to the pipe.
     """
     with open(path, "rb", opener=partial(_opened, patience)) as file:
-        content = file.read(most + 1)
-    if len(content) > most:
+        about = os.fstat(file.fileno())
+        if not stat.S_ISREG(about.st_mode):
+            most = min(most, PIPED)
+        content = b"" if about.st_size > most else file.read(most + 1)
+    if max(len(content), about.st_size) > most:
         raise DocumentError(f"larger than {most >> 20} MiB, which is the most that is read")
     try:
         return content.decode("utf-8-sig")

@@ -16,7 +16,7 @@ from typing import IO, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from reinspect.documents import DocumentError, parse_json, read_text
+from reinspect.documents import VALUE_SIZE, DocumentError, parse_json, read_text
 from reinspect.errors import ReinspectError, explain_invalid, shorten
 
 M = TypeVar("M", bound=BaseModel)
@@ -159,7 +159,7 @@ def read_json(path: str | os.PathLike[str], model: type[M], kind: SavedKind) -> 
             version.
     """
     try:
-        text = read_text(path)
+        text = read_text(path, most=VALUE_SIZE)
     except (OSError, DocumentError) as failure:
         raise kind.error(f"{path}: cannot read the {kind.name}: {failure}") from failure
     try:

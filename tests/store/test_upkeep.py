@@ -174,6 +174,7 @@ def test_a_backup_is_whole_while_others_write(tmp_path: Path) -> None:
     ("url", "target", "says"),
     [
         pytest.param("nowhere.db", "copy.db", "there is none", id="no-store"),
+        pytest.param("empty.db", "copy.db", "not a store of reinspect", id="an-empty-file"),
         pytest.param("store.db", "store.db", "is there already", id="target-is-there"),
         pytest.param("store.db", "store.db/x", "can't be written", id="target-in-a-file"),
         pytest.param("broken.db", "copy.db", "not a database", id="not-a-database"),
@@ -185,6 +186,7 @@ def test_a_backup_that_can_not_be_made_is_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Store.open("store.db").close()
+    (tmp_path / "empty.db").touch()
     (tmp_path / "broken.db").write_bytes(b"no database at all" * 100)
     with pytest.raises(StoreError, match=says) as told:
         backup(url, target)

@@ -6,7 +6,7 @@ import sqlite3
 from pathlib import Path
 
 from reinspect.files import sync_folder
-from reinspect.store.database import StoreError, masked, parse, told
+from reinspect.store.database import VERSION_TABLE, StoreError, masked, parse, told
 
 
 def backup(url: str | os.PathLike[str], target: str | os.PathLike[str]) -> int:
@@ -44,11 +44,15 @@ def backup(url: str | os.PathLike[str], target: str | os.PathLike[str]) -> int:
         ):
             own.backup(copy)
             found = copy.execute("PRAGMA quick_check(1)").fetchone()
+            named = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+            (is_store,) = copy.execute(named, (VERSION_TABLE,)).fetchone()
             copy.execute("PRAGMA journal_mode = DELETE")  # a file by itself, without a log
         if found != ("ok",):
             raise StoreError(
                 f"store {where.database}: is damaged ({found[0]}); restore it from an older copy"
             )
+        if not is_store:  # an empty file is a database to SQLite, too
+            raise StoreError(f"store {where.database}: not a store of reinspect: name another")
         with part.open("rb") as file:
             os.fsync(file.fileno())
         part.replace(goal)
