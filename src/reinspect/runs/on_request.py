@@ -11,7 +11,7 @@ from reinspect.engine.roles import Engine
 from reinspect.images import legible
 from reinspect.runs.defaults import UsageError
 from reinspect.runs.remaining import Done
-from reinspect.runs.sources import Feed
+from reinspect.runs.sources import Feed, FoldersAhead
 
 MOST = 1000
 """Parts that were asked for and are not begun; a line that is slower than this is told so."""
@@ -24,27 +24,16 @@ LONGEST = 200
 
 
 @dataclass(frozen=True)
-class OnRequest:
-    """A source for whoever has files below some folders, and says when one is to be inspected."""
+class OnRequest(FoldersAhead):
+    """A source for whoever has files below some folders, and says when one is to be inspected.
 
-    paths: tuple[str, ...]
-    """Folders; no file elsewhere is opened."""
+    No file elsewhere is opened.
+    """
+
     limit: int | None = None
     """Parts to inspect at most."""
     _asked: "queue.Queue[Item]" = field(default_factory=lambda: queue.Queue(MOST))
     _stop: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def absolute(self) -> tuple[str, ...]:
-        """See `Source`."""
-        return tuple(str(Path(path).absolute()) for path in self.paths)
-
-    @property
-    def found(self) -> tuple[Item, ...]:
-        """Nothing: it will be asked for."""
-        return ()
-
-    items = found
 
     def refuse(self, engine: Engine, *, references: bool, dry_run: bool) -> None:
         """See `Source`."""

@@ -213,10 +213,28 @@ def _feed(items: Iterable[Item], done: Done) -> Feed:
 
 
 @dataclass(frozen=True, slots=True)
-class DropFolder:
-    """Folders that fill: their files as they arrive, until the run is told to stop."""
+class FoldersAhead:
+    """Folders whose parts are not known before the run begins."""
 
     paths: tuple[str, ...]
+
+    @property
+    def absolute(self) -> tuple[str, ...]:
+        """See `Source`."""
+        return tuple(str(Path(path).absolute()) for path in self.paths)
+
+    @property
+    def found(self) -> tuple[Item, ...]:
+        """Nothing: what lies there already comes like the rest."""
+        return ()
+
+    items = found
+
+
+@dataclass(frozen=True, slots=True)
+class DropFolder(FoldersAhead):
+    """Folders that fill: their files as they arrive, until the run is told to stop."""
+
     exclude: tuple[Path, ...] = ()
     """Folders below whose files are not to be inspected."""
     limit: int | None = None
@@ -231,18 +249,6 @@ class DropFolder:
     """Which files are parts besides pictures and recordings."""
     newer: Callable[[], bool] | None = None
     """Whether another version of the references counts now, which ends the run."""
-
-    @property
-    def absolute(self) -> tuple[str, ...]:
-        """See `Source`."""
-        return tuple(str(Path(path).absolute()) for path in self.paths)
-
-    @property
-    def found(self) -> tuple[Item, ...]:
-        """Nothing: what lies there already arrives like the rest."""
-        return ()
-
-    items = found
 
     @property
     def census(self) -> Census:
