@@ -51,9 +51,12 @@ class DevServer:
     def thread(self) -> str:
         return str(json.loads(self.asked("/threads", {}))["thread_id"])
 
+    def run(self, thread: str, **body: Any) -> Any:
+        told = {"assistant_id": "inspection", **body}
+        return json.loads(self.asked(f"/threads/{thread}/runs/wait", told))
+
     def inspect(self, thread: str, **given: Any) -> Any:
-        body = {"assistant_id": "inspection", "input": given}
-        return json.loads(self.asked(f"/threads/{thread}/runs/wait", body))["trace"]
+        return self.run(thread, input=given)["trace"]
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +66,13 @@ def server(
     folder = tmp_path_factory.mktemp("served")
     (folder / "langgraph.json").write_bytes((REPOSITORY / "langgraph.json").read_bytes())
     recipe = folder / "recipe.yaml"
-    recipe.write_text(json.dumps({"references": str(sample_parts / "flange/train/good")}))
+    tools = ["segmentation", *({"kind": k, "parallel": True} for k in ("network", "reference"))]
+    content = {
+        "references": str(sample_parts / "flange/train/good"),
+        "tools": [*tools, "zoom"],
+        "policies": {"escalate": "interrupt"},
+    }
+    recipe.write_text(json.dumps(content))
     port = free_port()
     command = Path(sys.executable).with_name("langgraph")
     told = ("--no-browser", "--no-reload", "--host", "127.0.0.1", "--port", str(port))
@@ -117,6 +126,17 @@ def test_updates_have_their_content(server: DevServer, parts: list[str]) -> None
     for update in updates:
         (changed,) = update.values()
         assert changed["trace"]["steps"]
+
+
+def test_an_operator_answers_and_the_part_ends(server: DevServer, tmp_path: Path) -> None:
+    (tmp_path / "no.png").write_bytes(b"no picture")
+    thread = server.thread()
+    (asked,) = server.run(thread, input={"image": str(tmp_path / "no.png")})["__interrupt__"]
+    assert "no.png" in asked["value"]["reason"]
+    answer = {"outcome": "FAIL", "by": "Kim", "note": "no light"}
+    trace = server.run(thread, command={"resume": answer})["trace"]
+    assert trace["steps"][-1]["node"] == "ask"
+    assert trace["steps"][-1]["products"][-1]["outcome"] == "FAIL"
 
 
 def test_it_knows_what_goes_in(server: DevServer) -> None:
