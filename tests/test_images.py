@@ -12,7 +12,8 @@ import tifffile
 from PIL import Image
 
 from reinspect import images, pictures
-from reinspect.images import UnreadableImage, read_image
+from reinspect.images import UnreadableImage, read_image, scale_of, size_of
+from reinspect.images.stored import UPRIGHT
 from reinspect.vocabulary import Box, Rle, Scale, View
 
 
@@ -833,11 +834,77 @@ def test_pictures_are_judged_by_their_content(tmp_path: Path, name: str, kind: s
     assert images.holds_picture(tmp_path / name) or kind == "DIB"
 
 
-def test_raw_pictures_are_not_judged_by_their_previews(tmp_path: Path) -> None:
-    extra = [(50706, "B", 4, (1, 4, 0, 0), True)]
-    tifffile.imwrite(tmp_path / "a.dng", GREY, extratags=extra)
-    with pytest.raises(UnreadableImage, match=r"a raw picture \(DNG\).*; develop it"):
-        read_image(tmp_path / "a.dng")
+def dng(*, gain: float = 1.0, orientation: int = 1, matrix: bool = True) -> bytes:
+    """A raw picture of 12 bits under red, green and blue filters: (120, 160), dark in one place."""
+    sensor = np.zeros((120, 160), np.uint16)
+    for row, column, value in ((0, 0, 3000), (0, 1, 2000), (1, 0, 2000), (1, 1, 1000)):
+        sensor[row::2, column::2] = round(value * gain)
+    sensor[20:50, 40:90] //= 3
+    xyz = (3240454, -1537138, -498531, -969266, 1876010, 41556, 55643, -204026, 1057225)
+    tags = [
+        (50706, "B", 4, (1, 4, 0, 0), True),
+        (50707, "B", 4, (1, 1, 0, 0), True),
+        (50708, "s", 0, "Drawn Camera", True),
+        (33421, "H", 2, (2, 2), True),
+        (33422, "B", 4, (0, 1, 1, 2), True),
+        (50714, "H", 1, 0, True),
+        (50717, "I", 1, 4095, True),
+        (274, "H", 1, orientation, True),
+        (50728, "2I", 3, (1, 2, 1, 1, 3, 4), True),  # the camera's own balance, which has no say
+    ]
+    if matrix:
+        flat = [number for value in xyz for number in (value, 1000000)]
+        tags += [(50721, "2i", 9, tuple(flat), True), (50778, "H", 1, 21, True)]
+    buffer = io.BytesIO()
+    tifffile.imwrite(buffer, sensor, photometric=32803, extratags=tags, metadata=None)
+    return buffer.getvalue()
+
+
+@pytest.mark.needs("rawpy")
+@pytest.mark.parametrize("name", ["a.dng", "a.tif", "a"])
+def test_raw_pictures_are_developed_alike(tmp_path: Path, name: str) -> None:
+    for folder, gain in (("bright", 1.0), ("dim", 0.5)):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / name).write_bytes(dng(gain=gain))
+    files = [tmp_path / folder / name for folder in ("bright", "dim")]
+    scale = scale_of(files)
+    assert scale == Scale(white=65535)
+    bright, dim = (read_image(file, scale=scale) for file in files)
+    assert bright.shape == (120, 160, 3)
+    blue, green, red = (int(value) for value in bright[100, 100])
+    assert blue < green < red
+    assert bright[35, 65].max() < 0.7 * bright[100, 100].max()
+    # Brightness is the part's, and isn't made up for: by BT.709's curve half is 0.7 times as much.
+    assert dim[100, 100].max() / red == pytest.approx(0.7, abs=0.03)
+    assert images.holds_picture(files[0])
+    assert images.pages_of(files[0]).numbers == (1,)
+
+
+@pytest.mark.needs("rawpy")
+@pytest.mark.parametrize("orientation", [1, 3, 6, 8])
+def test_raw_pictures_are_upright(tmp_path: Path, orientation: int) -> None:
+    (tmp_path / "a.dng").write_bytes(dng(orientation=orientation))
+    (tmp_path / "b.dng").write_bytes(dng())
+    turned, plain = read_image(tmp_path / "a.dng"), read_image(tmp_path / "b.dng")
+    assert np.array_equal(turned, UPRIGHT.get(orientation, np.asarray)(plain))
+    assert size_of(tmp_path / "a.dng") == turned.shape[1::-1]
+
+
+@pytest.mark.needs("rawpy")
+@pytest.mark.parametrize(
+    ("content", "limit", "says"),
+    [
+        pytest.param(dng()[:900], 10**8, "a raw picture that can't be read", id="cut"),
+        pytest.param(dng(), 999, r"160×120 pixels .* is over the limit", id="large"),
+    ],
+)
+def test_a_raw_picture_that_is_none_is_refused_in_a_line(
+    tmp_path: Path, content: bytes, limit: int, says: str
+) -> None:
+    (tmp_path / "a.dng").write_bytes(content)
+    with pytest.raises(UnreadableImage, match=says) as refused:
+        read_image(tmp_path / "a.dng", max_pixels=limit)
+    assert "\n" not in str(refused.value)
 
 
 @pytest.mark.needs("pillow_heif")

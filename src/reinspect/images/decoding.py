@@ -202,7 +202,7 @@ def read_values(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
         lossy = lossy or (image.format == "WEBP" and b"VP8 " in data[:4096])
         opaque, indices = None, None
         if has_depth(image, data):
-            raw = deep(image, data)
+            raw = deep(image, data, path)
             values, opaque = raw.values, None if raw.alpha is None else raw.alpha > 0
         else:
             image.load()
@@ -247,7 +247,7 @@ def levels_of(
     with told(path), warning_filters, quiet_pillow():
         image = header(data, path, max_pixels)
         if not is_plain(image, data) and has_depth(image, data):
-            return levels(deep(image, data), most)
+            return levels(deep(image, data, path), most)
     return None
 
 
@@ -378,7 +378,7 @@ def _decode(
             if plain:
                 used = None
             elif has_depth(image, data):
-                raw = deep(image, data)
+                raw = deep(image, data, path)
                 used = scale or common_scale([levels(raw)]) or Scale(white=255.0)
                 pixels, beyond = scaled(raw, used), outside(raw.values, used)
             else:

@@ -66,7 +66,7 @@ def measured_in(
         return None
     with told(path), warning_filters, quiet_pillow():
         image = header(data, path, max_pixels)
-        raw = deep(image, data) if has_depth(image, data) else None
+        raw = deep(image, data, path) if has_depth(image, data) else None
         orientation = 1 if image.format == "TIFF" else orientation_of(image)
     if raw is None or raw.values.ndim != 2:
         return None

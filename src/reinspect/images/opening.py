@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from PIL import Image, UnidentifiedImageError
 
 from reinspect.images.content import HEAD, SUFFIXES, TGA_FOOTER, kind_of
+from reinspect.images.raw import DNG_VERSION, is_raw, raw_header
 from reinspect.images.reading import UnreadableImage, address_of
 from reinspect.images.tiff import size_of_page
 
@@ -49,7 +50,7 @@ def header(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Image.
     Raises:
         UnreadableImage: it is none, is damaged or too large, or has no such page.
     """
-    image = _opened(data, path)
+    image = raw_header(data, path) if is_raw(data) else _opened(data, path)
     page = address_of(path).page
     if page > 1:
         try:
@@ -64,10 +65,6 @@ def header(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Image.
             f"{image.width}×{image.height} pixels ({image.width * image.height / 1e6:.0f} "
             f"megapixels) is over the limit of {max_pixels / 1e6:g} megapixels",
             "scale it down, cut it into tiles, or raise max_pixels",
-        )
-    if image.format == "TIFF" and _DNG_VERSION in image.tag_v2:  # type: ignore[attr-defined]
-        raise UnreadableImage(
-            path, "a raw picture (DNG), whose pages are previews", "develop it to TIFF or JPEG"
         )
     return image
 
@@ -109,9 +106,6 @@ def _candidates(data: bytes, path: str | os.PathLike[str]) -> list[str]:
     if kind is None and name.endswith((".dib", ".bmp")):
         return [*_FORMATS, "DIB"]  # as the clipboard has it, without the header of a file
     return list(_FORMATS)
-
-
-_DNG_VERSION = 50706
 
 
 def _heif(path: str | os.PathLike[str]) -> str:
@@ -185,6 +179,8 @@ def _pages_of(path: str, _mtime: int, _size: int) -> Pages:
         with warning_filters, quiet_pillow():
             image: Any = factory(file, "")
             found, number = [], 0
+            if DNG_VERSION in image.tag_v2:  # pages of a raw picture are previews of it
+                return Pages((1,), 0)
             try:
                 while number < _MOST_PAGES:
                     image.seek(number)

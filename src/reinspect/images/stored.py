@@ -11,6 +11,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from reinspect.images.opening import PILLOW_ERRORS, OtherPage, reason
+from reinspect.images.raw import FULL, RawPicture, developed
 from reinspect.images.reading import Pixels, UnreadableImage
 from reinspect.images.scale import CAMERA_BITS, Raw, to_8_bits
 from reinspect.images.tiff import read_page
@@ -89,8 +90,10 @@ def odd_bgr(image: Image.Image) -> Pixels:
     return plain_bgr(image.convert("RGB"))
 
 
-def deep(image: Image.Image, data: bytes) -> Raw:
+def deep(image: Image.Image, data: bytes, path: str | os.PathLike[str]) -> Raw:
     """The values of a picture with more than 8 bits a channel."""
+    if isinstance(image, RawPicture):
+        return Raw(developed(data, path), declared=FULL)
     image.load()  # complains about truncated data, which OpenCV below would accept
     declared = _declared(image, data)
     if image.format == "TIFF" and (stored := read_page(data, image.tell())) is not None:
