@@ -3,7 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import streamlit as st
 
 from reinspect.store import Filter, Order, Period, Reviewed, Span, Standing
 from reinspect.vocabulary import Label, Outcome
@@ -106,6 +108,15 @@ def write(view: ListView, runs: Mapping[str, int]) -> dict[str, list[str]]:
     sort = f"{'-' if view.descending else ''}{view.order.value}"
     said["sort"] = [] if sort == Order.RELIABILITY.value else [sort]
     return {name: list(values) for name, values in said.items() if values}
+
+
+E = TypeVar("E", bound=StrEnum)
+
+
+def named_in_address(name: str, kind: type[E], *, among: Mapping[E, object]) -> list[E]:
+    """Those of a kind that the address names under `name`, and that there are any of."""
+    words = st.query_params.get_all(name)
+    return [one for one in kind if one.value in words and among.get(one)]
 
 
 def _span(said: Sequence[str]) -> Span | None:

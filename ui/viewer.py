@@ -13,7 +13,9 @@ def chosen_view(told: Told) -> str | None:
     if not told.views:
         return None
     key = f"of-{told.found.id}"
-    chosen = st.segmented_control("View", told.views, default=told.views[0], key=key)
+    chosen = st.segmented_control(
+        "View", told.views, default=told.views[0], key=key, bind="query-params"
+    )
     return chosen or told.views[0]
 
 

@@ -17,7 +17,9 @@ def page() -> None:
     console: Console = st.session_state["console"]
     notice()
     head, what = st.columns([3, 3], vertical_alignment="bottom")
-    chosen = what.segmented_control("State", _STATES, default="draft", key="caption_state")
+    chosen = what.segmented_control(
+        "State", _STATES, default="draft", key="caption_state", bind="query-params"
+    )
     state: CaptionState = chosen or "draft"
     at = st.session_state.get("caption_at", 0)
     found, total = console.store.browse.captions(state, offset=at)

@@ -11,6 +11,7 @@ from reinspect.metrics import Interval, paired_difference
 from reinspect.store import Run, differences
 from reinspect.store.statistics import Different, JudgedPair, OutcomeChange
 from reinspect.ui import words
+from reinspect.ui.addresses import named_in_address
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.inspections import card, facts
 from reinspect.ui.views.runs import model_of
@@ -45,7 +46,7 @@ def page() -> None:
     second = names.index(asked[1]) if asked[1] in names else 0
     a = left.selectbox("Run A", names, index=first, key="compare_a")
     b = right.selectbox("Run B", names, index=second, key="compare_b")
-    st.query_params.from_dict({"a": a, "b": b})
+    st.query_params["a"], st.query_params["b"] = a, b
     if a == b:
         empty("Choose two different runs.")
         return
@@ -142,13 +143,20 @@ def _changed(console: Console, a: Run, b: Run, pairs: list[JudgedPair]) -> None:
         "Changes",
         [change for change in OutcomeChange if counted[change]],
         selection_mode="multi",
+        # The count is no part of what an address says: it may have changed when that is opened.
+        default=named_in_address("changes", OutcomeChange, among=counted),
         format_func=lambda change: f"{_MARKS[change]}: {counted[change]:,}",
         key="compare_changes",
         label_visibility="collapsed",
     )
+    st.query_params["changes"] = list(chosen)
     total = sum(counted[change] for change in chosen) if chosen else total
     last = -(-total // _SHOWN)
-    at = st.number_input("Page", 1, last, 1, key="compare_page") if last > 1 else 1
+    at = (
+        st.number_input("Page", 1, last, 1, key="compare_page", bind="query-params")
+        if last > 1
+        else 1
+    )
     found = console.store.statistics.different(
         a.id, b.id, only=chosen or (), offset=(int(at) - 1) * _SHOWN, limit=_SHOWN
     )
@@ -215,13 +223,19 @@ def _recipes(a: Run, b: Run) -> None:
 
 def _what_if(console: Console, runs: list[Run]) -> None:
     st.header("What if", anchor=False)
-    run = st.selectbox("Thresholds of", runs, format_func=lambda run: run.name, key="whatif_run")
+    run = st.selectbox(
+        "Thresholds of",
+        runs,
+        format_func=lambda run: run.name,
+        key="whatif_run",
+        bind="query-params",
+    )
     was = Cuts.of_recipe(run.recipe)
     if was is None:
         st.caption("Its dispositions are not by thresholds that a recipe names.")
         return
     left, middle, right = st.columns(3)
-    how: dict[str, Any] = {"step": 0.01}
+    how: dict[str, Any] = {"step": 0.01, "bind": "query-params"}
     now = Cuts(
         left.slider("REVIEW below this reliability", 0.0, 1.0, round(was.reliability, 2),
                     key=f"whatif_reliability_{run.id}", **how),

@@ -10,6 +10,7 @@ import streamlit as st
 
 from reinspect.store import Filter, Reviewed
 from reinspect.store.reviews import WITHDRAWN
+from reinspect.ui.addresses import named_in_address
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.inspections import card, facts
 
@@ -54,10 +55,14 @@ def page() -> None:
         "Between whom",
         [kind for kind in ConflictKind if found[kind]],
         format_func=lambda kind: f"{kind.value}: {_counted(found[kind])}",
-        default=next(kind for kind in ConflictKind if found[kind]),
+        default=(
+            named_in_address("between", ConflictKind, among=found)
+            or [kind for kind in ConflictKind if found[kind]]
+        )[0],
         key="conflicts_kind",
         label_visibility="collapsed",
     )
+    st.query_params["between"] = kind or ""
     if kind is None:
         st.caption("Choose one of them.")
         return

@@ -34,13 +34,18 @@ def page() -> None:
     names = [name for name, key in console.names.items() if key in view.wanted.runs]
     left, right = st.columns(2)
     name = left.selectbox(
-        "Run", names or list(console.names), key="export_run", help="A file holds one run."
+        "Run",
+        names or list(console.names),
+        key="export_run",
+        bind="query-params",
+        help="A file holds one run.",
     )
     form = right.selectbox(
         "Format",
         list(_ABOUT),
         format_func=lambda form: _ABOUT[form].partition(":")[0],
         key="format",
+        bind="query-params",
     )
     st.caption(_ABOUT[form])
     wanted = view.wanted.model_copy(update={"runs": (console.names[name],)})

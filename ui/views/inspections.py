@@ -32,18 +32,29 @@ def _results(console: Console, view: ListView) -> None:
         "Show as",
         ["Gallery", "Table"],
         key="layout",
+        bind="query-params",
         default="Gallery",
         label_visibility="collapsed",
     )
     per_page = size.selectbox(
-        "Per page", SIZES, key="size", index=0, format_func=lambda n: f"{n} a page",
+        "Per page",
+        SIZES,
+        key="size",
+        index=0,
+        bind="query-params",
+        format_func=lambda n: f"{n} a page",
         label_visibility="collapsed",
-    )  # fmt: skip
-    start = (st.session_state.setdefault("page", 1) - 1) * per_page
+    )
+    _turn_as_asked(console)
+    start = (st.session_state["page"] - 1) * per_page
     found = _found(console, view, start, per_page)
     if not found.items and start:
         st.session_state["page"] = 1
         found = _found(console, view, 0, per_page)
+    if st.session_state["page"] > 1:
+        st.query_params["page"] = str(st.session_state["page"])
+    else:
+        st.query_params.pop("page", None)
     head.title("Inspections", anchor=False)
     head.caption(f"{found.total:,} found")
     if not found.items:
@@ -54,6 +65,14 @@ def _results(console: Console, view: ListView) -> None:
     else:
         _gallery(console, found)
     pager(found.total, per_page)
+
+
+def _turn_as_asked(console: Console) -> None:
+    """Show the page that an address names, where it has just been opened."""
+    said = st.query_params.get("page", "")
+    if console.moved and said.isascii() and said.isdecimal() and 0 < len(said) < 9:
+        st.session_state["page"] = max(1, int(said))
+    st.session_state.setdefault("page", 1)
 
 
 def _found(console: Console, view: ListView, start: int, size: int) -> Page:

@@ -46,10 +46,20 @@ def page() -> None:
     console: Console = st.session_state["console"]
     head, span, begin = st.columns([4, 1.3, 1.7], vertical_alignment="bottom")
     days = span.selectbox(
-        "Against the last", _SPANS, format_func=lambda n: f"{n} days", key="morning_days"
+        "Against the last",
+        _SPANS,
+        format_func=lambda n: f"{n} days",
+        key="morning_days",
+        bind="query-params",
     )
     shifts = shifts_of(
-        begin.text_input("Shifts begin at", SHIFTS, key="morning_shifts", help="Hours of the day")
+        begin.text_input(
+            "Shifts begin at",
+            SHIFTS,
+            key="morning_shifts",
+            bind="query-params",
+            help="Hours of the day",
+        )
     )
     head.title("Since yesterday", anchor=False)
     newest = console.store.statistics.newest()

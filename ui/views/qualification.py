@@ -31,7 +31,11 @@ def page() -> None:
         return
     names = [_named(one) for one in known]
     chosen = st.selectbox(
-        "Product", range(len(known)), format_func=lambda place: names[place], key="product"
+        "Product",
+        range(len(known)),
+        format_func=lambda place: names[place],
+        key="product",
+        bind="query-params",
     )
     shown = known[chosen]
     html = qualification_page(shown.findings, shown.images)

@@ -34,7 +34,11 @@ def page() -> None:
         )
         return
     folder = st.selectbox(
-        "Set", folders, format_func=lambda place: f"{Path(place).name}  ({place})", key="set"
+        "Set",
+        folders,
+        format_func=lambda place: f"{Path(place).name}  ({place})",
+        key="set",
+        bind="query-params",
     )
     try:
         versions = ReferenceVersions(folder)
@@ -144,7 +148,10 @@ def _trial(console: Console, versions: ReferenceVersions, runs: Sequence[Run]) -
         return
     left, middle, right = st.columns([1.4, 1, 1], vertical_alignment="bottom")
     number = left.selectbox(
-        f"Beside version {versions.active}, which counts", others, key="references_try"
+        f"Beside version {versions.active}, which counts",
+        others,
+        key="references_try",
+        bind="query-params",
     )
     key = f"trial-{versions.folder}-{versions.active}-{number}"
     if middle.button("Try it", width="stretch", help="On the reviewed parts of this set's runs"):

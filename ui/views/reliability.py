@@ -44,7 +44,10 @@ def page() -> None:
     asked = [name for name in st.query_params.get_all("run") if name in console.names]
     default = asked or list(console.names)[:1]
     names = left.multiselect("Runs", list(console.names), default=default, key="reliability_runs")
-    share = middle.slider("Audit share of PASS, %", 0, 100, 5, key="audit_share")
+    share = middle.slider(
+        "Audit share of PASS, %", 0, 100, 5, key="audit_share", bind="query-params"
+    )
+    st.query_params["run"] = names
     runs = [run for run in console.runs if run.name in names]
     if not runs:
         empty("Choose a run.")

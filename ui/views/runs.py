@@ -52,7 +52,9 @@ def page() -> None:
     if not runs:
         empty("There are no runs in this store yet.", "reinspect run PARTS --store STORE")
         return
-    search = st.text_input("Search", placeholder="name, recipe, model, folder", key="runs_search")
+    search = st.text_input(
+        "Search", placeholder="name, recipe, model, folder", key="runs_search", bind="query-params"
+    )
     chosen = [run for run in runs if _fits(run, search)]
     if not chosen:
         empty("No run has these words.")

@@ -35,7 +35,9 @@ def page() -> None:
     _head(console, view, told)
     picture, story = st.columns([1.1, 1], gap="medium")
     with picture, st.container(key="evidence"):  # stays in sight beside a long story
-        if console.reviewer and st.toggle("Review this image", key=_judging(key)):
+        if console.reviewer and st.toggle(
+            "Review this image", key=_judging(key), bind="query-params"
+        ):
             bench(feed(console, [key], answers, key=_bench(key)), _bench(key))
         else:
             seen = chosen_view(told)
