@@ -8,8 +8,11 @@ import cv2
 import numpy as np
 import pytest
 
-from reinspect import Store
+from reinspect import RunPlan, Store
+from reinspect.runs.defaults import UsageError
+from reinspect.runs.on_request import OnRequest
 from reinspect.trace import Trace
+from reinspect.vocabulary import Verdict
 from support.command_line import invoke, said
 
 DOUBTFUL = {"kind": "reinspect.testing:ScriptedDetector", "default": 0.45}
@@ -115,3 +118,30 @@ def figures_of(report: dict[str, Any]) -> dict[str, Any]:
         kept[name] = {look: {**own[look], "pixel_auroc": None} for look in ("first", "final")}
         kept[name]["ledger"] = own["ledger"]
     return kept
+
+
+def test_agreement_and_parity_know_parts_with_several_views(root: Path, tmp_path: Path) -> None:
+    one, other = recipe_of(tmp_path, "one.yaml"), recipe_of(tmp_path, "other.yaml")
+    same = ("--parts", root, "--out", tmp_path / "runs" / "p", "--workers", 1)
+    done = invoke("parity", one, other, *same)
+    assert done.code == 0, done.err
+    assert "8 of 8 labels alike" in done.out
+    with Store.open(str(tmp_path / "runs" / "reinspect.db")) as store:
+        part = store.newest(store.run("p-one").id, "test/dent/0")
+        store.browse.review(part, Verdict.of(1.0), reviewer="Kim")
+    store_at = ("--store", tmp_path / "runs" / "reinspect.db")
+    words = ("--with", one, "--reviews", "--repeats", 1, "--workers", 1, *store_at)
+    done = invoke("agreement", root, *words, "--out", tmp_path / "runs" / "a")
+    assert done.code == 0, done.err
+    assert "Views: 8 parts of front, back" in done.out
+    assert "Kim" in done.out
+
+
+def test_one_picture_is_asked_for_at_a_time(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="--on-request: asks for one picture"):
+        RunPlan.of(
+            OnRequest((str(root),)),
+            recipe=recipe_of(tmp_path, "one.yaml"),
+            references=root / "train" / "good",
+            out=tmp_path / "out",
+        )

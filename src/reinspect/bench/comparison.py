@@ -58,7 +58,7 @@ def listed_by(recipes: Sequence[Path], registry: Path) -> Recipe:
     for file, own in zip(recipes, each, strict=False):
         if own.patterns != each[0].patterns:
             raise ComparisonError(
-                f"{file.name} has other views than {recipes[0].name}: bench them one by one"
+                f"{file.name} has other views than {recipes[0].name}: take them one by one"
             )
     return each[0]
 

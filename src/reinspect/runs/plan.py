@@ -27,6 +27,7 @@ from reinspect.runs.defaults import (
     usage_errors,
 )
 from reinspect.runs.drop_folder import SETTLED
+from reinspect.runs.on_request import OnRequest
 from reinspect.runs.sources import Bucket, DropFolder, Listed, Source
 from reinspect.settings import Settings
 from reinspect.storage import is_url, name_of
@@ -165,7 +166,7 @@ class RunPlan:
             rules = chosen.pictures.model_copy(update={"max_pixels": max_pixels})
             chosen = chosen.model_copy(update={"pictures": rules})
         by = engine or Local()
-        _refuse_waiting(chosen, view_timeout, watch=watch)
+        _refuse_with_views(chosen, source, view_timeout, watch=watch)
         given = None if references is None else Path(references)
         apart = [folder, *runs_beside(folder), *([given] if given else [])]
         with usage_errors():
@@ -264,12 +265,16 @@ class RunPlan:
         )
 
 
-def _refuse_waiting(recipe: Recipe, seconds: float | None, *, watch: bool) -> None:
-    """Refuse to wait for views that don't arrive one by one.
+def _refuse_with_views(
+    recipe: Recipe, source: object, seconds: float | None, *, watch: bool
+) -> None:
+    """Refuse to ask for one view alone, and to wait for views that don't arrive one by one.
 
     Raises:
         UsageError: it is asked for.
     """
+    if recipe.views and isinstance(source, OnRequest):
+        raise UsageError("--on-request: asks for one picture; this recipe has views")
     if seconds is None:
         return
     if not (watch and recipe.views):

@@ -1,6 +1,5 @@
 """`reinspect agreement`: how far inspectors agree with themselves, each other, the truth."""
 
-import contextlib
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
@@ -83,6 +82,7 @@ def agreement(
     from reinspect.bench.agreement.study import study
     from reinspect.bench.agreement.table import tables_of
     from reinspect.bench.agreement.trials import true_labels
+    from reinspect.bench.comparison import listed_by
     from reinspect.files import write_file
     from reinspect.runs.sources import Listed
 
@@ -92,11 +92,18 @@ def agreement(
     where = store or default_store(folder)
     console = Console(quiet=quiet)
     with usage_errors():
+        chosen = listed_by(recipes or [], critics_beside(where))
         source = Listed.below(
-            parts, categories=category or (), layout=layout_of(layout), exclude=[folder]
+            parts,
+            categories=category or (),
+            layout=layout_of(layout),
+            exclude=[folder],
+            views=chosen.patterns,
+            rules=chosen.listed,
         )
         truth = true_labels(source.items)
-    say(console, source.census.line)
+    for line in (source.census.line, *source.notes):
+        say(console, line)
     plans = _plans(recipes or [], source, references, folder, where, workers)
     every = [_rated(*named, repeats, by.value, console) for named in plans.items()]
     if reviews:
@@ -160,10 +167,10 @@ def _rated(name: str, plan: "RunPlan", repeats: int, by: "By", console: Console)
 
 def _people(source: "Listed", store: str) -> "list[Appraiser]":
     from reinspect.bench.agreement.trials import reviewers
-    from reinspect.images import UnreadableImage, sha256_of
+    from reinspect.runs.remaining import hash_of
 
     pictures: dict[str, str] = {}
     for item in source.items:
-        with contextlib.suppress(UnreadableImage):  # nobody could review it
-            pictures.setdefault(sha256_of(item.path), item.id)
+        if content := hash_of(item):  # nobody could review what can't be read
+            pictures.setdefault(content, item.id)
     return reviewers(store, pictures)

@@ -62,6 +62,7 @@ def parity(
     Two servers, two formats of answers, two precisions of one model: each has a run of its own
     beside --out. A difference of probabilities or types alone is told, and no failure.
     """
+    from reinspect.bench.comparison import listed_by
     from reinspect.bench.parity import ParityError, compare_sides
     from reinspect.engine.local import Local
     from reinspect.files import write_file
@@ -77,14 +78,18 @@ def parity(
     console = Console(quiet=quiet)
     loaded = [load_recipe(file, critics=critics_beside(where)) for file in (one, other)]
     with usage_errors():
+        chosen = listed_by((one, other), critics_beside(where))
         source = Listed.below(
             parts,
             categories=category or (),
             layout=layout_of(layout),
             limit=limit,
             exclude=[folder],
+            views=chosen.patterns,
+            rules=chosen.listed,
         )
-    say(console, source.census.line)
+    for line in (source.census.line, *source.notes):
+        say(console, line)
     plans = [
         RunPlan.of(
             source, recipe=recipe, references=references, out=folder, store=where,
