@@ -327,3 +327,33 @@ def test_whether_a_second_look_pays(fixed: int, broken: int, told: str) -> None:
     worth = second_look_worth("network", looks)
     assert (worth.fixed, worth.broken) == (fixed, broken)
     assert told in said_of_second_look(worth)
+
+
+def test_real_defects_of_a_view_are_those_that_it_shows(
+    plates: Path, quick_recipe: Recipe, cache: Path, tmp_path: Path
+) -> None:
+    drawn = put_defects(tmp_path / "drawn", range(20, 28))
+    folder = tmp_path / "real"
+    for file in drawn.rglob("*.png"):
+        stem, mark, _ = file.stem.partition("_mask")
+        goal = folder / file.parent.relative_to(drawn)
+        goal.mkdir(parents=True, exist_ok=True)
+        (goal / f"{stem}_front{mark and '_mask'}.png").write_bytes(file.read_bytes())
+        if not mark:
+            cv2.imwrite(str(goal / f"{stem}_back.png"), plate(80))
+    view = {"files": "*_front.*", "references": str(plates)}
+    views = {"front": view, "back": {**view, "files": "*_back.*"}}
+    recipe = Recipe.model_validate({**quick_recipe.model_dump(mode="json"), "views": views})
+    made = qualify(plates, recipe, view="front", defects=folder, cache=cache)
+    found = made.qualification.findings
+    assert found.detection.overall.n == 8
+    assert found.detection.false_calls is not None
+    assert found.detection.false_calls.n == 7
+    said = refused(plates, recipe, view="back", defects=folder, cache=cache)
+    assert "no picture of a defect in it, but 9 of good parts" in said
+    for file in (folder / "ground_truth").rglob("*.png"):
+        file.unlink()
+    (folder / "test" / "good" / "0_front.png").unlink()
+    assert "no picture of a defect" in refused(
+        plates, recipe, view="front", defects=folder, cache=cache
+    )

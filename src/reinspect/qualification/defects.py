@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reinspect.dataset import Item, discover, truth_of
+from reinspect.dataset import Item, Patterns, discover, parts_of, truth_of
 from reinspect.images import Pixels, UnreadableImage, one_line, read_image, read_mask
 from reinspect.qualification.assembling import EXAMPLES, Example, at_limit, picture_of
 from reinspect.qualification.detection import Trial
@@ -23,7 +23,16 @@ _OTHER = 0.5  # share of pictures of something else from which they are refused
 _COPIES = "are references, and left out"
 _OTHERS = "are not of this product, and left out"
 _UNREAD = "can't be read, and are left out"
-_LEFT_OUT = (_COPIES, _OTHERS, _UNREAD)
+_UNMARKED = "are of defective parts, and no mask says which view shows the defect: left out"
+_LEFT_OUT = (_COPIES, _OTHERS, _UNREAD, _UNMARKED)
+
+
+class OfOneView(NamedTuple):
+    """Which pictures of parts with several views are looked at."""
+
+    view: str
+    patterns: Patterns
+    """Of all views."""
 
 
 class RealDefects(NamedTuple):
@@ -45,6 +54,7 @@ def look_at_defects(
     *,
     known: Sequence[str],
     read: ReferenceSet,
+    only: OfOneView | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RealDefects:
     """Look at each picture in a folder, or below `test/` of an MVTec-style category.
@@ -57,19 +67,22 @@ def look_at_defects(
         judge: of the references.
         known: digests of the references' pixels.
         read: the references, as which pictures are read.
+        only: of parts with several views, the one to look at.
         progress: told how many pictures are done, and of how many.
 
     Raises:
         NotThereError: there is no such folder.
         QualificationError: it holds no picture of a defect, or mostly pictures of something else.
+        DataError: a file is of two views.
     """
-    listed = list(discover([folder], rules=read.rules))
+    files = list(discover([folder], rules=read.rules))
+    listed = _pictures(files, only) if only else [_Picture(file, file) for file in files]
     chosen = [listed[place] for place in evenly_spaced(len(listed), MOST)]
     seen: list[_Seen] = []
     left_out: Counter[str] = Counter()
-    for number, item in enumerate(chosen):
+    for number, picture in enumerate(chosen):
         progress(number, len(chosen))
-        found = _look(item, judge, known, read)
+        found = _look(picture, judge, known, read)
         if isinstance(found, _Seen):
             seen.append(found)
         else:
@@ -90,6 +103,19 @@ def look_at_defects(
     )
 
 
+class _Picture(NamedTuple):
+    item: Item
+    part: Item
+    """The same, where the part has one picture."""
+    view: str | None = None
+
+
+def _pictures(files: Sequence[Item], only: OfOneView) -> list[_Picture]:
+    parts = parts_of(files, only.patterns).parts
+    seen = ((part.of_view(only.view), part) for part in parts)
+    return [_Picture(item, part, only.view) for item, part in seen if item is not None]
+
+
 def _image(path: str | Path, read: ReferenceSet) -> Pixels:
     return read_image(path, scale=read.scale, max_pixels=read.max_pixels, rules=read.rules)
 
@@ -102,11 +128,16 @@ class _Seen(NamedTuple):
 
 
 def _look(
-    item: Item, judge: RehearsalJudge, known: Sequence[str], read: ReferenceSet
+    picture: _Picture, judge: RehearsalJudge, known: Sequence[str], read: ReferenceSet
 ) -> _Seen | str:
     """One picture looked at, or why it is left out."""
+    item = picture.item
     try:
-        image, truth = _image(item.path, read), truth_of(item)
+        image, truth = _image(item.path, read), truth_of(picture.part)
+        if truth is not None and picture.view is not None:
+            truth = truth.of_view(picture.view)
+            if truth is None:
+                return _UNMARKED
         if digest_of_pixels(image) in known:
             return _COPIES
         drawn = truth.mask if truth is not None else None

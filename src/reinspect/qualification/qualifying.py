@@ -23,7 +23,7 @@ from reinspect.qualification.assembling import (
     second_look_worth,
 )
 from reinspect.qualification.damage import LEAST_SIDE, Drawing, PictureDamage
-from reinspect.qualification.defects import look_at_defects
+from reinspect.qualification.defects import OfOneView, look_at_defects
 from reinspect.qualification.detection import (
     DamageOrigin,
     Detection,
@@ -93,6 +93,7 @@ def qualify(
     """
     recipe = recipe or Recipe()
     known = references_of(references, recipe, view)
+    only = None if view is None else OfOneView(view, recipe.patterns)
     if view is not None:
         recipe = recipe.of_view(view)
     _drawable(known)
@@ -106,7 +107,7 @@ def qualify(
             return Qualified(found.model_copy(update={"findings": findings}), notice)
         judge.prepare()
         if defects is not None:
-            made = _of_defects(defects, known, recipe, judge, made_of, progress)
+            made = _of_defects(defects, known, recipe, judge, made_of, only, progress)
         else:
             made = _rehearsed(known, recipe, judge, made_of, looks, seed, progress)
     if cache is not None:
@@ -167,6 +168,7 @@ def _of_defects(
     recipe: Recipe,
     judge: RehearsalJudge,
     made_of: Mapping[str, str],
+    only: OfOneView | None,
     progress: Progress,
 ) -> Qualification:
     owners = evenly_spaced(len(known.set.files), REHEARSED)
@@ -174,7 +176,9 @@ def _of_defects(
     done = rehearse(judge, images, known.names, plan(owners, damaged=0))
     looks = [one.look for one in done]
     digests = [digest_of_pixels(image) for image in images]
-    real = look_at_defects(folder, judge, known=digests, read=known.set, progress=progress)
+    real = look_at_defects(
+        folder, judge, known=digests, read=known.set, only=only, progress=progress
+    )
     worth = _worth(judge, real.looks)
     defective = [look for look in real.looks if look.kind is not None]
     good = [look for look in real.looks if look.kind is None]
