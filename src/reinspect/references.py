@@ -12,7 +12,7 @@ from pydantic import Field
 
 from reinspect.errors import ReinspectError
 from reinspect.files import SavedKind, digest_of, read_json
-from reinspect.sensing import PLAIN, FileRules
+from reinspect.sensing import PLAIN, FileRules, Measure
 from reinspect.vocabulary import MAX_PIXELS, Modality, Scale, Value
 
 THRESHOLDS = "threshold.json"
@@ -109,6 +109,11 @@ class ReferenceSet:
     def is_heard(self) -> bool:
         """Whether they are recordings."""
         return self.modality is Modality.ACOUSTIC
+
+    @property
+    def measure(self) -> Measure | None:
+        """What their values mean, where these are in a unit."""
+        return None if self.scale is None else self.scale.measure
 
     def with_threshold(self, learned: LearnedThreshold | None) -> "ReferenceSet":
         """The set with a threshold that was learned for these very references, else as it is."""

@@ -32,7 +32,6 @@ from reinspect.qualification.detection import (
     measure_detection,
 )
 from reinspect.qualification.findings import Findings, LookWorth, OddReference, ThresholdInUse
-from reinspect.qualification.heard import RecordingDamage
 from reinspect.qualification.judging import QualificationError, RehearsalJudge
 from reinspect.qualification.keeping import Qualification, keep, kept
 from reinspect.qualification.learning import learning_curve
@@ -47,6 +46,7 @@ from reinspect.qualification.rehearsal import (
     rehearse,
     trials_of,
 )
+from reinspect.qualification.sensed import ReadingDamage, RecordingDamage
 from reinspect.references import digest_of_pixels, evenly_spaced
 from reinspect.tools.network import NetworkLook
 from reinspect.tools.setup.references import ENOUGH
@@ -281,8 +281,10 @@ def _made_of(
 
 
 def _drawing(known: ProductReferences) -> Drawing:
-    """What draws on them: into a recording's samples, or on a picture."""
-    return RecordingDamage(known.set) if known.set.is_heard else PictureDamage()
+    """What draws on them: into a recording's samples, into measured values, or on a picture."""
+    if known.set.is_heard:
+        return RecordingDamage(known.set)
+    return PictureDamage() if known.set.measure is None else ReadingDamage(known.set)
 
 
 def _drawable(known: ProductReferences) -> None:

@@ -1,18 +1,21 @@
-"""Faults that are drawn into recordings, and what a rehearsal makes of them."""
+"""Faults that are drawn into what sensors measure, and what a rehearsal makes of them."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.qualification import qualify
 from reinspect.qualification.detection import extent_of
-from reinspect.qualification.heard import RecordingDamage
 from reinspect.qualification.references import references_of
+from reinspect.qualification.sensed import ReadingDamage, RecordingDamage
+from reinspect.samples.readings import DISTANCE, TEMPERATURE
 from reinspect.samples.sounds import KINDS, Spell, faulty
 from reinspect.tools.fits import PictureFiles
 from support.recordings import RATE, hum, write_wav
+from support.thermal import warm
 
 
 @pytest.fixture(scope="module")
@@ -75,4 +78,64 @@ def test_a_set_of_recordings_is_qualified(good: Path, fits: Path) -> None:
     assert len(kinds) >= 3
     assert made.findings.detection.overall.found > 0
     assert all(look.setup == "" for look in made.looks)
+    assert made.findings.examples
+
+
+CELSIUS = parse_recipe("{tools: [], pictures: {unit: celsius}}")
+MILLIMETRES = parse_recipe("{tools: [], pictures: {unit: mm}}")
+
+
+@pytest.fixture(scope="module")
+def boards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Measured pictures, in °C or mm, with a hole in each that a distance would have."""
+    folder = tmp_path_factory.mktemp("boards")
+    for seed in range(5):
+        moved = np.roll(warm(seed), (3 * seed - 6, 6 - 4 * seed), (0, 1))
+        board = (moved * (1 + 0.03 * seed)).astype(np.float32)
+        board[5:9, 5:9] = np.nan
+        tifffile.imwrite(folder / f"{seed}.tif", board)
+    return folder
+
+
+MEASURED = [
+    *(pytest.param(CELSIUS, kind, fault.sign, id=kind) for kind, fault in TEMPERATURE.items()),
+    *(pytest.param(MILLIMETRES, kind, fault.sign, id=kind) for kind, fault in DISTANCE.items()),
+]
+
+
+@pytest.mark.parametrize(("recipe", "kind", "sign"), MEASURED)
+@pytest.mark.parametrize("share", [0.04, 0.25])
+def test_a_fault_differs_in_the_unit_about_as_large_as_it_was_asked_for(
+    boards: Path, recipe: Recipe, kind: str, sign: int, share: float
+) -> None:
+    known = references_of(boards, recipe).set
+    drawing, images = ReadingDamage(known), PictureFiles.of(known)
+    side = float(np.sqrt(images[0].shape[0] * images[0].shape[1]))
+    assert kind in drawing.kinds
+    sizes = []
+    for seed in range(6):
+        owner = seed % len(images)
+        drawn = drawing.damaged(owner, images[owner], kind, share, np.random.default_rng(seed))
+        if drawn is None:
+            continue
+        sizes.append(extent_of(drawn.mask).longest / side)
+        apart = drawn.image.astype(int) - images[owner]
+        assert (sign * apart[drawn.mask]).min() > 0
+        assert np.abs(apart[~drawn.mask]).max() <= 0.02 * 255 + 1
+    assert len(sizes) >= 5
+    assert share / 2 < np.median(sizes) < 1.5 * share
+
+
+def test_a_part_that_is_measured_again_is_much_the_same(boards: Path) -> None:
+    known = references_of(boards, CELSIUS).set
+    drawing, images = ReadingDamage(known), PictureFiles.of(known)
+    again = drawing.varied(0, images[0], np.random.default_rng(0)).astype(int)
+    assert 0 < np.abs(again - images[0]).mean() < 6
+
+
+@pytest.mark.slow
+def test_a_set_of_temperatures_is_qualified(boards: Path, fits: Path) -> None:
+    made = qualify(boards, CELSIUS, cache=fits, looks=3).qualification
+    assert {limits.kind for limits in made.findings.detection.kinds} <= set(TEMPERATURE)
+    assert made.findings.detection.overall.found > 0
     assert made.findings.examples

@@ -1,22 +1,27 @@
-"""Drawn damage in recordings: faults put into their samples, heard by the same spectrograms."""
+"""Drawn damage in what sensors measure: in a recording's samples, in temperatures, in distances."""
 
 from functools import lru_cache
 from pathlib import Path
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
-from reinspect.images import Pixels, address_of, sound_levels, window_of
-from reinspect.images.scale import to_8_bits
-from reinspect.qualification.damage import Damaged
+from reinspect.images import Pixels, UnreadableImage, address_of, sound_levels, window_of
+from reinspect.images.measured import measured_in
+from reinspect.images.scale import filled, to_8_bits
+from reinspect.qualification.damage import Damaged, part_of, side_of
 from reinspect.qualification.detection import extent_of
 from reinspect.references import ReferenceSet
+from reinspect.samples.readings import DISTANCE, TEMPERATURE, faulty_place
 from reinspect.samples.sounds import KINDS, Spell, faulty
 from reinspect.sensing import Spectrogram
 from reinspect.vocabulary import Scale
 
 _LEVELS = (6.0, 24.0)  # dB above what is heard in the same place
 _SEEN = 3.0  # dB by which a place differs that belongs to the fault
+_OVER = (0.08, 0.4)  # of the scale, in its unit: what differs in the middle of a fault
+_PLAIN = 0.02  # of the scale: what differs so belongs to the fault
 _LEAST_PIXELS = 3
 _TRIES = 6
 _SHORTEST, _LONGEST = 0.15, 4.0  # times the size that was asked for
@@ -124,3 +129,100 @@ def _placed(
     begin = max(0, min(begin, made.samples - count))
     low_hz, high_hz = made.hertz((top + high) / height), made.hertz(top / height)
     return Spell(begin, min(count, made.samples), low_hz, high_hz)
+
+
+class ReadingDamage:
+    """Faults in the temperatures, or the distances, of a set of references.
+
+    Args:
+        references: pictures of values in a unit.
+    """
+
+    def __init__(self, references: ReferenceSet) -> None:
+        measure = references.measure
+        if references.scale is None or measure is None:
+            raise ValueError("measured pictures have a scale in a unit")
+        self._references, self._scale = references, references.scale
+        self._faults = DISTANCE if measure.unit.is_distance else TEMPERATURE
+        self.kinds: tuple[str, ...] = tuple(self._faults)
+        self._read = lru_cache(maxsize=4)(self._values)
+
+    def damaged(
+        self, owner: int, image: Pixels, kind: str, share: float, rng: np.random.Generator
+    ) -> Damaged | None:
+        """A reference with a fault; None where nothing comes out that the scale shows.
+
+        Args:
+            owner: place of the reference.
+            image: its values as a picture (H, W, 3).
+            kind: of `kinds`.
+            share: its size, of the picture's side, about.
+            rng: where chance comes from.
+        """
+        values, fault = self._read(owner), self._faults[kind]
+        size = max(float(_LEAST_PIXELS), share * side_of(image))
+        part = part_of(image)
+        places = np.argwhere(part)
+        for _ in range(_TRIES):
+            row, column = places[int(rng.integers(len(places)))] + rng.random(2)
+            at = (row * image.shape[0] / part.shape[0], column * image.shape[1] / part.shape[1])
+            strength = faulty_place(fault, values.shape, at, size, rng)
+            changed = values + fault.sign * self._over(rng) * strength
+            mask = self._shows(values, changed)
+            if mask.sum() < _LEAST_PIXELS:
+                continue
+            if _SHORTEST * size <= extent_of(mask).longest <= _LONGEST * size:
+                return Damaged(self._picture(changed), mask, kind)
+        return None
+
+    def varied(self, owner: int, image: Pixels, rng: np.random.Generator) -> Pixels:
+        """The same part measured again: by a few pixels, a degree, a little more or less all over.
+
+        Args:
+            owner: place of the reference.
+            image: its values as a picture.
+            rng: where chance comes from.
+        """
+        values = self._read(owner)
+        height, width = values.shape
+        moved = 0.003 * side_of(image)
+        move = np.asarray(
+            cv2.getRotationMatrix2D((width / 2, height / 2), rng.uniform(-1, 1), 1), np.float64
+        )
+        move[:, 2] += rng.uniform(-moved, moved, 2)
+        turned = cv2.warpAffine(values, move, (width, height), borderMode=cv2.BORDER_REFLECT_101)
+        return self._picture(np.asarray(turned, np.float32) + rng.uniform(-1, 1) * self._drift)
+
+    @property
+    def _span(self) -> float:
+        return self._scale.white - self._scale.black
+
+    @property
+    def _drift(self) -> np.float32:
+        """By how much all of a part may differ from one time to the next, in its unit."""
+        return np.float32(0.01 * self._span)
+
+    def _over(self, rng: np.random.Generator) -> np.float32:
+        """By how much a fault differs in its middle, in the unit."""
+        return np.float32(rng.uniform(*_OVER) * self._span)
+
+    def _values(self, owner: int) -> npt.NDArray[np.float32]:
+        """What a reference measures, without its holes."""
+        known = self._references
+        path = known.files[owner]
+        data = Path(address_of(path).file).read_bytes()
+        found = measured_in(data, path, known.max_pixels, known.rules)
+        if found is None:
+            raise UnreadableImage(path, "a photograph among measured pictures", "keep them apart")
+        return filled(found.values)
+
+    def _shows(
+        self, before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]
+    ) -> npt.NDArray[np.bool_]:
+        """Where a fault shows: within the scale, by more than a grey or two."""
+        low, high = self._scale.black, self._scale.white
+        apart = np.abs(after.clip(low, high) - before.clip(low, high))
+        return np.asarray(apart >= _PLAIN * self._span)
+
+    def _picture(self, values: npt.NDArray[np.float32]) -> Pixels:
+        return np.repeat(to_8_bits(values, self._scale)[..., None], 3, axis=2)
