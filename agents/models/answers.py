@@ -7,11 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
+from reinspect.agents.models.places import GRID, THOUSANDTHS, Grid
 from reinspect.errors import ReinspectError
 from reinspect.vocabulary import Box, Defect, NormalisedBox, Probability, Value
-
-GRID = 1000
-"""Corners in JSON are whole numbers from 0 to this: models write digits better than fractions."""
 
 MOST_DEFECTS = 8
 _LONGEST = 600  # characters of a reasoning field: structured output must come to an end
@@ -63,7 +61,6 @@ def _words(what: str) -> dict[str, Any]:
     return {"type": "string", "maxLength": _LONGEST, "description": what}
 
 
-_CORNER = {"type": "integer", "minimum": 0, "maximum": GRID}
 _CONFIDENCE = {"type": "number", "minimum": 0, "maximum": 1}
 
 
@@ -76,19 +73,14 @@ def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-_DEFECTS = {
-    "type": "array",
-    "maxItems": MOST_DEFECTS,
-    "items": _object(
-        {
-            "type": {"type": "string", "maxLength": _LONGEST_TYPE},
-            "box": {"type": "array", "items": _CORNER, "minItems": 4, "maxItems": 4},
-        }
-    ),
-}
+def _defects(grid: Grid) -> dict[str, Any]:
+    box = {"type": "array", "items": grid.corner, "minItems": 4, "maxItems": 4}
+    kind = {"type": "string", "maxLength": _LONGEST_TYPE}
+    items = _object({"type": kind, "box": box})
+    return {"type": "array", "maxItems": MOST_DEFECTS, "items": items}
 
 
-def schema(mode: Literal["thinking", "reflection"]) -> dict[str, Any]:
+def schema(mode: Literal["thinking", "reflection"], grid: Grid = THOUSANDTHS) -> dict[str, Any]:
     """The JSON schema of an answer: reasoning first, so that the decision can rest on it."""
     reasoning = (
         {
@@ -101,15 +93,15 @@ def schema(mode: Literal["thinking", "reflection"]) -> dict[str, Any]:
     return _object(
         {
             **reasoning,
-            "defects": _DEFECTS,
+            "defects": _defects(grid),
             "answer": {"type": "string", "enum": ["yes", "no"]},
             "confidence": _CONFIDENCE,
         }
     )
 
 
-def read_json(text: str) -> Answer:
-    """Read an answer in JSON, whatever stands around it.
+def read_json(text: str, grid: Grid = THOUSANDTHS) -> Answer:
+    """Read an answer in JSON, whatever stands around it; places as the grid has them.
 
     Raises:
         UnreadableAnswer: no JSON object, or `answer` is neither yes nor no.
@@ -122,7 +114,7 @@ def read_json(text: str) -> Answer:
     listed = content.get("defects") if anomalous else ()
     return Answer(
         anomalous=anomalous,
-        defects=tuple(_named(listed, notes)),
+        defects=tuple(_named(listed, notes, grid)),
         thinking=thinking,
         reflection=reflection if isinstance(reflection, str) else None,
         confidence=stated_confidence(content, notes),
@@ -257,7 +249,21 @@ def box_of(corners: Any, scale: float, notes: list[str]) -> Box | None:
     return named.box
 
 
-def _named(listed: Any, notes: list[str]) -> list[Named]:
+def box_on(grid: Grid, corners: Any, notes: list[str]) -> Box | None:
+    """As `box_of`, of corners as a grid has them."""
+    try:
+        shares = grid.shares(corners)
+    except (TypeError, ValueError):
+        notes.append(f"no box: {_short(corners)}")
+        return None
+    outside = list[str]()
+    box = box_of(shares, 1.0, outside)
+    if outside:  # said in the numbers that the model has written
+        notes.append(f"no box: {_short(corners)}")
+    return box
+
+
+def _named(listed: Any, notes: list[str], grid: Grid) -> list[Named]:
     if not isinstance(listed, list | tuple):
         notes.append(f"no list of defects: {_short(listed)}")
         return []
@@ -268,7 +274,7 @@ def _named(listed: Any, notes: list[str]) -> list[Named]:
             continue
         kind = one.get("type")
         name = kind.strip()[:_LONGEST_TYPE] if isinstance(kind, str) else ""
-        found.append(Named(type=name or None, box=box_of(one.get("box"), GRID, notes)))
+        found.append(Named(type=name or None, box=box_on(grid, one.get("box"), notes)))
     return found
 
 

@@ -32,8 +32,10 @@ from reinspect.agents.models.confidence import (
     token_probability,
     tokens_of,
 )
+from reinspect.agents.models.encoding import size_of
 from reinspect.agents.models.kept import KeptAnswers
-from reinspect.agents.models.prompts import Prompt, own_source, prompt
+from reinspect.agents.models.places import THOUSANDTHS, Grid, grid_of, places_of
+from reinspect.agents.models.prompts import Prompt, own_source, prompt, says_places
 from reinspect.agents.models.settings import Form, ModelSettings, without_password
 from reinspect.agents.models.wire import (
     kind_of,
@@ -46,7 +48,7 @@ from reinspect.agents.models.wire import (
 )
 from reinspect.files import digest_of
 from reinspect.images import Pixels
-from reinspect.vocabulary import Call, ShownPicture
+from reinspect.vocabulary import Call, Sample, ShownPicture
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -146,6 +148,19 @@ class Model:
     def form(self) -> Form:
         """How this model writes its answers."""
         return self.settings.format
+
+    def grid(self, sample: Sample, own: str | None = None) -> Grid:
+        """How this model writes places on a part.
+
+        Args:
+            sample: the part.
+            own: a prompt of one's own that it is asked by.
+        """
+        size, settings = sample.visual.size, self.settings
+        if size is None or not says_places(own):
+            return THOUSANDTHS
+        how = settings.places or places_of(settings.model)
+        return grid_of(how, size_of(*size, settings.max_pixels))
 
     def ask(
         self,

@@ -1,5 +1,6 @@
 """The first look by a vision-language model."""
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Annotated, Self
 
@@ -17,6 +18,7 @@ from reinspect.agents.models.inputs import (
     first_look,
     trained_look,
 )
+from reinspect.agents.models.places import THOUSANDTHS, Grid
 from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.settings import Form
 from reinspect.agents.models.tags import read_tags
@@ -98,13 +100,16 @@ class VlmDetector:
             shown = trained_look(sample, self._reference, self._more.good_parts)
         else:
             shown = first_look(sample, self._reference, self._heat, self._more)
+        own, form = self._model.settings.prompts.detect, self._model.form
+        grid = self._model.grid(sample, own)
         question = ask_for_defects(
-            self._model.form,
+            form,
             "detect",
-            own=self._model.settings.prompts.detect,
+            own=own,
+            grid=grid,
             pictures=shown.words,
             product=str(self._product),
-            candidates=candidates(seen.regions if seen else (), self._model.form),
+            candidates=candidates(seen.regions if seen else (), form, grid),
         )
         heard = self._model.ask(question, shown.pictures, labels=shown.labels)
         belief = opinion_of(heard)
@@ -123,13 +128,18 @@ class VlmDetector:
 
 
 def ask_for_defects(
-    form: Form, name: str, *, own: str | None = None, **values: str
+    form: Form,
+    name: str,
+    *,
+    own: str | None = None,
+    grid: Grid = THOUSANDTHS,
+    **values: str,
 ) -> Question[Answer]:
     """The question of a first look (`detect`) or of a reflection (`reflect`)."""
     return Question(
-        prompt=prompt(name, form, own=own, **values),
-        read=read_tags if form is Form.TAGS else read_json,
-        schema=schema("thinking" if name == "detect" else "reflection"),
+        prompt=prompt(name, form, own=own, places=grid.words, **values),
+        read=read_tags if form is Form.TAGS else functools.partial(read_json, grid=grid),
+        schema=schema("thinking" if name == "detect" else "reflection", grid),
         opinion=opinion_of,
     )
 

@@ -22,18 +22,20 @@ def fitted(image: Pixels, max_pixels: int) -> Pixels:
     Blowing up stops at the budget, so that a long thin crop stays within it.
     """
     height, width = image.shape[:2]
-    size = _size(width, height, max_pixels)
+    size = size_of(width, height, max_pixels)
     if size == (width, height):
         return image
     how = cv2.INTER_AREA if size[0] < width or size[1] < height else cv2.INTER_CUBIC
     return np.asarray(cv2.resize(image, size, interpolation=how), np.uint8)
 
 
-def _size(width: int, height: int, max_pixels: int) -> tuple[int, int]:
+def size_of(width: int, height: int, max_pixels: int) -> tuple[int, int]:
+    """Width and height of a picture as it is sent."""
     scale = (max_pixels / (width * height)) ** 0.5
     if scale >= 1:
         scale = min(scale, max(1.0, LEAST / min(width, height)))
-    return max(1, int(width * scale)), max(1, int(height * scale))
+    wide, high = (int(length * scale + 1e-6) for length in (width, height))
+    return max(1, wide), max(1, high)
 
 
 def tokens_of(image: Pixels, max_pixels: int) -> int:
@@ -41,7 +43,7 @@ def tokens_of(image: Pixels, max_pixels: int) -> int:
 
     So count Qwen2.5-VL and Qwen3-VL at about their scale; others differ.
     """
-    width, height = _size(image.shape[1], image.shape[0], max_pixels)
+    width, height = size_of(image.shape[1], image.shape[0], max_pixels)
     return math.ceil(height / _PATCH) * math.ceil(width / _PATCH)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from reinspect.agents.models.answers import GRID
 from reinspect.agents.models.further import LEAST_SIDE, MARGIN, NOTHING_MORE, Further, GoodParts
+from reinspect.agents.models.places import THOUSANDTHS, Grid
 from reinspect.agents.models.settings import Form
 from reinspect.images import Pixels, crop, read_view
 from reinspect.tools.embedded.alignment import GoodPart
@@ -108,6 +108,7 @@ def close_look(
     boxes: Sequence[Box],
     reference: Reference | None,
     more: Further = NOTHING_MORE,
+    grid: Grid = THOUSANDTHS,
 ) -> ShownPictures:
     """The part, and its suspicious places at full resolution, each beside the same of a good part.
 
@@ -119,7 +120,9 @@ def close_look(
     good = reference(sample) if reference else None
     laid = good is not None and good.laid_over
     close = _apart([box for box in boxes if _is_part(box)])
-    beside = [found for box in close[:CLOSE_UPS] for found in close_ups(image, good, box)]
+    beside = [
+        found for box in close[:CLOSE_UPS] for found in close_ups(image, good, box, grid=grid)
+    ]
     if good is not None and not (laid and close):
         beside.append((good.image, _LAID if laid else _APART))
     own = (image, *(picture for picture, _ in beside))
@@ -128,7 +131,11 @@ def close_look(
 
 
 def close_ups(
-    image: Pixels, good: GoodPart | None, box: Box, but: Sequence[Box] = ()
+    image: Pixels,
+    good: GoodPart | None,
+    box: Box,
+    but: Sequence[Box] = (),
+    grid: Grid = THOUSANDTHS,
 ) -> list[tuple[Pixels, str]]:
     """A place at full resolution, and the same place of a good part that is laid over; in words.
 
@@ -138,11 +145,12 @@ def close_ups(
         box: the place.
         but: places that were shown: of one that is most of the picture, or as good as shown, there
             is nothing to see.
+        grid: how places are written.
     """
     if not _is_part(box) or any(_overlap(box, other) >= _ALIKE for other in but):
         return []
     cut = crop(image, box, margin=MARGIN, least=LEAST_SIDE)
-    region = thousandths(cut.box)
+    region = grid.told(cut.box)
     found = [(cut.pixels, f"region {region} of the test image, at full resolution")]
     if good is not None and good.laid_over:
         same = crop(good.image, box, margin=MARGIN, least=LEAST_SIDE).pixels
@@ -172,22 +180,22 @@ def _overlap(one: Box, two: Box) -> float:
     return across * down / (sum(areas) - across * down)
 
 
-def candidates(regions: Sequence[Region], form: Form = Form.TAGS) -> str:
+def candidates(regions: Sequence[Region], form: Form = Form.TAGS, grid: Grid = THOUSANDTHS) -> str:
     """Regions of an anomaly map, for a model to confirm or refute."""
     if not regions:
         return "No region was marked beforehand."
     strongest = sorted(regions, key=lambda region: -region.score)[:_MOST]
-    listed = "; ".join(place(region.box, form) for region in strongest)
+    listed = "; ".join(place(region.box, form, grid) for region in strongest)
     return (
         f"An anomaly map marks these regions of the test image: {listed}. They are candidates to "
         "confirm or to refute, not defects, and there may be others."
     )
 
 
-def verdict_in_words(verdict: Verdict, form: Form = Form.TAGS) -> str:
+def verdict_in_words(verdict: Verdict, form: Form = Form.TAGS, grid: Grid = THOUSANDTHS) -> str:
     """A verdict as the first model gave it: label, places, reasons."""
     places = "; ".join(
-        f"{found.type or 'defect'} at {place(found.box, form)}" for found in verdict.defects
+        f"{found.type or 'defect'} at {place(found.box, form, grid)}" for found in verdict.defects
     )
     label = "yes, defective" if verdict.label is Label.ANOMALOUS else "no defects"
     reasons = f" {verdict.rationale}" if verdict.rationale else ""
@@ -211,14 +219,14 @@ def places_of(trace: Trace) -> tuple[Box, ...]:
     return tuple(dict.fromkeys((*asked, *(found.box for found in (*strongest, *own)))))
 
 
-def place(box: Box, form: Form) -> str:
+def place(box: Box, form: Form, grid: Grid) -> str:
     """A box in the numbers that a model is to answer in: one system a prompt."""
-    return thousandths(box) if form is Form.JSON else corners(box)
+    return grid.told(box) if form is Form.JSON else corners(box)
 
 
 def thousandths(box: Box) -> str:
-    """A box as prompts have it that ask for JSON: thousandths of the picture."""
-    return f"[{', '.join(str(round(GRID * corner)) for corner in box)}]"
+    """A box as a critic that acts is told it."""
+    return THOUSANDTHS.told(box)
 
 
 def corners(box: Box) -> str:

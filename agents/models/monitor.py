@@ -24,6 +24,7 @@ from reinspect.agents.models.inputs import (
     verdict_in_words,
 )
 from reinspect.agents.models.means import MonitorMeans, MonitorOptions
+from reinspect.agents.models.places import Grid
 from reinspect.agents.models.prompts import prompt
 from reinspect.agents.models.reflection import (
     Doubts,
@@ -109,17 +110,21 @@ class VlmMonitor(RAMonitor):
             reasons = (*own.reasons, f"the model is not asked: budget spent ({spent})")
             return own.model_copy(update={"reasons": reasons})
         shown = first_look(trace.sample, self._means.reference, more=self._means.more)
+        file = self._model.settings.prompts.assess
+        grid = self._model.grid(trace.sample, file)
         question = Question(
             prompt=prompt(
                 "assess",
                 Form.JSON,
-                own=self._model.settings.prompts.assess,
-                **self._told(trace, shown.words),
+                own=file,
+                places=grid.words,
+                whole=grid.whole,
+                **self._told(trace, shown.words, grid),
                 looks="\n".join(f"- {name}: {note}" for name, note in self._looks.items())
                 or "- none",
             ),
-            read=lambda text: read_doubts(text, self._looks),
-            schema=doubts_schema(self._looks),
+            read=lambda text: read_doubts(text, self._looks, grid),
+            schema=doubts_schema(self._looks, grid),
             field="holds",
             opinion=_holds,
         )
@@ -137,13 +142,14 @@ class VlmMonitor(RAMonitor):
         spent = self._means.spent(trace)
         if before is None or spent:
             return super().revise(trace)
-        means = self._means
+        means, file = self._means, self._model.settings.prompts.reflect
+        grid = self._model.grid(trace.sample, file)
         if self._model.form is Form.TAGS:
             shown = trained_look(trace.sample, means.reference, means.more.good_parts)
         else:
-            shown = close_look(trace.sample, places_of(trace), means.reference, means.more)
-        told, file = self._told(trace, shown.words), self._model.settings.prompts.reflect
-        question = ask_for_defects(self._model.form, "reflect", own=file, **told)
+            shown = close_look(trace.sample, places_of(trace), means.reference, means.more, grid)
+        told = self._told(trace, shown.words, grid)
+        question = ask_for_defects(self._model.form, "reflect", own=file, grid=grid, **told)
         heard = self._model.ask(question, shown.pictures, labels=shown.labels)
         belief = opinion_of(heard)
         said = evidence_of(heard, belief, SOURCE)
@@ -180,14 +186,15 @@ class VlmMonitor(RAMonitor):
         spent = self._means.spent(trace)
         if not trace.rounds or self._model.form is Form.TAGS or spent or trace.first is None:
             return plain
-        shown = close_look(trace.sample, places_of(trace), self._means.reference)
-        told = self._told(trace, shown.words)
+        grid = self._model.grid(trace.sample)
+        shown = close_look(trace.sample, places_of(trace), self._means.reference, grid=grid)
+        told = self._told(trace, shown.words, grid)
         question: Question[Explanation] = Question(
             prompt=prompt(
                 "explain",
                 Form.JSON,
                 own=self._model.settings.prompts.explain,
-                first=verdict_in_words(trace.first, Form.JSON),
+                first=verdict_in_words(trace.first, Form.JSON, grid),
                 **told,
             ),
             read=read_words,
@@ -200,13 +207,13 @@ class VlmMonitor(RAMonitor):
             return plain
         return heard.answers[0]
 
-    def _told(self, trace: Trace, pictures: str) -> dict[str, str]:
+    def _told(self, trace: Trace, pictures: str, grid: Grid) -> dict[str, str]:
         """What every prompt of a second look says."""
         form = self._model.form
         return {
             "pictures": pictures,
             "product": str(self._means.product),
-            "verdict": verdict_in_words(trace.verdict, form) if trace.verdict else "none",
+            "verdict": verdict_in_words(trace.verdict, form, grid) if trace.verdict else "none",
             "evidence": evidence_in_words(trace),
         }
 

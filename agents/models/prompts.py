@@ -20,6 +20,10 @@ class Prompt:
     text: str
 
 
+_MAY_LACK = ("places", "whole")
+"""Placeholders that a prompt of one's own need not have."""
+
+
 class PromptError(ReinspectError, ValueError):
     """A prompt of a user's own that can't be used; the message is one line."""
 
@@ -57,7 +61,7 @@ def own_source(path: str, name: str, form: Form) -> str:
     if not found.is_valid():
         raise PromptError(f"prompts.{name}: {path}: a $ that stands for itself is written $$")
     given = found.get_identifiers()
-    lacks = [f"${word}" for word in needed if word not in given]
+    lacks = [f"${word}" for word in needed if word not in (*given, *_MAY_LACK)]
     if lacks:
         raise PromptError(f"prompts.{name}: {path} lacks {', '.join(lacks)}")
     for word in given:
@@ -65,6 +69,19 @@ def own_source(path: str, name: str, form: Form) -> str:
             hint = did_you_mean(word, needed)
             raise PromptError(f"prompts.{name}: {path}: unknown placeholder ${word}; {hint}")
     return text
+
+
+def says_places(path: str | None) -> bool:
+    """Whether a prompt, of one's own or not, says how a model is to write places.
+
+    One of one's own that doesn't says so in words of its own, in thousandths.
+    """
+    return path is None or "places" in Template(_text(path)).get_identifiers()
+
+
+@functools.cache
+def _text(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
 
 
 @functools.cache

@@ -6,13 +6,13 @@ from typing import Any
 from pydantic import Field
 
 from reinspect.agents.models.answers import (
-    GRID,
     UnreadableAnswer,
-    box_of,
+    box_on,
     json_object,
     stated_confidence,
     yes_or_no,
 )
+from reinspect.agents.models.places import THOUSANDTHS, Grid
 from reinspect.vocabulary import Explanation, Probability, Value, Wish
 
 NOTHING = "none"
@@ -31,21 +31,20 @@ class Doubts(Value):
     wish: Wish | None = None
 
 
-def doubts_schema(looks: Mapping[str, str]) -> dict[str, Any]:
+def doubts_schema(looks: Mapping[str, str], grid: Grid = THOUSANDTHS) -> dict[str, Any]:
     """The JSON schema of doubts; a look can only be one of the closed list."""
-    corner = {"type": "integer", "minimum": 0, "maximum": GRID}
     properties = {
         "doubts": {"type": "string", "maxLength": _LONGEST},
         "holds": {"type": "string", "enum": ["yes", "no"]},
         "confidence": {"type": "number", "minimum": 0, "maximum": 1},
         "look": {"type": "string", "enum": [*looks, NOTHING]},
-        "box": {"type": "array", "items": corner, "minItems": 4, "maxItems": 4},
+        "box": {"type": "array", "items": grid.corner, "minItems": 4, "maxItems": 4},
         "phrase": {"type": "string", "maxLength": _PHRASE},
     }
     return _object(properties)
 
 
-def read_doubts(text: str, looks: Mapping[str, str]) -> Doubts:
+def read_doubts(text: str, looks: Mapping[str, str], grid: Grid = THOUSANDTHS) -> Doubts:
     """Read doubts; a wish for what is not on the list is no wish.
 
     Raises:
@@ -57,7 +56,7 @@ def read_doubts(text: str, looks: Mapping[str, str]) -> Doubts:
     if isinstance(look, str) and look in looks:
         wish = Wish(
             look=look,
-            box=box_of(content.get("box"), GRID, []),
+            box=box_on(grid, content.get("box"), []),
             phrase=phrase[:_PHRASE].strip() if isinstance(phrase, str) else "",
         )
     return Doubts(

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from pydantic import Field
 
 from reinspect.agents.models.answers import (
-    GRID,
     MOST_DEFECTS,
     UnreadableAnswer,
     box_of,
@@ -20,6 +19,7 @@ from reinspect.agents.models.answers import (
     stated_confidence,
     yes_or_no,
 )
+from reinspect.agents.models.places import GRID
 from reinspect.vocabulary import (
     Defect,
     Label,

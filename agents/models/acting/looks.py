@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from typing import Any, NamedTuple
 
-from reinspect.agents.models.answers import GRID, box_of
+from reinspect.agents.models.answers import box_of
 from reinspect.agents.models.inputs import close_ups, thousandths
+from reinspect.agents.models.places import GRID
 from reinspect.errors import ReinspectError
 from reinspect.files import digest_of
 from reinspect.images import Pixels, read_view

@@ -16,7 +16,7 @@ VALUES = {
     name: f"<{name}>"
     for name in (
         *("pictures", "product", "candidates", "verdict", "evidence", "looks", "first"),
-        *("fault", "said", "field", "wanted", "bounds"),
+        *("fault", "said", "field", "wanted", "bounds", "places", "whole"),
     )
 }
 FOLDER = files("reinspect.agents.models")
