@@ -66,14 +66,14 @@ def feed(
             item = _item(version.place, one, str(console.runs_folder or ""))
         except StoreError:
             continue  # an old draft, of another store
-        types = _types(version.place, version.version[0], item["category"])
+        added = (version.version[0], version.version[-1])  # inspections, decisions on types
+        types = _types(version.place, added, item["category"], item["known"])
         boxes: list[dict[str, Any]] = []
         if not queue:  # which is blind
             row, leading = console.store.browse.one(one).row, item["views"][0]["name"]
             sizes = {it["name"]: _size(it["scene"]) for it in item["views"]}
             boxes = [_sent(defect, leading, sizes) for defect in row.defects]
-        offered = list(dict.fromkeys((*item["known"], *types)))
-        items.append({**item, "types": offered, "boxes": boxes})
+        items.append({**item, "types": list(types), "boxes": boxes})
     wanted = st.session_state.get(key, {}).get("full")
     sharp = [
         {"id": one["id"], "view": at, "src": whole_picture(path)}
@@ -133,7 +133,7 @@ def _item(place: StorePlace, inspection_id: int, runs: str) -> dict[str, Any]:
         "views": [_view(told, view) for view in views],
         "paths": [told.path(view) for view in views],
         "category": told.found.row.category,
-        "known": _named(told.run.recipe),
+        "known": named_types(told.run.recipe),
     }
 
 
@@ -180,7 +180,7 @@ def _sent(
     }
 
 
-def _named(recipe: str) -> tuple[str, ...]:
+def named_types(recipe: str) -> tuple[str, ...]:
     """The defects that a recipe names for its product."""
     try:
         read = parse_yaml(recipe)
@@ -192,8 +192,14 @@ def _named(recipe: str) -> tuple[str, ...]:
 
 
 @cached
-def _types(place: StorePlace, _inspections: int, category: str | None) -> tuple[str, ...]:
-    return opened(place.url).queue.types(category)
+def _types(
+    place: StorePlace, _added: tuple[int, int], category: str | None, known: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The types of a product, by the names of today; those that the recipe names come first."""
+    queue = opened(place.url).queue
+    names = queue.type_names()
+    first = (names.today(category, name) for name in known)
+    return tuple(dict.fromkeys((*first, *queue.types(category))))
 
 
 @st.cache_resource(show_spinner=False)

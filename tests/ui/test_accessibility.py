@@ -24,6 +24,7 @@ PAGES = {
     "References": "references",
     "Conflicts": "conflicts",
     "Commissioning": "commissioning",
+    "Defect types": "types",
 }
 NAVIGATION = '[data-testid="stSidebarNav"]'
 """Streamlit's own list of pages, whose sections axe-core takes for broken lists."""

@@ -114,7 +114,7 @@ def test_boxes_are_drawn_moved_resized_and_undone(bench: Any) -> None:
         assert boxes(page) == [pytest.approx(left, abs=1)]
     page.keyboard.press("u")
     assert boxes(page) == []
-    assert page.locator(".bench [aria-pressed=true]").count() == 0  # no verdict either
+    assert page.locator(".bench .verdicts [aria-pressed=true]").count() == 0  # no verdict either
 
 
 def test_a_reload_in_the_middle_loses_nothing(bench: Any, kept: Store, site: Site) -> None:

@@ -22,7 +22,7 @@ from support.odd_texts import LONG, ODD
 
 PAGES = (
     "morning", "runs", "inspections", "trace", "review", "reliability", "compare", "export",
-    "captions", "qualification", "references", "conflicts", "commissioning",
+    "captions", "qualification", "references", "conflicts", "commissioning", "types",
 )  # fmt: skip
 Show = Callable[..., Any]
 QUALIFIED = Qualification(
@@ -637,3 +637,32 @@ def test_a_part_with_several_views_shows_the_one_that_decided(
     if page == "review":
         (item,) = _fed(app)["items"]
         assert [view["name"] for view in item["views"]] == ["back", "front"]
+
+
+def test_types_of_a_product_are_one_list_that_people_edit(
+    monday: int, store: Store, show: Show
+) -> None:
+    reader = show("types", types_product="bolt")
+    assert not reader.exception
+    assert not reader.button
+    (table,) = (one.value for one in reader.dataframe)
+    assert set(table["type"]) >= {"dent", 'ben"t'}
+    app = show("types", reviewer="Ann", types_product="bolt")
+    app.selectbox(key="types_old_0").select('ben"t')
+    app.text_input(key="types_new_0").input(" dent ").run()
+    assert "will be one type" in _text(app)
+    next(one for one in app.button if one.label == "Merge").click().run()
+    assert not app.exception
+    (table,) = (one.value for one in app.dataframe)
+    assert dict(zip(table["type"], table["verdicts"], strict=True)).get("dent") == 1
+    assert 'ben"t' not in set(table["type"])
+    assert "ben&quot;t" in _text(app)  # on record, with who
+    assert "1 found" in _text(show("inspections", type="dent"))
+    app = show("types", reviewer="Ann", types_product="bolt")
+    app.text_input(key="types_add_1").input("<b>burr</b>").run()
+    next(one for one in app.button if one.label == "Add").click().run()
+    assert "<b>burr</b>" in store.queue.types("bolt")
+    next(one for one in app.button if one.label == "Take back").click().run()
+    assert not app.exception
+    assert 'ben"t' in set(app.dataframe[0].value["type"])
+    assert not [one for one in app.button if one.label == "Take back"]

@@ -9,6 +9,7 @@ from reinspect.store.rows import Checked, Row
 from reinspect.store.runs import Run, RunInfo, Status, differences
 from reinspect.store.search import Filter, Order, Period, Reviewed, Span, Standing
 from reinspect.store.store import Store, Tally
+from reinspect.store.type_names import TypeName, TypeNames
 from reinspect.store.writer import Writer
 
 __all__ = [
@@ -37,6 +38,8 @@ __all__ = [
     "Store",
     "StoreError",
     "Tally",
+    "TypeName",
+    "TypeNames",
     "UnknownRunError",
     "Writer",
     "differences",

@@ -1,5 +1,6 @@
 """What people look through and decide: pages of inspections, reviews, captions."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -26,7 +27,8 @@ from reinspect.store.reviews import (
     standing,
 )
 from reinspect.store.runs import lock_runs
-from reinspect.store.search import Filter, Order, before, conditions, ranking
+from reinspect.store.search import Filter, Order, before, conditions, has_type, ranking
+from reinspect.store.type_names import type_names
 from reinspect.vocabulary import Verdict, current_source
 
 _CHUNK = 500  # rows read at a time
@@ -59,7 +61,7 @@ class Browse:
     def count(self, wanted: Filter) -> int:
         """How many inspections the filter finds."""
         with reading(self._engine) as session:
-            return _count(session, conditions(wanted))
+            return _count(session, self._meant(wanted))
 
     def page(
         self,
@@ -71,7 +73,7 @@ class Browse:
         limit: int = 24,
     ) -> Page:
         """A page of the inspections that the filter finds, the least reliable first by default."""
-        meant = conditions(wanted)
+        meant = self._meant(wanted)
         ids = (
             select(tables.InspectionTable.id)
             .where(*meant)
@@ -86,12 +88,18 @@ class Browse:
             total = offset + len(found) if whole else _count(session, meant)
         return Page(found, total)
 
+    def _meant(self, wanted: Filter) -> list[ColumnElement[bool]]:
+        if not wanted.types:
+            return conditions(wanted)
+        with reading(self._engine) as session:
+            return conditions(wanted, type_names(session))
+
     def inspections(self, wanted: Filter) -> Iterator[Inspected]:
         """All inspections that the filter finds, by id, a few hundred in memory at a time.
 
         What is added meanwhile may or may not be among them.
         """
-        meant, last = conditions(wanted), 0
+        meant, last = self._meant(wanted), 0
         while True:
             ids = (
                 select(tables.InspectionTable.id)
@@ -131,7 +139,7 @@ class Browse:
                 value.where(col(tables.InspectionTable.id) == inspection_id)
             ).first()
             earlier = before(order, mine, inspection_id, descending=descending)
-            return _count(session, [*conditions(wanted), earlier])
+            return _count(session, [*self._meant(wanted), earlier])
 
     def elsewhere(self, found: Inspected) -> tuple[Inspected, ...]:
         """The same picture in other runs, newest first."""
@@ -162,11 +170,43 @@ class Browse:
                 for category in _distinct(session, col(table.category), [col(table.run_id) == run])
             }
             listed = _distinct(session, type_coerce(col(table.types), Text), [])
+            recorded = {
+                name for text in listed for name in columns.NamesColumn.adapter.validate_json(text)
+            }
+            types = _todays(session, recorded)
             found = _distinct(session, col(tables.EvidenceTable.source), [])
             sources = {current_source(name) for name in found}
-        adapter = columns.NamesColumn.adapter
-        types = {name for text in listed for name in adapter.validate_json(text)}
         return Choices(tuple(sorted(categories)), tuple(sorted(types)), tuple(sorted(sources)))
+
+    def products(self) -> tuple[str | None, ...]:
+        """The categories of all runs, sorted; none first, where parts have none."""
+        with reading(self._engine) as session:
+            found = session.exec(select(tables.InspectionTable.category).distinct())
+            return tuple(sorted(found, key=lambda name: (name is not None, name or "")))
+
+    def runs_with(self, product: str | None) -> set[int]:
+        """The runs that have parts of a product."""
+        mine = col(tables.InspectionTable.category).is_not_distinct_from(product)
+        query = select(tables.InspectionTable.run_id).where(mine).distinct()
+        with reading(self._engine) as session:
+            return set(session.exec(query))
+
+    def types_of(self, product: str | None) -> dict[str, int]:
+        """Types that final verdicts on a product name, by the names of today → how many do."""
+        table = tables.InspectionTable
+        listed = type_coerce(col(table.types), Text)
+        query = (
+            select(listed, func.count())
+            .where(col(table.category).is_not_distinct_from(product), listed != "[]")
+            .group_by(listed)
+        )
+        read, counted = columns.NamesColumn.adapter.validate_json, Counter[str]()
+        with reading(self._engine) as session:
+            names = type_names(session)
+            for text, count in session.exec(query):
+                for name in {names.today(product, one) for one in read(text)}:
+                    counted[name] += count
+        return dict(counted)
 
     def review(self, inspection_id: int, after: Verdict, *, reviewer: str, why: str = "") -> Review:
         """Add a person's verdict; it counts as truth for the same picture in every run.
@@ -349,6 +389,19 @@ def _distinct(session: Session, column: Any, meant: Sequence[ColumnElement[bool]
         if value is None:
             return found
         found.append(value)
+
+
+def _todays(session: Session, recorded: Iterable[str]) -> set[str]:
+    """What types are called today, each as in the products that have it."""
+    names, found = type_names(session), set[str]()
+    decided = {name for known in names.current.values() for name in known}
+    for name in recorded:
+        if name not in decided:
+            found.add(name)
+            continue
+        products = select(tables.InspectionTable.category).where(has_type(name)).distinct()
+        found |= {names.today(product, name) for product in session.exec(products)}
+    return found
 
 
 def _verdict(entry: tables.InspectionTable) -> Verdict | None:

@@ -10,6 +10,7 @@ from reinspect.store import tables
 from reinspect.store.comments import Comment, comments_on, part_of
 from reinspect.store.reviews import standing
 from reinspect.store.rows import Checked, Row
+from reinspect.store.type_names import TypeNames, type_names
 from reinspect.vocabulary import View
 
 
@@ -50,13 +51,14 @@ def with_reviews(session: Session, entries: Sequence[tables.InspectionTable]) ->
     newest = {key: standing(reviews) for key, reviews in said.items()}
     known = _truths(session, entries)
     parts = {key_of(entry.id): part_of(key_of(entry.id), entry.sha256) for entry in entries}
-    comments = comments_on(session, parts.values())
+    comments, names = comments_on(session, parts.values()), type_names(session)
     return [
         _inspected(
             entry,
             newest.get(key_of(entry.id)),
             known.get((entry.run_id, entry.image)),
             comments.get(parts[key_of(entry.id)], ()),
+            names,
         )
         for entry in entries
     ]
@@ -91,13 +93,17 @@ def _inspected(
     review: tables.ReviewTable | None,
     truth: tuple[str, str] | None,
     comments: tuple[Comment, ...],
+    names: TypeNames,
 ) -> Inspected:
     columns = {name: getattr(entry, name) for name in tables.InspectionTable.model_fields}
     columns["sha256"] = entry.sha256 or None
+    for found in ("defects", "first_defects"):
+        if columns[found] is not None:
+            columns[found] = names.applied(entry.category, columns[found])
     label, source = truth or (None, None)
     row = Row.of_columns(
         columns,
-        review=None if review is None else _checked(review),
+        review=None if review is None else _checked(review, names, entry.category),
         truth=label,
         truth_by=source,
         comments=comments,
@@ -105,14 +111,15 @@ def _inspected(
     return Inspected(key_of(entry.id), row, entry.sample.path, entry.run_id, entry.sample.views)
 
 
-def _checked(review: tables.ReviewTable) -> Checked | None:
+def _checked(review: tables.ReviewTable, names: TypeNames, category: str | None) -> Checked | None:
     after = review.after
     if after is None:
         return None
+    defects = names.applied(category, after.defects)
     return Checked(
         label=after.label,
-        types=types_of(after.defects),
-        defects=after.defects,
+        types=types_of(defects),
+        defects=defects,
         reviewer=review.reviewer,
         at=review.at,
         why=review.why,

@@ -23,6 +23,13 @@ from reinspect.store.inspected import key_of
 from reinspect.store.reviews import Review, ReviewOpinion, review_of
 from reinspect.store.search import Filter, Order, conditions, ranking
 from reinspect.store.tables import InspectionTable, ReviewTable, TruthTable
+from reinspect.store.type_names import (
+    TypeName,
+    TypeNames,
+    decide_type,
+    decided_types,
+    type_names,
+)
 
 
 class ReviewQueue:
@@ -110,7 +117,10 @@ class ReviewQueue:
         return tuple(ReviewOpinion(*who, label) for who, label in sorted(newest.items()))
 
     def types(self, category: str | None) -> tuple[str, ...]:
-        """The defect types that annotations and reviewers use for a product, sorted."""
+        """The defect types that annotations and reviewers use for a product, sorted.
+
+        By the names of today, with those that somebody has added to the list.
+        """
         named = type_coerce(col(TruthTable.types), Text)
         query = (
             select(named)
@@ -123,9 +133,31 @@ class ReviewQueue:
             .distinct()
         )
         with reading(self._engine) as session:
-            listed = list(session.exec(query))
+            listed, names = list(session.exec(query)), type_names(session)
         read = columns.NamesColumn.adapter.validate_json
-        return tuple(sorted({name for text in listed for name in read(text)}))
+        used = {names.today(category, name) for text in listed for name in read(text)}
+        return tuple(sorted(used | names.listed(category)))
+
+    def type_names(self) -> TypeNames:
+        """What types are called today."""
+        with reading(self._engine) as session:
+            return type_names(session)
+
+    def decided_types(self) -> list[TypeName]:
+        """What people have decided on types, oldest first."""
+        with reading(self._engine) as session:
+            return decided_types(session)
+
+    def call_type(self, category: str | None, name: str, becomes: str, *, author: str) -> TypeName:
+        """Call a type of a product otherwise from now on; by its own name, add it or take it back.
+
+        Raises:
+            ValueError: nobody decides, or a name is missing or too long.
+        """
+        with told(self._engine.url), Session(writing(self._engine)) as session:
+            added = decide_type(session, category, name, becomes, author)
+            session.commit()
+        return added
 
 
 def reviews_of_part(session: Session, inspection_id: int) -> list[ReviewTable]:

@@ -35,6 +35,7 @@ from reinspect.store.tables import (
     RunTable,
     TruthTable,
 )
+from reinspect.store.type_names import TypeNames
 from reinspect.vocabulary import Label, Outcome, Value, source_names
 
 _MODULUS = 2**31 - 1
@@ -135,12 +136,13 @@ class Filter(Value):
         return self
 
 
-def conditions(wanted: Filter) -> list[ColumnElement[bool]]:
-    """The filter as conditions on `inspections`."""
-    return [*_chosen(wanted), *_ranged(wanted), *_judged(wanted), *_stated(wanted)]
+def conditions(wanted: Filter, names: TypeNames | None = None) -> list[ColumnElement[bool]]:
+    """The filter as conditions on `inspections`; types by the names of today, where given."""
+    chosen = _chosen(wanted, names or TypeNames())
+    return [*chosen, *_ranged(wanted), *_judged(wanted), *_stated(wanted)]
 
 
-def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
+def _chosen(wanted: Filter, names: TypeNames) -> Iterator[ColumnElement[bool]]:
     """Conditions of the fields that list values."""
     table = InspectionTable
     for column, values in (
@@ -157,10 +159,10 @@ def _chosen(wanted: Filter) -> Iterator[ColumnElement[bool]]:
         mine = select(RunTable.id).where(or_(*(_tagged(tag) for tag in some)))
         yield col(table.run_id).in_(mine)
     if wanted.types:
-        yield or_(*(_names(name) for name in wanted.types))
+        yield or_(*(_called(name, names) for name in wanted.types))
     if wanted.sources:
-        names = [name for source in wanted.sources for name in source_names(source)]
-        brought = col(EvidenceTable.source).in_(names)
+        sources = [name for source in wanted.sources for name in source_names(source)]
+        brought = col(EvidenceTable.source).in_(sources)
         yield col(table.id).in_(select(EvidenceTable.inspection_id).where(brought))
 
 
@@ -327,7 +329,24 @@ def _tagged(tag: str) -> ColumnElement[bool]:
     return type_coerce(col(RunTable.tags), Text).contains(pair, autoescape=True)
 
 
-def _names(name: str) -> ColumnElement[bool]:
+def _called(name: str, names: TypeNames) -> ColumnElement[bool]:
+    """What is called that today, by whatever names are on record."""
+    if not names.current:
+        return has_type(name)
+    category = col(InspectionTable.category)
+    some: list[ColumnElement[bool]] = []
+    others: list[ColumnElement[bool]] = []
+    for product in names.current:
+        mine = category.is_not_distinct_from(product)
+        some += [and_(mine, has_type(one)) for one in names.recorded(product, name)]
+        others.append(
+            category.is_not(None) if product is None else category.is_distinct_from(product)
+        )
+    return or_(*some, and_(*others, has_type(name)))
+
+
+def has_type(name: str) -> ColumnElement[bool]:
+    """Whether the final verdict names a type, by its name on record."""
     quoted = json.dumps(name, ensure_ascii=False)
     return type_coerce(col(InspectionTable.types), Text).contains(quoted, autoescape=True)
 
