@@ -14,7 +14,7 @@ fractions."""
 _PATCH = 28
 
 
-class Places(StrEnum):
+class Coordinates(StrEnum):
     """How a place is written: by two corners, in whole numbers."""
 
     THOUSANDTHS = "thousandths"
@@ -25,9 +25,9 @@ class Places(StrEnum):
     """x1, y1, x2, y2 in pixels of the picture as the model sees it."""
 
 
-FAMILIES: Mapping[str, Places] = {
-    r"qwen-?2[._]5-?(vl|omni)": Places.PIXELS,
-    r"gemini": Places.DOWN_FIRST,
+FAMILIES: Mapping[str, Coordinates] = {
+    r"qwen-?2[._]5-?(vl|omni)": Coordinates.PIXELS,
+    r"gemini": Coordinates.DOWN_FIRST,
 }
 """Pattern of a model's name → how its family was trained to write places; of others thousandths.
 
@@ -41,13 +41,13 @@ class Grid(NamedTuple):
 
     across: int = GRID
     down: int = GRID
-    how: Places = Places.THOUSANDTHS
+    how: Coordinates = Coordinates.THOUSANDTHS
 
     @property
     def words(self) -> str:
         """What a prompt says of a box."""
-        corners = "y1, x1, y2, x2" if self.how is Places.DOWN_FIRST else "x1, y1, x2, y2"
-        if self.how is Places.PIXELS:
+        corners = "y1, x1, y2, x2" if self.how is Coordinates.DOWN_FIRST else "x1, y1, x2, y2"
+        if self.how is Coordinates.PIXELS:
             size = f"{self.across} wide and {self.down} high"
             return f"{corners} in pixels of the test image, which is {size}"
         return f"{corners} in thousandths of the test image's width and height"
@@ -66,7 +66,7 @@ class Grid(NamedTuple):
         """A box as a prompt has it."""
         x1, x2 = round(self.across * box.x1), round(self.across * box.x2)
         y1, y2 = round(self.down * box.y1), round(self.down * box.y2)
-        corners = (y1, x1, y2, x2) if self.how is Places.DOWN_FIRST else (x1, y1, x2, y2)
+        corners = (y1, x1, y2, x2) if self.how is Coordinates.DOWN_FIRST else (x1, y1, x2, y2)
         return f"[{', '.join(map(str, corners))}]"
 
     def shares(self, corners: Any) -> tuple[float, float, float, float]:
@@ -76,7 +76,7 @@ class Grid(NamedTuple):
             TypeError, ValueError: it has not four numbers.
         """
         one, two, three, four = map(float, corners)
-        if self.how is Places.DOWN_FIRST:
+        if self.how is Coordinates.DOWN_FIRST:
             one, two, three, four = two, one, four, three
         return one / self.across, two / self.down, three / self.across, four / self.down
 
@@ -84,13 +84,13 @@ class Grid(NamedTuple):
 THOUSANDTHS = Grid()
 
 
-def places_of(model: str) -> Places:
+def places_of(model: str) -> Coordinates:
     """How a model writes places, by its name."""
     found = (how for name, how in FAMILIES.items() if re.search(name, model, re.IGNORECASE))
-    return next(found, Places.THOUSANDTHS)
+    return next(found, Coordinates.THOUSANDTHS)
 
 
-def grid_of(how: Places, size: tuple[int, int]) -> Grid:
+def grid_of(how: Coordinates, size: tuple[int, int]) -> Grid:
     """How the places of a picture are written.
 
     Args:
@@ -98,7 +98,7 @@ def grid_of(how: Places, size: tuple[int, int]) -> Grid:
         size: width and height of the picture as it is sent. Models that count pixels count those of
             whole patches.
     """
-    if how is not Places.PIXELS:
+    if how is not Coordinates.PIXELS:
         return Grid(how=how)
     across, down = (_PATCH * max(1, round(length / _PATCH)) for length in size)
     return Grid(across, down, how)

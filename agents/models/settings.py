@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from reinspect.agents.models.places import Places
+from reinspect.agents.models.places import Coordinates
 from reinspect.components import ComponentOptions, RecipePath
 
 _SECRET = ("key", "token", "password", "secret")
@@ -71,7 +71,7 @@ class ModelSettings(ComponentOptions):
         default=1280 * 28 * 28, ge=28 * 28, description="A picture's budget; larger ones shrink."
     )
     encoding: Literal["jpeg", "png"] = "jpeg"
-    places: Places | None = Field(
+    places: Coordinates | None = Field(
         default=None, description="How it writes places; null: as its family does."
     )
     cache: bool = Field(

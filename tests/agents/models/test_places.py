@@ -1,4 +1,4 @@
-"""Places are asked for, told and read in the numbers that a model's family was trained on."""
+"""Coordinates are asked for, told and read in the numbers that a model's family was trained on."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ import yaml
 
 from reinspect.agents.models.answers import box_on
 from reinspect.agents.models.encoding import size_of
-from reinspect.agents.models.places import THOUSANDTHS, Grid, Places, grid_of, places_of
+from reinspect.agents.models.places import THOUSANDTHS, Coordinates, Grid, grid_of, places_of
 from reinspect.graph import build_graph
 from reinspect.graph.recipe import RecipeError, parse_recipe
 from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
@@ -25,17 +25,17 @@ SPOT = Box(0.2, 0.4, 0.3, 0.8)
 @pytest.mark.parametrize(
     ("model", "how"),
     [
-        ("Qwen/Qwen2.5-VL-7B-Instruct", Places.PIXELS),
-        ("qwen2.5vl:7b", Places.PIXELS),
-        ("Qwen/Qwen2-VL-7B-Instruct", Places.THOUSANDTHS),
-        ("Qwen/Qwen3-VL-8B-Instruct", Places.THOUSANDTHS),
-        ("OpenGVLab/InternVL3-8B", Places.THOUSANDTHS),
-        ("google/gemini-2.5-flash", Places.DOWN_FIRST),
-        ("gpt-4.1-mini", Places.THOUSANDTHS),
-        ("flanges", Places.THOUSANDTHS),
+        ("Qwen/Qwen2.5-VL-7B-Instruct", Coordinates.PIXELS),
+        ("qwen2.5vl:7b", Coordinates.PIXELS),
+        ("Qwen/Qwen2-VL-7B-Instruct", Coordinates.THOUSANDTHS),
+        ("Qwen/Qwen3-VL-8B-Instruct", Coordinates.THOUSANDTHS),
+        ("OpenGVLab/InternVL3-8B", Coordinates.THOUSANDTHS),
+        ("google/gemini-2.5-flash", Coordinates.DOWN_FIRST),
+        ("gpt-4.1-mini", Coordinates.THOUSANDTHS),
+        ("flanges", Coordinates.THOUSANDTHS),
     ],
 )
-def test_a_family_writes_places_as_it_was_trained_to(model: str, how: Places) -> None:
+def test_a_family_writes_places_as_it_was_trained_to(model: str, how: Coordinates) -> None:
     assert places_of(model) is how
 
 
@@ -44,12 +44,12 @@ def test_a_family_writes_places_as_it_was_trained_to(model: str, how: Places) ->
     [
         pytest.param(THOUSANDTHS, "[200, 400, 300, 800]", "in thousandths of", "0, 0, 1000, 1000",
                      id="thousandths"),
-        pytest.param(grid_of(Places.DOWN_FIRST, (640, 480)), "[400, 200, 800, 300]",
+        pytest.param(grid_of(Coordinates.DOWN_FIRST, (640, 480)), "[400, 200, 800, 300]",
                      "as y1, x1, y2, x2 in thousandths of", "0, 0, 1000, 1000", id="down first"),
-        pytest.param(grid_of(Places.PIXELS, (560, 280)), "[112, 112, 168, 224]",
+        pytest.param(grid_of(Coordinates.PIXELS, (560, 280)), "[112, 112, 168, 224]",
                      "in pixels of the test image, which is 560 wide and 280 high",
                      "0, 0, 560, 280", id="pixels"),
-        pytest.param(grid_of(Places.PIXELS, (640, 480)), "[129, 190, 193, 381]",
+        pytest.param(grid_of(Coordinates.PIXELS, (640, 480)), "[129, 190, 193, 381]",
                      "644 wide and 476 high", "0, 0, 644, 476", id="pixels of whole patches"),
     ],
 )  # fmt: skip
@@ -77,7 +77,7 @@ def test_a_box_is_told_as_it_is_read(grid: Grid, told: str, words: str, whole: s
 )
 def test_what_is_no_box_is_said_as_it_was_written(corners: Any, note: str) -> None:
     notes: list[str] = []
-    assert box_on(Grid(560, 280, Places.PIXELS), corners, notes) is None
+    assert box_on(Grid(560, 280, Coordinates.PIXELS), corners, notes) is None
     assert notes == [note]
 
 
@@ -169,7 +169,7 @@ def test_an_own_prompt_that_says_nothing_of_places_has_thousandths(
 def test_a_large_picture_is_counted_as_it_is_sent() -> None:
     size = size_of(4000, 2000, 560 * 280)
     assert size == (560, 280)
-    assert grid_of(Places.PIXELS, size)[:2] == (560, 280)
+    assert grid_of(Coordinates.PIXELS, size)[:2] == (560, 280)
 
 
 def test_other_numbers_are_refused() -> None:
