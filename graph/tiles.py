@@ -216,7 +216,7 @@ def _lasting(part: "TiledPart", nodes: Set[str], step: Step) -> Step:
 
 
 def _heat(line: _Line, part: "TiledPart", sample: Sample) -> tuple[Picture, ...]:
-    """The tiles' heat-maps as one, where maps are kept."""
+    """The tiles' heat-maps as one, where maps are kept; their own are of no more use."""
     kept, key = line.context.pictures, sample.visual.sha256
     if kept is None or key is None:
         return ()
@@ -232,13 +232,21 @@ def _heat(line: _Line, part: "TiledPart", sample: Sample) -> tuple[Picture, ...]
         laid = cv2.resize(heat, (max(1, x2 - x1), max(1, y2 - y1)), interpolation=cv2.INTER_AREA)
         place = canvas[y1 : y1 + laid.shape[0], x1 : x1 + laid.shape[1]]
         np.maximum(place, laid[: place.shape[0], : place.shape[1]], out=place)
+    for trace in part.tiles.values():
+        for path in _maps(trace):
+            (kept.folder.parent / path).unlink(missing_ok=True)
     return (kept.save_map(canvas, key=key),)
 
 
+def _maps(trace: Trace) -> list[str]:
+    pictures = (picture for piece in trace.evidence for picture in piece.pictures)
+    return [picture.path for picture in pictures if picture.shows == HEAT_MAP]
+
+
 def _map_of(trace: Trace, folder: Path) -> Heat | None:
-    pictures = [p for piece in trace.evidence for p in piece.pictures if p.shows == HEAT_MAP]
+    paths = _maps(trace)
     try:
-        return np.asarray(read_map(folder / pictures[0].path), np.float32) if pictures else None
+        return np.asarray(read_map(folder / paths[0]), np.float32) if paths else None
     except ValueError:
         return None
 

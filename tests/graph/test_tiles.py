@@ -78,6 +78,7 @@ def test_a_spot_in_one_tile_fails_the_whole_where_it_is(
     assert seen.source == "tiles"
     assert " of 15 tiles stand out; the most suspicious, 96x96+" in seen.summary
     (heat,) = seen.pictures
+    assert len(list(kept.rglob("*.heat-map.png"))) == 1  # of the whole, none of its tiles
     hottest = np.unravel_index(np.argmax(found := read_map(kept.parent / heat.path)), found.shape)
     assert np.hypot(hottest[1] - x, hottest[0] - y) < 2 * radius
 
