@@ -18,10 +18,12 @@ from reinspect.components import Stage
 from reinspect.cost import ModelCost, calls_of
 from reinspect.dataset import Item
 from reinspect.engine.local import inspect_all
+from reinspect.files import write_json
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
-from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, parse_recipe
+from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, looks_digest, parse_recipe
 from reinspect.images import sha256_of
+from reinspect.policies.qualified import KeptLimits, ProductLimits, program
 from reinspect.policies.triggers import calibrated
 from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.trace import Trace
@@ -184,6 +186,26 @@ def test_a_known_defect_of_another_part_is_shown_and_is_nothing_new(
     assert (trace.verdict.label, trace.revised) == (Label.NORMAL, False)
     (said_so,) = (e for e in trace.verdict.evidence if e.source == "reflection")
     assert "nothing new was seen" in said_so.summary
+
+
+@pytest.mark.parametrize("kind", ["vlm", "agent"])
+def test_a_monitor_that_is_a_model_quotes_the_qualification(
+    part: str, tmp_path: Path, kind: str
+) -> None:
+    limits = ProductLimits(
+        program=program(), drawn=True, half=6, nine_of_ten=24, found=30, tried=64, false_calls=1,
+        references=8,
+    )  # fmt: skip
+    with ScriptedServer(Reply(said("no"), yes=0.02)) as server:
+        recipe = recipe_for(server, {"kind": kind}, policies={"trigger": "never"})
+        context = BuildContext(recipe=recipe, cache=tmp_path)
+        place = KeptLimits(tmp_path, looks_digest(recipe)).place(context.references.default.key)
+        assert place is not None
+        write_json(place, limits)
+        trace = build(build_pipeline(context)).invoke({"image": part})["trace"]
+    explained = trace.last(Explanation)
+    assert limits.words(Label.NORMAL)
+    assert limits.words(Label.NORMAL) in explained.final
 
 
 def test_an_explanation_that_fails_leaves_the_plain_words(part: str) -> None:

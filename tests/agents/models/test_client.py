@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from reinspect.agents.calls import Price, recorded
+from reinspect.agents.calls import ModelLimits, Price, RunBudget, recorded
 from reinspect.agents.models.answers import UnreadableAnswer
 from reinspect.agents.models.client import Model, ModelError
 from reinspect.agents.models.detector import ask_for_defects, opinion_of
@@ -215,6 +215,16 @@ def test_an_answer_that_cannot_be_read_is_sent_back_once(ask_at: AskAt) -> None:
     assert "logprobs" not in request.body
     schema = request.body["response_format"]["json_schema"]["schema"]
     assert schema["properties"]["answer"]["enum"] == ["yes", "no", "unclear"]
+
+
+def test_a_run_that_has_spent_its_budget_puts_nothing_into_form() -> None:
+    with ScriptedServer([Reply(PROSE), Reply(said("yes"))]) as server:
+        settings = ModelSettings.model_validate({"model": "m", "base_url": server.url})
+        model = Model(settings, budget=RunBudget(ModelLimits(calls=1)))
+        made, failure = every_call(model)
+        assert len(server.requests) == 1
+    assert isinstance(failure, UnreadableAnswer)
+    assert [call.error for call in made] == [str(failure)]
 
 
 @pytest.mark.parametrize(
