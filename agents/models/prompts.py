@@ -7,6 +7,7 @@ from pathlib import Path
 from string import Template
 
 from reinspect.agents.models.settings import Form
+from reinspect.documents import RECIPE_SIZE, DocumentError, read_text
 from reinspect.errors import ReinspectError, did_you_mean
 from reinspect.files import digest_of
 
@@ -52,9 +53,9 @@ def own_source(path: str, name: str, form: Form) -> str:
         PromptError: it can't be read, lacks a placeholder, or has another.
     """
     try:
-        text = Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as failure:
-        reason = getattr(failure, "strerror", None) or "no UTF-8 text"
+        text = read_text(path, most=RECIPE_SIZE).strip()
+    except (OSError, DocumentError) as failure:
+        reason = getattr(failure, "strerror", None) or failure
         raise PromptError(f"prompts.{name}: {path}: cannot be read: {reason}") from failure
     needed = Template(_source(__package__, f"{name}.{form.value}.md")).get_identifiers()
     found = Template(text)

@@ -53,6 +53,17 @@ def read_text(path: str | os.PathLike[str], *, most: int = SIZE, patience: float
         OSError: it can't be read.
         DocumentError: it is larger, or no UTF-8; nobody writes to the pipe.
     """
+    content = read_bytes(path, most=most, patience=patience)
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as failure:
+        raise DocumentError(f"no UTF-8 text (byte {failure.start})") from failure
+
+
+def read_bytes(
+    path: str | os.PathLike[str], *, most: int = SIZE, patience: float = PATIENCE
+) -> bytes:
+    """What is in a file, whatever it is; arguments and errors are those of `read_text`."""
     with open(path, "rb", opener=partial(_opened, patience)) as file:
         about = os.fstat(file.fileno())
         if not stat.S_ISREG(about.st_mode):
@@ -60,10 +71,7 @@ def read_text(path: str | os.PathLike[str], *, most: int = SIZE, patience: float
         content = b"" if about.st_size > most else file.read(most + 1)
     if max(len(content), about.st_size) > most:
         raise DocumentError(f"larger than {most >> 20} MiB, which is the most that is read")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as failure:
-        raise DocumentError(f"no UTF-8 text (byte {failure.start})") from failure
+    return content
 
 
 def text_of_table(data: bytes) -> str:

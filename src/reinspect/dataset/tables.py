@@ -21,7 +21,7 @@ from reinspect.dataset.understood import (
     means_good,
     plain_name,
 )
-from reinspect.documents import text_of_table
+from reinspect.documents import DocumentError, read_bytes, text_of_table
 from reinspect.images import address_of, one_line
 from reinspect.vocabulary import Label
 
@@ -184,11 +184,11 @@ def _readrows_of(file: str, _mtime: int, size: int) -> tuple[dict[str, str], ...
     if size > _MOST:
         raise DataError(f"{one_line(file)}: {size / 1e6:.0f} MB is too much for a table of labels")
     try:
-        text = text_of_table(Path(file).read_bytes())
+        text = text_of_table(read_bytes(file, most=_MOST))
         first = text.partition("\n")[0]
         separator = max(",;\t|", key=first.count)
         return tuple(_clean(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)))
-    except (OSError, csv.Error) as failure:
+    except (OSError, DocumentError, csv.Error) as failure:
         raise DataError(f"{one_line(file)}: no table of labels: {failure}") from failure
 
 

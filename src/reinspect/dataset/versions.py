@@ -22,6 +22,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 from reinspect.dataset.items import AnyPath
 from reinspect.dataset.layout import OTHER, TEST, TRAIN, TRUTH
 from reinspect.dataset.understood import means_good, plain_name
+from reinspect.documents import DocumentError, read_bytes
 from reinspect.errors import ReinspectError, explain_invalid
 from reinspect.files import WriteError, write_file
 from reinspect.images import address_of, decode_mask, fitted_mask, one_line, sha256_of, size_of
@@ -364,9 +365,11 @@ class ReferenceVersions:
         self._made: dict[int, dict[str, VersionedReference]] = {}
         file = self.folder / VERSIONS
         try:
-            content = file.read_bytes()
+            content = read_bytes(file)
         except FileNotFoundError:
             return
+        except DocumentError as failure:
+            raise VersionsError(f"{file}: can't be read: {failure}") from failure
         except OSError as failure:
             raise VersionsError(f"{file}: can't be read: {failure.strerror}") from failure
         whole, _, torn = content.rpartition(b"\n")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from reinspect.documents import DocumentError, parse_json, read_text
+from reinspect.documents import DocumentError, parse_json, read_bytes, read_text
 from reinspect.errors import ReinspectError, did_you_mean, explain_invalid, shorten
 from reinspect.files import WriteError
 from reinspect.vocabulary import Value
@@ -85,9 +85,11 @@ class AnswerRecord:
 
     def _read(self) -> Iterable[Answered]:
         try:
-            content = self._file.read_bytes()
+            content = read_bytes(self._file)
         except FileNotFoundError:
             return
+        except DocumentError as failure:
+            raise AnswersError(f"{self._file}: can't be read: {failure}") from failure
         except OSError as failure:
             raise AnswersError(f"{self._file}: can't be read: {failure.strerror}") from failure
         whole, _, torn = content.rpartition(b"\n")

@@ -37,6 +37,8 @@ MIGRATIONS = "migrations/versions"
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 """Scheme → SQLAlchemy's name of the driver that the extra brings."""
 
+_HEADER = 100  # bytes, which every file of SQLite begins with
+
 _MIGRATING = 0x7265696E  # key of the lock that one who migrates holds
 
 _HINTS = {
@@ -169,6 +171,8 @@ def reach(url: URL, *, create: bool, patience: float) -> Engine:
         path = Path(url.database)
         if not create and not path.exists():
             raise StoreError(f"store {path}: there is none; `reinspect run` makes one")
+        if path.is_file() and 0 < path.stat().st_size < _HEADER:  # SQLite would write over it
+            raise StoreError(f"store {path}: file is not a database: name another by --store")
         if create:
             _make_folder(path.parent)
             _make_private(path)
