@@ -62,7 +62,7 @@ bench: $(VENV)/dev $(VENV)/ray
 clean:
 	rm -rf $(VENV) .venv-ci $(SERVING) $(PEERS) $(STUDIO) demo build dist
 
-extras: $(VENV)/train $(VENV)/ray $(VENV)/vision
+extras: $(VENV)/train $(VENV)/ray $(VENV)/vision $(VENV)/labels
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
@@ -84,6 +84,12 @@ $(VENV)/train: constraints-cpu.txt $(VENV)/dev
 $(VENV)/vision: constraints-cpu.txt $(VENV)/dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints-cpu.txt --editable '.[vision]'
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps groundingdino-py==0.4.0
+	touch $@
+
+# For the tests with Label Studio's own converter, which pins an older OpenCV than it needs.
+$(VENV)/labels: | $(VENV)/dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'appdirs>=1.4' 'defusedxml>=0.7' 'ijson>=3.2' 'lxml>=6' 'nltk>=3.9' 'pyjwt>=2.10' 'ujson>=5.8'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps label-studio-sdk==2.1.2
 	touch $@
 
 # For the tests of the engine ray: 0.6 GB.

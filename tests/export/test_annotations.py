@@ -155,3 +155,46 @@ def test_label_studio_of_an_empty_run_is_an_empty_list(
     store: Store, empty_run: int, tmp_path: Path
 ) -> None:
     assert _tasks(store, empty_run, tmp_path / "tasks.json") == {}
+
+
+LABELS = """<View>
+  <Image name="image" value="$image"/>
+  <RectangleLabels name="defect" toName="image"><Label value="defect"/><Label value="dent"/></RectangleLabels>
+  <BrushLabels name="mask" toName="image"><Label value="dent"/></BrushLabels>
+  <Choices name="verdict" toName="image"><Choice value="normal"/><Choice value="anomalous"/></Choices>
+</View>"""  # noqa: E501
+
+
+@pytest.mark.needs("label_studio_sdk")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of what the converter imports
+def test_label_studio_s_own_converter_reads_boxes_and_masks(
+    store: Store, run: int, tmp_path: Path
+) -> None:
+    from label_studio_sdk.converter import Converter
+
+    mask = np.zeros((20, 40), bool)
+    mask[4:10, 8:24] = True
+    boxes = (
+        Defect(box=Box(0.2, 0.2, 0.6, 0.5), type="dent", mask=encode_mask(mask)),
+        Defect(box=Box(0.75, 0.5, 1.0, 0.75)),
+    )
+    key = store.newest(run, "b 10.png")
+    store.browse.review(key, Verdict.of(1.0, defects=boxes), reviewer="Ann")
+    _tasks(store, run, tmp_path / "tasks.json")
+    converter = Converter(LABELS, project_dir=None, download_resources=False)
+    converter.convert_to_coco(str(tmp_path / "tasks.json"), str(tmp_path / "coco"), is_dir=False)
+    read = json.loads((tmp_path / "coco" / "result.json").read_text(encoding="utf-8"))
+    kinds = {kind["id"]: kind["name"] for kind in read["categories"]}
+    (picture,) = [one for one in read["images"] if "b%2010.png" in one["file_name"]]
+    assert (picture["width"], picture["height"]) == (40, 20)
+    found = {
+        (kinds[one["category_id"]], *one["bbox"])
+        for one in read["annotations"]
+        if one["image_id"] == picture["id"] and one["bbox"]
+    }
+    assert found == {("dent", 8, 4, 16, 6), ("defect", 30, 10, 10, 5)}
+    converter = Converter(LABELS, project_dir=None, download_resources=False)
+    (brush := tmp_path / "brush").mkdir()  # it makes none
+    converter.convert(str(tmp_path / "tasks.json"), str(brush), "BRUSH_TO_NUMPY", is_dir=False)
+    (file,) = brush.rglob("*.npy")
+    assert ((np.load(file) > 0) == mask).all()

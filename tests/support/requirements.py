@@ -14,6 +14,7 @@ BROUGHT_BY: Mapping[str, str] = {
     "datasets": "train",
     "groundingdino": "vision",
     "huggingface_hub": "vision",
+    "label_studio_sdk": "labels",
     "langgraph.checkpoint.postgres": "checkpoints",
     "langgraph.checkpoint.sqlite": "checkpoints",
     "langgraph_api": "studio",
@@ -38,6 +39,7 @@ BROUGHT_BY: Mapping[str, str] = {
 INSTALL: Mapping[str, str] = {
     "browser": "pip install 'reinspect[dev]'",
     "checkpoints": "pip install 'reinspect[dev]'",
+    "labels": "make extras",
     "peers": "make test-peers",
     "studio": "make test-studio",
     "vllm": "make test-serving",
