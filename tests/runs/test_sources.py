@@ -43,6 +43,16 @@ def test_a_drop_folder_knows_no_total_and_can_be_stopped(greys: Path) -> None:
     assert list(feed.items) == []
 
 
+@pytest.mark.parametrize("views", [{}, {"front": "*_front.*", "back": "*_back.*"}])
+def test_a_drop_folder_ends_when_other_references_count(
+    views: dict[str, str | None], greys: Path
+) -> None:
+    feed = DropFolder((str(greys),), views=views, newer=lambda: True).feed(frozenset())
+    assert not feed.superseded()
+    list(feed.items)
+    assert feed.superseded()
+
+
 @pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_stops_what_can_be_stopped(name: signal.Signals) -> None:
     told: list[str] = []
