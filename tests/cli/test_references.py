@@ -169,5 +169,11 @@ def test_a_set_has_versions_of_all_views(tmp_path: Path, *, tabled: bool) -> Non
         "back": 3,
     }
     assert plan.references.origin == f"version 2 of {plates.absolute()}"
-    line = said(invoke("references", "defects", plates, "--store", store))
-    assert "has parts with several views" in line
+    with Store.open(store) as opened:
+        dent = Defect(box=Box(0.1, 0.1, 0.5, 0.5), type="dent", view="back")
+        part = opened.newest(opened.run("monday").id, "1")
+        opened.browse.review(part, Verdict.of(1.0, defects=(dent,)), reviewer="Ann")
+    told = invoke("references", "defects", plates, "--store", store)
+    assert f"--view back --defects {plates / 'defects' / 'back'}" in told.out.replace("\n", "")
+    (kept,) = (file for file in (plates / "defects").rglob("*") if file.is_file())
+    assert kept.parent == plates / "defects" / "back" / "test" / "dent"

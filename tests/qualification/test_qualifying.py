@@ -357,3 +357,6 @@ def test_real_defects_of_a_view_are_those_that_it_shows(
     assert "no picture of a defect" in refused(
         plates, recipe, view="front", defects=folder, cache=cache
     )
+    alone = put_defects(tmp_path / "kept", range(20, 22))  # of one view, by other names
+    found = qualify(plates, recipe, view="back", defects=alone, cache=cache).qualification.findings
+    assert found.detection.overall.n == 2

@@ -91,6 +91,8 @@ class ConfirmedDefect(NamedTuple):
     kind: str | None = None
     mask: Rle | None = None
     """Of all its defects; none where that isn't known."""
+    view: str | None = None
+    """Of a part with several views: the one that shows them."""
 
 
 class ReferenceVersions:
@@ -244,7 +246,8 @@ class ReferenceVersions:
     def defects(self) -> Path:
         """Folder of the defect examples, for qualification; no part is judged by them.
 
-        It is laid out as MVTec AD: `test/<type>/`, with masks in `ground_truth/<type>/`.
+        It is laid out as MVTec AD: `test/<type>/`, with masks in `ground_truth/<type>/`; of parts
+        with several views each view has a folder so laid out.
         """
         return self.folder / "defects"
 
@@ -261,22 +264,24 @@ class ReferenceVersions:
         with self._changing():
             kept: set[Path] = set()
             masks: set[Path] = set()
+            bases = {self.defects / (one.view or "") for one in pictures} or {self.defects}
             for one in pictures:
-                kind = _folder_of(one.kind)
-                tested = self.defects / "test" / kind
+                kind, base = _folder_of(one.kind), self.defects / (one.view or "")
+                tested = base / "test" / kind
                 copy = tested / self._copied(Path(one.path), sha256_of(one.path), tested)
                 kept.add(copy)
                 if one.mask is not None:
-                    mask = self.defects / "ground_truth" / kind / f"{copy.stem}_mask.png"
+                    mask = base / "ground_truth" / kind / f"{copy.stem}_mask.png"
                     masks.add(mask)
                     with self._told():
                         mask.parent.mkdir(parents=True, exist_ok=True)
                         write_file(mask, _drawn(one.mask, size_of(one.path)))
             with self._told():
-                (self.defects / "ground_truth").mkdir(parents=True, exist_ok=True)
+                for base in bases:
+                    (base / "ground_truth").mkdir(parents=True, exist_ok=True)
                 for file in sorted(self.defects.rglob("*"), reverse=True):  # files before folders
                     if file.is_dir():
-                        if file.parent != self.defects and not any(file.iterdir()):
+                        if file.parent not in bases and not any(file.iterdir()):
                             file.rmdir()
                     elif file not in kept | masks:
                         file.unlink()

@@ -111,9 +111,15 @@ class _Picture(NamedTuple):
 
 
 def _pictures(files: Sequence[Item], only: OfOneView) -> list[_Picture]:
+    """Those of the view; all, where no file is of any: then the folder is of this view alone."""
     parts = parts_of(files, only.patterns).parts
     seen = ((part.of_view(only.view), part) for part in parts)
-    return [_Picture(item, part, only.view) for item, part in seen if item is not None]
+    found = [
+        _Picture(item, part, only.view) if len(part.views) > 1 else _Picture(item, item)
+        for item, part in seen
+        if item is not None
+    ]
+    return found if parts else [_Picture(file, file) for file in files]
 
 
 def _image(path: str | Path, read: ReferenceSet) -> Pixels:

@@ -26,7 +26,7 @@ from reinspect.images import (
 from reinspect.runs.inspector import Inspector
 from reinspect.store import Filter, Inspected, Run, Store
 from reinspect.store.reviews import standing
-from reinspect.vocabulary import Defect, Label, Outcome
+from reinspect.vocabulary import Defect, Label, Outcome, View
 
 
 class TriedPart(NamedTuple):
@@ -212,24 +212,41 @@ def confirmed(store: Store, runs: Sequence[Run]) -> list[ConfirmedDefect]:
     """
     found = []
     for one in _reviewed(store, runs):
-        if one.row.truth is Label.ANOMALOUS:
-            try:
-                now = sha256_of(one.path)
-            except UnreadableImage:
-                continue
-            if now == one.row.sha256 and address_of(one.path).page == 1:
-                said = standing(store.queue.reviews(one.id))
-                found.append(_example(one.path, said.after.defects if said and said.after else ()))
+        if one.row.truth is not Label.ANOMALOUS:
+            continue
+        said = standing(store.queue.reviews(one.id))
+        defects = said.after.defects if said and said.after else ()
+        for view in one.views:
+            path, known = _picture(one, view)
+            mine = [defect for defect in defects if defect.view == view.name]
+            # Whether a view that nobody has marked shows the defect, nobody has said.
+            is_there = _now(path) == known and address_of(path).page == 1
+            if is_there and (mine or view.name is None):
+                found.append(_example(path, mine, view.name))
     return found
 
 
-def _example(path: str, defects: Sequence[Defect]) -> ConfirmedDefect:
+def _picture(one: Inspected, view: View) -> tuple[str, str | None]:
+    """Where a view was read, and its content: a part's own is said of all its views together."""
+    if view.name is None:
+        return one.path, one.row.sha256
+    return view.path, view.sha256
+
+
+def _now(path: str) -> str:
+    try:
+        return sha256_of(path)
+    except UnreadableImage:
+        return ""
+
+
+def _example(path: str, defects: Sequence[Defect], view: str | None) -> ConfirmedDefect:
     kind = next((defect.type for defect in defects if defect.type), None)
     masks = [decode_mask(defect.mask) for defect in defects if defect.mask is not None]
     if not masks or len(masks) < len(defects):
-        return ConfirmedDefect(path, kind)
+        return ConfirmedDefect(path, kind, view=view)
     whole = np.logical_or.reduce([fitted_mask(mask, masks[0].shape) for mask in masks])
-    return ConfirmedDefect(path, kind, encode_mask(whole))
+    return ConfirmedDefect(path, kind, encode_mask(whole), view)
 
 
 def cleared(store: Store, inspection: int) -> tuple[NewReference, ...]:
@@ -247,13 +264,8 @@ def cleared(store: Store, inspection: int) -> tuple[NewReference, ...]:
     said, run = standing(store.queue.reviews(inspection)), store.run_of(one.run_id)
     found = []
     for view in one.views:
-        # What a part's row says of its content is said of all views together.
-        path, known = (one.path, one.row.sha256) if view.name is None else (view.path, view.sha256)
-        try:
-            now = sha256_of(path)
-        except UnreadableImage:
-            now = ""
-        if now != known:
+        path, known = _picture(one, view)
+        if _now(path) != known:
             raise VersionsError(f"{one.row.image}: its picture is gone, or has changed: {path}")
         name = one.row.image if view.name is None else run.name_of(path)
         origin = f"run {run.name}: {name}"

@@ -182,29 +182,27 @@ def defects(
     run: Runs = None,
 ) -> None:
     """Keep copies of the parts that reviews call defective, for `qualify --defects`."""
-    from reinspect.graph.recipe import parse_recipe
     from reinspect.runs.trial import confirmed, runs_with
     from reinspect.store import Store
 
     versions = _there(folder)
     with Store.open(store, create=False) as opened:
         runs = [opened.run(name) for name in run] if run else runs_with(opened, versions)
-        for one in runs:
-            if parse_recipe(one.recipe).views:
-                raise ReferencesUsageError(
-                    f"run {one.name}: has parts with several views; defects are kept of parts with "
-                    "one picture"
-                )
         found = confirmed(opened, runs) if runs else []
     if not found:
-        raise ReferencesUsageError(f"{folder}: no review has called a part of its runs defective")
-    count = versions.keep_defects(found)
-    typer.echo(
-        visible(
-            f"{count} defect examples; what is found of them says: "
-            f"reinspect qualify {folder} --defects {versions.defects}"
+        raise ReferencesUsageError(
+            f"{folder}: no review has called a part of its runs defective, or marked a view of one"
         )
-    )
+    count = versions.keep_defects(found)
+    ways = {
+        f" --recipe RECIPE --view {view} --defects {versions.defects / view}"
+        if view
+        else f" --defects {versions.defects}"
+        for view in dict.fromkeys(one.view for one in found)
+    }
+    for way in sorted(ways):
+        said = f"reinspect qualify {folder}{way}"
+        typer.echo(visible(f"{count} defect examples; what is found of them says: {said}"))
 
 
 @app.command()
