@@ -181,13 +181,34 @@ def coco(root: Path) -> None:
         put_text(root / split / "_annotations.coco.json", json.dumps(said))
 
 
+YOLO_BOX = "0 0.35 0.5 0.3 0.6\n"
+
+
 def yolo(root: Path) -> None:
     put_text(root / "data.yaml", "names: [scratch]\n")
     for split, names in (("train", "abc"), ("val", "defg")):
         for name in names:
             put(root / "images" / split / f"{name}.png")
-            marked = "0 0.35 0.5 0.3 0.6\n" if name in "fg" else ""
-            put_text(root / "labels" / split / f"{name}.txt", marked)
+            put_text(root / "labels" / split / f"{name}.txt", YOLO_BOX if name in "fg" else "")
+
+
+def yolo_by_splits(root: Path) -> None:
+    """As Roboflow exports it."""
+    for split, names in (("train", "abc"), ("valid", "d"), ("test", "efg")):
+        for name in names:
+            put(root / split / "images" / f"{name}.png")
+            put_text(root / split / "labels" / f"{name}.txt", YOLO_BOX if name in "fg" else "")
+    put_text(root / "data.yaml", "train: ../train/images\nnames: [scratch]\n")
+
+
+def coco_of_2017(root: Path) -> None:
+    """As COCO itself is laid out."""
+    coco(root)
+    for split in ("train", "test"):
+        text = (root / split / "_annotations.coco.json").read_text(encoding="utf-8")
+        (root / split / "_annotations.coco.json").unlink()
+        put_text(root / "annotations" / f"instances_{split}2017.json", text)
+        (root / split).rename(root / f"{split}2017")
 
 
 def label_studio(root: Path) -> None:
@@ -242,6 +263,8 @@ LAYOUTS = [
     pytest.param(real_iad, Layout.REAL_IAD, id="real-iad"),
     pytest.param(coco, Layout.COCO, id="coco"),
     pytest.param(yolo, Layout.YOLO, id="yolo"),
+    pytest.param(yolo_by_splits, Layout.YOLO, id="yolo-by-splits"),
+    pytest.param(coco_of_2017, Layout.COCO, id="coco-2017"),
     pytest.param(label_studio, Layout.LABEL_STUDIO, id="label-studio"),
     pytest.param(cvat, Layout.CVAT, id="cvat"),
 ]
@@ -422,6 +445,13 @@ def test_of_later_pages_boxes_say_nothing(tmp_path: Path) -> None:
     truths = {item.id.rpartition("/")[2]: truth_of(item) for item in items}
     assert truths["f.tif"] is not None
     assert truths["f.tif#2"] is None
+
+
+def test_folders_of_pictures_are_no_kinds_of_defect(tmp_path: Path) -> None:
+    for split in ("train", "test"):
+        put(tmp_path / split / "images" / "a.png")
+        put_mask(tmp_path / split / "masks" / "a.png")
+    assert not list(understood(discover([tmp_path], unsplit=True)))
 
 
 def test_two_tables_are_asked_about(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ import functools
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from reinspect.dataset.folders import Entries, entries_of, pictures_below
 from reinspect.dataset.items import DataError
@@ -25,6 +25,7 @@ from reinspect.vocabulary import Label
 Boxes = tuple[tuple[Corners, str | None], ...]
 
 _TRAIN = frozenset({"train", "training"})
+_SPLITS = _TRAIN | {"test", "testing", "val", "valid", "validation"}
 _MOST = 512 << 20
 """Bytes of a file of annotations that is looked into."""
 
@@ -83,8 +84,10 @@ def coco(root: str, inside: Entries) -> ListedSet | None:
         if not _is_coco(said):
             continue
         names.append(name)
-        train = bool(_TRAIN & {*plain_name(Path(name).stem).split("_"), Path(folder).name.lower()})
-        for path, boxes in _of_coco(root, folder, said).items():
+        words = plain_name(Path(name).stem).split("_")  # instances_train2017
+        told = {word.rstrip("0123456789") for word in words} | {Path(folder).name.lower()}
+        train = bool(_TRAIN & told)
+        for path, boxes in _of_coco(root, folder, words, said).items():
             if not boxes:
                 good[train].append(path)
             elif train and len(places) > 1:
@@ -101,7 +104,10 @@ def _is_coco(said: Any) -> bool:
     return isinstance(said, dict) and {"images", "annotations", "categories"} <= said.keys()
 
 
-def _of_coco(root: str, folder: str, said: Mapping[str, Any]) -> dict[str, Boxes]:
+def _of_coco(
+    root: str, folder: str, words: Iterable[str], said: Mapping[str, Any]
+) -> dict[str, Boxes]:
+    """Path → boxes; pictures lie beside the file, or in a folder that its name has a word of."""
     kinds = {own["id"]: str(own["name"]) for own in said["categories"]}
     boxes: dict[Any, list[tuple[Corners, str | None]]] = {}
     for mark in said["annotations"]:
@@ -112,7 +118,8 @@ def _of_coco(root: str, folder: str, said: Mapping[str, Any]) -> dict[str, Boxes
     found = {}
     for image in said["images"]:
         name = str(image["file_name"])
-        places = (folder, root, os.path.join(root, "images"), os.path.join(root, "data"))  # noqa: PTH118
+        below = ("images", "data", *words, *(f"images/{word}" for word in words))
+        places = (folder, root, *(_at(root, own) for own in below))
         every = [_at(place, name) for place in places]
         path = next((own for own in every if os.path.isfile(own)), every[0])  # noqa: PTH113
         found[path] = tuple(boxes.get(image["id"], ()))
@@ -121,28 +128,49 @@ def _of_coco(root: str, folder: str, said: Mapping[str, Any]) -> dict[str, Boxes
 
 def yolo(root: str, inside: Entries) -> ListedSet | None:
     """YOLO: `images/` and `labels/`, a text of the same name a picture; none or empty is good."""
-    images, labels = inside.like("images"), inside.like("labels")
-    if not images or not labels:
+    splits = _yolo_splits(inside)
+    if not splits:
         return None
     names = _yolo_names(root, inside)
     good: dict[bool, list[str]] = {True: [], False: []}
     bad: dict[str, LabelledPart] = {}
     odd, marked = 0, False
-    for path in pictures_below(images[0]):
-        relative = Path(path).relative_to(images[0])
-        text = Path(labels[0], relative).with_suffix(".txt")
-        marked = marked or text.is_file()
-        boxes = _of_yolo(text, names)
-        train = plain_name(relative.parts[0]) in _TRAIN
-        if not boxes:
-            good[train].append(path)
-        elif train and len({p.parts[0] for p in (relative,)}) and _has_split(images[0]):
-            odd += 1
-        else:
-            bad[path] = LabelledPart(
-                path, Label.ANOMALOUS, boxes[0][1] or "defect", (), boxes, normalised=True
-            )
+    several = len(splits) > 1 or _has_split(splits[0].images)
+    for split in splits:
+        for path in pictures_below(split.images):
+            relative = Path(path).relative_to(split.images)
+            text = Path(split.labels, relative).with_suffix(".txt")
+            marked = marked or text.is_file()
+            boxes = _of_yolo(text, names)
+            train = plain_name(split.name or relative.parts[0]) in _TRAIN
+            if not boxes:
+                good[train].append(path)
+                continue
+            if train and several:
+                odd += 1
+                continue
+            kind = boxes[0][1] or "defect"
+            bad[path] = LabelledPart(path, Label.ANOMALOUS, kind, (), boxes, normalised=True)
     return _boxed(root, Layout.YOLO, good, bad, "labels/", odd) if marked else None
+
+
+class _Split(NamedTuple):
+    """Pictures with their labels."""
+
+    images: str
+    labels: str
+    name: str = ""
+    """Of its folder, where each split has one."""
+
+
+def _yolo_splits(inside: Entries) -> list[_Split]:
+    """`images/` and `labels/`, or such in a folder for each split."""
+    found = []
+    for own in (inside, *map(entries_of, inside.named(_SPLITS))):
+        images, labels = (own.like("images"), own.like("labels")) if own else ([], [])
+        if own and images and labels:
+            found.append(_Split(images[0], labels[0], "" if own is inside else Path(own.path).name))
+    return found[:1] if found and not found[0].name else found
 
 
 def _has_split(images: str) -> bool:

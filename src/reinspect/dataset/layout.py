@@ -46,6 +46,8 @@ OTHER = frozenset(
     | {"golden", "reference", "references", "runs", "results", "out", "output", "pictures"}
 )
 """Folders that are no kind of defect."""
+PICTURES = frozenset({"images", "image", "imgs", "img"})
+"""Folders that say nothing of the pictures in them."""
 _BESIDE = ("_label", "_gt", "_mask")
 """What the name of a mask that lies beside its picture ends with."""
 
@@ -130,7 +132,7 @@ def _folders(root: str, inside: Entries) -> FolderSet | None:
     # A product may be called `test`.
     tests = tuple(own for own in inside.named(TEST) if not _is_split(own))
     kinds = [kind for test in tests for kind in _subfolders(test) if kind.named(TRUTH) == ()]
-    if not kinds:
+    if all(plain_name(Path(kind.path).name) in PICTURES | TRUTH for kind in kinds):
         return None
     below_tests = [entries_of(test) for test in tests]
     truths = inside.named(TRUTH)
