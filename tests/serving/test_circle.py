@@ -8,13 +8,8 @@ weights, trained on the true episodes, mends other parts of a product that it kn
 the registry.
 """
 
-import importlib.util
 import json
-import os
-import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,17 +17,13 @@ import numpy as np
 import pytest
 import yaml
 
-from reinspect.agents.models.serving import ServingError, VllmServer, installed_vllm
 from reinspect.images import sha256_of
 from reinspect.testing.server import ReceivedRequest, ScriptedServer
+from support.circle import benched, needed, reinspect, right, served, started
 from support.circle_parts import write_parts
-from support.local_server import free_port
-from support.requirements import unavailable
 
 pytestmark = [pytest.mark.process, pytest.mark.server, pytest.mark.model, pytest.mark.slow]
 
-START = 400.0  # seconds: 30 to 60 on an idle machine
-HERE = Path(__file__).parents[1]
 LEARNED, UNSEEN = ("flange", "capsule", "bracket"), "gear"
 MAX_PIXELS = 16384  # of the training recipe `tiny`
 ANSWERS = {"encoding": "png", "max_tokens": 64, "max_pixels": MAX_PIXELS, "timeout": 300}
@@ -76,12 +67,7 @@ class Circle(NamedTuple):
 
 @pytest.fixture(scope="module")
 def circle(tmp_path_factory: pytest.TempPathFactory) -> Circle:
-    try:
-        installed_vllm()
-    except ServingError as failure:
-        unavailable("vllm", str(failure))
-    if importlib.util.find_spec("trl") is None:
-        unavailable("train", "the extra train is not installed")
+    needed()
     place = tmp_path_factory.mktemp("circle")
     write_parts(place / "hasty", LEARNED, each=16, seed=1, hasty=True)
     write_parts(place / "true", LEARNED, each=16, seed=2)
@@ -128,41 +114,6 @@ def teach(asked: ReceivedRequest) -> str:
     return json.dumps({"caption": "A mark stands out." if told else "It is as it should be."})
 
 
-def started(place: Path, words: list[str]) -> str:
-    done = subprocess.run(
-        words, cwd=place, env=environment(), capture_output=True, text=True, timeout=900
-    )
-    assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
-    return done.stdout
-
-
-def reinspect(place: Path, *words: str) -> str:
-    return started(place, [sys.executable, "-m", "reinspect", *words])
-
-
-def environment() -> dict[str, str]:
-    offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "OMP_NUM_THREADS": "1"}
-    return {**os.environ, **offline, "PYTHONPATH": str(HERE)}
-
-
-@contextmanager
-def served(place: Path, critic: str, *more: str) -> Iterator[str]:
-    """`reinspect serve` with a critic of the registry; its address."""
-    port = free_port()
-    words = [sys.executable, "-m", "reinspect", "serve", critic, *more, "--port", str(port)]
-    words += ["--critics", str(place / "runs" / "critics")]
-    words += ["--", "--max-model-len", "1024", "--dtype", "float32"]
-    address, log = f"http://127.0.0.1:{port}/v1", place / f"serve-{critic}.log"
-    with log.open("wb") as file:
-        server = VllmServer(words, environment(), address, file)
-        with server:
-            try:
-                server.ready(START)
-            except ServingError as failure:
-                pytest.fail(f"{failure}\n{log.read_text(errors='replace')[-3000:]}")
-            yield address
-
-
 def model_at(address: str, name: str) -> dict[str, Any]:
     return {"kind": "vlm", "model": name, "base_url": address, "format": "tags", **ANSWERS}
 
@@ -170,22 +121,6 @@ def model_at(address: str, name: str) -> dict[str, Any]:
 def behind_a_poor_look(monitor: dict[str, Any]) -> dict[str, Any]:
     look = {"detector": "support.circle_parts:ColourLook", "monitor": monitor, "tools": []}
     return {**look, "policies": {"trigger": "always"}}
-
-
-def benched(place: Path, name: str, recipe: dict[str, Any], parts: str = "fresh") -> dict[str, Any]:
-    (place / f"{name}.yaml").write_text(yaml.safe_dump(recipe))
-    out, figures = f"runs/asked-{name}", place / f"{name}.json"
-    reinspect(
-        place, "bench", parts, "--recipe", f"{name}.yaml", "--out", out, "--json", str(figures)
-    )
-    overall: dict[str, Any] = json.loads(figures.read_text())["overall"]
-    return overall
-
-
-def right(figures: dict[str, Any], look: str) -> float:
-    """Share of all pictures with the right answer: one that can't be read is wrong."""
-    found = figures[look]
-    return float(found["accuracy"] * (found["n"] - figures["errors"]) / found["n"])
 
 
 def test_nothing_that_is_asked_about_was_learned_from(circle: Circle) -> None:
