@@ -147,6 +147,21 @@ def csv_of_labels(root: Path) -> None:
     (root / "labels.csv").write_bytes("\r\n".join(rows).encode("cp1252"))
 
 
+def csv_of_names(root: Path) -> None:
+    """Names alone, of files in a folder; a full path among them."""
+    rows = ["filename,class,split,mask"]
+    for name in "abcdefg":
+        path = put(root / "images" / f"{name}.png").resolve()
+        split = "train" if name in "abc" else "test"
+        shown = path.as_posix() if name in "ad" else path.name
+        if name in "fg":
+            put_mask(root / "masks" / f"{name}_mark.png")
+            rows.append(f"{shown},scratch,{split},{name}_mark.png")
+        else:
+            rows.append(f"{shown},ok,{split},")
+    put_text(root / "labels.csv", "\n".join(rows))
+
+
 def real_iad(root: Path) -> None:
     train: list[dict[str, str | None]] = []
     test: list[dict[str, str | None]] = []
@@ -260,6 +275,7 @@ LAYOUTS = [
     pytest.param(kolektor_2, Layout.BESIDE, id="kolektor-sdd-2"),
     pytest.param(sorted_folders, Layout.SORTED, id="sorted"),
     pytest.param(csv_of_labels, Layout.CSV, id="csv"),
+    pytest.param(csv_of_names, Layout.CSV, id="csv-of-names"),
     pytest.param(real_iad, Layout.REAL_IAD, id="real-iad"),
     pytest.param(coco, Layout.COCO, id="coco"),
     pytest.param(yolo, Layout.YOLO, id="yolo"),

@@ -116,6 +116,21 @@ def test_a_run_keeps_its_line_and_tags(greys: Path, quick: Path, tmp_path: Path)
         assert why in said(invoke("run", greys, "--out", tmp_path / "other", *words))
 
 
+def test_what_is_larger_than_allowed_is_for_review(
+    greys: Path, quick: Path, tmp_path: Path
+) -> None:
+    cv2.imwrite(str(greys / "large.png"), plate(0))
+    height, width = plate(0).shape[:2]
+    limit = height * width - 1
+    answer = invoke(
+        "run", greys, "--recipe", quick, "--out", tmp_path / "out", "--max-pixels", limit
+    )
+    assert answer.code == 1
+    (large,) = [row for row in rows(tmp_path / "out") if row["image"] == "large.png"]
+    assert large["disposition"] == "REVIEW"
+    assert f"{width}×{height} pixels" in large["error"]
+
+
 def test_quiet_prints_nothing(greys: Path, quick: Path, tmp_path: Path) -> None:
     answer = invoke("run", greys, "--recipe", quick, "--out", tmp_path / "out", "--quiet")
     assert answer == (0, "", "")

@@ -133,7 +133,16 @@ def csv_of_labels(root: str, inside: Entries) -> ListedSet | None:
 
 
 def _found(root: str, name: str) -> str:
-    return os.path.join(root, *name.strip().replace("\\", "/").split("/"))  # noqa: PTH118
+    """Where a file lies that a table names: beside it, or in a folder of pictures there."""
+    said = name.strip().replace("\\", "/")
+    if os.path.isabs(said):  # noqa: PTH117
+        return said
+    places = [os.path.join(root, *own, *said.split("/")) for own in _BELOW]  # noqa: PTH118
+    there = (own for own in places if os.path.isfile(address_of(own).file))  # noqa: PTH113
+    return next(there, places[0])
+
+
+_BELOW = ((), ("images",), ("pictures",), ("data",), ("masks",))
 
 
 def _columns(file: str) -> tuple[str, str, str | None] | None:

@@ -81,7 +81,7 @@ def _sound(
     values: npt.NDArray[np.float32], path: str | os.PathLike[str], max_pixels: int
 ) -> npt.NDArray[np.float32]:
     if values.size > max_pixels:
-        megapixels = f"{values.size / 1e6:.0f} megapixels"
+        megapixels = f"{round(values.size / 1e6, 2):g} megapixels"
         raise UnreadableImage(
             path, f"{megapixels} is over the limit of {max_pixels / 1e6:g}", "cut it into tiles"
         )

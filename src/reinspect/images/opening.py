@@ -62,7 +62,7 @@ def header(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Image.
     if image.width * image.height > max_pixels:
         raise UnreadableImage(
             path,
-            f"{image.width}×{image.height} pixels ({image.width * image.height / 1e6:.0f} "
+            f"{image.width}×{image.height} pixels ({round(image.width * image.height / 1e6, 2):g} "
             f"megapixels) is over the limit of {max_pixels / 1e6:g} megapixels",
             "scale it down, cut it into tiles, or raise max_pixels",
         )
