@@ -1,19 +1,28 @@
 """Containers and units: what they start is a command that there is, and nobody in there is root."""
 
+import contextlib
+import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
 from support.command_line import invoke
+from support.local_server import free_port
 from support.places import REPOSITORY
+from support.processes import PATIENCE
 from support.requirements import unavailable
+from support.starting import marking
 
 UNITS = sorted((REPOSITORY / "deploy").glob("*.service"))
 COMPOSE: dict[str, Any] = yaml.safe_load((REPOSITORY / "compose.yaml").read_text("utf-8"))
@@ -99,3 +108,92 @@ def test_the_unit_that_watches_begins_a_run_or_goes_on_with_it(tmp_path: Path) -
     (tmp_path / "line").mkdir()
     (tmp_path / "line" / "recipe.yaml").touch()
     assert told()[-1] == "--resume"
+
+
+READ_ONLY = """
+mount --make-rprivate /
+mount --bind "$STATE" "$STATE"
+mount -t tmpfs tmpfs "$TMPDIR"
+mount -o remount,bind,ro /
+if touch "$ROOT" 2>/dev/null; then exit 99; fi
+exec "$@"
+"""
+"""As the container has it: the root can only be read, but for a volume and a tmpfs."""
+
+
+@pytest.fixture
+@marking(pytest.mark.process)
+def sealed(tmp_path: Path) -> tuple[list[str], dict[str, str]]:
+    """What to write before a command so that it runs so, and its environment."""
+    state, short = tmp_path / "state", tmp_path / "tmp"
+    for made in (state, short):
+        made.mkdir()
+    before = ["unshare", "--mount", "sh", "-euc", READ_ONLY, "sh"]
+    python = [sys.executable, "-m", "reinspect"]
+    env = {**os.environ, "STATE": str(state), "TMPDIR": str(short), "ROOT": str(tmp_path / "x")}
+    env |= {"HOME": str(state), "REINSPECT_CACHE_DIR": str(state / "cache")}
+    env |= {"PYTHONDONTWRITEBYTECODE": "1"}
+    tried = subprocess.run([*before, "true"], env=env, capture_output=True, check=False)
+    if tried.returncode:
+        unavailable("mount", "only root may mount, and only where / is one file system")
+    return before + python, env
+
+
+@pytest.fixture(scope="module")
+def packed(sample_parts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    goal = tmp_path_factory.mktemp("product") / "product.rib"
+    known = sample_parts / "flange" / "train" / "good"
+    assert invoke("bundle", "--references", known, "--out", goal).code == 0
+    return goal
+
+
+@pytest.mark.slow
+@pytest.mark.process
+@pytest.mark.server
+@pytest.mark.needs("streamlit")
+def test_nothing_but_the_volume_is_written_to(
+    sealed: tuple[list[str], dict[str, str]], packed: Path, sample_parts: Path
+) -> None:
+    """A run, the API until it is told to stop, the console, with the root that can only be read."""
+    words, env = sealed
+    state = Path(env["STATE"])
+    bundle = ["--bundle", str(packed), "--store", str(state / "reinspect.db")]
+    parts = sample_parts / "flange" / "test"
+    run = ["run", str(parts), *bundle, "--out", str(state / "run"), "--workers", "1"]
+    done = subprocess.run([*words, *run], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (state / "run" / "report.html").is_file()
+    picture = next(parts.glob("good/*")).read_bytes()
+    with _sealed_server(sealed, "/ready", "api", *bundle, "--out", str(state / "line")) as base:
+        answer = httpx.post(
+            f"{base}/v1/inspections", files={"image": ("a.jpg", picture)}, timeout=PATIENCE
+        )
+        assert answer.status_code == 200
+    quiet = ["--server.headless", "true"]
+    store = ["--store", str(state / "reinspect.db")]
+    env["HOME"] = env["TMPDIR"]
+    with _sealed_server(sealed, "/_stcore/health", "ui", *store, *quiet):
+        pass
+
+
+@contextlib.contextmanager
+def _sealed_server(
+    sealed: tuple[list[str], dict[str, str]], place: str, command: str, *options: str
+) -> Iterator[str]:
+    """A server that answers at a place; it is told to stop afterwards, and does."""
+    words, env = sealed
+    port = free_port()
+    option = "--server.port" if command == "ui" else "--port"
+    process = subprocess.Popen([*words, command, *options, option, str(port)], env=env)
+    try:
+        base, end = f"http://127.0.0.1:{port}", time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            assert process.poll() is None
+            with contextlib.suppress(httpx.TransportError):
+                if httpx.get(f"{base}{place}").is_success:
+                    break
+            time.sleep(0.1)
+        yield base
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE) in (0, 143, -signal.SIGTERM)
