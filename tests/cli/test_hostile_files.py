@@ -1,5 +1,8 @@
 """Files that somebody else wrote, as arguments: one short line and exit 2, whatever they hold."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -7,6 +10,7 @@ import pytest
 
 from reinspect.cli import LONGEST
 from support.command_line import invoke, put_greys, put_recipe, said
+from support.places import REPOSITORY
 
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
     f"{name}: &{name} [{','.join([f'*{before}'] * 9)}]\n"
@@ -103,3 +107,20 @@ def test_a_name_of_three_hundred_characters(
     places["named"].write_text(f"tools: [{{kind: eye, weights: {LONG}}}]")
     line = said(invoke(*(word.format_map(places) for word in arguments)))
     assert len(line) <= LONGEST
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_whatever_is_given_in_place_of_a_file_is_refused_in_one_line(tmp_path: Path) -> None:
+    """Some of what `benchmarks/bad_inputs.py` tries: 25 commands, 65 contents and odd files."""
+    script = REPOSITORY / "benchmarks" / "bad_inputs.py"
+    one_thread = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # it forks
+    done = subprocess.run(
+        [sys.executable, str(script), "--every", "31"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | one_thread,
+    )
+    assert done.returncode == 0, done.stdout
+    assert ", 0 not as promised" in done.stdout
