@@ -1,13 +1,16 @@
 """`reinspect run`: what it leaves, what it takes, what it refuses, how it goes on."""
 
+import contextlib
 import csv
 import json
 import re
 import shlex
 import shutil
+import sqlite3
 from pathlib import Path
 
 import cv2
+import numpy as np
 import pytest
 import yaml
 
@@ -249,6 +252,31 @@ def test_a_run_that_was_killed_as_it_began_begins_again(
         assert [known.status for known in store.runs()] == [Status.DONE]
     shutil.rmtree(tmp_path / "out")
     assert "has a run 'out' already" in said(invoke("run", *words))
+
+
+def test_a_run_that_goes_on_with_other_packages_says_so_and_is_marked(
+    greys: Path, quick: Path, tmp_path: Path
+) -> None:
+    words = ("run", greys, "--recipe", quick, "--out", tmp_path / "out")
+    assert invoke(*words, "--limit", 5).code == 0
+    with contextlib.closing(sqlite3.connect(tmp_path / "reinspect.db")) as db, db:
+        ((text,),) = db.execute("SELECT versions FROM runs").fetchall()
+        began = {**json.loads(text), "numpy": "1.0", "platform": "abacus"}
+        db.execute("UPDATE runs SET versions = ?", (json.dumps(began),))
+    for _ in range(2):
+        answer = invoke(*words, "--resume", "--limit", 8)
+        assert answer.code == 0
+    assert "Goes on with" not in answer.out  # there was nothing left to do
+    answer = invoke(*words, "--resume")
+    assert f"Goes on with numpy 1.0 → {np.__version__}, platform abacus → " in answer.out
+    with Store.open(tmp_path / "reinspect.db", create=False) as store:
+        found = store.run("out").versions
+    assert {name: found[name] for name in began} == began
+    first, second = found["mixed"].split("; ")
+    assert first == f"numpy {np.__version__}"
+    assert second.startswith("platform ")
+    assert len(names(tmp_path / "out")) == 12
+    assert "<dt>mixed</dt>" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
 
 
 def test_a_run_keeps_where_its_references_were(greys: Path, quick: Path, tmp_path: Path) -> None:

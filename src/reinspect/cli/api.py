@@ -180,7 +180,8 @@ def _serve(runs: "ServedRuns", plan: "RunPlan", how: _Serving, *, accepted: bool
     with runs:
         spool = Spool(plan.out)  # before anything is written: another server may have the folder
         now = runs.begin()
-        for line in () if accepted else runs.session.said_of_references:
+        said = () if accepted else runs.session.said_of_references
+        for line in (*runs.session.said_of_versions, *said):
             typer.echo(visible(line))
         intake = Intake(
             now.context,

@@ -74,6 +74,23 @@ def versions() -> dict[str, str]:
     return known | {"platform": numeric_platform()}
 
 
+MIXED = "mixed"
+"""Key beside the versions of a run: what it went on with, where that was not what it began with."""
+
+
+def other_versions(run: Run) -> dict[str, str]:
+    """What differs here from where a run began, and may move the last digits of its verdicts."""
+    return {name: here for name, here in versions().items() if run.versions.get(name, here) != here}
+
+
+def marked(run: Run) -> dict[str, str]:
+    """The versions of a run that goes on here."""
+    other = {f"{name} {here}" for name, here in other_versions(run).items()}
+    known = set(filter(None, run.versions.get(MIXED, "").split("; ")))
+    mixed = "; ".join(sorted(known | other))
+    return {**run.versions, MIXED: mixed} if mixed else dict(run.versions)
+
+
 def numeric_platform() -> str:
     """What the last digits of a verdict depend on, besides packages: processor, kernels of BLAS."""
     kernels = {

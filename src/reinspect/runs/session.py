@@ -23,7 +23,14 @@ from reinspect.runs.known_good import said_of_references
 from reinspect.runs.limits import Ending, RunLimits, interruptible
 from reinspect.runs.plan import RunPlan
 from reinspect.runs.resources import MemorySampler
-from reinspect.runs.resume import changed, done_before, fingerprint, versions
+from reinspect.runs.resume import (
+    changed,
+    done_before,
+    fingerprint,
+    marked,
+    other_versions,
+    versions,
+)
 from reinspect.runs.sources import Feed, census_of
 from reinspect.store import Run, RunInfo, Status, Store, Tally, UnknownRunError, Writer
 from reinspect.trace import Trace
@@ -109,7 +116,7 @@ def run(
         if session.new or feed.total != 0 or not is_whole(session.run, plan.out):
             session.take_up(feed)
             if noted is not None and feed.total != 0:
-                noted(session.said_of_references)
+                noted((*session.said_of_versions, *session.said_of_references))
             if started is not None:
                 started(feed.total)
             with session.store.writer(session.run.id, kept, told) as writer:
@@ -215,7 +222,7 @@ class Session:
         """
         (self.plan.out / COUNTERS).unlink(missing_ok=True)
         if not self.new:
-            self.store.resume_run(self.run.id)
+            self.store.resume_run(self.run.id, marked(self.run))
         if self.plan.resume:
             listed = feed.items if feed is not None and feed.total is not None else ()
             with usage_errors():
@@ -227,6 +234,15 @@ class Session:
         tally = self.store.tally(self.run.id)
         self.store.finish_run(self.run.id, status, {**tally.model_dump(), **counters})
         return tally
+
+    @property
+    def said_of_versions(self) -> tuple[str, ...]:
+        """That a run goes on with other packages, or on another processor, in a line."""
+        other = {} if self.new else other_versions(self.run)
+        if not other:
+            return ()
+        told = ", ".join(f"{name} {self.run.versions[name]} → {it}" for name, it in other.items())
+        return (f"Goes on with {told}: last digits of verdicts may differ; the run is marked",)
 
     @property
     def said_of_references(self) -> tuple[str, ...]:

@@ -157,9 +157,10 @@ class Store:
             f"store {self.name}: has a run {info.name!r} already: resume it, or name another folder"
         )
 
-    def resume_run(self, run_id: int) -> None:
-        """Mark the run as running again."""
-        self._mark(run_id, status=Status.RUNNING.value, finished=None)
+    def resume_run(self, run_id: int, versions: Mapping[str, str] | None = None) -> None:
+        """Mark the run as running again; with `versions`, these are what made it."""
+        more = {} if versions is None else {"versions": versions}
+        self._mark(run_id, status=Status.RUNNING.value, finished=None, **more)
 
     def finish_run(
         self, run_id: int, status: Status, counters: Mapping[str, float] | None = None
