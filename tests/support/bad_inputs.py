@@ -243,6 +243,7 @@ _RIGHT = frozenset(
         *((f"{name} --recipe", said) for name in ("run", "graph", "qualify") for said in _NOTHING),
         ("run --store", "nothing"),
         ("run --store", "not there"),
+        ("run --store", "a link to nothing"),
         *(("threshold", name) for name in ODD_FILES if name != "8 GB of nothing"),
     ]
 )
