@@ -20,8 +20,10 @@ from reinspect.dataset import (
     understood,
 )
 from reinspect.images import read_mask, sha256_of
+from reinspect.sensing import FileRules, SignalRules
 from reinspect.vocabulary import Box, Label
 from support.command_line import invoke
+from support.recordings import RATE, hum, write_wav
 
 BOX = (4, 2, 10, 8)
 """Where each defect is, in pixels of 20 × 10."""
@@ -439,6 +441,20 @@ def test_each_page_has_its_own_mask(tmp_path: Path, make: Make) -> None:
     said = " ".join(understood(items))
     assert "without a picture" not in said
     assert "first pages alone" not in said
+
+
+def test_each_window_of_a_recording_is_looked_at(tmp_path: Path) -> None:
+    for name in ("ok/a", "ok/b", "knock/c"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        write_wav(tmp_path / f"{name}.wav", hum(0))
+    seconds = len(hum(0)) / RATE
+    rules = FileRules(signals=SignalRules(window_s=seconds / 2))
+    items = list(discover([tmp_path], unsplit=True, rules=rules))
+    ids = ["knock/c.wav", "knock/c.wav#2", "ok/b.wav", "ok/b.wav#2"]
+    assert sorted(item.id for item in items) == ids
+    assert [path.name for path in known_good(tmp_path, rules=rules)] == ["a.wav", "a.wav#2"]
+    labels = {item.id: truth.label for item in items if (truth := truth_of(item))}
+    assert [labels[name] for name in ids] == [Label.ANOMALOUS] * 2 + [Label.NORMAL] * 2
 
 
 def test_a_mask_of_one_page_is_of_the_first_alone(tmp_path: Path) -> None:
