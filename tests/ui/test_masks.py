@@ -176,6 +176,23 @@ def test_a_mask_is_taken_from_segmentation(page: Any, segmented: Site) -> None:
     assert _masks(page) == []
 
 
+def test_a_comment_is_written_by_keys_and_read_after_the_review(page: Any, segmented: Site) -> None:
+    with Store.open(segmented.store, create=False) as store:
+        key = int(page.locator(".bench .desk").get_attribute("data-item"))
+        store.queue.comment(key, "<b>which light?</b>", author="Bob")
+        assert "which light" not in page.locator(".bench").inner_text()  # it is blind
+        page.keyboard.press("c")
+        page.keyboard.type("scratched by the gripper 1 2 b")
+        page.keyboard.press("Control+Enter")
+        page.locator(".bench .note").filter(has_text="The comment is kept.").wait_for()
+        assert page.locator(".bench [aria-label='Verdict'] [aria-pressed=true]").count() == 0
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+        page.locator(".bench .note").filter(has_text="Bob commented: <b>which").wait_for()
+        said = [(one.author, one.text) for one in store.queue.comments(key)]
+    assert said[-1] == ("Ann", "scratched by the gripper 1 2 b")
+
+
 def test_an_annotation_is_a_layer_of_the_trace_and_not_of_the_queue(
     page: Any, segmented: Site
 ) -> None:
