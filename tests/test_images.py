@@ -800,6 +800,27 @@ def test_pages_are_pictures_of_their_own(tmp_path: Path) -> None:
         read_image(f"{path}#9")
 
 
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "uint16", "uint32"])
+@pytest.mark.parametrize("colour", [False, True], ids=["grey", "colour"])
+def test_pages_of_any_kind_are_found(tmp_path: Path, kind: str, colour: bool) -> None:
+    values = np.arange(3 * 8 * 9, dtype=np.float64).reshape(3, 8, 9)
+    if colour:
+        values = np.repeat(values[..., None], 3, axis=3)
+    photometric = "rgb" if colour else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", values.astype(kind), photometric=photometric)
+    assert images.pages_of(tmp_path / "a.tif") == ((1, 2, 3), 0)
+    last = read_image(tmp_path / "a.tif#3", scale=Scale(white=255.0))
+    assert np.array_equal(last[..., 0], values[2].max(axis=-1) if colour else values[2])
+
+
+def test_a_page_of_another_kind_is_found_as_well(tmp_path: Path) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as tiff:
+        tiff.write(np.full((8, 9), 7, np.uint8), photometric="minisblack")
+        tiff.write(np.full((8, 9), 9.0), photometric="minisblack")
+    assert images.pages_of(tmp_path / "a.tif") == ((1, 2), 0)
+    assert read_image(tmp_path / "a.tif#2", scale=Scale(white=255.0)).max() == 9
+
+
 def test_a_file_with_a_mark_in_its_name_is_itself(tmp_path: Path) -> None:
     pillow(scene()).save(tmp_path / "a.png")
     (tmp_path / "a.png").rename(tmp_path / "a.png#2")

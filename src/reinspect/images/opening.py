@@ -7,14 +7,14 @@ import struct
 import threading
 import warnings
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
 from reinspect.images.content import HEAD, SUFFIXES, TGA_FOOTER, kind_of
 from reinspect.images.raw import DNG_VERSION, is_raw, raw_header
 from reinspect.images.reading import UnreadableImage, address_of
-from reinspect.images.tiff import size_of_page
+from reinspect.images.tiff import size_of_page, subfile_types
 
 # An allow list: Pillow also opens EPS, WMF and others, which start programs or parse far more.
 _FORMATS = ("JPEG", "PNG", "TIFF", "BMP", "WEBP", "GIF", "PPM", "JPEG2000", "AVIF")
@@ -56,9 +56,12 @@ def header(data: bytes, path: str | os.PathLike[str], max_pixels: int) -> Image.
         try:
             image.seek(page - 1)
         except PILLOW_ERRORS as error:
-            raise UnreadableImage(
-                path, f"the file has no page {page}", "see how many it has"
-            ) from error
+            size = size_of_page(data, page - 1) if image.format == "TIFF" else None
+            if size is None:
+                raise UnreadableImage(
+                    path, f"the file has no page {page}", "see how many it has"
+                ) from error
+            image = OtherPage(size, page - 1)
     if image.width * image.height > max_pixels:
         raise UnreadableImage(
             path,
@@ -174,23 +177,31 @@ def _pages_of(path: str, _mtime: int, _size: int) -> Pages:
             return Pages((1,), 0)
         if "TIFF" not in Image.OPEN:
             Image.init()
-        factory = Image.OPEN["TIFF"][0]
         file.seek(0)
         with warning_filters, quiet_pillow():
-            image: Any = factory(file, "")
-            found, number = [], 0
-            if DNG_VERSION in image.tag_v2:  # pages of a raw picture are previews of it
-                return Pages((1,), 0)
-            try:
-                while number < _MOST_PAGES:
-                    image.seek(number)
-                    number += 1
-                    # Bits of NewSubfileType: a smaller copy, a mask.
-                    if not image.tag_v2.get(254, 0) & 0b101:
-                        found.append(number)
-            except PILLOW_ERRORS:
-                pass
-    return Pages(tuple(found) or (1,), number - len(found) if found else 0)
+            kinds = _subfile_types(file)
+    if kinds is None:  # a page of a kind that Pillow can't read
+        kinds = subfile_types(path, _MOST_PAGES)
+    # Bits of NewSubfileType: a smaller copy, a mask.
+    found = [number for number, kind in enumerate(kinds, 1) if not kind & 0b101]
+    return Pages(tuple(found) or (1,), len(kinds) - len(found) if found else 0)
+
+
+def _subfile_types(file: IO[bytes]) -> list[int] | None:
+    """The NewSubfileType of each page; None where Pillow can't read one. Of a DNG its picture's."""
+    kinds: list[int] = []
+    try:
+        image: Any = Image.OPEN["TIFF"][0](file, "")
+        if DNG_VERSION in image.tag_v2:  # its pages are previews
+            return [0]
+        while len(kinds) < _MOST_PAGES:
+            image.seek(len(kinds))
+            kinds.append(image.tag_v2.get(254, 0))
+    except EOFError:
+        return kinds
+    except PILLOW_ERRORS:
+        return None
+    return kinds
 
 
 _MOST_PAGES = 10_000

@@ -5,6 +5,7 @@ of floats are unknown to both.
 """
 
 import io
+import itertools
 import logging
 from typing import Any, NamedTuple
 
@@ -44,6 +45,21 @@ def size_of_page(data: bytes, page: int) -> tuple[int, int] | None:
             return int(own.imagewidth), int(own.imagelength)
     except Exception:  # noqa: BLE001 - of many decoders; the caller has words of its own
         return None
+
+
+def subfile_types(path: str, most: int) -> list[int]:
+    """The NewSubfileType of each page, of so many at most; of none where it can't be read."""
+    import tifffile
+
+    kinds: list[int] = []
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if 50706 in tiff.pages[0].tags:  # a raw picture, whose pages are previews
+                return [0]
+            kinds.extend(int(page.subfiletype) for page in itertools.islice(tiff.pages, most))
+    except Exception:  # noqa: BLE001 - as above
+        return kinds
+    return kinds
 
 
 def read_page(data: bytes, page: int) -> TiffPage | None:
