@@ -81,6 +81,8 @@ BROKEN: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     "broken link.png": (lambda sound, path: path.symlink_to("nowhere.png"), "broken link"),
     "loop.png": (lambda sound, path: path.symlink_to(path), "loop"),
     "pipe.png": (lambda sound, path: os.mkfifo(path), "is not a regular file"),
+    "pipe.tif": (lambda sound, path: os.mkfifo(path), "is not a regular file"),
+    "pipe.wav": (lambda sound, path: os.mkfifo(path), "is not a regular file"),
     os.fsdecode(b"byte\xff.png"): (
         lambda sound, path: shutil.copy(sound, path),
         "its name is not valid UTF-8",

@@ -3,6 +3,7 @@
 import functools
 import io
 import os
+import stat
 import struct
 import threading
 import warnings
@@ -165,6 +166,8 @@ def pages_of(path: str | os.PathLike[str]) -> Pages:
         return Pages((1,), 0)
     try:
         status = os.stat(path)  # noqa: PTH116
+        if not stat.S_ISREG(status.st_mode):  # a pipe would wait for a writer, for ever
+            return Pages((1,), 0)
         return _pages_of(os.fspath(path), status.st_mtime_ns, status.st_size)
     except PILLOW_ERRORS:
         return Pages((1,), 0)
