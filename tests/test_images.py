@@ -902,6 +902,22 @@ def test_raw_pictures_are_developed_alike(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.needs("rawpy")
+def test_the_preview_of_a_raw_picture_is_no_picture(tmp_path: Path) -> None:
+    """As cameras write it: a small picture first, and what the sensor caught below it."""
+    sensor = np.full((120, 160), 2000, np.uint16)
+    said = [(50706, "B", 4, (1, 4, 0, 0), True), (50708, "s", 0, "Drawn Camera", True)]
+    filters = [(33421, "H", 2, (2, 2), True), (33422, "B", 4, (0, 1, 1, 2), True)]
+    white = [(50717, "I", 1, 4095, True)]
+    with tifffile.TiffWriter(tmp_path / "a.dng") as tiff:
+        preview = np.full((30, 40, 3), 200, np.uint8)
+        tiff.write(preview, photometric="rgb", subfiletype=1, subifds=1, extratags=said)
+        tiff.write(sensor, photometric=32803, extratags=filters + white)
+    assert images.pages_of(tmp_path / "a.dng") == ((1,), 0)
+    assert size_of(tmp_path / "a.dng") == (160, 120)
+    assert read_image(tmp_path / "a.dng").shape == (120, 160, 3)
+
+
+@pytest.mark.needs("rawpy")
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])
 def test_raw_pictures_are_upright(tmp_path: Path, orientation: int) -> None:
     (tmp_path / "a.dng").write_bytes(dng(orientation=orientation))

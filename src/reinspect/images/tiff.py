@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from reinspect.images.raw import DNG_VERSION
+
 # It tells of odd tags by the log, which would reach stderr.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
@@ -54,7 +56,7 @@ def subfile_types(path: str, most: int) -> list[int]:
     kinds: list[int] = []
     try:
         with tifffile.TiffFile(path) as tiff:
-            if 50706 in tiff.pages[0].tags:  # a raw picture, whose pages are previews
+            if DNG_VERSION in tiff.pages[0].tags:  # a raw picture, whose pages are previews
                 return [0]
             kinds.extend(int(page.subfiletype) for page in itertools.islice(tiff.pages, most))
     except Exception:  # noqa: BLE001 - as above
