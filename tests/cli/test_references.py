@@ -87,10 +87,12 @@ def test_confirmed_defects_are_what_qualification_measures(plates: Path, inspect
         keys = [one.id for one in store.browse.inspections(Filter(truths=(Label.ANOMALOUS,)))]
         store.browse.review(keys[0], Verdict.of(0.0), reviewer="Ann")
         store.browse.review(keys[1], Verdict.of(1.0, defects=(painted,)), reviewer="Ann")
+        product = store.browse.one(keys[1]).row.category
+        store.queue.call_type(product, "dent", "dint", author="Ann")
     assert invoke("references", "defects", plates, "--store", inspected).code == 0
     kept = sorted(file for file in (plates / "defects").rglob("*") if file.is_file())
     assert [str(file.parent.relative_to(plates / "defects")) for file in kept] == [
-        "ground_truth/dent", "test/defect", "test/defect", "test/dent",
+        "ground_truth/dint", "test/defect", "test/defect", "test/dint",
     ]  # fmt: skip
     again = invoke(
         "qualify", plates, "--defects", plates / "defects", "--out", plates / "page.html"

@@ -205,17 +205,19 @@ def _reviewed(store: Store, runs: Sequence[Run]) -> Iterator[Inspected]:
 def confirmed(store: Store, runs: Sequence[Run]) -> list[ConfirmedDefect]:
     """The parts of some runs that a person has called defective, whose pictures are still there.
 
-    A part has a mask where the review that counts has one of each of its defects.
+    A part has a mask where the review that counts has one of each of its defects. Types have the
+    names of today.
 
     Raises:
         StoreError: the store can't be read.
     """
-    found = []
+    found, names = [], store.queue.type_names()
     for one in _reviewed(store, runs):
         if one.row.truth is not Label.ANOMALOUS:
             continue
         said = standing(store.queue.reviews(one.id))
-        defects = said.after.defects if said and said.after else ()
+        recorded = said.after.defects if said and said.after else ()
+        defects = names.applied(one.row.category, recorded)
         for view in one.views:
             path, known = _picture(one, view)
             mine = [defect for defect in defects if defect.view == view.name]
