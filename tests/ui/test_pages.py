@@ -584,6 +584,23 @@ def test_a_caption_that_moved_up_is_not_decided_by_a_click_on_another(
     assert (left.text, total) == ("the second", 1)
 
 
+def test_a_caption_is_of_one_view(store: Store, folder: Path, show: Show) -> None:
+    run = store.begin_run(RunInfo(name="viewed", folder=str(folder)))
+    with store.writer(run) as writer:
+        writer.write(of_two_views("4711", front=folder.parent / "part.png"))
+    dent = Truth(label=Label.ANOMALOUS, types=("dent",))
+    good = Truth(label=Label.NORMAL)
+    views = {"front": good, "back": dent}
+    store.write_truth(run, {"4711": dent.model_copy(update={"views": views})})
+    part = store.newest(run, "4711")
+    draft = NewCaption(inspection_id=part, mode="thinking", text="a", source="t", view="front")
+    store.browse.add_captions([draft])
+    app = show("captions")
+    assert not app.exception
+    assert "front</bdi></h2>" in _text(app)
+    assert "Truth: <b>normal (annotation)</b>" in _text(app)
+
+
 def test_a_caption_is_edited(monday: int, store: Store, show: Show) -> None:
     key = int(_id(store, "fail.png"))
     draft = NewCaption(inspection_id=key, mode="thinking", text="a <b>dent</b>", source="t")
