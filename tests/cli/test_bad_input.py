@@ -81,6 +81,10 @@ BROKEN: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     "broken link.png": (lambda sound, path: path.symlink_to("nowhere.png"), "broken link"),
     "loop.png": (lambda sound, path: path.symlink_to(path), "loop"),
     "pipe.png": (lambda sound, path: os.mkfifo(path), "is not a regular file"),
+    "round.tif": (
+        lambda sound, path: path.write_bytes(b"II*\0\x08\0\0\0\0\0\x08\0\0\0"),
+        "a TIFF of a kind that is unknown",
+    ),
     "pipe.tif": (lambda sound, path: os.mkfifo(path), "is not a regular file"),
     "pipe.wav": (lambda sound, path: os.mkfifo(path), "is not a regular file"),
     os.fsdecode(b"byte\xff.png"): (

@@ -58,7 +58,12 @@ def subfile_types(path: str, most: int) -> list[int]:
         with tifffile.TiffFile(path) as tiff:
             if DNG_VERSION in tiff.pages[0].tags:  # a raw picture, whose pages are previews
                 return [0]
-            kinds.extend(int(page.subfiletype) for page in itertools.islice(tiff.pages, most))
+            places: set[int] = set()
+            for page in itertools.islice(tiff.pages, most):
+                if page.offset in places:  # a damaged file whose pages go round
+                    break
+                places.add(page.offset)
+                kinds.append(int(page.subfiletype))
     except Exception:  # noqa: BLE001 - as above
         return kinds
     return kinds
