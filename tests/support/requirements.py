@@ -23,6 +23,7 @@ BROUGHT_BY: Mapping[str, str] = {
     "playwright": "browser",
     "psycopg": "postgres",
     "pyarrow": "parquet",
+    "rawpy": "raw",
     "ray": "ray",
     "segment_anything": "vision",
     "soundfile": "sound",
