@@ -10,8 +10,8 @@ import sys
 from pathlib import Path
 
 import streamlit as st
-from PIL import Image, ImageDraw
 
+from reinspect.export.appearance import mark
 from reinspect.ui.console import (
     Console,
     Options,
@@ -40,6 +40,9 @@ from reinspect.ui.views import (
 )
 from reinspect.ui.words import escaped
 
+_MENU = 220
+"""Pixels that the menu is wide."""
+
 _PAGES = {
     "morning": (morning.page, "Morning", ":material/wb_twilight:", "Look"),
     "runs": (runs.page, "Runs", ":material/list_alt:", "Look"),
@@ -65,8 +68,11 @@ _PAGES = {
 
 def main(options: Options, start: str = "morning") -> None:
     """Show the page that the address names; `start` is the one at the bare address."""
-    st.set_page_config(page_title="reinspect", page_icon=_icon(), layout="wide")
+    st.set_page_config(
+        page_title="reinspect", page_icon=mark(), layout="wide", initial_sidebar_state=_MENU
+    )
     style()
+    st.logo(mark(), size="large")
     if not logged_in():
         return
     # A page's function is called without arguments: it finds the console in the session.
@@ -96,15 +102,6 @@ def _who(console: Console) -> None:
         where = console.store.name
         name = where if "://" in where else Path(where).name
         st.html(f'<div class="facts" title="{html.escape(where)}">Store {escaped(name)}</div>')
-
-
-def _icon() -> Image.Image:
-    """Ours, since Streamlit fetches its own icons of pages from the internet."""
-    icon = Image.new("RGBA", (64, 64))
-    pen = ImageDraw.Draw(icon)
-    pen.line((42, 42, 60, 60), fill="#d55e00", width=9)
-    pen.ellipse((6, 6, 50, 50), outline="#0072b2", width=8)
-    return icon
 
 
 def _options(arguments: list[str]) -> Options:

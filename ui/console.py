@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
+from reinspect.export import appearance
 from reinspect.export.story import asset
 from reinspect.files import identity_of
 from reinspect.store import Run, Store, StoreError
@@ -184,7 +185,7 @@ def notice() -> None:
 
 def style() -> None:
     """Add the console's style sheet, and that of stories and badges."""
-    st.html(f"<style>{asset('story.css')}{_css()}</style>")
+    st.html(f"<style>{appearance.style(switched=True)}{asset('story.css')}{_css()}</style>")
 
 
 @cache

@@ -3,12 +3,19 @@
 import html
 import re
 
-BLUE, ORANGE, YELLOW, PURPLE, GREY = "#0072b2", "#d55e00", "#e69f00", "#cc79a7", "#7b8794"
-"""From the palette of Okabe and Ito: distinct with every kind of colour blindness."""
+from reinspect.export.appearance import (
+    BLUE,
+    GREY,
+    LABEL_MARKS,
+    ORANGE,
+    OUTCOME_MARKS,
+    YELLOW,
+    number,
+)
+
+__all__ = ["BLUE", "GREY", "LABEL_MARKS", "ORANGE", "OUTCOME_MARKS", "number"]
 
 OUTCOME_COLOURS = {"PASS": BLUE, "FAIL": ORANGE, "REVIEW": YELLOW}
-OUTCOME_MARKS = {"PASS": "✓ PASS", "FAIL": "✕ FAIL", "REVIEW": "? REVIEW"}
-LABEL_MARKS = {"normal": "○ normal", "anomalous": "◆ anomalous"}
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~<>&:$^=\"'/@])")
 
@@ -23,14 +30,6 @@ def plain(text: str, limit: int = 120) -> str:
 def escaped(text: str) -> str:
     """Text inside HTML; its own direction, so that a right-to-left name doesn't turn the line."""
     return f"<bdi>{html.escape(text)}</bdi>"
-
-
-def number(value: float | None) -> str:
-    """Two digits, a real minus sign, a dash for none."""
-    if value is None:
-        return "–"
-    said = f"{value:.2f}"
-    return "0.00" if float(said) == 0 else said.replace("-", "−")
 
 
 def percent(value: float | None) -> str:

@@ -71,7 +71,7 @@ def test_truth_and_reviews_are_on_the_page(store: Store, run: int, tmp_path: Pat
     assert kinds["b 10.png"] == "FAIL wrong reviewed"
     assert "1wrong, of 2 known" in words
     assert "1 : 0fixed : broken" in words
-    assert "✗ wrong truly normal, by review" in words
+    assert "✕ wrong truly ○ normal, by review" in words
     assert "<b>anna: normal, a shadow" in words
 
 
@@ -87,7 +87,7 @@ def test_the_page_needs_nothing_else(store: Store, run: int, tmp_path: Path) -> 
     page = _page(store, run, tmp_path / "report.html")
     for attribute in ("src", "href", "action", "data"):
         asked = [tag[attribute] for _, tag in page.tags if attribute in tag]
-        assert all(address.startswith("data:image/jpeg;base64,") for address in asked), asked
+        assert all(address.startswith("data:image/") for address in asked), asked
     assert all(image["alt"] for image in page.all("img"))
     assert len(list(page.all("img"))) == 4  # three parts, one heat-map
 
@@ -96,7 +96,7 @@ def test_boxes_are_dashed_for_the_first_look_and_solid_for_the_final_one(
     store: Store, run: int, tmp_path: Path
 ) -> None:
     page = _page(store, run, tmp_path / "report.html")
-    drawn = [(box["class"], box["x"], box["width"]) for box in page.all("rect")]
+    drawn = [(box["class"], box["x"], box["width"]) for box in page.all("rect") if "class" in box]
     assert ("first", "10.000%", "20.000%") in drawn
     assert ("final", "25.000%", "25.000%") in drawn
     assert sum(kind == "first" for kind, *_ in drawn) == 1

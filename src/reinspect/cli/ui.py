@@ -21,14 +21,18 @@ FLAGS = {
     "server.fileWatcherType": "none",
     "client.toolbarMode": "viewer",
     "client.showErrorLinks": "false",
-    "theme.base": "light",
-    "theme.primaryColor": "#00629b",
-    "theme.backgroundColor": "#f7f8fa",
-    "theme.secondaryBackgroundColor": "#ffffff",
-    "theme.textColor": "#16202b",
-    "theme.font": "system-ui, -apple-system, Segoe UI, Roboto, DejaVu Sans, sans-serif",
 }
 """Streamlit's options, each unless told otherwise on the command line or in the environment."""
+
+SHADED = {
+    "primaryColor": "action",
+    "backgroundColor": "page",
+    "secondaryBackgroundColor": "sheet",
+    "textColor": "ink",
+    "linkColor": "link",
+    "borderColor": "line",
+}
+"""Streamlit's name of a colour → ours: light or dark, as a browser prefers or a person chooses."""
 
 
 class UiError(ReinspectError, RuntimeError):
@@ -91,12 +95,13 @@ def ui(
     from click import UsageError
     from streamlit.web.cli import main
 
+    told = flags(context.args)
     ahead = threading.Timer(AHEAD, _load_pages, [url])
     ahead.daemon = True
     ahead.start()
     with as_file(files("reinspect.ui") / "app.py") as app:
         try:
-            main(["run", str(app), *flags(context.args), "--", *words], standalone_mode=False)
+            main(["run", str(app), *told, "--", *words], standalone_mode=False)
         except UsageError as error:
             said = " ".join(error.format_message().split())
             raise UiError(f"{said} Streamlit's options: streamlit run --help") from error
@@ -157,10 +162,20 @@ def flags(told: list[str]) -> list[str]:
     named = {word.removeprefix("--").partition("=")[0] for word in told}
     ours = [
         f"--{name}={value}"
-        for name, value in FLAGS.items()
+        for name, value in {**FLAGS, **_theme()}.items()
         if name not in named and _variable(name) not in os.environ
     ]
     return [*ours, *told]
+
+
+def _theme() -> dict[str, str]:
+    """Colours and type of everything that is ours, for Streamlit's own parts of a page."""
+    from reinspect.export.appearance import SHADES, TYPE
+
+    own = {"theme.font": TYPE.replace('"', "")}
+    for option, name in SHADED.items():
+        own[f"theme.light.{option}"], own[f"theme.dark.{option}"] = SHADES[name]
+    return own
 
 
 def _variable(option: str) -> str:

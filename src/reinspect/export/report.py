@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 from jinja2 import Environment
 
+from reinspect.export import appearance
+from reinspect.export.appearance import LABEL_MARKS, number
 from reinspect.export.scene import within
 from reinspect.export.templates import templates
 from reinspect.export.thumbnails import Thumbnail, thumbnails
@@ -132,7 +134,9 @@ def write_report(
         pictured=len(urgent),
         rows=islice(store.inspections(run.id), listed),
         listed=min(listed, tally.images),
-        style=style,
+        style=appearance.style() + style,
+        mark=appearance.mark(),
+        icon=appearance.icon(),
         script=script,
         script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
@@ -202,15 +206,12 @@ def _newest(trace: Trace, folder: Path, shows: str) -> Path | None:
 def _environment() -> Environment:
     return templates(
         "reinspect.export",
-        number=_number,
-        signed=partial(_number, sign="+"),
+        number=number,
+        signed=partial(number, sign="+"),
+        labelled=LABEL_MARKS.__getitem__,
         brief=_brief,
         percent=_percent,
     )
-
-
-def _number(value: float | None, sign: str = "") -> str:
-    return "–" if value is None else f"{value:{sign}.2f}".replace("-", "−")
 
 
 def _percent(value: float) -> str:

@@ -16,6 +16,8 @@ from typing import Any, NamedTuple
 from jinja2 import Environment
 
 from reinspect.cost import ModelCost
+from reinspect.export import appearance
+from reinspect.export.appearance import number
 from reinspect.export.in_words import in_words
 from reinspect.export.scene import Places, digest, evidence_picture, scene, shows
 from reinspect.export.templates import templates
@@ -145,6 +147,9 @@ def write_page(store: Store, run_id: int, image: str, out: Path) -> None:
             **_context(told),
             scene=shown,
             data=_inside_script({**shown, "key": digest(shown)}),
+            style=appearance.style(),
+            mark=appearance.mark(),
+            icon=appearance.icon(),
             viewer_css=asset("viewer.css"),
             story_css=asset("story.css"),
             script=script,
@@ -188,21 +193,14 @@ def _context(told: Told) -> dict[str, Any]:
 def _environment() -> Environment:
     return templates(
         "reinspect.export",
-        number=_number,
+        number=number,
         probability=two_digits,
-        signed=partial(_number, sign="+"),
+        signed=partial(number, sign="+"),
         figure=_figure,
         seconds=_seconds,
         types=types_of,
         word=lambda text: re.sub("[^a-z]", "", text.lower()),
     )
-
-
-def _number(value: float | None, sign: str = "") -> str:
-    if value is None:
-        return "–"
-    said = f"{value:{sign}.2f}"
-    return "0.00" if float(said) == 0 else said.replace("-", "−")
 
 
 def _figure(value: float) -> str:
