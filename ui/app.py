@@ -40,8 +40,7 @@ from reinspect.ui.views import (
 )
 from reinspect.ui.words import escaped
 
-_MENU = 220
-"""Pixels that the menu is wide."""
+_MENU = 220  # pixels wide; no docstring: Streamlit would show it on the page
 
 _PAGES = {
     "morning": (morning.page, "Morning", ":material/wb_twilight:", "Look"),

@@ -2,11 +2,12 @@
 
 import itertools
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
 
+from reinspect.export.appearance import SHADES
 from reinspect.ui.words import BLUE, GREY, ORANGE, OUTCOME_COLOURS
 from support.browser import Site, idle, visit
 
@@ -57,8 +58,12 @@ def found_by_axe(page: Any) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("surroundings", ["light", "dark"])
 @pytest.mark.parametrize("title", PAGES)
-def test_axe_has_nothing_to_object_to(site: Site, page: Any, title: str) -> None:
+def test_axe_has_nothing_to_object_to(
+    site: Site, page: Any, title: str, surroundings: Literal["light", "dark"]
+) -> None:
+    page.emulate_media(color_scheme=surroundings)
     page.goto(f"{site.address}/{PAGES[title]}")
     page.locator("h1").first.wait_for()
     if title == "Trace":
@@ -141,14 +146,40 @@ def seen(colour: str, sight: str) -> np.ndarray:
     return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
 
 
+def contrast(one: str, other: str) -> float:
+    """Of text and its ground, as WCAG 2.2 has it: 1 to 21."""
+    parts = []
+    for colour in (one, other):
+        rgb = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        parts.append(float(_XYZ[1] @ linear) + 0.05)
+    return max(parts) / min(parts)
+
+
+@pytest.mark.parametrize("surroundings", ["light", "dark"])
+@pytest.mark.parametrize(
+    ("text", "ground"),
+    [
+        *itertools.product(("ink", "soft", "link", "pass", "fail"), ("page", "sheet", "sunk")),
+        *((name, f"{name}-back") for name in ("pass", "fail", "review")),
+        *(("ink", f"{name}-back") for name in ("accent", "changed", "person", "fail")),
+        ("on-action", "action"),
+    ],
+)
+def test_text_stands_out_from_its_ground(text: str, ground: str, surroundings: str) -> None:
+    pair = (getattr(SHADES[name], surroundings) for name in (text, ground))
+    assert contrast(*pair) >= 4.5
+
+
 @pytest.mark.parametrize("sight", SIGHT)
 @pytest.mark.parametrize(
     "colours",
     [
         pytest.param(tuple(OUTCOME_COLOURS.values()), id="outcomes"),
         pytest.param((BLUE, ORANGE, GREY), id="charts"),
-        pytest.param(("#ff9d2e", "#e58fc0"), id="boxes in the gallery"),
-        pytest.param(("#ff9d2e", "#cc79a7"), id="solid boxes in the viewer; others are dashed"),
+        pytest.param(
+            (SHADES["final"].light, SHADES["drawn"].light), id="solid boxes; others are dashed"
+        ),
     ],
 )
 def test_colours_are_told_apart(colours: tuple[str, ...], sight: str) -> None:

@@ -109,7 +109,7 @@ def _doors(console: Console, runs: Sequence[Run]) -> None:
                 query_params={**every, **params},
             )
         else:
-            cell.caption(f"none {label}")
+            cell.caption(f"0 {label}")
 
     with st.container(key="doors"):
         for truth, title, names in _MATRIX:

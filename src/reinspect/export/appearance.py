@@ -38,6 +38,7 @@ SHADES = {
     "accent": Shade(BLUE, "#4aa8dc"),
     "accent-back": Shade("#eaf3f9", "#15303f"),
     "action": Shade("#00629b", "#4aa8dc"),
+    "on-action": Shade("#ffffff", "#08202d"),
     "pass": Shade("#00527a", "#7cc7ee"),
     "pass-back": Shade("#d9ecf6", "#123447"),
     "fail": Shade("#8f3000", "#ff9f70"),
@@ -53,6 +54,7 @@ SHADES = {
     "first": Shade("#56b4e9", "#56b4e9"),
     "final": Shade("#ff9d2e", "#ff9d2e"),
     "drawn": Shade("#e58fc0", "#e58fc0"),
+    "truth": Shade("#009e73", "#009e73"),
     "place": Shade("#f0e442", "#f0e442"),
 }
 """Name of a CSS variable → its colour. Text on its ground has a contrast of 4.5 and more."""
