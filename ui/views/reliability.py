@@ -1,6 +1,5 @@
 """Reliability: what second looks changed, whether confidence holds, and what slips through."""
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -10,27 +9,14 @@ import streamlit as st
 import yaml
 
 from reinspect.cost import ModelCost
-from reinspect.metrics import Ledger, aurc, ece, reliability_diagram, right, wilson
+from reinspect.metrics import Bin, Ledger, aurc, bins_of, ece_of, wilson
 from reinspect.policies import rules
 from reinspect.store import Run
+from reinspect.store.reliability import ReliabilityStep, SimilarVerdicts
 from reinspect.ui import charts
 from reinspect.ui.console import At, Console, cached, empty, opened
 from reinspect.ui.views.runs import model_of
 from reinspect.ui.words import percent
-
-_COLUMNS = {
-    "run": "int64",
-    "category": "object",
-    "first": "float64",
-    "p": "float64",
-    "reliability": "float64",
-    "outcome": "object",
-    "rounds": "int64",
-    "truth": "object",
-    "reviewed": "bool",
-    "audited": "bool",
-    "part": "object",
-}
 
 
 def page() -> None:
@@ -53,9 +39,9 @@ def page() -> None:
         empty("Choose a run.")
         return
     key = tuple(run.id for run in runs)
-    every = _frame(console.at, key, share / 100)
+    every, steps = _counted(console.at, key, share / 100)
     _headline(every, runs)
-    _curves(every, runs)
+    _curves(every, steps, runs)
     _ledger(every)
     _estimates(every)
     _groups(every, "category", "Per category")
@@ -69,20 +55,25 @@ def _headline(every: pd.DataFrame, runs: list[Run]) -> None:
     known = _known(every)
     cells = st.columns(6)
     figures: list[tuple[str, str, str]] = [
-        ("Images", f"{len(every):,}", "In these runs"),
-        ("Truth known", f"{len(known):,}", "From annotations or reviews"),
-        ("Looked at twice", percent(_mean(every["rounds"] > 0)), "Share of the images"),
-        ("Revised", percent(_mean(_flipped(every))), "Share whose label was changed"),
-        ("Calibration error", _figure(ece, known), "ECE of the final verdict: 0 is best"),
+        ("Images", f"{_images(every):,}", "In these runs"),
+        ("Truth known", f"{_images(known):,}", "From annotations or reviews"),
+        ("Looked at twice", percent(_share(every, every["twice"])), "Share of the images"),
+        ("Label changed", percent(_share(every, _flipped(every))), "By the second look"),
+        ("Calibration error", _calibration(known), "ECE of the final verdict: 0 is best"),
         ("Answers not read", _parse_failures(runs), "Model answers that could not be read"),
     ]  # fmt: skip
     for cell, (name, value, about) in zip(cells, figures, strict=True):
         cell.metric(name, value, help=about)
 
 
-def _figure(metric: Callable[..., float | None], known: pd.DataFrame) -> str:
-    value = metric(known["p"].to_numpy(), _truth(known))
+def _calibration(known: pd.DataFrame) -> str:
+    value = ece_of(_bins(known))
     return "–" if value is None else f"{value:.3f}"
+
+
+def _bins(known: pd.DataFrame) -> tuple[Bin, ...]:
+    hit = known["images"].where(known["label"] == known["truth"], 0)
+    return bins_of(known["bin"].astype("int64"), known["images"], known["confidence"], hit)
 
 
 def _parse_failures(runs: list[Run]) -> str:
@@ -90,7 +81,7 @@ def _parse_failures(runs: list[Run]) -> str:
     return f"{sum(counted):,}" if counted else "–"
 
 
-def _curves(every: pd.DataFrame, runs: list[Run]) -> None:
+def _curves(every: pd.DataFrame, steps: list[ReliabilityStep], runs: list[Run]) -> None:
     known = _known(every)
     if known.empty:
         st.info("No truth is known of these images, so nothing can be said of right and wrong. "
@@ -99,16 +90,14 @@ def _curves(every: pd.DataFrame, runs: list[Run]) -> None:
     left, right_half = st.columns(2, gap="large")
     with left:
         st.header("Reliability diagram", anchor=False)
-        st.altair_chart(charts.diagram(reliability_diagram(known["p"].to_numpy(), _truth(known))))
+        st.altair_chart(charts.diagram(_bins(known)))
         st.caption(
             "On the dashed line, confidence is as good as its word; below it, the detector is "
             "surer than it should be. Larger points are more images."
         )
     with right_half:
         st.header("Risk and coverage", anchor=False)
-        sure = known.dropna(subset=["reliability"])
-        hit = right(sure["p"].to_numpy(), _truth(sure))
-        order = sure["reliability"].to_numpy()
+        order, hit = _in_order(steps)
         st.altair_chart(charts.curve(order, hit, sorted({threshold_of(run) for run in runs})))
         area = aurc(order, hit)
         st.caption(f"Area under the curve {area:.3f}: lower is better." if area is not None else "")
@@ -126,11 +115,15 @@ def threshold_of(run: Run) -> float:
 
 def _ledger(every: pd.DataFrame) -> None:
     st.header("What second looks changed", anchor=False)
-    twice = _known(every[every["rounds"] > 0]).dropna(subset=["first"])
+    twice = _known(every[every["twice"]]).dropna(subset=["first"])
     if twice.empty:
         st.caption("No image with known truth was looked at twice.")
         return
-    ledger = Ledger.count(twice["first"].to_numpy(), twice["p"].to_numpy(), _truth(twice))
+    first, final, truth = (
+        np.repeat((twice[name] == "anomalous").to_numpy(), twice["images"])
+        for name in ("first", "label", "truth")
+    )
+    ledger = Ledger.count(first.astype(float), final.astype(float), truth)
     directions = ledger.by_direction
     tallies = {
         "normal → anomalous": directions.normal_to_anomalous,
@@ -162,29 +155,38 @@ def _estimates(every: pd.DataFrame) -> None:
 
 
 def _rates(every: pd.DataFrame) -> list[dict[str, Any]]:
-    every = every[~every["part"].duplicated(keep="last") | (every["part"] == "")]
+    every = every[every["newest"]]
     known = every.dropna(subset=["truth"])
     bad, good = known[known["truth"] == "anomalous"], known[known["truth"] == "normal"]
     passed = every[(every["outcome"] == "PASS") & every["audited"] & every["reviewed"]]
     failed = every[(every["outcome"] == "FAIL") & every["reviewed"]]
     return [
-        _rate("escape rate: PASS, of defective parts", "all known truth", bad["outcome"] == "PASS"),
-        _rate("overkill rate: FAIL, of good parts", "all known truth", good["outcome"] == "FAIL"),
+        _rate(
+            "escape rate: PASS, of defective parts",
+            "all known truth",
+            bad,
+            bad["outcome"] == "PASS",
+        ),
+        _rate(
+            "overkill rate: FAIL, of good parts", "all known truth", good, good["outcome"] == "FAIL"
+        ),
         _rate(
             "escapes among PASS: defective, of what passes",
             "PASS audit sample",
+            passed,
             passed["truth"] == "anomalous",
         ),
         _rate(
             "overkill among FAIL: good, of what fails",
             "reviews of FAIL",
+            failed,
             failed["truth"] == "normal",
         ),
     ]
 
 
-def _rate(name: str, source: str, hits: pd.Series) -> dict[str, Any]:
-    n, k = len(hits), int(hits.sum())
+def _rate(name: str, source: str, of: pd.DataFrame, hits: pd.Series) -> dict[str, Any]:
+    n, k = _images(of), _images(of[hits])
     interval = wilson(k, n)
     span = "–" if interval is None else f"{percent(interval.low)} to {percent(interval.high)}"
     return {
@@ -206,13 +208,13 @@ def _groups(every: pd.DataFrame, by: str, title: str) -> None:
         rows.append(
             {
                 by: name,
-                "images": len(group),
-                "truth known": len(known),
-                "labels right": percent(_mean(right(known["p"].to_numpy(), _truth(known)))),
-                "calibration error": _figure(ece, known),
-                "looked at twice": percent(_mean(group["rounds"] > 0)),
-                "revised": percent(_mean(_flipped(group))),
-                "REVIEW": percent(_mean(group["outcome"] == "REVIEW")),
+                "images": _images(group),
+                "truth known": _images(known),
+                "labels right": percent(_share(known, known["label"] == known["truth"])),
+                "calibration error": _calibration(known),
+                "looked at twice": percent(_share(group, group["twice"])),
+                "label changed": percent(_share(group, _flipped(group))),
+                "REVIEW": percent(_share(group, group["outcome"] == "REVIEW")),
                 "escapes": f"{escape['estimate']} ({escape['95 % interval']})",
                 "overkill": f"{overkill['estimate']} ({overkill['95 % interval']})",
             }
@@ -221,26 +223,39 @@ def _groups(every: pd.DataFrame, by: str, title: str) -> None:
 
 
 def _known(every: pd.DataFrame) -> pd.DataFrame:
-    return every.dropna(subset=["truth", "p"])
-
-
-def _truth(known: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    return np.asarray(known["truth"] == "anomalous", dtype=bool)
+    return every.dropna(subset=["truth", "label"])
 
 
 def _flipped(every: pd.DataFrame) -> pd.Series:
-    return (every["first"] >= 0.5) != (every["p"] >= 0.5)
+    said = every["first"].notna() & every["label"].notna()
+    return said & (every["first"] != every["label"])
 
 
-def _mean(flags: Any) -> float | None:
-    return float(np.mean(flags)) if len(flags) else None
+def _images(groups: pd.DataFrame) -> int:
+    return int(groups["images"].sum())
+
+
+def _share(groups: pd.DataFrame, which: pd.Series) -> float | None:
+    """Of the images: those of the groups that are named."""
+    every = _images(groups)
+    return _images(groups[which]) / every if every else None
+
+
+def _in_order(
+    steps: list[ReliabilityStep],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Reliability and whether the label is right, of each image."""
+    order = np.repeat([one.reliability for one in steps], [one.images for one in steps])
+    hit = [np.arange(one.images) >= one.wrong for one in steps]
+    return order, np.concatenate(hit) if hit else np.zeros(0, bool)
 
 
 @cached
-def _frame(at: At, runs: tuple[int, ...], share: float) -> pd.DataFrame:
-    rows = opened(at.url).statistics.known(runs, share=share)
-    listed = dict(zip(_COLUMNS, zip(*rows, strict=True), strict=False)) if rows else {}
-    # Column by column, each of a type that is named, whatever is in it.
-    return pd.DataFrame(
-        {name: pd.Series(listed.get(name, ()), dtype=kind) for name, kind in _COLUMNS.items()}
-    )
+def _counted(
+    at: At, runs: tuple[int, ...], share: float
+) -> tuple[pd.DataFrame, list[ReliabilityStep]]:
+    statistics = opened(at.url).statistics
+    groups = pd.DataFrame(statistics.similar(runs, share=share), columns=SimilarVerdicts._fields)
+    flags = ("twice", "reviewed", "audited", "newest")
+    groups = groups.astype({**dict.fromkeys(flags, bool), "images": "int64"})
+    return groups, statistics.reliability(runs)

@@ -1,6 +1,7 @@
 """Whether confidence and reliability can be believed."""
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -61,13 +62,45 @@ def reliability_diagram(probability: npt.ArrayLike, truth: npt.ArrayLike) -> tup
     return tuple(bins)
 
 
+def bins_of(
+    place: npt.ArrayLike, n: npt.ArrayLike, sure: npt.ArrayLike, hit: npt.ArrayLike
+) -> tuple[Bin, ...]:
+    """The bins of a reliability diagram from counts.
+
+    Args:
+        place: shape (k,), which bin each count is of.
+        n: shape (k,), verdicts.
+        sure: shape (k,), the sum of their confidence.
+        hit: shape (k,), how many of them are right.
+    """
+    places = np.asarray(place, dtype=np.int64)
+    each = [
+        np.bincount(places, weights=np.asarray(w, float), minlength=BINS) for w in (n, sure, hit)
+    ]
+    edges = np.linspace(0.5, 1, BINS + 1)
+    return tuple(
+        Bin(
+            float(edges[i]),
+            float(edges[i + 1]),
+            int(count),
+            float(total / count) if count else None,
+            float(right / count) if count else None,
+        )
+        for i, (count, total, right) in enumerate(zip(*each, strict=True))
+    )
+
+
 def ece(probability: npt.ArrayLike, truth: npt.ArrayLike) -> float | None:
     """Expected calibration error, [0, 1]; None without parts.
 
     The mean over verdicts of |mean confidence − share right| of their bin (Naeini et al. 2015),
     over the bins of `reliability_diagram`.
     """
-    bins = reliability_diagram(probability, truth)
+    return ece_of(reliability_diagram(probability, truth))
+
+
+def ece_of(bins: Sequence[Bin]) -> float | None:
+    """The same of bins that were counted elsewhere."""
     n = sum(bar.n for bar in bins)
     if not n:
         return None

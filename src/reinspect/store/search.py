@@ -286,6 +286,20 @@ def before(order: Order, value: Any, key: int, *, descending: bool) -> ColumnEle
     return or_(beyond, and_(column == value, earlier))
 
 
+def truths_of(of: Any) -> list[tuple[Any, ColumnElement[bool]]]:
+    """The tables of truth by review and by annotation, each with the condition that joins it."""
+    found = []
+    for source in ("review", "annotation"):
+        truth = aliased(TruthTable)
+        same = and_(
+            col(truth.run_id) == of.run_id,
+            col(truth.image) == of.image,
+            col(truth.source) == source,
+        )
+        found.append((truth, same))
+    return found
+
+
 def audited(share: float) -> ColumnElement[bool]:
     """Whether an inspection is in the audit sample, `share` of all: the same ones for everyone.
 

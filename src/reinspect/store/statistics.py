@@ -12,7 +12,13 @@ from sqlmodel import col, select
 from reinspect.readings import SETUP
 from reinspect.store import tables
 from reinspect.store.database import reading, told
-from reinspect.store.search import audited, known_truth
+from reinspect.store.reliability import (
+    ReliabilityStep,
+    SimilarVerdicts,
+    reliability_steps,
+    similar_verdicts,
+)
+from reinspect.store.search import audited, known_truth, truths_of
 from reinspect.vocabulary import Outcome
 
 
@@ -182,7 +188,7 @@ class Statistics:
             share: of the audit sample of PASS.
         """
         table = tables.InspectionTable
-        review, annotation = _truths(table)
+        review, annotation = truths_of(table)
         query = (
             select(  # type: ignore[call-overload]
                 table.run_id,
@@ -206,6 +212,14 @@ class Statistics:
         # Without a session, which would take as long again for a hundred thousand rows.
         with told(self._engine.url), self._engine.connect() as connection:
             return list(map(KnownVerdict._make, connection.execute(query).all()))
+
+    def similar(self, runs: Sequence[int], *, share: float = 0.0) -> list[SimilarVerdicts]:
+        """See `reliability.similar_verdicts`."""
+        return similar_verdicts(self._engine, runs, share=share)
+
+    def reliability(self, runs: Sequence[int]) -> list[ReliabilityStep]:
+        """See `reliability.reliability_steps`."""
+        return reliability_steps(self._engine, runs)
 
     def judged(self, runs: Sequence[int]) -> list[JudgedCount]:
         """All images of the runs, counted by what was said, what is true, how it came out."""
@@ -283,7 +297,7 @@ class Statistics:
     def against_annotation(self, *, limit: int = 200) -> list[AgainstAnnotation]:
         """Images whose review contradicts their annotation, each picture once."""
         table = tables.InspectionTable
-        (review, by_review), (annotation, by_annotation) = _truths(table)
+        (review, by_review), (annotation, by_annotation) = truths_of(table)
         query = (
             select(  # type: ignore[call-overload]
                 func.min(table.id),
@@ -304,7 +318,7 @@ class Statistics:
     def split_labels(self, *, limit: int = 200) -> list[list[GivenLabel]]:
         """Pictures that runs gave different labels and nobody has reviewed: what each run said."""
         table = tables.InspectionTable
-        review, by_review = _truths(table)[0]
+        review, by_review = truths_of(table)[0]
         split = (
             select(table.sha256)
             .outerjoin(review, by_review)
@@ -430,20 +444,6 @@ class Statistics:
             return list(session.exec(query))
 
 
-def _truths(of: Any) -> list[tuple[Any, ColumnElement[bool]]]:
-    """The tables of truth by review and by annotation, each with the condition that joins it."""
-    found = []
-    for source in ("review", "annotation"):
-        truth = aliased(tables.TruthTable)
-        same = and_(
-            col(truth.run_id) == of.run_id,
-            col(truth.image) == of.image,
-            col(truth.source) == source,
-        )
-        found.append((truth, same))
-    return found
-
-
 _RANKS = tuple(OutcomeChange)
 
 
@@ -468,7 +468,7 @@ def _change(one: Any, other: Any, truth: Any) -> ColumnElement[int]:
 def _both(a: int, b: int) -> tuple[Any, Any, Any, Any]:
     """The inspections of both runs, the truth known in either, and a function that joins them."""
     one, other = aliased(tables.InspectionTable), aliased(tables.InspectionTable)
-    truths = [*_truths(one), *_truths(other)]
+    truths = [*truths_of(one), *truths_of(other)]
     reviews_first = [truths[0], truths[2], truths[1], truths[3]]
     truth = func.coalesce(*(found.label for found, _ in reviews_first))
 
