@@ -1,0 +1,94 @@
+"""An analyst's day in a real browser: find, open, compare, correct, promote, compare, share."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from reinspect.dataset import NewReference, ReferenceVersions
+from reinspect.store import Filter, Store
+from support.browser import Site, browsing, console, idle, need_browser, reinspect, visit
+from support.command_line import put_recipe
+from support.local_server import free_port
+from support.places import REPOSITORY
+from support.starting import marking
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+GREYS = {"good/dull": 20, "good/bright": 230, "dent/deep": 240, "dent/flat": 30}
+"""Parts by kind, as bright as `own_parts:Brightness` takes them for defective, of 255."""
+
+
+@pytest.fixture
+@marking(pytest.mark.browser)
+def day(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """Two runs by a set of references with versions; a good part FAILed, a defective one passed."""
+    need_browser()
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY / "tests"))
+    for name, level in (*GREYS.items(), ("known/first", 25)):
+        kind, _, part = name.partition("/")
+        file = tmp_path / ("known" if kind == "known" else f"plate/test/{kind}") / f"{part}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file), np.full((48, 64, 3), level, np.uint8))
+    good = tmp_path / "plate/train/good"
+    good.mkdir(parents=True)
+    (good / "first.png").write_bytes((tmp_path / "known/first.png").read_bytes())
+    plates, store = ReferenceVersions(tmp_path / "plates"), tmp_path / "reinspect.db"
+    plates.add([NewReference(str(tmp_path / "known/first.png"), "known")], who="ada")
+    recipe = put_recipe(tmp_path / "quick.yaml")
+    own = ("--recipe", recipe, "--references", plates.folder, "--store", store, "-q")
+    for name in ("monday", "tuesday"):
+        words = ("run", tmp_path / "plate", *own, "--accept-references", "--out", tmp_path / name)
+        subprocess.run(reinspect(*words), check=True)
+    with console(store, tmp_path / "log", free_port(), "--reviewer", "Ann") as running:
+        yield running
+
+
+def test_find_open_compare_correct_promote_compare_share(day: Site) -> None:
+    plates = ReferenceVersions(day.store.with_name("plates"))
+    with browsing(day.address) as page:
+        visit(page, day, "runs", "Runs")  # find
+        page.get_by_role("link", name="overkill: FAIL").click()
+        page.wait_for_url("**disposition=FAIL**")
+        idle(page)
+        shared = page.url
+        page.locator('[data-testid="stPageLink-NavLink"]').filter(has_text="bright.png").click()
+        page.wait_for_url("**/trace?**")  # open
+        page.locator(".viewer img").first.wait_for()
+        page.locator(".story .line").wait_for()
+        page.keyboard.press("r")  # compare with a good part
+        page.locator(".viewer .stage").nth(1).wait_for()
+        page.keyboard.press("r")
+        idle(page)
+        page.get_by_text("Review this image").click()  # correct
+        page.locator(".bench .scene img").first.wait_for()
+        page.keyboard.press("1")
+        page.keyboard.press("Enter")
+        page.locator(".story .reviewed").first.wait_for()
+        visit(page, day, "references", "References")  # promote
+        idle(page)
+        page.locator('[data-testid="stDataFrame"]').nth(1).click(position={"x": 17, "y": 52})
+        page.get_by_role("button", name="Add 1 to a new version").click()
+        page.get_by_role("button", name="Try it").click()
+        page.get_by_text("that were reviewed").first.wait_for()
+        assert ReferenceVersions(plates.folder).active == 1
+        page.get_by_role("button", name="Activate version 2").click()
+        page.get_by_text("counts from now on").first.wait_for()
+        visit(page, day, "compare?a=monday&b=tuesday", "Compare")  # compare
+        page.get_by_text("Images in both").wait_for()
+    read = ReferenceVersions(plates.folder)
+    assert (read.active, read.made(2).who) == (2, "Ann")
+    assert len(read.pictures(2)) == 2
+    with Store.open(day.store, create=False) as store:
+        (one, *_) = store.browse.inspections(Filter(reviewed="yes"))
+        assert [review.reviewer for review in store.queue.reviews(one.id)] == ["Ann"]
+    with browsing(day.address) as colleague:  # share
+        colleague.goto(shared)
+        colleague.get_by_text("bright.png").first.wait_for()
+        assert colleague.get_by_text("dull.png").count() == 0
