@@ -79,13 +79,27 @@ def served(place: Path, critic: str, *more: str, flags: Sequence[str] = ()) -> I
             yield address
 
 
-def benched(place: Path, name: str, recipe: dict[str, Any], parts: str = "fresh") -> dict[str, Any]:
-    """The bench's figures of a recipe over a folder's parts; the run is `runs/asked-<name>`."""
+def benched(
+    place: Path,
+    name: str,
+    recipe: dict[str, Any],
+    parts: str = "fresh",
+    *,
+    codes: Sequence[int] = (0,),
+) -> dict[str, Any]:
+    """The bench's figures of a recipe over a folder's parts; the run is `runs/asked-<name>`.
+
+    Args:
+        place: that has the parts.
+        name: of the recipe's file, too.
+        recipe: as YAML has it.
+        parts: the folder.
+        codes: that the bench may exit with: 1 where some parts failed.
+    """
     (place / f"{name}.yaml").write_text(yaml.safe_dump(recipe))
     out, figures = f"runs/asked-{name}", place / f"{name}.json"
-    reinspect(
-        place, "bench", parts, "--recipe", f"{name}.yaml", "--out", out, "--json", str(figures)
-    )
+    words = ["bench", parts, "--recipe", f"{name}.yaml", "--out", out, "--json", str(figures)]
+    reinspect(place, *words, codes=codes)
     overall: dict[str, Any] = json.loads(figures.read_text())["overall"]
     return overall
 

@@ -35,8 +35,8 @@ _CHAT = (
     _TOOLS + "{% for message in messages %}{% set answers = message['role'] == 'tool' %}"
     "<|im_start|>{{ 'user' if answers else message['role'] }}\n"
     "{% if answers %}<tool_response>{% endif %}"
-    "{% if message['content'] is string %}{{ message['content'] }}{% else %}"
-    "{% for part in message['content'] or [] %}"
+    "{% if message['content'] is string %}{{ message['content'] }}{% elif message['content'] %}"
+    "{% for part in message['content'] %}"  # by this very loop vLLM knows that parts stay apart
     "{% if part['type'] in ['image', 'image_url'] %}" + _IMAGE + "{% elif part['type'] == 'text' %}"
     "{{ part['text'] }}{% endif %}{% endfor %}{% endif %}"
     "{% if answers %}</tool_response>{% endif %}" + _CALLS + "<|im_end|>\n"
