@@ -1,5 +1,6 @@
 """What is said of the references before parts are judged by them."""
 
+import itertools
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from reinspect.engine.local import Local
 from reinspect.graph.build import BuildContext
 from reinspect.graph.references import reference_sets
 from reinspect.runs.known_good import said_of_references
+from reinspect.runs.sources import Listed
 from support.plates import plate
 
 Put = Callable[[Sequence[np.ndarray]], Path]
@@ -95,6 +97,39 @@ def test_learned_filters_tell_copies_and_numbers(good: Put, fits: Path) -> None:
 def test_nobody_asks_where_another_detector_judges(good: Put, fits: Path) -> None:
     folder = good(PLATES[:2])
     assert told(folder, fits, detector="support.own_parts:Brightness", tools=[]) == ()
+
+
+@pytest.mark.parametrize(
+    ("names", "views", "named"),
+    [
+        pytest.param(
+            ["train/good/{}_front", "test/x/{}_back", "test/x/{}_front"],
+            True,
+            "back of plates",
+            id="a-view",
+        ),
+        pytest.param(
+            ["train/good/{}", "test/x/{}", "../loose/{}"],
+            False,
+            "what is in no category",
+            id="no-category",
+        ),
+    ],
+)
+def test_where_others_have_references_one_that_has_none_is_named(
+    names: list[str], views: bool, named: str, fits: Path, tmp_path: Path
+) -> None:
+    for name, index in itertools.product(names, range(8)):
+        file = tmp_path / "parts" / "plates" / f"{name.format(index)}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(file), PLATES[index])
+    options = {"views": {"front": "*_front.*", "back": "*_back.*"}} if views else {}
+    recipe = Recipe.model_validate(options)
+    items = Listed.below([tmp_path / "parts"], views=recipe.patterns if views else None).found
+    context = BuildContext(recipe=recipe, references=reference_sets(items, recipe), cache=fits)
+    (line,) = said_of_references(context)
+    assert line.startswith(f"References of {named}")
+    assert line.endswith(": none, so that its pictures are compared with each other")
 
 
 def test_a_run_tells_before_it_begins(good: Put, fits: Path, tmp_path: Path) -> None:

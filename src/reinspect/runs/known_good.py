@@ -1,6 +1,6 @@
 """What is to be known of the references before parts are judged by them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,12 @@ from reinspect.agents.detector import EmbeddedDetector
 from reinspect.engine.work import single_threaded
 from reinspect.graph.build import BuildContext
 from reinspect.images import one_line
-from reinspect.references import ReferenceMode, ReferenceSet, digest_of_pixels
+from reinspect.references import (
+    ReferenceMode,
+    ReferenceSet,
+    ReferenceSets,
+    digest_of_pixels,
+)
 from reinspect.tools.expert import Expert
 from reinspect.tools.features.first import FirstLook
 from reinspect.tools.fits import PictureFiles
@@ -20,10 +25,11 @@ _NAMED = 3  # files of a line
 
 
 def said_of_references(context: BuildContext) -> tuple[str, ...]:
-    """One line for each thing that is amiss: too few, copies, two products, an odd one.
+    """One line for each thing that is amiss: none, too few, copies, two products, an odd one.
 
-    The fits that it takes are those of the inspection, which finds them in the cache. Nothing is
-    said where no references are given, or another detector than the embedded one judges.
+    None is amiss where others have some: another category, another view of the same parts. The
+    fits that it takes are those of the inspection, which finds them in the cache. Nothing is said
+    where no references are given, or another detector than the embedded one judges.
 
     Raises:
         UnreadableImage: a reference can't be read any more.
@@ -31,17 +37,35 @@ def said_of_references(context: BuildContext) -> tuple[str, ...]:
     """
     if context.recipe.views:
         views = context.views.items()
-        return tuple(f"{name}: {line}" for name, own in views for line in said_of_references(own))
+        said = [f"{name}: {line}" for name, own in views for line in said_of_references(own)]
+        return (*said, *_without({name: own.references for name, own in views}))
     if context.recipe.detector.kind != EmbeddedDetector.about.name:
         return ()
     sets = {"": context.references.default, **context.references.by_category}
     with single_threaded():  # as those that judge make their fits
-        return tuple(
+        said = [
             _line(name, note, own.files)
             for name, own in sets.items()
             if own.mode is ReferenceMode.GOLDEN
             for note in _notes(own, context.experts.first, context.cache)
-        )
+        ]
+    return (*said, *_without({"": context.references}))
+
+
+def _without(sets: Mapping[str, ReferenceSets]) -> Sequence[str]:
+    """Of which view or category there are none, where others of them have some."""
+    golden, bare = False, []
+    for view, own in sets.items():
+        each = {"": own.default, **own.by_category}
+        golden |= any(one.mode is ReferenceMode.GOLDEN for one in each.values())
+        bare += [
+            " of ".join(one_line(name) for name in (view, category) if name)
+            or "what is in no category"
+            for category, one in each.items()
+            if one.mode is ReferenceMode.FOLDER
+        ]
+    told = "none, so that its pictures are compared with each other"
+    return [f"References of {name}: {told}" for name in bare] if golden else []
 
 
 def _notes(own: ReferenceSet, first: FirstLook, cache: Path | None) -> Sequence[ReferenceNote]:
