@@ -114,8 +114,12 @@ def test_nothing_can_be_tried_where_nobody_has_reviewed(plates: Path, tmp_path: 
         pytest.param(["add", "new", "nowhere.png"], "nowhere.png", id="no-picture"),
     ],
 )
-def test_what_is_not_there_is_one_line(words: list[str], why: str) -> None:
+def test_what_is_not_there_is_one_line(
+    words: list[str], why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     assert why in said(invoke("references", *words))
+    assert not list(tmp_path.iterdir())
 
 
 SIDES = {"front": "*_front.*", "back": "*_back.*"}

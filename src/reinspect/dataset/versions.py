@@ -184,15 +184,17 @@ class ReferenceVersions:
             UnreadableImage: one of them can't be read.
             WriteError: the disk is full or read-only.
         """
+        hashed = []  # before anything is written: a refusal leaves nothing behind
+        for one in pictures:
+            if address_of(one.path).page != 1:
+                raise VersionsError(
+                    f"{one.path}: is a page of a file; save it as a picture of its own"
+                )
+            hashed.append((one, sha256_of(one.path)))
         with self._changing():
             held = self._made.get(self.latest or 0, {})
             added: dict[str, VersionedReference] = {}
-            for one in pictures:
-                if address_of(one.path).page != 1:
-                    raise VersionsError(
-                        f"{one.path}: is a page of a file; save it as a picture of its own"
-                    )
-                sha256 = sha256_of(one.path)
+            for one, sha256 in hashed:
                 if sha256 not in held and sha256 not in added:
                     copy = self._copied(Path(one.path), sha256)
                     added[sha256] = VersionedReference(
