@@ -29,7 +29,10 @@ _TEMPORARY = frozenset({".crdownload", ".filepart", ".part", ".partial", ".swp",
 
 
 class Listing:
-    """The files under some paths, listed anew on each iteration and never held all at once."""
+    """The files under some paths, listed anew on each iteration and never held all at once.
+
+    An iteration ends with a DataError where a layout is named and nothing is of it.
+    """
 
     def __init__(
         self,
@@ -63,8 +66,17 @@ class Listing:
             rules=self._rules,
         )
         self._newest = walk.counted
+        understood = self._layout in (None, Layout.PLAIN, Layout.FOLDERS)  # any folder is one
         for path in self.paths:
-            yield from walk.below(path)
+            for item in walk.below(path):
+                understood |= item.root is not None
+                yield item
+        if not understood:
+            raise DataError(
+                f"{', '.join(map(one_line, self.paths))}: no data set of layout {self._layout} is "
+                f"there, or its tables can't be read; leave --layout out to take its pictures as "
+                f"they are"
+            )
 
     @property
     def census(self) -> Census:
