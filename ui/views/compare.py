@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from reinspect.cost import ModelCost
+from reinspect.export.story import Told
 from reinspect.graph.recipe import RecipeError
 from reinspect.metrics import Interval, paired_difference
 from reinspect.store import Run, differences
@@ -13,7 +14,8 @@ from reinspect.store.statistics import Different, JudgedPair, OutcomeChange
 from reinspect.ui import words
 from reinspect.ui.addresses import named_in_address
 from reinspect.ui.console import At, Console, cached, empty, opened
-from reinspect.ui.views.inspections import card, facts
+from reinspect.ui.viewer import chosen_view, viewer
+from reinspect.ui.views.inspections import facts
 from reinspect.ui.views.runs import model_of
 from reinspect.ui.whatif import Cuts, Judgements, WhatIf, recipe_differences, recipe_with
 
@@ -179,9 +181,10 @@ def _changed(console: Console, a: Run, b: Run, pairs: list[JudgedPair]) -> None:
     one = found[rows[0]]
     for cell, name, key in zip(st.columns(2), "AB", (one.a, one.b), strict=True):
         with cell, st.container(border=True, key=f"pair-{name}"):
-            mine = console.store.browse.one(key)
-            st.html(card(mine))
-            st.html(facts(mine, f"{name}: {a.name if name == 'A' else b.name}"))
+            told = Told.of(console.store, key, console.runs_folder)
+            st.html(facts(told.found, f"{name}: {a.name if name == 'A' else b.name}"))
+            seen = chosen_view(told)
+            viewer(told.scene_of(seen), key=f"pair-{key}-{seen}", path=told.path(seen))
             st.page_link(
                 console.pages["trace"],
                 label=f"Open trace in {name}",
