@@ -1,6 +1,7 @@
 """Data sets as people have them: each drawn from the same few pictures, and read alike."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from reinspect.dataset import (
     understood,
 )
 from reinspect.images import read_mask, sha256_of
+from reinspect.runs.sources import Listed
 from reinspect.sensing import FileRules, SignalRules
 from reinspect.vocabulary import Box, Label
 from support.command_line import invoke
@@ -500,6 +502,14 @@ def test_annotations_that_are_none_are_refused_in_a_line(tmp_path: Path) -> None
     put_text(tmp_path / "a.json", json.dumps(said))
     with pytest.raises(DataError, match=r"looks like coco, and can't be read .*'file_name'"):
         list(discover([tmp_path], unsplit=True))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_table_of_parts_that_is_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    put(tmp_path / "images" / "a.png")
+    os.mkfifo(tmp_path / "parts.csv")
+    with pytest.raises(DataError, match=r"parts.csv: no table of labels: a pipe that nobody"):
+        Listed.below([tmp_path], views={"front": None})
 
 
 def test_a_layout_that_is_named_counts(tmp_path: Path) -> None:

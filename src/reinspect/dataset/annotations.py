@@ -182,7 +182,7 @@ def _yolo_names(root: str, inside: Entries) -> dict[int, str]:
     for name in inside.files:
         if name.lower() in ("data.yaml", "dataset.yaml", "data.yml"):
             try:
-                said = parse_yaml(read_text(Path(root, name), most=_MOST))
+                said = parse_yaml(read_text(Path(root, name), most=_MOST, patience=0))
             except (OSError, DocumentError) as failure:
                 raise DataError(f"{one_line(f'{root}/{name}')}: {failure}") from failure
             names = said.get("names", {}) if isinstance(said, dict) else {}
@@ -262,6 +262,6 @@ def _parsed(file: str, _mtime: int, size: int) -> Any:
     if size > _MOST:
         return None
     try:
-        return parse_json(read_text(file, most=_MOST))
+        return parse_json(read_text(file, most=_MOST, patience=0))
     except (OSError, DocumentError):
         return None

@@ -193,7 +193,7 @@ def _readrows_of(file: str, _mtime: int, size: int) -> tuple[dict[str, str], ...
     if size > _MOST:
         raise DataError(f"{one_line(file)}: {size / 1e6:.0f} MB is too much for a table of labels")
     try:
-        text = text_of_table(read_bytes(file, most=_MOST))
+        text = text_of_table(read_bytes(file, most=_MOST, patience=0))
         first = text.partition("\n")[0]
         separator = max(",;\t|", key=first.count)
         return tuple(_clean(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)))

@@ -229,7 +229,7 @@ def _annotations(root: str) -> dict[str, list[Marked]]:
 @functools.lru_cache(maxsize=4)  # asked for image by image, category after category
 def _read_annotations(path: Path, _mtime: int, _size: int) -> dict[str, list[Marked]]:
     try:
-        entries = parse_json(read_text(path))
+        entries = parse_json(read_text(path, patience=0))
         if not isinstance(entries, dict):
             raise TypeError(f"it holds a {type(entries).__name__}, not an object")
         return {key: [_marked(entry) for entry in found] for key, found in entries.items()}

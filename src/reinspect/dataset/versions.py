@@ -372,7 +372,7 @@ class ReferenceVersions:
         self._made: dict[int, dict[str, VersionedReference]] = {}
         file = self.folder / VERSIONS
         try:
-            content = read_bytes(file)
+            content = read_bytes(file, patience=0)
         except FileNotFoundError:
             return
         except DocumentError as failure:
