@@ -69,13 +69,13 @@ class RecordingDamage:
                 ]
             ).astype(np.float32)
             after = sound_levels(changed, made)
-            mask = self._differs(before, after)
+            mask = _apart(before, after, self._scale, _SEEN)
             if mask.sum() < _LEAST_PIXELS:
                 continue
             longest = extent_of(mask).longest
             blurred = 2 * made.rules.frame / made.rules.step  # pixels that a transform spreads over
             if _SHORTEST * size <= longest <= max(_LONGEST * size, blurred):
-                return Damaged(self._picture(after), mask, kind)
+                return Damaged(_picture(after, self._scale), mask, kind)
         return None
 
     def varied(self, owner: int, image: Pixels, rng: np.random.Generator) -> Pixels:
@@ -89,23 +89,13 @@ class RecordingDamage:
         samples, made = self._read(owner)
         later = round(rng.uniform(-0.003, 0.003) * samples.shape[1])
         gain = np.float32(10 ** (rng.uniform(-0.5, 0.5) / 20))
-        return self._picture(sound_levels(np.roll(samples, later, axis=1) * gain, made))
+        again = sound_levels(np.roll(samples, later, axis=1) * gain, made)
+        return _picture(again, self._scale)
 
     def _window(self, owner: int) -> tuple[npt.NDArray[np.float32], Spectrogram]:
         path = self._references.files[owner]
         data = Path(address_of(path).file).read_bytes()
         return window_of(data, path, self._references.rules)
-
-    def _differs(
-        self, before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.bool_]:
-        """Where a fault can be heard: within the scale, by more than a little."""
-        low, high = self._scale.black, self._scale.white
-        apart = np.abs(after.clip(low, high) - before.clip(low, high))
-        return np.asarray(apart >= _SEEN)
-
-    def _picture(self, levels: npt.NDArray[np.float32]) -> Pixels:
-        return np.repeat(to_8_bits(levels, self._scale)[..., None], 3, axis=2)
 
 
 def _placed(
@@ -168,11 +158,11 @@ class ReadingDamage:
             at = (row * image.shape[0] / part.shape[0], column * image.shape[1] / part.shape[1])
             strength = faulty_place(fault, values.shape, at, size, rng)
             changed = values + fault.sign * self._over(rng) * strength
-            mask = self._shows(values, changed)
+            mask = _apart(values, changed, self._scale, _PLAIN * self._span)
             if mask.sum() < _LEAST_PIXELS:
                 continue
             if _SHORTEST * size <= extent_of(mask).longest <= _LONGEST * size:
-                return Damaged(self._picture(changed), mask, kind)
+                return Damaged(_picture(changed, self._scale), mask, kind)
         return None
 
     def varied(self, owner: int, image: Pixels, rng: np.random.Generator) -> Pixels:
@@ -191,7 +181,8 @@ class ReadingDamage:
         )
         move[:, 2] += rng.uniform(-moved, moved, 2)
         turned = cv2.warpAffine(values, move, (width, height), borderMode=cv2.BORDER_REFLECT_101)
-        return self._picture(np.asarray(turned, np.float32) + rng.uniform(-1, 1) * self._drift)
+        again = np.asarray(turned, np.float32) + rng.uniform(-1, 1) * self._drift
+        return _picture(again, self._scale)
 
     @property
     def _span(self) -> float:
@@ -216,13 +207,15 @@ class ReadingDamage:
             raise UnreadableImage(path, "a photograph among measured pictures", "keep them apart")
         return filled(found.values)
 
-    def _shows(
-        self, before: npt.NDArray[np.float32], after: npt.NDArray[np.float32]
-    ) -> npt.NDArray[np.bool_]:
-        """Where a fault shows: within the scale, by more than a grey or two."""
-        low, high = self._scale.black, self._scale.white
-        apart = np.abs(after.clip(low, high) - before.clip(low, high))
-        return np.asarray(apart >= _PLAIN * self._span)
 
-    def _picture(self, values: npt.NDArray[np.float32]) -> Pixels:
-        return np.repeat(to_8_bits(values, self._scale)[..., None], 3, axis=2)
+def _apart(
+    before: npt.NDArray[np.float32], after: npt.NDArray[np.float32], scale: Scale, least: float
+) -> npt.NDArray[np.bool_]:
+    """Where a fault shows: within the scale, by so much at least."""
+    low, high = scale.black, scale.white
+    return np.asarray(np.abs(after.clip(low, high) - before.clip(low, high)) >= least)
+
+
+def _picture(values: npt.NDArray[np.float32], scale: Scale) -> Pixels:
+    """Values as the picture (H, W, 3) that is judged."""
+    return np.repeat(to_8_bits(values, scale)[..., None], 3, axis=2)
