@@ -257,17 +257,8 @@ class Reflector(GuardedTrainer, GRPOTrainer):  # type: ignore[misc]
         return tuple(made)
 
     def _answered(self, prompts: list[Any]) -> Any:
-        """Answers to the prompts.
-
-        Raises:
-            TrainingStopped: the weights give no probabilities any more.
-        """
-        try:
+        with self.needing_numbers():
             return super()._generate(prompts)
-        except RuntimeError as failure:
-            if "probability tensor contains" not in str(failure):
-                raise
-            raise self._stopped("the probabilities of answers are no numbers") from failure
 
     def _uniform_groups(
         self, prompts: Sequence[Any], completions: Sequence[Any]

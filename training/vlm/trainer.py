@@ -3,10 +3,11 @@
 Needs the extra `train`.
 """
 
+import contextlib
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,20 @@ class GuardedTrainer:
         if not torch.isfinite(loss):
             raise self._stopped(f"the loss is {loss.item()}")
         return loss
+
+    @contextlib.contextmanager
+    def needing_numbers(self) -> Iterator[None]:
+        """While answers are drawn.
+
+        Raises:
+            TrainingStopped: the weights give no probabilities any more.
+        """
+        try:
+            yield
+        except RuntimeError as failure:
+            if "probability tensor contains" not in str(failure):
+                raise
+            raise self._stopped("the probabilities of answers are no numbers") from failure
 
     def _stopped(self, why: str) -> TrainingStopped:
         me: Any = self

@@ -140,17 +140,9 @@ class ActingReflector(GuardedTrainer, GRPOTrainer):  # type: ignore[misc]
         return super()._generate_and_score_completions(asked)
 
     def _generate(self, prompts: list[Any]) -> Any:
-        """All conversations of a step.
-
-        Raises:
-            TrainingStopped: the weights give no probabilities any more.
-        """
-        try:
+        """All conversations of a step; see `needing_numbers`."""
+        with self.needing_numbers():
             return super()._generate(prompts)
-        except RuntimeError as failure:
-            if "probability tensor contains" not in str(failure):
-                raise
-            raise self._stopped("the probabilities of answers are no numbers") from failure
 
     def _tool_call_loop(
         self,
