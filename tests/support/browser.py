@@ -107,6 +107,22 @@ def visit(page: Any, site: Site, path: str, title: str) -> None:
     page.get_by_role("heading", name=title, exact=True).wait_for()
 
 
+def pick_row(page: Any, title: str, row: int = 0) -> None:
+    """Select a row of a table that is drawn on a canvas.
+
+    Args:
+        page: that shows it.
+        title: the last words of its description.
+        row: from 0; the first five are on screen without scrolling.
+    """
+    table = page.locator(f'[data-testid="stDataFrame"]:has([aria-label$="{title}"])')
+    line = table.locator("tbody tr").nth(row)
+    line.wait_for(state="attached")  # what a screen reader hears is there once the canvas is drawn
+    idle(page)
+    table.click(position={"x": 17, "y": 52 + 35 * row})
+    table.locator(f'tr[aria-rowindex="{row + 2}"][aria-selected="true"]').wait_for(state="attached")
+
+
 def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
     """Drag on the part's picture, between places in shares of its sides."""
     stage = page.locator(".scene").first.bounding_box()

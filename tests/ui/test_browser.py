@@ -132,18 +132,6 @@ def test_every_page_draws_itself(
         shot(page, name)
 
 
-def test_what_two_runs_made_of_a_part_stands_side_by_side(site: Site, page: Any, shot: Any) -> None:
-    visit(page, site, "compare?a=first-look&b=two-looks", "Compare")
-    changed = page.locator('[data-testid="stDataFrame"]:visible').nth(1)
-    changed.click(position={"x": 17, "y": 52})  # the first row's box
-    page.locator(".viewer .stage").nth(1).wait_for()
-    idle(page)
-    assert page.locator(".viewer img:visible").count() == 2
-    assert page.get_by_role("link", name="Open trace in").count() == 2
-    page.locator(".viewer").last.scroll_into_view_if_needed()
-    shot(page, "pair")
-
-
 def test_a_count_of_a_run_leads_to_its_parts(site: Site, page: Any) -> None:
     visit(page, site, "runs", "Runs")
     door = page.get_by_role("link", name="found: FAIL")
