@@ -432,17 +432,20 @@ def test_a_census_is_one_line_whatever_files_are_called(tmp_path: Path) -> None:
     )
 
 
-def test_pages_of_a_file_are_items_of_their_own(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["scan.tif", "scan.PNG", "scan.jpg", "scan"])
+def test_pages_of_a_file_are_items_of_their_own(tmp_path: Path, name: str) -> None:
+    """Whatever the file is called: what it is, its content says."""
     pages = [np.full((10, 20), value, np.uint8) for value in (1, 2)]
-    with tifffile.TiffWriter(tmp_path / "scan.tif") as tiff:
+    with tifffile.TiffWriter(tmp_path / name) as tiff:
         for page in pages:
             tiff.write(page)
         tiff.write(pages[0][::2, ::2], subfiletype=1)
     listing = discover([tmp_path])
-    assert [item.id for item in listing] == ["scan.tif", "scan.tif#2"]
+    assert [item.id for item in listing] == [name, f"{name}#2"]
+    assert [read_image(item.path).max() for item in listing] == [1, 2]
     (left_out,) = listing.census.left_out
     assert left_out == "page that is a thumbnail or a mask"
-    assert ids(tmp_path / "scan.tif") == ["scan.tif", "scan.tif#2"]
-    assert ids(tmp_path / "scan.tif#2") == ["scan.tif#2"]
+    assert ids(tmp_path / name) == [name, f"{name}#2"]
+    assert ids(tmp_path / f"{name}#2") == [f"{name}#2"]
     references = [str(file) for file in references_in(tmp_path).default]
-    assert references == [f"{tmp_path}/scan.tif", f"{tmp_path}/scan.tif#2"]
+    assert references == [f"{tmp_path}/{name}", f"{tmp_path}/{name}#2"]

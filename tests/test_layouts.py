@@ -20,7 +20,7 @@ from reinspect.dataset import (
     truth_of,
     understood,
 )
-from reinspect.images import read_mask, sha256_of
+from reinspect.images import UnreadableImage, read_mask, sha256_of
 from reinspect.runs.sources import Listed
 from reinspect.sensing import FileRules, SignalRules
 from reinspect.vocabulary import Box, Label
@@ -457,6 +457,42 @@ def test_each_window_of_a_recording_is_looked_at(tmp_path: Path) -> None:
     assert [path.name for path in known_good(tmp_path, rules=rules)] == ["a.wav", "a.wav#2"]
     labels = {item.id: truth.label for item in items if (truth := truth_of(item))}
     assert [labels[name] for name in ids] == [Label.ANOMALOUS] * 2 + [Label.NORMAL] * 2
+
+
+def broken(root: Path, make: Make, mask: str) -> Path:
+    make(root)
+    (root / mask).write_bytes(b"no picture")
+    return root
+
+
+def test_a_mask_that_can_not_be_read_changes_no_other(tmp_path: Path) -> None:
+    """All masks of a folder say together whether they are inverted."""
+    root = broken(tmp_path, inverted, "ground_truth/scratch/f_mask.png")
+    for name in "hi":
+        put(root / "test" / "scratch" / f"{name}.png")
+        put_mask(root / "ground_truth" / "scratch" / f"{name}_mask.png", ~MARK)
+    unread: list[UnreadableImage] = []
+    truths = [truth_of(item, unread) for item in discover([root])]
+    marks = [truth.mask for truth in truths if truth is not None and truth.anomalous]
+    assert [mask is None or (read_mask(mask) == MARK).all() for mask in marks] == [True] * 4
+    assert [Path(failure.path).name for failure in unread] == ["f_mask.png"]
+    assert sum(mask is None for mask in marks) == 1
+
+
+def test_of_a_picture_whose_own_mask_can_not_be_read_nothing_is_known(tmp_path: Path) -> None:
+    """Where the mask alone says whether it is defective."""
+    root = broken(tmp_path, kolektor, "kos01/Part0_label.bmp")
+    items = list(discover([root], unsplit=True))
+    (line,) = understood(items)
+    assert "1 masks beside pictures can't be read, so nothing is known of these" in line
+    assert "1 pictures of which it says nothing" in line
+    assert sum(truth_of(item) is None for item in items) == 1
+
+
+def test_a_mask_that_sets_nothing_is_told(tmp_path: Path) -> None:
+    put_folders(tmp_path)
+    put_mask(tmp_path / "ground_truth" / "scratch" / "f_mask.png", NOTHING)
+    assert "1 masks set nothing (f_mask.png …)" in invoke("dataset", tmp_path).out
 
 
 def test_a_mask_of_one_page_is_of_the_first_alone(tmp_path: Path) -> None:

@@ -183,15 +183,49 @@ def test_a_picture_with_annotations_that_can_not_be_read_costs_its_own_row(
     assert [row["image"] for row in rows(out) if row["error"]] == [marked]
 
 
-def test_a_mask_that_can_not_be_read_is_refused_before_anything_is_written(
-    sample_parts: Path, tmp_path: Path
+def one_of_several(mask: Path) -> None:
+    folder = mask.with_name(mask.stem.removesuffix("_mask"))
+    folder.mkdir()
+    mask.rename(folder / "1.png")
+    (folder / "2.png").write_bytes(b"")
+
+
+BAD_MASKS: dict[str, Callable[[Path], object]] = {
+    "empty": lambda mask: mask.write_bytes(b""),
+    "cut short": lambda mask: mask.write_bytes(mask.read_bytes()[:100]),
+    "text": lambda mask: mask.write_text("no mask"),
+    "bomb": lambda mask: mask.write_bytes(png_header(60_000, 60_000)),
+    "pipe": lambda mask: (mask.unlink(), os.mkfifo(mask)),
+    "broken link": lambda mask: (mask.unlink(), mask.symlink_to("nowhere.png")),
+    "one of several": one_of_several,
+}
+"""What a mask may be instead → how it comes to be that."""
+
+
+@pytest.mark.parametrize("spoil", [pytest.param(put, id=name) for name, put in BAD_MASKS.items()])
+def test_a_mask_that_can_not_be_read_stops_nothing_and_is_named(
+    sample_parts: Path, tmp_path: Path, spoil: Callable[[Path], object]
 ) -> None:
     root = shutil.copytree(sample_parts / "fabric", tmp_path / "fabric")
-    mask = next(root.glob("ground_truth/*/*"))
-    mask.write_bytes(b"")
-    line = said(invoke("run", root, "--out", tmp_path / "out"))
-    assert mask.name in line
-    assert not (tmp_path / "out").exists()
+    mask = sorted(root.glob("ground_truth/*/*"))[0]
+    spoil(mask)
+    words = "1 mask can't be read, so where its part is defective isn't known"
+    where = mask.parent.as_posix()
+    recipe = put_recipe(tmp_path / "quick.yaml")
+    figures = tmp_path / "figures.json"
+    run = invoke("run", root, "--recipe", recipe, "--out", tmp_path / "run")
+    bench = invoke("bench", root, "--recipe", recipe, "--out", tmp_path / "b", "--json", figures)
+    understood = invoke("dataset", root)
+    written = invoke("dataset", root, "--to", "mvtec", tmp_path / "new")
+    for answer, text in ((run, run.out), (bench, bench.err), (understood, understood.out)):
+        assert answer.code == 0
+        (line,) = (line for line in text.splitlines() if words in line)
+        assert where in line
+    assert "masks that can't be read" in written.out
+    report = json.loads(figures.read_text())
+    assert report["overall"]["final"]["n"] == len(rows(tmp_path / "run"))
+    assert report["overall"]["errors"] == 0
+    assert words in report["warnings"][0]
 
 
 # References

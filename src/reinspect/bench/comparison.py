@@ -11,7 +11,7 @@ from pathlib import Path
 from reinspect.bench.protocol import JudgedImage, score
 from reinspect.bench.side_by_side import Benched
 from reinspect.critics.named import Learned, learned_by
-from reinspect.dataset import Item, truth_of
+from reinspect.dataset import Item, said_of_unread, truth_of
 from reinspect.engine.replay import NotOnRecord, refuse_others, replay
 from reinspect.errors import ReinspectError
 from reinspect.graph.critics import by_critic
@@ -120,12 +120,13 @@ def replay_contender(contender: Contender, plan: RunPlan, runs: Sequence[str]) -
             traces |= {trace.sample.id: trace for trace in store.traces(run.id)}
     judged: list[JudgedImage] = []
     views: dict[str, list[JudgedImage]] = {}
+    unread: list[UnreadableImage] = []
     for own in _plans(contender, plan, alone=True):
         inspect = replay(replace(own.context, pictures=None))
         for item in own.source.items:
             if item.id not in traces:
                 raise NotOnRecord(f"no look at {item.id} is on record in {', '.join(runs)}")
-            truth = truth_of(item)
+            truth = truth_of(item, unread)
             if truth is None:
                 continue
             made = inspect(item, traces[item.id])
@@ -135,7 +136,7 @@ def replay_contender(contender: Contender, plan: RunPlan, runs: Sequence[str]) -
                     _judged_image(seen, _seen_in(item, name, truth), None)
                 )
     counts = {j.category: plan.references.count(j.category) for j in judged}
-    warnings = _warnings(contender, judged)
+    warnings = (*_warnings(contender, judged), *said_of_unread(unread))
     report, alone_by = (
         score(judged, counts),
         {name: score(own, counts) for name, own in views.items()},
@@ -188,7 +189,8 @@ def run_contender(
                 say(line)
             say(f"Report   {own.out / 'report.html'}")
     report = score(judged, counts, peak_memory=memory).timed(seconds)
-    warnings = _warnings(contender, judged)
+    said = dict.fromkeys(line for end in ends for line in end.unread_masks)
+    warnings = (*_warnings(contender, judged), *said)
     alone_by = {view: score(own, counts) for view, own in views.items()}
     return Benched(contender.name, contender.monitor, judged, report, warnings, alone_by), ends
 

@@ -333,8 +333,8 @@ def _tell(
             _show(console, opened, result, brief=result.nothing_new)
         for line in result.cost.lines():
             say(console, line)
-    if result.setup_alarm:
-        say(console, result.setup_alarm)
+    for line in filter(None, (result.setup_alarm, *result.unread_masks)):
+        say(console, line)
     if result.nothing_new:
         count = result.resumed
         say(console, f"All {count} images were inspected before; nothing was left to do.")
@@ -420,7 +420,7 @@ def layout_of(name: str | None) -> "Layout | None":
         raise UsageError(f"--layout: {name!r} is none of {', '.join(Layout)}") from failure
 
 
-def say_understood(console: Console, items: "Iterable[Item]") -> bool:
+def say_understood(console: Console, items: "Iterable[Item]", *, thoroughly: bool = False) -> bool:
     """Print what was understood of each data set, before its figures; whether there is any.
 
     Raises:
@@ -431,7 +431,7 @@ def say_understood(console: Console, items: "Iterable[Item]") -> bool:
     if console.quiet:
         return True
     with usage_errors():
-        lines = list(understood(items))
+        lines = list(understood(items, thoroughly=thoroughly))
     for line in lines:
         say(console, line)
     return bool(lines)

@@ -97,7 +97,7 @@ def dataset(
         listing = discover([path], layout=layout_of(layout), unsplit=True)
         items = list(listing)
         say(console, listing.census.line)
-        if not say_understood(console, items):
+        if not say_understood(console, items, thoroughly=True):
             say(console, "No data set that is understood: its pictures are inspected as they are")
         if to is not None and out is not None:
             say(console, f"Wrote {convert(items, Target(to), out).line}, to {out}")

@@ -6,7 +6,7 @@ from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError, Vie
 from reinspect.dataset.manifest import MANIFEST
 from reinspect.dataset.references import ReferenceFiles, known_good, references_in
 from reinspect.dataset.summary import understood
-from reinspect.dataset.truth import truth_of
+from reinspect.dataset.truth import said_of_unread, truth_of
 from reinspect.dataset.understood import Layout
 from reinspect.dataset.versions import (
     ConfirmedDefect,
@@ -57,6 +57,7 @@ __all__ = [
     "parts_of",
     "place_of",
     "references_in",
+    "said_of_unread",
     "sample_at",
     "truth_of",
     "understood",

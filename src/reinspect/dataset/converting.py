@@ -148,7 +148,10 @@ def _parts(members: list[Item], done: Conversion) -> Iterator[_Part]:
     good = Truth(label=Label.NORMAL)
     references = [str(path) for path in known_good(root, layout)]
     known: list[tuple[str, Truth | None, bool]] = [(path, good, True) for path in references]
-    known += [(item.path, truth_of(item), False) for item in members]
+    unread: list[UnreadableImage] = []
+    known += [(item.path, truth_of(item, unread), False) for item in members]
+    if unread:
+        done.left_out["masks that can't be read"] += len(unread)
     for path, truth, reference in known:
         if truth is None:
             done.left_out["of which nothing is known"] += 1

@@ -35,7 +35,7 @@ from reinspect.dataset.understood import (
     means_good,
     plain_name,
 )
-from reinspect.images import SUFFIXES, address_of, one_line, read_mask
+from reinspect.images import SUFFIXES, UnreadableImage, address_of, one_line, read_mask
 from reinspect.vocabulary import Label
 
 TRAIN = frozenset({"train", "training"})
@@ -186,14 +186,18 @@ def _beside(root: str, inside: Entries) -> ListedSet | None:
         learned, tested = _pairs(train[0]), _pairs(tests[0])
         if not learned and not tested:
             return None
-        good = [path for path, masks in learned.items() if not _marked(masks)]
+        labels = {path: _label_of(masks) for path, masks in learned.items()}
+        bad = sum(label is Label.ANOMALOUS for label in labels.values())
+        parts = {path: _of_pair(path, masks) for path, masks in tested.items()}
+        unread = [path for path, label in labels.items() if label is None]
+        unread += [path for path, part in parts.items() if part.label is None]
         return ListedSet(
             root,
             Layout.BESIDE,
-            tuple(good),
-            {path: _of_pair(path, masks) for path, masks in tested.items()},
+            tuple(path for path, label in labels.items() if label is Label.NORMAL),
+            parts,
             "masks beside the pictures",
-            notes=_left(len(learned) - len(good), "defective ones in train/ are not inspected"),
+            notes=(*_left(bad, "defective ones in train/ are not inspected"), *_unread(unread)),
         )
     if inside.files or not inside.folders or train or tests:
         return None
@@ -205,12 +209,9 @@ def _beside(root: str, inside: Entries) -> ListedSet | None:
         for name in natsorted(inside.folders)
         for path, masks in _pairs(os.path.join(root, name)).items()  # noqa: PTH118
     }
-    good = []
-    bad: list[str] = []
-    for path, masks in every.items():
-        (bad if _marked(masks) else good).append(path)
-    references, rest = half_of(good)
-    parts = {path: _of_pair(path, every[path]) for path in natsorted([*rest, *bad])}
+    labels = {path: _label_of(masks) for path, masks in every.items()}
+    references, _ = half_of([path for path, label in labels.items() if label is Label.NORMAL])
+    parts = {path: _of_pair(path, every[path]) for path in natsorted({*every} - {*references})}
     return ListedSet(
         root,
         Layout.BESIDE,
@@ -218,7 +219,7 @@ def _beside(root: str, inside: Entries) -> ListedSet | None:
         parts,
         "masks beside the pictures",
         split=False,
-        notes=(NO_SPLIT,),
+        notes=(NO_SPLIT, *_unread([path for path, label in labels.items() if label is None])),
     )
 
 
@@ -242,18 +243,28 @@ def _pairs(folder: str) -> dict[str, tuple[str, ...]]:
     }
 
 
-def _marked(masks: Iterable[str]) -> bool:
-    return any(read_mask(mask).any() for mask in masks)
+def _label_of(masks: Iterable[str]) -> Label | None:
+    """By masks beside a picture; None where one of them can't be read."""
+    try:
+        return Label.ANOMALOUS if any(read_mask(mask).any() for mask in masks) else Label.NORMAL
+    except UnreadableImage:
+        return None
 
 
 def _of_pair(path: str, masks: tuple[str, ...]) -> LabelledPart:
-    if _marked(masks):
-        return LabelledPart(path, Label.ANOMALOUS, "defect", masks)
-    return LabelledPart(path, Label.NORMAL)
+    label = _label_of(masks)
+    if label is Label.ANOMALOUS:
+        return LabelledPart(path, label, "defect", masks)
+    return LabelledPart(path, label)
 
 
 def _left(count: int, why: str) -> tuple[str, ...]:
     return (f"{count} {why}",) if count else ()
+
+
+def _unread(pictures: list[str]) -> tuple[str, ...]:
+    said = "masks beside pictures can't be read, so nothing is known of these"
+    return tuple(f"{one} ({Path(pictures[0]).name} …)" for one in _left(len(pictures), said))
 
 
 def _is_split(folder: str) -> bool:

@@ -5,22 +5,28 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from natsort import natsorted
+
 from reinspect.census import printable
 from reinspect.dataset.folders import pictures_below
 from reinspect.dataset.items import Item
 from reinspect.dataset.layout import product_at
 from reinspect.dataset.references import known_good
-from reinspect.dataset.truth import inverted, part_of
+from reinspect.dataset.truth import inverted, part_of, said_of_unread
 from reinspect.dataset.understood import FolderSet, LabelledPart, ProductSet
-from reinspect.images import address_of
+from reinspect.images import UnreadableImage, address_of, read_mask
 from reinspect.vocabulary import Label
 
 _KINDS = 4
 """Kinds of defect that are named."""
 
 
-def understood(items: Iterable[Item]) -> Iterator[str]:
+def understood(items: Iterable[Item], *, thoroughly: bool = False) -> Iterator[str]:
     """A line for each product among items: its layout, counts, what is odd about it.
+
+    Args:
+        items: that were listed.
+        thoroughly: whether masks are read, too, which takes its time.
 
     Raises:
         DataError: annotations are not what they should be.
@@ -31,7 +37,9 @@ def understood(items: Iterable[Item]) -> Iterator[str]:
         if found is not None:
             each = [_pictures_of(member) for member in members]
             parts = [own for own in each if own]
-            yield _line(members[0].category or found.root, found, parts, len(each) - len(parts))
+            unknown = [own for own in each if not own or own[0].label is None]
+            name = members[0].category or found.root
+            yield _line(name, found, parts, len(unknown), thoroughly=thoroughly)
 
 
 def _pictures_of(item: Item) -> list[LabelledPart]:
@@ -41,7 +49,14 @@ def _pictures_of(item: Item) -> list[LabelledPart]:
     return sorted(parts, key=lambda part: (part.label is not Label.ANOMALOUS, not part.masks))
 
 
-def _line(name: str, found: ProductSet, each: list[list[LabelledPart]], unknown: int) -> str:
+def _line(
+    name: str,
+    found: ProductSet,
+    each: list[list[LabelledPart]],
+    unknown: int,
+    *,
+    thoroughly: bool,
+) -> str:
     references = len(known_good(found.root, found.layout))
     parts = [pictures[0] for pictures in each]
     good = sum(part.label is Label.NORMAL for part in parts)
@@ -57,8 +72,23 @@ def _line(name: str, found: ProductSet, each: list[list[LabelledPart]], unknown:
     said += f" ({named}{more}), {masked} with masks" if bad else ""
     said += f", {boxed} with boxes" if boxed else ""
     masks = {mask for pictures in each for picture in pictures for mask in picture.masks}
-    odd = _odd(found, bad, masks, masked or boxed, unknown)
+    odd = [*_odd(found, bad, masks, masked or boxed, unknown)]
+    odd += _of_masks(masks) if thoroughly else ()
     return printable("; ".join([said, *found.notes, *odd]))
+
+
+def _of_masks(masks: set[str]) -> Iterator[str]:
+    unread: list[UnreadableImage] = []
+    blank = []
+    for mask in natsorted(masks):
+        try:
+            if not read_mask(mask).any():
+                blank.append(mask)
+        except UnreadableImage as failure:
+            unread.append(failure)
+    yield from said_of_unread(unread)
+    if blank:
+        yield f"{len(blank)} masks set nothing ({Path(blank[0]).name} …)"
 
 
 def _where(found: ProductSet) -> str:

@@ -1,9 +1,10 @@
 """What a data set says of its own pictures."""
 
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from reinspect.images import (
 from reinspect.vocabulary import Label, NormalisedBox, Truth
 
 
-def truth_of(item: Item) -> Truth | None:
+def truth_of(item: Item, unread: list[UnreadableImage] | None = None) -> Truth | None:
     """What the item's category says of it; none outside a category and right under `test/`.
 
     Boxes come from annotations, else from the mask; each is normalised by its own picture's size.
@@ -42,21 +43,26 @@ def truth_of(item: Item) -> Truth | None:
     where one view has some, those without show nothing; where none has any, it is not known which
     of them shows the defect, unless each has a data set of its own.
 
+    Args:
+        item: the part.
+        unread: takes what is wrong with a mask that can't be read; its part is defective then, it
+            is not known where. So it is with a picture that can't be read, which its row says.
+
     Raises:
         DataError: annotations are not what they should be.
-        UnreadableImage: the mask, or an image that has boxes, can't be read.
+        UnreadableImage: without `unread`: the mask, or an image that has boxes, can't be read.
     """
     if item.views:
-        return _of_views(item)
+        return _of_views(item, unread)
     part = part_of(item)
     if part is None or part.label is None:
         return None
     if part.label is Label.NORMAL:
         return Truth(label=Label.NORMAL)
-    boxes = _normalised(item, part)
+    boxes = _normalised(item, part, unread)
     kind = part.kind or "defect"
     kinds = tuple(own or kind for _, own in part.boxes)
-    mask, drawn = _mask(part)
+    mask, drawn = _mask(part, unread)
     if drawn is not None:
         boxes = boxes or list(boxes_from_mask(drawn))
         mask = mask if drawn.any() else None
@@ -64,12 +70,22 @@ def truth_of(item: Item) -> Truth | None:
         label=Label.ANOMALOUS,
         types=tuple(dict.fromkeys(kinds)) or (kind,),
         boxes=tuple(boxes),
-        box_types=kinds or (kind,) * len(boxes),
+        box_types=kinds if kinds and boxes else (kind,) * len(boxes),
         mask=mask,
     )
 
 
-def _of_views(item: Item) -> Truth | None:
+def said_of_unread(unread: Sequence[UnreadableImage]) -> tuple[str, ...]:
+    """That masks can't be read, in a line; nothing where all can."""
+    if not unread:
+        return ()
+    one = len(unread) == 1
+    what = "1 mask can't be read, so where its part is" if one else ""
+    what = what or f"{len(unread)} masks can't be read, so where their parts are"
+    return (f"{what} defective isn't known: {unread[0]}{'' if one else ', …'}",)
+
+
+def _of_views(item: Item, unread: list[UnreadableImage] | None) -> Truth | None:
     each = {view.name: own for view in item.views if (own := item.of_view(view.name))}
     parts = {name: part for name, own in each.items() if (part := part_of(own)) is not None}
     labels = [part.label for part in parts.values() if part.label is not None]
@@ -84,7 +100,9 @@ def _of_views(item: Item) -> Truth | None:
         for own in ([kind for _, kind in part.boxes] or [None])
     ]
     apart = len({own.root for own in each.values()}) > 1
-    known = {name: truth for name, own in each.items() if (truth := _of_view(own)) is not None}
+    known = {
+        name: truth for name, own in each.items() if (truth := _of_view(own, unread)) is not None
+    }
     return Truth(
         label=Label.ANOMALOUS,
         types=tuple(dict.fromkeys(kinds)),
@@ -92,9 +110,9 @@ def _of_views(item: Item) -> Truth | None:
     )
 
 
-def _of_view(own: Item) -> Truth | None:
+def _of_view(own: Item, unread: list[UnreadableImage] | None) -> Truth | None:
     try:
-        return truth_of(own)
+        return truth_of(own, unread)
     except UnreadableImage as failure:
         if failure.path != own.path:
             raise
@@ -160,10 +178,17 @@ def _in_folders(found: FolderSet, path: str) -> LabelledPart | None:
     return LabelledPart(path, Label.ANOMALOUS, kinds[0], masks, tuple(marked))
 
 
-def _normalised(item: Item, part: LabelledPart) -> list[NormalisedBox]:
+def _normalised(
+    item: Item, part: LabelledPart, unread: list[UnreadableImage] | None
+) -> list[NormalisedBox]:
     if not part.boxes:
         return []
-    width, height = (1, 1) if part.normalised else size_of(item.path, max_pixels=sys.maxsize)
+    try:
+        width, height = (1, 1) if part.normalised else size_of(item.path, max_pixels=sys.maxsize)
+    except UnreadableImage:
+        if unread is None:
+            raise
+        return []
     try:
         return [from_pixels(corners, width, height) for corners, _ in part.boxes]
     except ValueError as error:
@@ -173,14 +198,22 @@ def _normalised(item: Item, part: LabelledPart) -> list[NormalisedBox]:
         raise DataError(f"{one_line(f'{item.root}/{source}: {relative}')}: {error}") from error
 
 
-def _mask(part: LabelledPart) -> tuple[str | None, Mask | None]:
+def _mask(
+    part: LabelledPart, unread: list[UnreadableImage] | None
+) -> tuple[str | None, Mask | None]:
     """Its name, marked where it is inverted, and what it sets."""
     if not part.masks:
         return None, None
     name = part.masks[0]
     if inverted(name):
         name += INVERTED
-    return name, read_mask(name)
+    try:
+        return name, read_mask(name)
+    except UnreadableImage as failure:
+        if unread is None:
+            raise
+        unread.append(failure)
+        return None, None
 
 
 _ASKED = 8
@@ -206,10 +239,10 @@ def _are_inverted(folder: str, _time: int) -> bool:
     names = inside.files if inside else ()
     files = [name for name in names if Path(name).suffix.lower() in SUFFIXES]
     chosen = files[:: max(1, len(files) // _ASKED)][:_ASKED]
-    try:
-        masks = [read_mask(Path(folder, name)) for name in chosen]
-    except UnreadableImage:
-        return False  # its own picture's truth says so
+    masks = []
+    for name in chosen:
+        with contextlib.suppress(UnreadableImage):  # its own picture's truth says so
+            masks.append(read_mask(Path(folder, name)))
     return len(masks) > 1 and all(map(seems_inverted, masks))
 
 

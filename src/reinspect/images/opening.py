@@ -12,7 +12,7 @@ from typing import IO, Any, NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from reinspect.images.content import HEAD, SUFFIXES, TGA_FOOTER, kind_of
+from reinspect.images.content import HEAD, TGA_FOOTER, kind_of
 from reinspect.images.raw import DNG_VERSION, is_raw, raw_header
 from reinspect.images.reading import UnreadableImage, address_of
 from reinspect.images.tiff import size_of_page, subfile_types
@@ -161,9 +161,6 @@ def pages_of(path: str | os.PathLike[str]) -> Pages:
 
     Thumbnails and masks that a page brings along are none to inspect.
     """
-    suffix = os.path.splitext(path)[1].lower()  # noqa: PTH122
-    if suffix in SUFFIXES - {".tif", ".tiff", ".dng"}:  # not opened: there may be many
-        return Pages((1,), 0)
     try:
         status = os.stat(path)  # noqa: PTH116
         if not stat.S_ISREG(status.st_mode):  # a pipe would wait for a writer, for ever
@@ -175,12 +172,13 @@ def pages_of(path: str | os.PathLike[str]) -> Pages:
 
 @functools.lru_cache(maxsize=1 << 14)  # a folder that fills is looked at twice a second
 def _pages_of(path: str, _mtime: int, _size: int) -> Pages:
+    with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        head = file.read(HEAD)
+    if kind_of(head) != "TIFF":  # whatever its name
+        return Pages((1,), 0)
     with open(path, "rb") as file:  # noqa: PTH123
-        if kind_of(file.read(HEAD)) != "TIFF":
-            return Pages((1,), 0)
         if "TIFF" not in Image.OPEN:
             Image.init()
-        file.seek(0)
         with warning_filters, quiet_pillow():
             kinds = _subfile_types(file)
     if kinds is None:  # a page of a kind that Pillow can't read

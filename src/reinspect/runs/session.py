@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from reinspect.cost import RunCost
-from reinspect.dataset import Item, truth_of
+from reinspect.dataset import Item, said_of_unread, truth_of
 from reinspect.files import write_file
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import dump_recipe
@@ -73,6 +73,8 @@ class RunResult:
     """What models were asked, and what that cost."""
     setup_alarm: str
     """Whether so many pictures of another set-up, or so many FAIL, can't be chance: one line."""
+    unread_masks: tuple[str, ...] = ()
+    """Which masks of the data set can't be read, a line."""
 
     @property
     def interrupted(self) -> bool:
@@ -144,11 +146,14 @@ def run(
         wall_seconds=time.perf_counter() - start,
         cost=cost,
         setup_alarm=alarm,
+        unread_masks=session.unread_masks,
     )
 
 
-def validate(plan: RunPlan) -> tuple[BuildContext, Truths]:
+def validate(plan: RunPlan) -> tuple[BuildContext, Truths, list[UnreadableImage]]:
     """What a run needs, made once, and the truth about new images: all that may be refused.
+
+    Last the masks that can't be read, which refuse nothing.
 
     Raises:
         UsageError, RecipeError: the plan can't be carried out; nothing was written.
@@ -158,7 +163,7 @@ def validate(plan: RunPlan) -> tuple[BuildContext, Truths]:
     for own in (context, *context.views.values()):
         build_pipeline(own)
     with usage_errors():
-        return context, {} if plan.resume else _truths(plan.source.items)
+        return context, *_truths(() if plan.resume else plan.source.items)
 
 
 class Session:
@@ -178,7 +183,7 @@ class Session:
 
     def __init__(self, plan: RunPlan) -> None:
         self.plan = plan
-        self.context, self._truths = validate(plan)
+        self.context, self._truths, self._unread = validate(plan)
         self._held = contextlib.ExitStack()
 
     def __enter__(self) -> Self:
@@ -226,7 +231,7 @@ class Session:
         if self.plan.resume:
             listed = feed.items if feed is not None and feed.total is not None else ()
             with usage_errors():
-                self._truths = _truths([item for item in listed if item])
+                self._truths, self._unread = _truths([item for item in listed if item])
         self.store.write_truth(self.run.id, self._truths)
 
     def finish(self, status: Status, counters: Mapping[str, float]) -> Tally:
@@ -253,6 +258,11 @@ class Session:
         """
         with usage_errors():
             return said_of_references(self.context)
+
+    @property
+    def unread_masks(self) -> tuple[str, ...]:
+        """Which masks can't be read, a line."""
+        return said_of_unread(self._unread)
 
     @functools.cached_property
     def expected(self) -> Expectation:
@@ -415,15 +425,7 @@ def _freeze_recipe(plan: RunPlan, info: RunInfo) -> None:
     write_file(plan.out / "recipe.yaml", text + info.recipe)
 
 
-def _truths(items: Sequence[Item]) -> Truths:
-    known = ((item.id, _truth(item)) for item in items)
-    return {name: truth for name, truth in known if truth is not None}
-
-
-def _truth(item: Item) -> Truth | None:
-    try:
-        return truth_of(item)
-    except UnreadableImage as failure:
-        if failure.path not in item.files.values():
-            raise
-        return None  # the image has its own row, which says what is wrong with it
+def _truths(items: Sequence[Item]) -> tuple[Truths, list[UnreadableImage]]:
+    unread: list[UnreadableImage] = []
+    known = ((item.id, truth_of(item, unread)) for item in items)
+    return {name: truth for name, truth in known if truth is not None}, unread
