@@ -36,6 +36,11 @@ def note(call: Call) -> None:
         calls.append(call)
 
 
+def spent_here() -> ModelCost:
+    """What the calls cost that were noted since the recording began: no trace has them yet."""
+    return ModelCost.of(_open.get() or ())
+
+
 class Price(BaseModel):
     """USD for a million tokens."""
 

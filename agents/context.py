@@ -9,6 +9,7 @@ from reinspect.agents.product import ProductKnowledge
 from reinspect.policies.critic import CriticContext
 from reinspect.policies.fitted import FittedContext
 from reinspect.policies.qualified import ProductLimits
+from reinspect.references import ReferenceSets
 from reinspect.roles import Detector
 from reinspect.tools.context import ToolContext
 from reinspect.vocabulary import Sample
@@ -39,6 +40,10 @@ class AgentContext(ToolContext, FittedContext, CriticContext, ModelContext, Prot
     @property
     def product(self) -> ProductKnowledge:
         """What the recipe knows of the product."""
+
+    @property
+    def references(self) -> ReferenceSets:
+        """The known-good parts, and how they are read."""
 
     @property
     def limits(self) -> ModelLimits:

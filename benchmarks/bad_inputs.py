@@ -20,13 +20,14 @@ from support.bad_inputs import COMMANDS, answers, bad_inputs
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--every", type=int, default=1, help="Take one in so many.")
+    parser.add_argument("--skip", type=int, default=0, help="Begin after so many of them.")
     parser.add_argument("--only", action="append", choices=COMMANDS)
     asked = parser.parse_args()
     chosen = [one for one in bad_inputs() if one.command in (asked.only or COMMANDS)]
     start, count, wrong, longest, most = time.perf_counter(), 0, 0, 0.0, 0.0
     with tempfile.TemporaryDirectory() as name:
         os.environ["REINSPECT_CACHE_DIR"] = f"{name}/cache"
-        for answer in answers(Path(name), chosen[:: asked.every]):
+        for answer in answers(Path(name), chosen[asked.skip :: asked.every]):
             count += 1
             longest, most = max(longest, answer.seconds), max(most, answer.megabytes)
             if answer.faults:

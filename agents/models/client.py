@@ -169,6 +169,7 @@ class Model:
         *,
         labels: Sequence[str] = (),
         samples: int | None = None,
+        spent: Callable[[], object] = lambda: None,
     ) -> Heard[A]:
         """Ask once, for as many samples as the settings say.
 
@@ -176,7 +177,8 @@ class Model:
         fine-tuned on tags saw none.
 
         A single answer in JSON that can't be read is sent back, once, to be put into form. What it
-        says is not decided anew, so the words that come back are no witness of how sure it is.
+        says is not decided anew, so the words that come back are no witness of how sure it is. It
+        is not sent back once `spent` says that the part's budget is.
 
         Raises:
             ModelError: no usable response: timeout, refused key, unknown model, broken server …
@@ -186,7 +188,7 @@ class Model:
         try:
             return self._asked(question, pictures, labels, samples)
         except UnreadableAnswer as failure:
-            if self.form is not Form.JSON or question.field is None or not failure.text:
+            if self.form is not Form.JSON or question.field is None or not failure.text or spent():
                 raise
             again = _repair(question, question.field, failure)
             try:

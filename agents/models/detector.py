@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field
 
+from reinspect.agents.calls import ModelLimits, spent_here
 from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import Answer, read_json, schema
 from reinspect.agents.models.client import Heard, Model, Question
@@ -50,6 +51,7 @@ class VlmDetector:
         reference: a good part to compare with; none to show the part alone.
         heat: the expert's anomaly map over the part, to be shown as well.
         more: known defects, and further good parts, as far as there is room.
+        limits: what may be spent on one part.
     """
 
     about = About("vlm", asks_model=True)
@@ -64,7 +66,9 @@ class VlmDetector:
         reference: Reference | None = None,
         heat: HeatPicture | None = None,
         more: Further = NOTHING_MORE,
+        limits: ModelLimits | None = None,
     ) -> None:
+        self._limits = limits or ModelLimits()
         self._model, self._product, self._more = model, product, more
         self._look, self._reference, self._heat = look, reference, heat
 
@@ -86,6 +90,7 @@ class VlmDetector:
             context.experts.good_part if options.reference else None,
             context.experts.heat_picture if options.heat_map else None,
             Further.from_recipe(options, context),
+            context.limits,
         )
 
     def __call__(self, sample: Sample) -> Verdict:
@@ -111,7 +116,12 @@ class VlmDetector:
             product=str(self._product),
             candidates=candidates(seen.regions if seen else (), form, grid),
         )
-        heard = self._model.ask(question, shown.pictures, labels=shown.labels)
+        heard = self._model.ask(
+            question,
+            shown.pictures,
+            labels=shown.labels,
+            spent=lambda: self._limits.exceeded(spent_here()),
+        )
         belief = opinion_of(heard)
         said = evidence_of(heard, belief, SOURCE)
         if seen is not None and seen.probability is not None:

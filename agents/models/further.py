@@ -1,5 +1,6 @@
 """Pictures of other parts that a model may be shown: known defects, further good parts."""
 
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated, NamedTuple, Self
 
@@ -10,12 +11,24 @@ from reinspect.agents.models.encoding import tokens_of
 from reinspect.agents.models.serving import MOST_PICTURES
 from reinspect.agents.models.settings import ModelSettings
 from reinspect.agents.product import ProductKnowledge
-from reinspect.images import Pixels, UnreadableImage, crop, load
+from reinspect.images import (
+    Pixels,
+    UnreadableImage,
+    crop,
+    limit_of,
+    load,
+    reading_of,
+    rules_of,
+)
+from reinspect.sensing import FileRules
 from reinspect.tools.embedded.alignment import GoodPart
-from reinspect.vocabulary import Box, Sample
+from reinspect.vocabulary import Box, Sample, Scale
 
 GoodParts = Callable[[Sample], Sequence[GoodPart]]
 """Further good parts, those that fit best first."""
+
+Examples = Callable[[Sample], "Sequence[KnownDefect]"]
+"""Known defects, read as the part is: at its scale, in its unit."""
 
 MARGIN = 0.5
 """Context around a place that is shown, in multiples of its size."""
@@ -56,7 +69,8 @@ class Further(NamedTuple):
 
     good_parts: GoodParts | None = None
     """Further good parts."""
-    examples: Sequence[KnownDefect] = ()
+    examples: Examples | None = None
+    """Pictures of known defects."""
     tokens: int | None = None
     """Of all pictures, about; None is no bound."""
     most: int = MOST_PICTURES
@@ -75,7 +89,7 @@ class Further(NamedTuple):
         """
         return cls(
             good_parts=_others(int(options.reference), context),
-            examples=_examples(context.product),
+            examples=_examples(context.product, context.references.default.rules),
             tokens=options.picture_tokens,
             most=most,
             max_pixels=options.max_pixels,
@@ -103,7 +117,7 @@ class Further(NamedTuple):
         return kept
 
     def _wanted(self, sample: Sample) -> Iterator[tuple[Pixels, str]]:
-        for example in self.examples:
+        for example in self.examples(sample) if self.examples else ():
             if example.sha256 != sample.sha256:
                 yield example.shown
         for good in self.good_parts(sample) if self.good_parts else ():
@@ -120,17 +134,31 @@ def _others(count: int, context: AgentContext) -> GoodParts | None:
     return lambda sample: context.experts.good_parts(sample, count)[1:]
 
 
-def _examples(product: ProductKnowledge) -> tuple[KnownDefect, ...]:
-    """The pictures of known defects.
+def _examples(product: ProductKnowledge, rules: FileRules) -> Examples | None:
+    """The pictures of known defects; None where there are none.
 
     Raises:
-        ValueError: one can't be read.
+        ValueError: one can't be read, by the rules of the set.
     """
-    found = []
+    if not product.examples:
+        return None
     for place, own in enumerate(product.examples):
         try:
-            loaded = load(own.picture)
+            reading = reading_of([own.picture], rules=rules)
+            load(own.picture, scale=reading.scale, rules=reading.rules)
         except UnreadableImage as failure:
             raise ValueError(f"product.examples.{place}.picture: {failure}") from failure
-        found.append(KnownDefect(loaded.pixels, loaded.sha256, own.type, own.box))
-    return tuple(found)
+
+    @functools.lru_cache(maxsize=4)  # as many ways in which parts of a run are read
+    def read(scale: Scale | None, rules: FileRules, max_pixels: int) -> tuple[KnownDefect, ...]:
+        found = []
+        for own in product.examples:
+            loaded = load(own.picture, scale=scale, max_pixels=max_pixels, rules=rules)
+            found.append(KnownDefect(loaded.pixels, loaded.sha256, own.type, own.box))
+        return tuple(found)
+
+    def as_the_part(sample: Sample) -> tuple[KnownDefect, ...]:
+        view = sample.visual
+        return read(view.scale, rules_of(view), limit_of(view))
+
+    return as_the_part

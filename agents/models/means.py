@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Self
 
-from reinspect.agents.calls import ModelLimits
+from reinspect.agents.calls import ModelLimits, spent_here
 from reinspect.agents.context import AgentContext
 from reinspect.agents.models.client import Model
 from reinspect.agents.models.further import Further, ShownOptions
@@ -70,4 +70,4 @@ class MonitorMeans:
 
     def spent(self, trace: Trace) -> str | None:
         """The limit of the part that is reached, in words; none while there is something left."""
-        return self.limits.exceeded(ModelCost.of_trace(trace))
+        return self.limits.exceeded(ModelCost.of_trace(trace) + spent_here())

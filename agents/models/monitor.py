@@ -12,10 +12,11 @@ from pydantic import Field
 from reinspect.agents.calls import BudgetSpent
 from reinspect.agents.context import AgentContext
 from reinspect.agents.models.answers import UnreadableAnswer
-from reinspect.agents.models.client import Heard, ModelError, Question
+from reinspect.agents.models.client import A, Heard, ModelError, Question
 from reinspect.agents.models.confidence import AnswerProbability
 from reinspect.agents.models.detector import ask_for_defects, evidence_of, opinion_of, spokesman
 from reinspect.agents.models.inputs import (
+    ShownPictures,
     close_look,
     evidence_in_words,
     first_look,
@@ -128,7 +129,7 @@ class VlmMonitor(RAMonitor):
             field="holds",
             opinion=_holds,
         )
-        heard = self._model.ask(question, shown.pictures, labels=shown.labels)
+        heard = self._ask(trace, question, shown)
         return _assessed(own, heard)
 
     def revise(self, trace: Trace) -> Revision:
@@ -150,7 +151,7 @@ class VlmMonitor(RAMonitor):
             shown = close_look(trace.sample, places_of(trace), means.reference, means.more, grid)
         told = self._told(trace, shown.words, grid)
         question = ask_for_defects(self._model.form, "reflect", own=file, grid=grid, **told)
-        heard = self._model.ask(question, shown.pictures, labels=shown.labels)
+        heard = self._ask(trace, question, shown)
         belief = opinion_of(heard)
         said = evidence_of(heard, belief, SOURCE)
         if self._model.form is Form.JSON and not _new(trace, shown.of_part):
@@ -206,6 +207,14 @@ class VlmMonitor(RAMonitor):
         except (ModelError, UnreadableAnswer, BudgetSpent):
             return plain
         return heard.answers[0]
+
+    def _ask(self, trace: Trace, question: Question[A], shown: ShownPictures) -> Heard[A]:
+        return self._model.ask(
+            question,
+            shown.pictures,
+            labels=shown.labels,
+            spent=lambda: self._means.spent(trace),
+        )
 
     def _told(self, trace: Trace, pictures: str, grid: Grid) -> dict[str, str]:
         """What every prompt of a second look says."""

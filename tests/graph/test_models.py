@@ -22,9 +22,11 @@ from reinspect.files import write_json
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.inspection import build
 from reinspect.graph.recipe import Recipe, RecipeError, dump_recipe, looks_digest, parse_recipe
+from reinspect.graph.references import reference_set
 from reinspect.images import sha256_of
 from reinspect.policies.qualified import KeptLimits, ProductLimits, program
 from reinspect.policies.triggers import calibrated
+from reinspect.references import ALONE, ReferenceSets
 from reinspect.testing import ReceivedRequest, Reply, ScriptedServer
 from reinspect.trace import Trace
 from reinspect.vocabulary import Explanation, Label, Outcome, Sample, Verdict, View
@@ -186,6 +188,68 @@ def test_a_known_defect_of_another_part_is_shown_and_is_nothing_new(
     assert (trace.verdict.label, trace.revised) == (Label.NORMAL, False)
     (said_so,) = (e for e in trace.verdict.evidence if e.source == "reflection")
     assert "nothing new was seen" in said_so.summary
+
+
+def test_a_known_defect_is_shown_at_the_scale_of_the_part(tmp_path: Path) -> None:
+    """12 bits in 16: alone, 1000 would be told from its own values."""
+    shades = np.linspace(0, 4095, 64 * 64).reshape(64, 64)
+    for name, values in (("good", shades), ("part", shades), ("known", np.full((64, 64), 1000))):
+        (tmp_path / name).mkdir()
+        cv2.imwrite(str(tmp_path / name / f"{name}.png"), values.astype(np.uint16))
+    examples = [{"picture": str(tmp_path / "known" / "known.png"), "type": "scratch"}]
+    with ScriptedServer(Reply(said("no"), yes=0.02)) as server:
+        recipe = recipe_for(server, policies={"trigger": "never"}, product={"examples": examples})
+        references = reference_set([tmp_path / "good" / "good.png"], recipe.reading)
+        context = BuildContext(recipe=recipe, references=ReferenceSets(references))
+        part = str(tmp_path / "part" / "part.png")
+        trace = build(build_pipeline(context)).invoke({"image": part})["trace"]
+        _, shown = server.requests[0].pictures
+    assert trace.error is None
+    grey = cv2.imdecode(np.frombuffer(shown, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert np.median(grey) == pytest.approx(255 * 1000 / 4095, abs=1)
+
+
+def test_a_photograph_of_a_defect_is_refused_where_parts_are_measured(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "known.png"), np.full((40, 40, 3), 150, np.uint8))
+    recipe = parse_recipe(
+        yaml.safe_dump(
+            {
+                "detector": {"kind": "vlm", "model": "m", "base_url": "http://[::1]:1"},
+                "pictures": {"unit": "celsius"},
+                "product": {
+                    "examples": [{"picture": str(tmp_path / "known.png"), "type": "hot spot"}]
+                },
+            }
+        )
+    )
+    measured = recipe.reading.applied_to(ALONE)
+    context = BuildContext(recipe=recipe, references=ReferenceSets(measured))
+    with pytest.raises(RecipeError, match=r"product\.examples\.0\.picture: .*a photograph"):
+        build_pipeline(context)
+
+
+@pytest.mark.parametrize(
+    ("most", "calls"),
+    [pytest.param(1, 1, id="of the first look"), pytest.param(2, 2, id="there is room")],
+)
+def test_an_answer_is_put_into_form_within_the_budget_of_its_part(
+    part: str, most: int, calls: int
+) -> None:
+    with ScriptedServer(Reply("It is defective, I think.")) as server:
+        recipe = recipe_for(server, budgets={"image": {"calls": most}})
+        trace = inspected(part, recipe)
+        assert len(server.requests) == calls
+    assert ModelCost.of_trace(trace).calls == calls
+    assert outcome(trace) is Outcome.REVIEW
+
+
+def test_a_doubt_is_put_into_form_within_the_budget_of_its_part(part: str) -> None:
+    script = stages(detect=Reply(said("no"), yes=0.3), assess="I am not sure that it holds.")
+    with ScriptedServer(script) as server:
+        recipe = recipe_for(server, {"consult": 1}, budgets={"image": {"calls": 2}})
+        trace = inspected(part, recipe)
+        assert len(server.requests) == 2
+    assert ModelCost.of_trace(trace).calls == 2
 
 
 @pytest.mark.parametrize("kind", ["vlm", "agent"])

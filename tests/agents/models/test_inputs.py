@@ -10,7 +10,7 @@ import pytest
 from reinspect.agents.models.client import Model
 from reinspect.agents.models.detector import ask_for_defects
 from reinspect.agents.models.encoding import tokens_of
-from reinspect.agents.models.further import Further, GoodParts, KnownDefect
+from reinspect.agents.models.further import Examples, Further, GoodParts, KnownDefect
 from reinspect.agents.models.inputs import (
     Reference,
     candidates,
@@ -100,6 +100,10 @@ DENT = KnownDefect(np.full((280, 280, 3), 50, np.uint8), "2" * 64, "dent", SPOT)
 LARGE = DENT._replace(box=None)
 
 
+def known(*defects: KnownDefect) -> Examples:
+    return lambda sample: defects
+
+
 def further(count: int) -> GoodParts:
     return lambda sample: [GoodPart(GOOD, laid) for laid in (True, False)][:count]
 
@@ -109,7 +113,7 @@ def further(count: int) -> GoodParts:
     [
         pytest.param(Further(), ["the test image", LAID], id="nothing more"),
         pytest.param(
-            Further(examples=(SCRATCH, DENT)),
+            Further(examples=known(SCRATCH, DENT)),
             ["the test image", LAID, "another part of the same kind with a known defect, scratch.",
              "another part of the same kind with a known defect, dent: the place of it, at full"],
             id="examples",
@@ -121,13 +125,13 @@ def further(count: int) -> GoodParts:
             id="several references",
         ),
         pytest.param(
-            Further(good_parts=further(2), examples=(SCRATCH,), most=3),
+            Further(good_parts=further(2), examples=known(SCRATCH), most=3),
             ["the test image", LAID, "another part of the same kind with a known"],
             id="no more than a server takes",
         ),
         # The part and the good one are 112 × 168 as sent: 24 tokens each; the examples 100 and 16.
         pytest.param(
-            Further(good_parts=further(1), examples=(LARGE, SCRATCH), tokens=24 + 24 + 20),
+            Further(good_parts=further(1), examples=known(LARGE, SCRATCH), tokens=24 + 24 + 20),
             ["the test image", LAID, "another part of the same kind with a known defect, scratch."],
             id="within a budget",
         ),
@@ -157,7 +161,7 @@ def test_what_else_is_shown_as_far_as_there_is_room(
 def test_close_ups_come_before_other_parts(
     part: Sample, laid: bool, most: int, labels: list[str], own: int
 ) -> None:
-    more = Further(good_parts=further(1), examples=(SCRATCH,), most=most)
+    more = Further(good_parts=further(1), examples=known(SCRATCH), most=most)
     shown = close_look(part, [SPOT], beside(laid=laid), more)
     assert len(shown.pictures) == len(shown.labels) == len(labels) + 1
     for number, (label, words) in enumerate(zip(shown.labels[1:], labels, strict=True), start=2):
@@ -167,7 +171,7 @@ def test_close_ups_come_before_other_parts(
 
 def test_a_known_defect_is_never_the_part_itself(part: Sample) -> None:
     own = DENT._replace(sha256=part.sha256 or "")
-    assert len(first_look(part, None, more=Further(examples=(own, SCRATCH))).pictures) == 2
+    assert len(first_look(part, None, more=Further(examples=known(own, SCRATCH))).pictures) == 2
 
 
 @pytest.mark.parametrize(
