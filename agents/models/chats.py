@@ -13,9 +13,6 @@ from reinspect.errors import ReinspectError
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
 
-TOKEN_IDS, MODEL = "token_ids", "model_name"
-"""What `openai_chat` adds to the facts of an answer."""
-
 _INSTALL = "a model needs the extra `vlm`: pip install 'reinspect[vlm]'"
 
 
@@ -60,26 +57,15 @@ def openai_chat(settings: ModelSettings, key: str) -> "BaseChatModel":
         ModelError: LangChain is not installed.
     """
     try:
-        from langchain_openai import ChatOpenAI
         from pydantic import SecretStr
+
+        from reinspect.agents.models.protocol import OpenAIChat
     except ImportError as failure:
         raise ModelError(_INSTALL) from failure
-
-    class Chat(ChatOpenAI):
-        """Keeps who answered, and the token ids that vLLM adds when asked to."""
-
-        def _create_chat_result(self, response: Any, generation_info: Any = None) -> Any:
-            result = super()._create_chat_result(response, generation_info)
-            for choice, generation in zip(response.choices, result.generations, strict=True):
-                facts = {**(generation.generation_info or {}), MODEL: response.model}
-                ids = getattr(choice, TOKEN_IDS, None)
-                generation.generation_info = {**facts, TOKEN_IDS: ids} if ids else facts
-            return result
-
     options: dict[str, Any] = {"base_url": settings.base_url} if settings.base_url else {}
     if settings.seed is not None:
         options["seed"] = settings.seed
-    chat: BaseChatModel = Chat(
+    return OpenAIChat(
         model=settings.model,
         api_key=SecretStr(key or "none"),
         temperature=settings.heat,
@@ -91,7 +77,6 @@ def openai_chat(settings: ModelSettings, key: str) -> "BaseChatModel":
         stream_usage=settings.stream,
         **options,
     )
-    return chat
 
 
 def other_chat(settings: ModelSettings, key: str) -> "BaseChatModel":

@@ -17,14 +17,13 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Self, TypeVar
 from reinspect.agents.calls import BudgetSpent, Price, RunBudget, note
 from reinspect.agents.context import ModelContext
 from reinspect.agents.models.answers import UnreadableAnswer
+from reinspect.agents.models.chats import ModelError as ModelError
 from reinspect.agents.models.chats import (
-    TOKEN_IDS,
     key_of,
     openai_chat,
     other_chat,
     server_of,
 )
-from reinspect.agents.models.chats import ModelError as ModelError
 from reinspect.agents.models.confidence import (
     AnswerProbability,
     logprobs_of,
@@ -38,6 +37,7 @@ from reinspect.agents.models.places import THOUSANDTHS, Grid, grid_of, places_of
 from reinspect.agents.models.prompts import Prompt, own_source, prompt, says_places
 from reinspect.agents.models.settings import Form, ModelSettings, without_password
 from reinspect.agents.models.wire import (
+    TOKEN_IDS,
     kind_of,
     message_of,
     model_of,

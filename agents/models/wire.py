@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from reinspect.agents.models.chats import MODEL
 from reinspect.agents.models.encoding import data_uri
 from reinspect.agents.models.settings import Form, ModelSettings
 from reinspect.images import Pixels
@@ -13,6 +12,9 @@ if TYPE_CHECKING:
     from langchain_core.outputs import ChatGeneration
 
 N = TypeVar("N", int, float)
+
+TOKEN_IDS, MODEL = "token_ids", "model_name"
+"""What `OpenAIChat` adds to the facts of an answer."""
 
 
 def message_of(
