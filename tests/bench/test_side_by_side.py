@@ -11,6 +11,7 @@ from reinspect.bench.scenarios import Scenario
 from reinspect.bench.side_by_side import Benched, SideBySideError, compare
 from reinspect.bench.table import compared
 from reinspect.cost import ModelCost
+from reinspect.texts import visible
 from reinspect.vocabulary import Label, Outcome, Truth, Verdict
 
 
@@ -114,6 +115,30 @@ def test_tables_and_page_tell_the_same() -> None:
     assert "<script" not in html
     assert "http" not in html.replace("http-equiv", "")
     assert html.count("<svg") >= 3
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(["Q", "R"], id="two"),
+        pytest.param([*"QRSTUV"], id="six"),
+        pytest.param(["Quite a name, as long as names of files are, and longer", "R"], id="long"),
+        pytest.param(["\x1b[2J", "[red]R[/red]"], id="odd"),
+    ],
+)
+def test_tables_fit_80_columns_and_keep_each_contestant_in_its_row(names: list[str]) -> None:
+    found = compare([contestant(name, n / 4) for n, name in enumerate(names)], rounds=50)
+    for table in compared(found):
+        out = io.StringIO()
+        Console(file=out, width=80, color_system=None).print(table)
+        lines = out.getvalue().splitlines()
+        assert max(map(len, lines)) <= 80
+        assert not any("\x1b" in line or line.endswith("…") for line in lines)
+        for name in names:
+            begun = visible(name)[:8]
+            own = [line for line in lines if line.strip().startswith(begun)]
+            assert own, name
+            assert all(any(map(str.isdigit, line.rpartition("  ")[2])) for line in own), name
 
 
 def test_one_alone_has_no_differences() -> None:

@@ -171,7 +171,7 @@ def run_contender(
     ends: list[RunResult] = []
     for own in _plans(contender, plan, alone=alone):
         if not alone:
-            say(f"\n{contender.name}: {contender.monitor}, in {own.out}")
+            say(f"{contender.name}: {contender.monitor}, in {own.out}")
         with ResourceSampler() as resources:
             finished = run(own, [resources])
         ends.append(finished)

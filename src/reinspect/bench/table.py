@@ -1,8 +1,9 @@
-"""The bench's report on a terminal: a digest of `training.bench` and `training.side_by_side`."""
+"""The bench's report on a terminal: a digest of `bench.protocol` and `bench.side_by_side`."""
 
 from collections.abc import Iterator, Mapping
 
 from rich import box
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -10,6 +11,7 @@ from reinspect.bench.paired import FIGURES, Change
 from reinspect.bench.protocol import BenchReport, CategoryReport, LookFigures
 from reinspect.bench.side_by_side import Contestant, SideBySide
 from reinspect.metrics import Ledger
+from reinspect.texts import visible
 
 
 def table(report: BenchReport, views: Mapping[str, BenchReport] | None = None) -> Table:
@@ -57,64 +59,77 @@ def compared(found: SideBySide) -> Iterator[Table]:
 
 
 def _looks(found: SideBySide) -> Table:
-    """A row a category, scenario, and overall, with a line a contestant: first → final."""
-    shown = _empty(
-        "first → final; ledger: +fixed −broken, of those looked at twice", "category", "contestant"
-    )
-    for heading in (*_PAIRED, "re-\nview", "ledger"):
-        shown.add_column(heading, justify="right", no_wrap=True)
-    one = found.contestants[0]
-    scopes = [*((name, "categories") for name in one.categories)]
-    scopes += [(name, "scenarios") for name in one.scenarios]
-    for name, what in scopes:
-        reports = [getattr(contestant, what)[name] for contestant in found.contestants]
-        shown.add_row(*_lines(name, found, reports), end_section=(name, what) == scopes[-1])
-    reports = [contestant.overall for contestant in found.contestants]
-    shown.add_row(*_lines("overall", found, reports), style="bold")
+    """A category, a scenario, all: a line a contestant. Figures that nobody has are left out."""
+    scopes = [
+        (name, [one.categories[name] for one in found.contestants])
+        for name in found.contestants[0].categories
+    ]
+    scopes += [
+        (name, [one.scenarios[name] for one in found.contestants])
+        for name in found.contestants[0].scenarios
+    ]
+    scopes.append(("overall", [one.overall for one in found.contestants]))
+    every = [report for _, reports in scopes for report in reports]
+    told = {
+        heading: key
+        for heading, key in _PAIRED.items()
+        if any(getattr(look, key) is not None for own in every for look in (own.first, own.final))
+    }
+    shown = _empty("first→final; ledger: +fixed −broken, of those looked at twice", "contestant")
+    _numbers(shown, *told, "re-\nview", "ledger")
+    for name, reports in scopes:
+        style = "bold" if name == "overall" else ""
+        title = f"{name}, n = {reports[0].final.n}"
+        shown.add_row(Text(visible(title)), style=style)
+        for one, report in zip(found.contestants, reports, strict=True):
+            ledger = report.ledger
+            shown.add_row(
+                _indented(one.name),
+                *(
+                    _arrow(getattr(report.first, key), getattr(report.final, key))
+                    for key in told.values()
+                ),
+                _digits(report.final.review_rate),
+                f"+{ledger.fixed} −{ledger.broken} / {ledger.revisited}",
+                style=style,
+                end_section=one is found.contestants[-1],
+            )
     return shown
 
 
 _PAIRED = {
-    "bal. acc.": "balanced_accuracy",
-    "F1 type": "f1_type",
-    "F1 loc@0.3": "f1_loc_30",
-    "F1 loc@0.5": "f1_loc_50",
+    "balanced\naccuracy": "balanced_accuracy",
+    "F1\ntype": "f1_type",
+    "F1 loc\n@0.3": "f1_loc_30",
+    "F1 loc\n@0.5": "f1_loc_50",
 }
 
 
-def _lines(name: str, found: SideBySide, reports: "list[CategoryReport]") -> list[Text]:
-    columns = [
-        [name, f"n = {reports[0].final.n}"],
-        [contestant.name for contestant in found.contestants],
-        *(
-            [_arrow(getattr(r.first, key), getattr(r.final, key)) for r in reports]
-            for key in _PAIRED.values()
-        ),
-        [_digits(report.final.review_rate) for report in reports],
-        [f"+{r.ledger.fixed} −{r.ledger.broken} / {r.ledger.revisited}" for r in reports],
-    ]
-    return [Text("\n".join(lines)) for lines in columns]
-
-
 def _arrow(before: float | None, after: float | None) -> str:
-    return "–" if before is None is after else f"{_digits(before)} → {_digits(after)}"
+    return "–" if before is None is after else f"{_digits(before)}→{_digits(after)}"
+
+
+def _indented(name: str) -> Padding:
+    """A name below a heading; a long one goes on in the next line, as far in."""
+    return Padding(Text(visible(name), overflow="fold"), (0, 0, 0, 2))
 
 
 def _differences(found: SideBySide) -> Table:
+    """A figure: a line a difference, with its interval."""
     base = found.contestants[0].name
     shown = _empty(
         f"overall; 95 % intervals of {found.rounds} draws of {found.images} images", "difference"
     )
-    names = [f"{one.name}:\nfinal − first" for one in found.contestants]
-    names += [f"{name} − {base}" for name in found.differences]
-    for heading in names:
-        shown.add_column(heading, justify="right")
-    scopes = [one.gains.overall for one in found.contestants]
-    scopes += [changes.overall for changes in found.differences.values()]
+    _numbers(shown, "", "interval")
+    scopes = [(f"{one.name}: final − first", one.gains.overall) for one in found.contestants]
+    scopes += [(f"{name} − {base}", own.overall) for name, own in found.differences.items()]
     for figure, words in FIGURES.items():
-        cells = [in_words(scope[figure]) for scope in scopes]
-        if any(cell != "–" for cell in cells):
-            shown.add_row(words, *cells)
+        known = [(name, own[figure]) for name, own in scopes if own[figure].difference is not None]
+        if known:
+            shown.add_row(words)
+        for place, (name, change) in enumerate(known, start=1):
+            difference, _, interval = in_words(change).partition(" ")
+            shown.add_row(_indented(name), difference, interval, end_section=place == len(known))
     return shown
 
 
@@ -128,14 +143,14 @@ def in_words(change: Change) -> str:
 
 def _costs(found: SideBySide) -> Table:
     """By what the first look said: fixed and broken; and what it took."""
-    shown = _empty("", "contestant")
-    for heading in ("missed,\nfound late", "good,\nfailed late", "false alarm,\ncleared"):
-        shown.add_column(heading, justify="right")
-    shown.add_column("defect,\ncleared", justify="right")
-    for heading in ("second\nlooks", "seconds", "calls", "tokens", "USD"):
-        shown.add_column(heading, justify="right")
+    shown = _empty(
+        "found: a defect, late; failed: a good part, late; cleared: a false alarm; lost: a defect",
+        "contestant",
+    )
+    _numbers(shown, "found", "failed", "cleared", "lost", "second\nlooks")
+    _numbers(shown, "seconds", "calls", "tokens", "USD")
     for one in found.contestants:
-        shown.add_row(Text(one.name), *map(str, spent(one)))
+        shown.add_row(Text(visible(one.name)), *map(str, spent(one)))
     return shown
 
 
@@ -148,17 +163,22 @@ def spent(one: Contestant) -> tuple[object, ...]:
     return (*changed, cost.second_looks, f"{cost.seconds:.1f}", cost.calls, cost.tokens, usd)
 
 
-def _empty(caption: str, *columns: str) -> Table:
+def _empty(caption: str, first: str) -> Table:
     shown = Table(
         box=box.SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
+        padding=0,
         pad_edge=False,
         caption=caption,
         caption_justify="left",
     )
-    for column in columns:
-        shown.add_column(column, overflow="fold")
+    shown.add_column(first, overflow="fold", min_width=10)
     return shown
+
+
+def _numbers(shown: Table, *headings: str) -> None:
+    """Columns whose cells stay on one line: where there is little room, names go on in the next."""
+    for heading in headings:
+        shown.add_column(heading, justify="right", no_wrap=True)
 
 
 _SHOWN = {
@@ -176,7 +196,7 @@ _SHOWN = {
 
 def _cells(name: str, looks: Mapping[str, LookFigures], ledger: Ledger) -> list[Text]:
     columns = [
-        (name, f"n = {looks['final'].n}"),
+        (visible(name), f"n = {looks['final'].n}"),
         tuple(looks),
         *(tuple(_digits(getattr(look, key)) for look in looks.values()) for key in _SHOWN.values()),
         (f"+{ledger.fixed} −{ledger.broken}", f"of {ledger.revisited}"),
