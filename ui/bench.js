@@ -181,11 +181,11 @@ function begin(root, place) {
     if (tool !== "box") return stroke(event, at);
     const edge = picture.scene.getBoundingClientRect(), near = [10 / edge.width, 10 / edge.height], from = at(event), before = JSON.stringify(draft);
     const inside = (one, [x1, y1, x2, y2] = one.box) => here(one) && from[0] > x1 && from[0] < x2 && from[1] > y1 && from[1] < y2;
-    const sides = chosen < 0 || painted(chosen) || !here(draft.boxes[chosen]) ? [] : [0, 1, 2, 3].filter((side) => {
+    const edges = chosen < 0 || painted(chosen) || !here(draft.boxes[chosen]) ? [] : [0, 1, 2, 3].filter((side) => {
       const box = draft.boxes[chosen].box, across = 1 - side % 2;
       return Math.abs(from[side % 2] - box[side]) < near[side % 2] && from[across] > box[across] - near[across] && from[across] < box[across + 2] + near[across];
     });
-    const hit = sides.length ? chosen : draft.boxes.map((one, place) => [one, place]).filter(([one]) => inside(one)).map(([, place]) => place).pop() ?? -1;
+    const hit = edges.length ? chosen : draft.boxes.map((one, place) => [one, place]).filter(([one]) => inside(one)).map(([, place]) => place).pop() ?? -1;
     const start = hit < 0 ? null : [...draft.boxes[hit].box];
     chosen = hit;
     outline();
@@ -197,9 +197,9 @@ function begin(root, place) {
         if (!moved && hit < 0) add([...from, ...from]);
         moved = true;
         if (hit < 0) draft.boxes[chosen].box = [0, 1].map((i) => Math.min(from[i], to[i])).concat([0, 1].map((i) => Math.max(from[i], to[i])));
-        else if (sides.length) {
+        else if (edges.length) {
           const box = [...start];
-          for (const side of sides) box[side] = to[side % 2];
+          for (const side of edges) box[side] = to[side % 2];
           draft.boxes[chosen].box = [0, 1].map((i) => Math.min(box[i], box[i + 2])).concat([0, 1].map((i) => Math.max(box[i], box[i + 2])));
         } else {
           const by = [0, 1].map((i) => Math.min(1 - start[i + 2], Math.max(-start[i], to[i] - from[i])));
@@ -310,11 +310,7 @@ function begin(root, place) {
     view = at;
     for (const name of Object.keys(keys)) delete keys[name];
     picture = evidence(board, item.views[view].scene, () => say("full", [item.id, view]));
-    if (item.views.length > 1) board.prepend(make("div", { className: "sides", role: "group", ariaLabel: "View" }, ...item.views.map((one, side) => {
-      const made = button(one.name, `View ${one.name}`, () => { chosen = -1; look(side); });
-      made.ariaPressed = String(side === view);
-      return made;
-    }), make("kbd", { textContent: "V" })));
+    if (item.views.length > 1) board.prepend(sides(item.views.map((one) => one.name), view, (side) => { chosen = -1; look(side); }));
     picture.size = [item.views[view].scene.width, item.views[view].scene.height];
     paint = paintOver(item.views[view].scene);
     picture.scene.append(paint.paper, edits, over);

@@ -9,8 +9,9 @@ from typing import Any
 import streamlit as st
 
 from reinspect.documents import DocumentError, parse_yaml
+from reinspect.export.pages import asset
 from reinspect.export.scene import whole_picture
-from reinspect.export.story import Told, asset
+from reinspect.export.story import Told
 from reinspect.files import digest_of
 from reinspect.images import decode_mask, encode_mask, fitted_mask
 from reinspect.store import StoreError

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from reinspect.export import appearance
-from reinspect.export.story import asset
+from reinspect.export.pages import asset
 from reinspect.files import identity_of
 from reinspect.store import Run, Store, StoreError
 from reinspect.store.database import parse

@@ -4,8 +4,9 @@ from typing import Any
 
 import streamlit as st
 
+from reinspect.export.pages import asset
 from reinspect.export.scene import digest, whole_picture
-from reinspect.export.story import Told, asset
+from reinspect.export.story import Told
 
 
 def chosen_view(told: Told) -> str | None:

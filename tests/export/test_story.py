@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from markupsafe import escape
 
+from reinspect.export.pages import asset
 from reinspect.export.scene import Places, digest, scene, whole_picture
-from reinspect.export.story import Told, asset, timeline, write_page
+from reinspect.export.story import Told, timeline, write_page
 from reinspect.images import encode_mask
 from reinspect.pictures import write_image
 from reinspect.store import Filter, RunInfo, Store, StoreError
@@ -69,7 +70,8 @@ def test_a_page_needs_nothing_else(store: Store, run: int, tmp_path: Path) -> No
     page = (tmp_path / "page.html").read_text("utf-8")
     assert not re.search(r"""(src|href)=["'](?!data:)""", page)
     assert "default-src &#39;none&#39;" in page or "default-src 'none'" in page
-    scene = json.loads(page.partition('id="scene">')[2].partition("</script>")[0])
+    (view,) = json.loads(page.partition('id="scene">')[2].partition("</script>")[0])
+    scene = view["scene"]
     assert {layer["name"] for layer in scene["layers"]} >= {"First boxes", "Heat-map"}
     assert "⟳ Changed" in page
 

@@ -80,7 +80,7 @@ def scene(
         recipe: of its run, which may name references.
         references: those that its run names, a folder or a version of a set.
         reviewed: what a person found.
-        annotated: what an annotation says of a part with one picture; of views it names none.
+        annotated: what an annotation says of the part, of each view its own.
         view: which to show of several; the one to show first by default.
         blind: leave out name, boxes and masks: whoever reviews the part judges for themselves.
     """
@@ -99,7 +99,9 @@ def scene(
         _boxes("Final boxes", "final", final, on=True),
         _boxes("Reviewed boxes", "review", people, on=True),
         _masks("Reviewed masks", "review", people, size, on=True),
-        *(_annotation(annotated, size) if annotated and view is None else ()),
+        *_annotation(
+            annotated if annotated is None or view is None else annotated.of_view(view), size
+        ),
         _boxes("Places looked at", "place", _places(trace), on=False),
         _masks("Masks", "final", final or first, size, on=False),
     ]
@@ -307,8 +309,10 @@ def _masks(
     return _painted(name, style, whole, on=on)
 
 
-def _annotation(said: Truth, size: tuple[int, int]) -> Iterator[dict[str, Any] | None]:
+def _annotation(said: Truth | None, size: tuple[int, int]) -> Iterator[dict[str, Any] | None]:
     """Boxes and mask of an annotation; the mask is shown where no box says where to look."""
+    if said is None:
+        return
     kinds = said.box_types or (said.types * len(said.boxes) if len(said.types) == 1 else ())
     named = zip_longest(said.boxes, kinds[: len(said.boxes)])
     boxes = [Defect(box=box, type=kind) for box, kind in named]

@@ -4,12 +4,8 @@ What comes from files and models is text, never markup: the templates escape it,
 policy lets no script run but the viewer's.
 """
 
-import base64
-import hashlib
-import json
 import re
 from functools import cache, partial
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +15,15 @@ from reinspect.cost import ModelCost
 from reinspect.export import appearance
 from reinspect.export.appearance import number
 from reinspect.export.in_words import in_words
-from reinspect.export.scene import Places, digest, evidence_picture, scene, shows
+from reinspect.export.pages import PageScript, asset, inside_script
+from reinspect.export.scene import (
+    Places,
+    digest,
+    evidence_picture,
+    scene,
+    shows,
+    whole_picture,
+)
 from reinspect.export.templates import templates
 from reinspect.files import write_file
 from reinspect.readings import types_of
@@ -97,6 +101,16 @@ class Told(NamedTuple):
             view=view,
         )
 
+    def offline(self) -> list[dict[str, Any]]:
+        """Its views for a page without a server: the scene, and every pixel where it has fewer."""
+        shown = []
+        for view in self.views or (None,):
+            seen = self.scene_of(view)
+            whole = whole_picture(self.path(view)) if seen["more"] else None
+            seen = {**seen, "key": digest(seen), "more": whole is not None}
+            shown.append({"name": view, "scene": seen, "whole": whole})
+        return shown
+
     def part(self, view: str | None = None) -> dict[str, Any]:
         """The picture without anything that was said of it, for whoever judges it anew."""
         return scene(
@@ -132,37 +146,26 @@ def write_page(store: Store, run_id: int, image: str, out: Path) -> None:
         StoreError: the store can't be read, or has no such image.
     """
     told = Told.of(store, store.newest(run_id, image))
-    shown = told.scene
-    mount = (
-        "viewer({data: JSON.parse(document.getElementById('scene').textContent), "
-        "parentElement: document, setStateValue() {}});"
-    )
-    script = (
-        asset("viewer.js").replace("export default function", "const viewer = function") + mount
+    shown = told.offline()
+    script = PageScript.with_viewer(
+        "present(document, JSON.parse(document.getElementById('scene').textContent));"
     )
     page = (
         _environment()
         .get_template("story_page.html.j2")
         .render(
             **_context(told),
-            scene=shown,
-            data=_inside_script({**shown, "key": digest(shown)}),
+            scene=shown[0]["scene"],
+            data=inside_script(shown),
             style=appearance.style(),
             mark=appearance.mark(),
             icon=appearance.icon(),
             viewer_css=asset("viewer.css"),
             story_css=asset("story.css"),
             script=script,
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         )
     )
     write_file(out, page.encode("utf-8", "backslashreplace"))
-
-
-@cache
-def asset(name: str) -> str:
-    """A file beside this one: `viewer.js`, `viewer.css`, `story.css`."""
-    return (files("reinspect.export") / name).read_text(encoding="utf-8")
 
 
 def _context(told: Told) -> dict[str, Any]:
@@ -209,8 +212,3 @@ def _figure(value: float) -> str:
 
 def _seconds(value: float) -> str:
     return f"{1000 * value:.0f} ms" if value < 1 else f"{value:.2f} s"
-
-
-def _inside_script(value: dict[str, Any]) -> str:
-    """JSON in which no text can end the script element that it stands in."""
-    return json.dumps(value).replace("<", "\\u003c")

@@ -13,6 +13,13 @@ const percent = (share) => `${100 * share}%`;
 const button = (text, label, act) => make("button", { type: "button", textContent: text, ariaLabel: label, title: label, onclick: act });
 const rectangle = ([x1, y1, x2, y2]) => ({ x: percent(x1), y: percent(y1), width: percent(x2 - x1), height: percent(y2 - y1) });
 
+// A button for each view of a part with several.
+const sides = (names, shown, look) => make("div", { className: "sides", role: "group", ariaLabel: "View" }, ...names.map((name, at) => {
+  const made = button(name, `View ${name}`, () => look(at));
+  made.ariaPressed = String(at === shown);
+  return made;
+}), make("kbd", { textContent: "V" }));
+
 // Keys of the page while nothing is typed; what has the focus elsewhere keeps Enter, Space, arrows.
 function listen(root, keys) {
   const act = (event) => {
