@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reinspect.agents.models.further import LEAST_SIDE, MARGIN, NOTHING_MORE, Further, GoodParts
 from reinspect.agents.models.places import THOUSANDTHS, Grid
 from reinspect.agents.models.settings import Form
-from reinspect.images import Pixels, crop, read_view
+from reinspect.images import Crop, Pixels, crop, read_view
 from reinspect.tools.embedded.alignment import GoodPart
 from reinspect.trace import Trace
 from reinspect.vocabulary import Box, Label, Region, Sample, Verdict
@@ -21,6 +21,7 @@ CLOSE_UPS = 2
 """Regions that are shown at full resolution."""
 
 _MOST = 5  # candidates that are listed
+_CONTEXTS = ((MARGIN, LEAST_SIDE), (MARGIN, 1), (MARGIN / 2, 1))  # around a place: margin, side
 _ALIKE = 0.5  # intersection over union from which on two close-ups show the same
 
 _LAID = "a good part of the same kind, laid over the test image: both show the same place at one"
@@ -149,13 +150,22 @@ def close_ups(
     """
     if not _is_part(box) or any(_overlap(box, other) >= _ALIKE for other in but):
         return []
-    cut = crop(image, box, margin=MARGIN, least=LEAST_SIDE)
+    cut = _with_context(image, box)
     region = grid.told(cut.box)
     found = [(cut.pixels, f"region {region} of the test image, at full resolution")]
     if good is not None and good.laid_over:
-        same = crop(good.image, box, margin=MARGIN, least=LEAST_SIDE).pixels
+        same = _with_context(good.image, box).pixels
         found.append((same, f"the same region {region} of a good part"))
     return found
+
+
+def _with_context(image: Pixels, box: Box) -> Crop:
+    """A place with as much around it as leaves it a part of the picture.
+
+    A large place, and any place of a small picture, would else be the whole picture once more.
+    """
+    cuts = (crop(image, box, margin=margin, least=least) for margin, least in _CONTEXTS)
+    return next((cut for cut in cuts if _is_part(cut.box)), crop(image, box))
 
 
 def _is_part(box: Box) -> bool:

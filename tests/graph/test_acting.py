@@ -298,6 +298,14 @@ def test_what_goes_wrong_is_one_line_and_review(
     assert trace.verdict is not None  # what was known stays
 
 
+def test_the_call_that_ends_a_patience_is_in_the_trace_too(part: str) -> None:
+    blind = Reply(tools=[decides("no", "correct")])
+    with ScriptedServer(conversation("yes", blind)) as server:
+        trace = inspected(part, recipe_for(server), Scripted(0.03))
+    assert [(use.name, use.refused) for use in uses(trace)] == [("revise", True)] * 3
+    assert [bool(use.answer) for use in uses(trace)] == [True, True, False]  # nobody hears it
+
+
 def test_a_look_that_asks_a_person_pauses_the_part(part: str) -> None:
     """The conversation begins anew when it goes on; an equal one may be kept (`cache`)."""
     turns = (ZOOM, Reply(tools=[decides("no", "correct")]))

@@ -164,6 +164,9 @@ class Talk:
             yield attempt(partial(self._in_words, str(answer.text), trace))
         for request in requests:
             step = self._answered(request, trace, tools, attempt)
+            if self._gave_up:  # nobody answers it, but it was asked
+                asked = (_use(request, "", refused=True), *step.products)
+                step = step.model_copy(update={"products": asked})
             trace = trace.then(step)
             yield step
             if self._ended or self._gave_up:

@@ -15,6 +15,7 @@ from reinspect.agents.models.inputs import (
     Reference,
     candidates,
     close_look,
+    close_ups,
     first_look,
     trained_look,
     verdict_in_words,
@@ -167,6 +168,25 @@ def test_close_ups_come_before_other_parts(
     for number, (label, words) in enumerate(zip(shown.labels[1:], labels, strict=True), start=2):
         assert label.startswith(f"Picture {number} is {words}")
     assert shown.of_part == own
+
+
+@pytest.mark.parametrize(
+    ("side", "box", "told"),
+    [
+        pytest.param(1000, Box(0.4, 0.4, 0.5, 0.5), [350, 350, 550, 550], id="with its margin"),
+        pytest.param(1000, Box(0.4, 0.4, 0.41, 0.41), [357, 357, 453, 453], id="small"),
+        pytest.param(64, Box(0.25, 0.25, 0.5, 0.5), [125, 125, 625, 625], id="of a small picture"),
+        pytest.param(64, Box(0.25, 0.25, 0.65625, 0.65625), [141, 141, 766, 766], id="half of it"),
+        pytest.param(64, Box(0.25, 0.25, 0.75, 0.75), [250, 250, 750, 750], id="a quarter"),
+    ],
+)
+def test_a_close_up_is_never_the_whole_picture_again(side: int, box: Box, told: list[int]) -> None:
+    image = np.zeros((side, side, 3), np.uint8)
+    good = GoodPart(image, laid_over=True)
+    (picture, label), (same, _) = close_ups(image, good, box)
+    assert label == f"region {told} of the test image, at full resolution"
+    assert picture.shape == same.shape
+    assert picture.shape[0] == round((told[2] - told[0]) * side / 1000)
 
 
 def test_a_known_defect_is_never_the_part_itself(part: Sample) -> None:

@@ -118,6 +118,9 @@ def test_a_rehearsal_is_worth_what_the_conversation_would_be(
     replies = [held.heard(answer) for answer in answers]
     assert [reply is None for reply in replies] == [*[False] * (len(answers) - 1), True]
     assert held.worth().overall == pytest.approx(worth)
+    said = [m for m in held.conversation.messages() if m["role"] == "assistant"]
+    called = [bool(message.get("tool_calls")) for message in said]
+    assert called == ["tool_call" in answer for answer in answers]
 
 
 def test_a_rehearsal_shows_and_says_what_the_run_did(
