@@ -37,33 +37,44 @@ class FeatureCalibration:
     """What the maps of references look like when each is left out of its own comparison."""
 
     scores: NDArray[np.float64]  # (k, statistics)
+    weights: NDArray[np.float64]  # (k,) of each: near-copies weigh as much as one reference
     centre: float  # median of all cells
     spread: float  # standard deviation of all cells
     box_threshold: float  # heat above which a cell may be boxed
-    known: int  # references that are no stand-ins
+    known: int  # different references, without stand-ins
     threshold: float = THRESHOLD  # z; not kept with the references, since answers move it
 
     @classmethod
-    def learn(cls, maps: Sequence[Floats], *, known: int) -> FeatureCalibration:
-        """Learn from the left-out maps (rows, columns), one a reference or stand-in for one."""
+    def learn(
+        cls, maps: Sequence[Floats], *, known: int, weights: Sequence[float] | None = None
+    ) -> FeatureCalibration:
+        """Learn from the left-out maps (rows, columns), one a reference or stand-in for one.
+
+        Args:
+            maps: of each.
+            known: how many different references there are.
+            weights: of each, by which it counts; 1 by default.
+        """
         pooled = np.concatenate([smooth(plane, _BLUR).ravel() for plane in maps])
         centre, spread = float(np.median(pooled)), float(pooled.std()) + 0.02
         hot = float(np.quantile((pooled - centre) / spread, _BOX_QUANTILE))
-        return cls(np.array([statistics(plane) for plane in maps]), centre, spread, hot, known)
+        scores = np.array([statistics(plane) for plane in maps])
+        counts = np.ones(len(maps)) if weights is None else np.asarray(weights, np.float64)
+        return cls(scores, counts, centre, spread, hot, known)
 
     def heat_map(self, plane: Floats) -> Floats:
         """A map (rows, columns) in units of the references' spread."""
         return np.asarray((smooth(plane, _BLUR) - self.centre) / self.spread, np.float32)
 
-    def z(self, plane: Floats, *, excluding: int | None = None) -> float:
+    def z(self, plane: Floats, *, excluding: int | Sequence[int] | None = None) -> float:
         """The score of a part by its map, in what good parts vary by."""
         usual = self._usual(excluding)
-        return float((statistics(plane) / usual.mean(axis=0)).mean() - 1) / _spread(usual)
+        return float((statistics(plane) / usual.mean).mean() - 1) / usual.spread()
 
-    def left_out(self, *, excluding: int | None = None) -> NDArray[np.float64]:
+    def left_out(self, *, excluding: int | Sequence[int] | None = None) -> NDArray[np.float64]:
         """The z of each reference among all: (k,)."""
         usual = self._usual(excluding)
-        return np.asarray(((usual / usual.mean(axis=0)).mean(axis=1) - 1) / _spread(usual))
+        return usual.shares / usual.spread()
 
     @property
     def slope(self) -> float:
@@ -72,7 +83,7 @@ class FeatureCalibration:
             return _SLOPE_OF_ONE
         usual = self._usual(None)
         steep = _SLOPE * self.known**2 / (self.known**2 + _HALF)
-        return steep * _spread(usual) / _spread(usual, _USUAL_SLOPE, _WEIGHT_SLOPE)
+        return steep * usual.spread() / usual.spread(_USUAL_SLOPE, _WEIGHT_SLOPE)
 
     def probability(self, z: float) -> float:
         """P(anomalous), exactly 0.5 at the threshold; never sure where references are few."""
@@ -84,21 +95,42 @@ class FeatureCalibration:
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""
         numbers = [self.centre, self.spread, self.box_threshold, float(self.known)]
-        return {"scores": self.scores, "numbers": np.array(numbers)}
+        return {"scores": self.scores, "weights": self.weights, "numbers": np.array(numbers)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> FeatureCalibration:
         """Rebuild a calibration from ``arrays()``."""
         centre, spread, hot, known = np.asarray(arrays["numbers"], np.float64)
         scores = np.asarray(arrays["scores"], np.float64)
-        return cls(scores, float(centre), float(spread), float(hot), int(known))
+        weights = np.asarray(arrays["weights"], np.float64)
+        return cls(scores, weights, float(centre), float(spread), float(hot), int(known))
 
-    def _usual(self, excluding: int | None) -> NDArray[np.float64]:
-        rest = self.scores if excluding is None else np.delete(self.scores, excluding, axis=0)
-        return np.maximum(rest, 1e-6)  # identical references are at no distance
+    def _usual(self, excluding: int | Sequence[int] | None) -> _Usual:
+        scores, weights = self.scores, self.weights
+        if excluding is not None:
+            scores = np.delete(scores, excluding, axis=0)
+            weights = np.delete(weights, excluding)
+        return _Usual(np.maximum(scores, 1e-6), weights)  # identical ones are at no distance
 
 
-def _spread(usual: NDArray[np.float64], pull: float = _USUAL, weight: int = _WEIGHT) -> float:
-    """Standard deviation of good parts' scores, as a share of their mean, pulled to the usual."""
-    own = (usual / usual.mean(axis=0)).mean(axis=1) - 1
-    return float(np.sqrt(((own**2).sum() + weight * pull**2) / (len(usual) - 1 + weight)))
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """The scores that parts are held against."""
+
+    scores: NDArray[np.float64]  # (k, statistics)
+    weights: NDArray[np.float64]  # (k,)
+
+    @property
+    def mean(self) -> NDArray[np.float64]:
+        """Of each statistic."""
+        return np.asarray(np.average(self.scores, axis=0, weights=self.weights))
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """By how much each lies above the mean, as a share: (k,)."""
+        return np.asarray((self.scores / self.mean).mean(axis=1) - 1)
+
+    def spread(self, pull: float = _USUAL, weight: int = _WEIGHT) -> float:
+        """Standard deviation of good parts' scores, as a share of their mean, pulled to usual."""
+        squares = float((self.weights * self.shares**2).sum()) + weight * pull**2
+        return float(np.sqrt(squares / (float(self.weights.sum()) - 1 + weight)))

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from reinspect.references import digest_of_pixels, evenly_spaced
-from reinspect.tools.embedded import archive
+from reinspect.tools.embedded import archive, near_copies
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.look import Look, heat_signals
 from reinspect.tools.embedded.scoring import find_boxes
@@ -29,7 +30,7 @@ MEMBER = "features"
 
 _STAND_INS = 5  # besides a single reference
 _TRIED = 8  # references that say whether turning helps
-_KIND = "reinspect features 3"
+_KIND = "reinspect features 4"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class FeatureFit:
     pictures: tuple[str, ...]
     """Digest of each distinct reference's pixels, in the memory's order."""
     groups: tuple[int, ...]
-    """Of what each of them is a part: tiles of one picture say nothing of how pictures differ."""
+    """What is left out together: near-copies vouch for each other, and tiles of one picture say
+    nothing of how pictures differ."""
     turned: bool
     """Whether references are compared at any angle."""
     fall: float
@@ -64,8 +66,9 @@ class FeatureFit:
     ) -> FeatureFit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
 
-        Exact copies count once. A single distinct reference is joined by stand-ins for the others
-        (see ``variation``), and its verdicts stay near 0.5.
+        Copies count once, exact or near (see ``near_copies``): left in, one that vouches for
+        another would make good parts look farther off than they are. A single distinct reference
+        is joined by stand-ins for the others (see ``variation``), and its verdicts stay near 0.5.
 
         Args:
             images: read one by one, each once or twice.
@@ -80,38 +83,46 @@ class FeatureFit:
             ValueError: without images, or if one is not a BGR uint8 image.
         """
         places: dict[str, int] = {}
-        grids = []
+        grids, small = [], []
         for place, image in enumerate(images):
             digest = digest_of_pixels(check_image(image))
             if digest not in places:
                 places[digest] = place
                 grids.append(network.describe(image, side=side))
+                small.append(near_copies.look(image))
         if not grids:
             raise ValueError("a first look needs at least one reference image, got none")
-        distinct = [_At(images, place) for place in places.values()]
-        known = len(grids)
+        parts = _Parts.of(groups, tuple(places.values()), small)
+        if len(parts.firsts) == 1:
+            grids, parts = grids[:1], _Parts((0,), copied=True)
+        pictures = tuple(places)[: len(grids)]
+        distinct = [_At(images, places[digest]) for digest in pictures]
+        known = len(parts.firsts)
         if known == 1:
             rng = np.random.default_rng(seed)
             stand_ins = vary(distinct[0].read(), _STAND_INS, rng)
             grids += [network.describe(one, side=side) for one in stand_ins]
             distinct += [_At([one], 0) for one in stand_ins]
+            parts = _Parts(tuple(range(len(grids))), copied=True)
         working = side or network.side
-        lowered = _fall(grids, distinct, network, working) if pose is PartPose.AUTO else 0.0
+        few = evenly_spaced(len(parts.firsts), _TRIED)
+        tried = [parts.firsts[place] for place in few]
+        lowered = _fall(grids, distinct, network, working, tried) if pose is PartPose.AUTO else 0.0
         turned: list[Floats] = []
         if pose is PartPose.ANY or lowered >= LEAST_FALL:
             turned = [turned_cells(one.read(), network, working) for one in distinct]
-        owners = _owners(groups, tuple(places.values()), len(grids))
-        memory = FeatureMemory.learn(grids, network.channels, turned=turned, groups=owners)
+        memory = FeatureMemory.learn(grids, network.channels, turned=turned, groups=parts.owners)
         maps = [
-            memory.compare(grid, excluding=own) for own, grid in zip(owners, grids, strict=True)
+            memory.compare(grid, excluding=own)
+            for own, grid in zip(parts.owners, grids, strict=True)
         ]
         return cls(
             key=network.key,
             side=working,
             memory=memory,
-            calibration=FeatureCalibration.learn(maps, known=known),
-            pictures=tuple(places),
-            groups=owners[:known],
+            calibration=FeatureCalibration.learn(maps, known=known, weights=parts.weights),
+            pictures=pictures,
+            groups=parts.owners[: len(pictures)],
             turned=bool(turned),
             fall=lowered,
         )
@@ -149,11 +160,11 @@ class FeatureFit:
         check_image(image)
         grid = self.describe(image, network) if grid is None else grid
         own = self.place(digest_of_pixels(image)) if excluding is None else excluding
-        plane = self.memory.compare(grid, excluding=None if own is None else self.groups[own])
-        z = self.calibration.z(plane, excluding=own)
+        plane = self.compare(grid, excluding=own)
+        z = self.z(plane, excluding=own)
         heat_map = self.calibration.heat_map(plane)
         boxes = find_boxes(heat_map, self.calibration.box_threshold)
-        usual = self.calibration.left_out(excluding=own)
+        usual = self.calibration.left_out(excluding=self._together(own))
         return Look(
             z=z,
             threshold=self.calibration.threshold,
@@ -166,13 +177,34 @@ class FeatureFit:
                 **heat_signals(heat_map, self.calibration.box_threshold),
                 "margin": z - self.calibration.threshold,
                 "boxes": float(len(boxes)),
-                "references": float(len(self.pictures)),
+                "references": float(self.calibration.known),
                 "usual_spread": float(usual.std()),
                 "usual_most": float(usual.max()),
                 "slope": self.calibration.slope,
                 "turned": float(self.turned),
             },
         )
+
+    def compare(self, grid: Floats, *, excluding: int | None = None) -> Floats:
+        """The map (rows, columns) of what ``describe`` gave.
+
+        Args:
+            grid: (rows, columns, features).
+            excluding: a reference, by its place in ``pictures``, that is left out, and with it
+                what says the same.
+        """
+        group = None if excluding is None else self.groups[excluding]
+        return self.memory.compare(grid, excluding=group)
+
+    def z(self, plane: Floats, *, excluding: int | None = None) -> float:
+        """The score of a map by ``compare``, the same left out."""
+        return self.calibration.z(plane, excluding=self._together(excluding))
+
+    def _together(self, place: int | None) -> list[int] | None:
+        """The places that are left out with one."""
+        if place is None:
+            return None
+        return [at for at, group in enumerate(self.groups) if group == self.groups[place]]
 
     def place(self, digest: str | None) -> int | None:
         """Place of the reference of these pixels, to be left out; none where it is the only one."""
@@ -220,11 +252,50 @@ class FeatureFit:
         )
 
 
-def _owners(groups: Sequence[int] | None, places: Sequence[int], count: int) -> tuple[int, ...]:
-    """Of each distinct picture, its group; each its own where there are not two of them."""
-    if groups is None or len(places) < count or len({groups[place] for place in places}) < 2:
-        return tuple(range(count))
-    return tuple(groups[place] for place in places)
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """Which pictures belong together."""
+
+    owners: tuple[int, ...]
+    """Of each distinct picture."""
+    copied: bool
+    """Whether those of one owner are copies of each other, and no tiles of one picture."""
+
+    @classmethod
+    def of(
+        cls,
+        groups: Sequence[int] | None,
+        places: Sequence[int],
+        small: Sequence[NDArray[np.uint8]],
+    ) -> _Parts:
+        """By the groups that are given, else by what the pictures look like.
+
+        Args:
+            groups: of what each given picture is a part.
+            places: of the distinct ones among the given.
+            small: the distinct ones, by ``near_copies.look``.
+        """
+        given = [] if groups is None else [groups[place] for place in places]
+        if len(set(given)) < len(given):  # tiles: empty ones look alike, whatever they are of
+            several = len(set(given)) > 1
+            return cls(tuple(given if several else range(len(places))), copied=False)
+        owners = list(range(len(places)))
+        for group in near_copies.copies(np.stack(small)):
+            for place in group:
+                owners[place] = group[0]
+        return cls(tuple(owners), copied=True)
+
+    @property
+    def firsts(self) -> tuple[int, ...]:
+        """Places of what is worth a reference: tiles each, of copies the first."""
+        if not self.copied:
+            return tuple(range(len(self.owners)))
+        return tuple(dict.fromkeys(self.owners))
+
+    @property
+    def weights(self) -> tuple[float, ...]:
+        """Of each place."""
+        return tuple(1 / self.owners.count(own) if self.copied else 1.0 for own in self.owners)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,14 +316,17 @@ def appearance(grid: Floats) -> Floats:
 
 
 def _fall(
-    grids: Sequence[Floats], distinct: Sequence[_At], network: FeatureNetwork, side: float
+    grids: Sequence[Floats],
+    distinct: Sequence[_At],
+    network: FeatureNetwork,
+    side: float,
+    tried: Sequence[int],
 ) -> float:
-    """By how much turning a few of the references explains these better; see ``pose.fall``."""
-    if len(grids) < LEAST_REFERENCES:
+    """By how much turning some of the references explains these better; see ``pose.fall``."""
+    if len(tried) < LEAST_REFERENCES:
         return 0.0
-    spaced = evenly_spaced(len(grids), _TRIED)
-    few = [grids[place] for place in spaced]
-    cells = [turned_cells(distinct[place].read(), network, side) for place in spaced]
+    few = [grids[place] for place in tried]
+    cells = [turned_cells(distinct[place].read(), network, side) for place in tried]
     upright = FeatureMemory.learn(few, network.channels)
     whole = FeatureMemory.learn(few, network.channels, turned=cells)
     before = [upright.compare(grid, excluding=owner) for owner, grid in enumerate(few)]

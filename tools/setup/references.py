@@ -6,19 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from reinspect.tools.embedded.features import Floats, Pixels
+from reinspect.tools.embedded.features import Floats
+from reinspect.tools.embedded.near_copies import copies, joined
 
 ENOUGH = 8
 """References with which limits and thresholds stop being mostly a prior."""
 
-_SIDE = 32  # of what is compared for copies
-_SAME = 1.5  # grey levels there: another file or moment, but not another part
-_OWN = 0.5  # of the fine structure there: two pieces of an even material differ by more
-_BLANK = 1e-3  # grey levels, likewise, of pictures without any
 _APART = 0.7  # spreads of a feature: references farther apart than this may be two products
 _GAP = 1.8  # times the usual step from one to the next like it
 # Of 19 kinds, each left out, this names something in 6 % of sound sets of eight, and half of the
@@ -50,32 +46,6 @@ class ReferenceNote:
     words: str
 
 
-def look(image: Pixels) -> NDArray[np.uint8]:
-    """What copies are told by: a small grey picture, flat."""
-    small = cv2.resize(image, (_SIDE, _SIDE), interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), np.uint8).ravel()
-
-
-def copies(looks: NDArray[np.uint8]) -> tuple[tuple[int, ...], ...]:
-    """Groups of pictures, by ``look``, that show one part once: the same, or hardly changed."""
-    if len(looks) < 2:
-        return ()
-    from scipy.spatial.distance import pdist
-
-    levels = looks.reshape(len(looks), _SIDE, _SIDE).astype(np.float32)
-    fine = [float((one - cv2.blur(one, (5, 5))).std()) for one in levels]
-    least = pdist(np.array(fine)[:, None], lambda one, other: min(one[0], other[0]))
-    apart = pdist(levels.reshape(len(looks), -1)) / _SIDE
-    steps = apart / np.minimum(_SAME, _OWN * least + _BLANK)
-    return tuple(group for group in _joined(steps, 1.0) if len(group) > 1)
-
-
-def distinct(looks: NDArray[np.uint8]) -> list[int]:
-    """Which pictures are left where of copies only the first counts."""
-    again = {index for group in copies(looks) for index in group[1:]}
-    return [index for index in range(len(looks)) if index not in again]
-
-
 def notes(
     looks: NDArray[np.uint8],
     kept: Sequence[int],
@@ -85,7 +55,7 @@ def notes(
     """Look for what is amiss.
 
     Args:
-        looks: (given, n) by ``look``.
+        looks: (given, n) by ``near_copies.look``.
         kept: which of them are ``distinct``.
         wholes: (k, features), what each of those has on the whole, in spreads of a feature.
         scores: (given,) how anomalous each is where it is left out, in the unit of a z.
@@ -145,15 +115,4 @@ def _groups(points: Floats, reach: float) -> list[tuple[int, ...]]:
     """Points that a chain of steps no longer than ``reach`` joins."""
     from scipy.spatial.distance import pdist
 
-    return _joined(pdist(points), reach)
-
-
-def _joined(steps: NDArray[np.floating], reach: float) -> list[tuple[int, ...]]:
-    """As ``_groups``, by the condensed distances."""
-    from scipy.cluster.hierarchy import fcluster, linkage
-
-    labels = fcluster(linkage(steps, "single"), reach, "distance")
-    return [
-        tuple(int(index) for index in np.flatnonzero(labels == label))
-        for label in dict.fromkeys(labels.tolist())
-    ]
+    return joined(pdist(points), reach)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reinspect.references import evenly_spaced
-from reinspect.tools.embedded import archive
+from reinspect.tools.embedded import archive, near_copies
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.setup import light, place, references
 from reinspect.tools.setup.findings import (
@@ -86,7 +86,7 @@ class LearnedScene:
     sample: Pixels
     """A small picture of the reference that the template lies like."""
     looks: NDArray[np.uint8]
-    """(given, n) small pictures of the references, by ``references.look``."""
+    """(given, n) small pictures of the references, by ``near_copies.look``."""
     kept: NDArray[np.int32]
     """(k,) which of the given references count: of near-copies the first."""
     product: Product | None
@@ -109,7 +109,7 @@ class LearnedScene:
             raise ValueError("a set-up needs at least one reference image, got none")
         every = [_Seen.of(check_image(image)) for image in images]
         looks = np.stack([one.look for one in every])
-        kept = references.distinct(looks)
+        kept = near_copies.distinct(looks)
         seen = [every[index] for index in kept]
         aspect = float(np.median([one.aspect for one in seen]))
         lights = np.stack([one.lights for one in seen])
@@ -432,7 +432,7 @@ class _Seen:
         small = light.at_side(image, light.SIDE)
         thumbnail = place.thumbnail(small, place.thumbnail_size(width / height))
         return cls(
-            width, height, light.read(small), place.grain(small), thumbnail, references.look(small)
+            width, height, light.read(small), place.grain(small), thumbnail, near_copies.look(small)
         )
 
     @property

@@ -198,7 +198,8 @@ class Commissioning:
         fit = self._fit(paths) if good else self._first
         left_out = fit.calibration.left_out()
         places = {digest: place for place, digest in enumerate(fit.pictures)}
-        known = {s: float(left_out[places[self._digests[s]]]) for s in good}
+        digests = {s: self._digests[s] for s in good}
+        known = {s: float(left_out[places[d]]) for s, d in digests.items() if d in places}
         rest = [s for s in self._digests if s not in known]
         z = {sha256: self._score(fit, sha256) for sha256 in rest}
         usual = [float(one) for one in left_out[: len(fit.pictures)]]
@@ -288,11 +289,11 @@ class Commissioning:
     def _plane(self, fit: FeatureFit, sha256: str) -> tuple[Floats, int | None]:
         digest = self._digests[sha256]
         own = fit.place(digest)
-        return fit.memory.compare(self._network.known(digest), excluding=own), own
+        return fit.compare(self._network.known(digest), excluding=own), own
 
     def _score(self, fit: FeatureFit, sha256: str) -> float:
         plane, own = self._plane(fit, sha256)
-        return fit.calibration.z(plane, excluding=own)
+        return fit.z(plane, excluding=own)
 
     def _question(self, learned: LearnedParts, sha256: str) -> PartQuestion:
         calibration = learned.fit.calibration

@@ -14,6 +14,7 @@ from reinspect.images import one_line
 from reinspect.qualification.findings import OddReference
 from reinspect.qualification.judging import QualificationError
 from reinspect.references import ReferenceMode, ReferenceSet, ReferenceSets
+from reinspect.tools.embedded import near_copies
 from reinspect.tools.embedded.features import Floats
 from reinspect.tools.fits import PictureFiles
 from reinspect.tools.setup import references as checks
@@ -31,7 +32,7 @@ class ProductReferences(NamedTuple):
     """Of the set as it was given, copies and all: what an inspection compares with."""
     set: ReferenceSet
     looks: npt.NDArray[np.uint8]
-    """(k, n) by `tools.setup.references.look`, in the set's order."""
+    """(k, n) by `near_copies.look`, in the set's order."""
 
     @property
     def names(self) -> list[str]:
@@ -72,8 +73,8 @@ def references_of(folder: Path, recipe: Recipe, view: str | None = None) -> Prod
             f"{one_line(str(folder))}: references of several products ({some}): "
             "name the folder of one"
         )
-    looks = np.stack([checks.look(image) for image in PictureFiles.of(chosen)])
-    kept = checks.distinct(looks)
+    looks = np.stack([near_copies.look(image) for image in PictureFiles.of(chosen)])
+    kept = near_copies.distinct(looks)
     if len(kept) < 2:
         what = "one reference" if len(chosen.files) == 1 else f"{len(chosen.files)} copies of one"
         raise QualificationError(

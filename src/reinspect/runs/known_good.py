@@ -15,6 +15,7 @@ from reinspect.references import (
     ReferenceSets,
     digest_of_pixels,
 )
+from reinspect.tools.embedded import near_copies
 from reinspect.tools.expert import Expert
 from reinspect.tools.features.first import FirstLook
 from reinspect.tools.fits import PictureFiles
@@ -71,15 +72,16 @@ def _without(sets: Mapping[str, ReferenceSets]) -> Sequence[str]:
 def _notes(own: ReferenceSet, first: FirstLook, cache: Path | None) -> Sequence[ReferenceNote]:
     images = PictureFiles.of(own)
     if first.network is None:
-        looks = np.stack([checks.look(image) for image in images])
-        return checks.notes(looks, checks.distinct(looks), None, None)
+        looks = np.stack([near_copies.look(image) for image in images])
+        return checks.notes(looks, near_copies.distinct(looks), None, None)
     expert = Expert(own, cache, first)
     fit = expert.features_of(first.network, pose=first.pose)
+    if len(fit.pictures) == 1:  # all others are its stand-ins, or its copies
+        return expert.scene_of(first.network).references_report(None)
     scores = [float(z) for z in fit.calibration.left_out()]
     if len(fit.pictures) < len(images):  # exact copies have one score
         scores = [scores[fit.pictures.index(digest_of_pixels(image))] for image in images]
-    known = scores[: len(images)] if len(fit.pictures) > 1 else None  # stand-ins come after
-    return expert.scene_of(first.network).references_report(known)
+    return expert.scene_of(first.network).references_report(scores)
 
 
 def _line(category: str, note: ReferenceNote, files: Sequence[str]) -> str:

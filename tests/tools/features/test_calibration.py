@@ -51,6 +51,17 @@ def test_a_reference_left_out_is_no_part_of_what_is_usual() -> None:
     assert calibration.left_out().argmax() == 5
 
 
+def test_what_weighs_as_one_counts_once() -> None:
+    own = maps(4)
+    once = FeatureCalibration.learn(own, known=4)
+    weights = [1 / 3, 1, 1, 1, 1 / 3, 1 / 3]
+    thrice = FeatureCalibration.learn([*own, own[0], own[0]], known=4, weights=weights)
+    assert thrice.z(own[1] * 1.2) == pytest.approx(once.z(own[1] * 1.2))
+    assert thrice.slope == pytest.approx(once.slope)
+    left = thrice.z(own[0], excluding=[0, 4, 5])
+    assert left == pytest.approx(once.z(own[0], excluding=0))
+
+
 def test_identical_references_stay_finite() -> None:
     calibration = FeatureCalibration.learn([np.zeros((4, 4), np.float32)] * 3, known=3)
     assert np.isfinite(calibration.z(np.ones((4, 4), np.float32)))

@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
+from reinspect.images import read_image
 from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.fit import FeatureFit
 from reinspect.tools.features.network import NetworkFeatures, open_features
@@ -62,6 +63,86 @@ def test_identical_references_count_once(features: NetworkFeatures) -> None:
     one = FeatureFit.from_references([plate(0)], features)
     same = FeatureFit.from_references([plate(0)] * 5, features)
     assert one.look(plate(5), features).z == same.look(plate(5), features).z
+
+
+def _noisy(image: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(1).normal(0, 1, image.shape)
+    return np.clip(image + noise, 0, 255).astype(np.uint8)
+
+
+def _moved(image: np.ndarray) -> np.ndarray:
+    step = np.array([[1, 0, 0.8], [0, 1, -0.4]])  # of 400 pixels
+    return cv2.warpAffine(image, step, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+
+
+def _encoded(image: np.ndarray) -> np.ndarray:
+    _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
+    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
+
+
+def _lit(image: np.ndarray) -> np.ndarray:
+    return np.clip(image * 1.02, 0, 255).astype(np.uint8)
+
+
+CHANGES = (_noisy, _moved, _encoded, _lit)
+FOUR = [cv2.GaussianBlur(plate(seed, (240, 400)), (0, 0), 3) for seed in range(4)]
+
+
+@pytest.mark.parametrize(
+    "copied",
+    [
+        pytest.param([change(FOUR[0]) for change in CHANGES], id="one-five-times"),
+        pytest.param([c(i) for c, i in zip(CHANGES, FOUR, strict=True)], id="each-twice"),
+    ],
+)
+def test_near_copies_count_once(copied: list[np.ndarray], features: NetworkFeatures) -> None:
+    four = FeatureFit.from_references(FOUR, features)
+    eight = FeatureFit.from_references([*FOUR, *copied], features)
+    assert eight.calibration.known == 4
+    assert eight.look(plate(20), features).signals["references"] == 4
+    usual, less = (_usual(fit) for fit in (four, eight))
+    assert usual * 0.95 < less < usual * 1.2
+
+
+def _usual(fit: FeatureFit) -> float:
+    """The distance that a threshold is a multiple of."""
+    weights = fit.calibration.weights
+    return float(np.average(fit.calibration.scores.mean(axis=1), weights=weights))
+
+
+def test_near_copies_do_not_vouch_for_each_other(features: NetworkFeatures) -> None:
+    spotted = plate(9, spot=24)
+    references = [*(plate(seed) for seed in range(5)), spotted, _noisy(spotted)]
+    fit = FeatureFit.from_references(references, features)
+    usual = fit.calibration.left_out()
+    assert usual[5:].min() > usual[:5].max() + 1
+    without = FeatureFit.from_references(references[:5], features)
+    expected = without.look(spotted, features).z
+    assert fit.look(spotted, features).z == pytest.approx(expected, rel=0.3)
+
+
+def test_near_copies_of_one_part_are_one_reference(features: NetworkFeatures) -> None:
+    one = FeatureFit.from_references(FOUR[:1], features)
+    same = FeatureFit.from_references([FOUR[0], *(c(FOUR[0]) for c in CHANGES)], features)
+    assert one.look(FOUR[1], features).z == same.look(FOUR[1], features).z
+    assert same.pictures == one.pictures
+
+
+def test_near_copies_fail_no_good_parts(real_parts: Path, features: NetworkFeatures) -> None:
+    files = sorted((real_parts / "cookie" / "train" / "good").iterdir())
+    four = [read_image(file) for file in files[:4]]
+    again = [change(image) for change, image in zip(CHANGES, four, strict=True)]
+    fit = FeatureFit.from_references([*four, *again], features)
+    looks = [fit.look(read_image(file), features) for file in files[8:20]]
+    assert sum(look.probability >= 0.5 for look in looks) <= 2
+
+
+def test_empty_tiles_are_no_copies(features: NetworkFeatures) -> None:
+    empty = np.full((120, 200, 3), 90, np.uint8)
+    tiles = [plate(0), empty, plate(1), _noisy(empty), plate(2), _lit(empty)]
+    fit = FeatureFit.from_references(tiles, features, groups=[0, 0, 1, 1, 2, 2])
+    assert fit.groups == (0, 0, 1, 1, 2, 2)
+    assert fit.calibration.known == 6
 
 
 def test_a_reference_does_not_vouch_for_itself(fit: FeatureFit, features: NetworkFeatures) -> None:

@@ -4,7 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from reinspect.tools.setup.references import ReferenceFault, copies, look
+from reinspect.tools.embedded.near_copies import copies, look
+from reinspect.tools.setup.references import ReferenceFault
 from reinspect.tools.setup.scene import LearnedScene
 from support.plates import plate
 
@@ -66,6 +67,26 @@ def test_a_set_of_references_is_described(
         (ReferenceFault(fault), which) for fault, which in expected
     ]
     assert all(note.words and "\n" not in note.words for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("right", "light", "same"),
+    [
+        pytest.param(0.4, 1.0, True, id="moved-by-.2-%"),
+        pytest.param(0.0, 1.03, True, id="another-light"),
+        pytest.param(0.4, 0.98, True, id="both"),
+        pytest.param(6.0, 1.0, False, id="moved-by-3-%"),
+        pytest.param(0.0, 1.3, False, id="much-more-light"),
+    ],
+)
+def test_a_slight_shift_or_light_makes_no_other_part(
+    right: float, light: float, same: bool
+) -> None:
+    step = np.array([[1, 0, right], [0, 1, 0]])
+    moved = cv2.warpAffine(PLATES[0], step, (200, 120), borderMode=cv2.BORDER_REFLECT)
+    again = np.clip(moved * light, 0, 255).astype(np.uint8)
+    looks = np.stack([look(image) for image in (*PLATES[:3], again)])
+    assert copies(looks) == (((0, 3),) if same else ())
 
 
 def test_pieces_of_an_even_material_are_no_copies() -> None:
