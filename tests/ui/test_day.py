@@ -78,6 +78,13 @@ def test_find_open_compare_correct_promote_compare_share(day: Site) -> None:
         page.keyboard.press("1")
         page.keyboard.press("Enter")
         page.locator(".story .reviewed").first.wait_for()
+        page.get_by_label("Comment on this part").fill("only <b>dust</b>")  # tell
+        page.get_by_role("button", name="Add comment").click()
+        page.locator(".story .comment").filter(has_text="only <b>dust</b>").wait_for()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Story as one file").click()
+        story = download.value.path().read_bytes()
+        assert download.value.suggested_filename == "test-good-bright-png.html"
         visit(page, day, "references", "References")  # promote
         idle(page)
         pick_row(page, "select those to add")
@@ -102,3 +109,11 @@ def test_find_open_compare_correct_promote_compare_share(day: Site) -> None:
         colleague.goto(shared)
         colleague.get_by_text("bright.png").first.wait_for()
         assert colleague.get_by_text("dull.png").count() == 0
+        visit(colleague, day, "", "Since yesterday")
+        colleague.get_by_text("only <b>dust</b>").wait_for()
+        told = day.store.with_name("story.html")
+        told.write_bytes(story)
+        colleague.goto(told.as_uri())
+        colleague.locator(".viewer img").first.wait_for()
+        for said in ("the verdict was wrong", "only <b>dust</b>", "Ann"):
+            assert said in colleague.locator(".story").inner_text()

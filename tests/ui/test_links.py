@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from reinspect.store import RunInfo, Store
+from reinspect.ui.views.trace import story_name
 from reinspect.vocabulary import Outcome, Verdict
 from support.browser import Site, idle, visit
 from support.made_traces import judged
@@ -66,6 +67,19 @@ def test_an_address_names_the_page_of_a_list(store: Store, show: Show) -> None:
         app = show("inspections", page=wrong, sort="image")
         assert not app.exception
         assert any("page 1 of 3" in one.proto.body for one in app.get("html"))
+
+
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ("flange/test/dent/001.jpg", "flange-test-dent-001-jpg.html"),
+        ("../..\\<b>x</b>\r\n.png", "b-x-b-png.html"),
+        ("قطعة", "part.html"),
+        ("a" * 500, f"{'a' * 80}.html"),
+    ],
+)
+def test_a_story_has_a_name_that_any_file_may_have(image: str, name: str) -> None:
+    assert story_name(image) == name
 
 
 @pytest.mark.slow

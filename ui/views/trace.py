@@ -1,10 +1,12 @@
 """Trace: one inspection step by step, its picture beside it, and the form for a review."""
 
+import re
+from functools import partial
 from typing import Any
 
 import streamlit as st
 
-from reinspect.export.story import Told, timeline
+from reinspect.export.story import Told, story_page, timeline
 from reinspect.store import Inspected, StoreError
 from reinspect.store.comments import MOST_LETTERS
 from reinspect.ui import words
@@ -35,9 +37,12 @@ def page() -> None:
     _head(console, view, told)
     picture, story = st.columns([1.1, 1], gap="medium")
     with picture, st.container(key="evidence"):  # stays in sight beside a long story
-        if console.reviewer and st.toggle(
+        head = st.container(horizontal=True, horizontal_alignment="distribute")
+        judging = console.reviewer and head.toggle(
             "Review this image", key=_judging(key), bind="query-params"
-        ):
+        )
+        _share(head, told)
+        if judging:
             bench(feed(console, [key], answers, key=_bench(key)), _bench(key))
         else:
             seen = chosen_view(told)
@@ -73,7 +78,7 @@ def _head(console: Console, view: ListView, told: Told) -> None:
     where = f"run {words.escaped(told.run.name)}{part}{_where(console, view, told)}"
     name.html(
         f'<h1 style="margin:0">{words.escaped(told.found.row.image)}</h1>'
-        f'<div class="facts">{where}</div>'
+        f'<div class="facts"><span>{where}</span></div>'
     )
     before, after = _neighbours(console, view, told.found.id)
     _step(console, back, "Previous", "Left", before)
@@ -110,6 +115,27 @@ def _step(
 ) -> None:
     if cell.button(label, shortcut=key, disabled=to is None, width="stretch"):
         st.switch_page(console.pages["trace"], query_params=console.address(id=str(to)))
+
+
+def _share(cell: "st.delta_generator.DeltaGenerator", told: Told) -> None:
+    """A button for the story as one file, which is made when it is pressed."""
+    cell.download_button(
+        "Story as one file",
+        partial(story_page, told),
+        story_name(told.found.row.image),
+        mime="text/html",
+        on_click="ignore",
+        icon=":material/download:",
+        help="For whoever has no console: a page that any browser opens, without a network",
+    )
+
+
+def story_name(image: str) -> str:
+    """What the file of an image's story is called: of its name what any file may be called."""
+    return f"{re.sub(r'[^a-zA-Z0-9]+', '-', image)[-_LETTERS:].strip('-') or 'part'}.html"
+
+
+_LETTERS = 80  # of a file's name
 
 
 def _comment(console: Console, told: Told) -> None:

@@ -145,7 +145,11 @@ def write_page(store: Store, run_id: int, image: str, out: Path) -> None:
         WriteError: the file can't be written.
         StoreError: the store can't be read, or has no such image.
     """
-    told = Told.of(store, store.newest(run_id, image))
+    write_file(out, story_page(Told.of(store, store.newest(run_id, image))))
+
+
+def story_page(told: Told) -> bytes:
+    """A story as an HTML page that needs nothing else, every view and every pixel within."""
     shown = told.offline()
     script = PageScript.with_viewer(
         "present(document, JSON.parse(document.getElementById('scene').textContent));"
@@ -165,7 +169,7 @@ def write_page(store: Store, run_id: int, image: str, out: Path) -> None:
             script=script,
         )
     )
-    write_file(out, page.encode("utf-8", "backslashreplace"))
+    return page.encode("utf-8", "backslashreplace")
 
 
 def _context(told: Told) -> dict[str, Any]:
