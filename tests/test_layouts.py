@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from reinspect.images import UnreadableImage, read_mask, sha256_of
 from reinspect.runs.sources import Listed
 from reinspect.sensing import FileRules, SignalRules
 from reinspect.vocabulary import Box, Label
-from support.command_line import invoke
+from support.command_line import invoke, said
 from support.recordings import RATE, hum, write_wav
 
 BOX = (4, 2, 10, 8)
@@ -347,9 +348,93 @@ def odd_csv(root: Path) -> None:
     put_text(root / "labels.csv", "path,label\na.png,ok\ngone.png,ok\na.png,bad\nb.png,0\n")
 
 
+def csv_with_gaps(root: Path) -> None:
+    for name in "abcd":
+        put(root / f"{name}.png")
+    rows = ["a.png,ok,train", "b.png,,test", ",ok,test", "c.png,ok,val", "d.png,cut,test"]
+    put_text(root / "labels.csv", "\n".join(["path,label,split", *rows]))
+
+
+def missing_at_first(root: Path) -> None:
+    put(root / "there.png")
+    rows = [f"{number}.png,ok" for number in range(50)]
+    put_text(root / "labels.csv", "\n".join(["path,label", *rows, "there.png,ok"]))
+
+
+def edited(root: Path, make: Make, file: str, edit: Callable[[Any], object]) -> None:
+    make(root)
+    said = json.loads((root / file).read_text(encoding="utf-8"))
+    edit(said)
+    put_text(root / file, json.dumps(said))
+
+
+OF_TEST = "test/_annotations.coco.json"
+
+
+def an_empty_box(root: Path) -> None:
+    edited(root, coco, OF_TEST, lambda said: said["annotations"][0].update(bbox=[4, 2, 0, 3]))
+
+
+def a_box_of_nothing(root: Path) -> None:
+    edited(root, coco, OF_TEST, lambda said: said["annotations"][0].update(image_id=77))
+
+
+def coco_twice(root: Path) -> None:
+    edited(root, coco, OF_TEST, lambda said: said["images"].append({**said["images"][0], "id": 9}))
+
+
+def coco_of_all_and_each(root: Path) -> None:
+    coco(root)
+    text = (root / "train" / "_annotations.coco.json").read_text(encoding="utf-8")
+    put_text(root / "train" / "all.json", text)
+
+
+def half_a_coco(root: Path) -> None:
+    coco(root)
+    put_text(root / OF_TEST, '{"images": [')
+
+
+def labels_alone(root: Path) -> None:
+    yolo(root)
+    put_text(root / "labels" / "val" / "gone.txt", YOLO_BOX)
+
+
+def tasks_twice(root: Path) -> None:
+    """Two people have looked at a picture; one of them drew a box."""
+
+    def both(said: list[dict[str, Any]]) -> None:
+        said.append({"data": said[0]["data"], "annotations": said[-1]["annotations"]})
+
+    edited(root, label_studio, "project-1.json", both)
+
+
+def learned_and_tested(root: Path) -> None:
+    real_iad(root)
+    file = root.parent / "realiad_jsons" / f"{root.name}.json"
+    said = json.loads(file.read_text(encoding="utf-8"))
+    said["test"].append(said["train"][0])
+    put_text(file, json.dumps(said))
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        pytest.param(csv_with_gaps, "1 pictures of which it says nothing", id="no-label"),
+        pytest.param(csv_with_gaps, "1 rows name no file", id="no-path"),
+        pytest.param(csv_with_gaps, "than train and test (val 1): inspected", id="other-split"),
+        pytest.param(missing_at_first, "50 files are named that are not there", id="many-missing"),
+        pytest.param(an_empty_box, "1 boxes are empty", id="empty-box"),
+        pytest.param(an_empty_box, "2 good, 2 defective (defect 1, scratch 1)", id="still-bad"),
+        pytest.param(a_box_of_nothing, "1 boxes are of no picture that is named", id="box-alone"),
+        pytest.param(coco_twice, "1 pictures are named twice", id="coco-twice"),
+        pytest.param(coco_of_all_and_each, "3 pictures are named twice", id="coco-of-all"),
+        pytest.param(half_a_coco, "1 files are no JSON, and are left out: _annot", id="half-json"),
+        pytest.param(labels_alone, "1 labels have no picture", id="label-alone"),
+        pytest.param(tasks_twice, "1 pictures are named twice; what all say", id="tasks-twice"),
+        pytest.param(tasks_twice, "3 defective", id="one-of-two-is-enough"),
+        pytest.param(
+            learned_and_tested, "1 pictures are named as references and as parts", id="both"
+        ),
         pytest.param(inverted, "masks in scratch are inverted: black is taken", id="inverted"),
         pytest.param(sorted_folders, "no split of its own: the first half", id="no-split"),
         pytest.param(kolektor, "no split of its own: the first half", id="kolektor"),
@@ -362,7 +447,7 @@ def odd_csv(root: Path) -> None:
         pytest.param(
             two_layouts, "also looks like csv (labels.csv), which --layout would take", id="two"
         ),
-        pytest.param(odd_csv, "label 0 is read as good", id="numbers"),
+        pytest.param(odd_csv, "1 labels 0 or false are read as good", id="numbers"),
         pytest.param(odd_csv, "1 pictures are named twice; the first row counts", id="twice"),
         pytest.param(odd_csv, "1 files are named that are not there", id="missing"),
     ],
@@ -522,6 +607,45 @@ def test_folders_of_pictures_are_no_kinds_of_defect(tmp_path: Path) -> None:
         put(tmp_path / split / "images" / "a.png")
         put_mask(tmp_path / split / "masks" / "a.png")
     assert not list(understood(discover([tmp_path], unsplit=True)))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        pytest.param(
+            "labels.csv", b"path,label,label\na.png,ok,bad\n", "two columns are called 'label'",
+            id="a column twice",
+        ),
+        pytest.param(
+            "labels.csv", b"path,label\na.png,ok\na,b.png,ok\n", "line 3 has more cells than",
+            id="a comma too many",
+        ),
+        pytest.param("labels/a.txt", b"inf 1 1 1 1", "a.txt: line 1 is no label", id="no number"),
+        pytest.param("labels/a.txt", b"0 .5\n", "a.txt: line 1 is no label", id="half a label"),
+        pytest.param("labels/a.txt", b"0 \xff\xfe", "a.txt: no labels", id="no text"),
+        pytest.param("data.yaml", b"names: {.inf: cut}", "can't be read as that", id="no class"),
+    ],
+)  # fmt: skip
+def test_what_is_nearly_right_is_refused_in_a_line(
+    tmp_path: Path, file: str, content: bytes, words: str
+) -> None:
+    put(tmp_path / "a.png")
+    if not file.endswith(".csv"):
+        put(tmp_path / "images" / "a.png")
+        put_text(tmp_path / "labels" / "a.txt", "")
+    (tmp_path / file).write_bytes(content)
+    line = said(invoke("dataset", tmp_path))
+    assert words in line
+
+
+@pytest.mark.parametrize("name", ["x" * 400 + ".png", "a\0b.png", "\ud800.png"])
+def test_a_table_may_name_what_no_file_can_be_called(tmp_path: Path, name: str) -> None:
+    put(tmp_path / "a.png")
+    rows = [f"a.png,cut,{name}", f"{name},cut,a.png"]
+    text = "\n".join(["path,label,mask", *rows])
+    (tmp_path / "labels.csv").write_bytes(text.encode("utf-8", "surrogatepass"))
+    items = list(discover([tmp_path], unsplit=True))
+    assert "1 mask can't be read" in " ".join(understood(items, thoroughly=True))
 
 
 def test_two_tables_are_asked_about(tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from reinspect.dataset import DataError, Item, discover, parts_of, truth_of, view_notes
 from reinspect.dataset.views import part_in
+from reinspect.runs.defaults import UsageError
+from reinspect.runs.sources import Listed
 from reinspect.vocabulary import Label
 
 SIDES = {"front": "*_front.*", "back": "*_back.*"}
@@ -219,6 +221,13 @@ def test_a_table_may_be_a_data_set(tmp_path: Path) -> None:
         ),
         pytest.param(["A,front,0.png", "B,front,0.png"], "names 0.png a second time", id="a-file"),
         pytest.param(["A,,0.png"], "line 2 lacks a part, a view or a path", id="a-gap"),
+        pytest.param(["", "A,left,0.png"], "line 3: no view 'left'", id="a-line-is-a-line"),
+        pytest.param(["A,front,/etc/hosts"], "hosts is not below its folder", id="elsewhere"),
+        pytest.param(["A,front,../0.png"], "line 2: no file at ../0.png", id="above"),
+        pytest.param(["A,front,parts.csv"], "line 2: parts.csv is no picture", id="itself"),
+        pytest.param(["A,front,0.png#2"], "0.png#2: there is no such page", id="no-page"),
+        pytest.param(["A,front,0.png#1x1+0+0"], "is a piece of a picture", id="a-tile"),
+        pytest.param(["A,front,0,png"], "line 2 has more cells than there are columns", id="cells"),
         pytest.param(
             ["A,front,0.png"], r"two layouts: parts.csv doesn't name 1_front.png", id="two-layouts"
         ),
@@ -242,3 +251,25 @@ def test_a_table_may_come_from_a_spreadsheet(tmp_path: Path) -> None:
 def test_somebody_elses_table_is_let_be(tmp_path: Path) -> None:
     folder = tabled(put(tmp_path, "a_front.png"), "7,screw", columns="part,name")
     assert [part.id for part in parts_of(discover([folder]), SIDES).parts] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("A,front,0.png\n", "no column part, path, view, but a, front", id="h"),
+        pytest.param("part view path\nA front 0.png\n", "no column part, path, view", id="blank"),
+        pytest.param("part,view,picture\nA,front,0.png\n", "none of paths: add `path`", id="path"),
+        pytest.param("part,view,path\n", "names none of them", id="empty"),
+    ],
+)
+def test_why_a_table_says_nothing_is_told(text: str, words: str, tmp_path: Path) -> None:
+    (put(tmp_path, "0.png") / "parts.csv").write_text(text, encoding="utf-8")
+    with pytest.raises((DataError, UsageError), match=words) as refused:
+        Listed.below([tmp_path], views=dict.fromkeys(SIDES))
+    assert "\n" not in str(refused.value)
+
+
+def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:
+    tabled(put(tmp_path, "0.png"), "A,front,0.png,0.png", columns="part,view,path,path")
+    with pytest.raises(DataError, match="two columns are called 'path'"):
+        parts_of(discover([tmp_path]), SIDES)

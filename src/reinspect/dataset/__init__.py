@@ -3,7 +3,7 @@
 from reinspect.dataset.categories import categories, item_at, sample_at
 from reinspect.dataset.converting import Conversion, Target, convert
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError, ViewFile
-from reinspect.dataset.manifest import MANIFEST
+from reinspect.dataset.manifest import MANIFEST, unusable
 from reinspect.dataset.references import ReferenceFiles, known_good, references_in
 from reinspect.dataset.summary import understood
 from reinspect.dataset.truth import said_of_unread, truth_of
@@ -61,6 +61,7 @@ __all__ = [
     "sample_at",
     "truth_of",
     "understood",
+    "unusable",
     "version_at",
     "view_in_table",
     "view_notes",

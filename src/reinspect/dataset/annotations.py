@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,33 +72,33 @@ def _is_file(place: Path, root: str) -> bool:
 
 def coco(root: str, inside: Entries) -> ListedSet | None:
     """COCO: a JSON of images, annotations and categories; a picture without any is good."""
-    places = [(root, name) for name in inside.files if name.lower().endswith(".json")]
-    below = [entries_of(own) for own in inside.named({"annotations", "train", "test", "valid"})]
-    for held in below:
-        if held is not None:
-            places += [(held.path, n) for n in held.files if n.lower().endswith(".json")]
-    good: dict[bool, list[str]] = {True: [], False: []}
-    bad: dict[str, LabelledPart] = {}
-    names, odd = [], 0
+    places = _coco_places(root, inside)
+    found, names = _Boxed(), []
     for folder, name in places:
         said = read_json(os.path.join(folder, name))  # noqa: PTH118
+        if said is None:
+            found.told[f"files are no JSON, and are left out: {name}"] += 1
         if not _is_coco(said):
             continue
         names.append(name)
         words = plain_name(Path(name).stem).split("_")  # instances_train2017
         told = {word.rstrip("0123456789") for word in words} | {Path(folder).name.lower()}
         train = bool(_TRAIN & told)
-        for path, boxes in _of_coco(root, folder, words, said).items():
-            if not boxes:
-                good[train].append(path)
-            elif train and len(places) > 1:
-                odd += 1
-            else:
-                kind = boxes[0][1] or "defect"
-                bad[path] = LabelledPart(path, Label.ANOMALOUS, kind, (), boxes)
-    if not names:
-        return None
-    return _boxed(root, Layout.COCO, good, bad, ", ".join(names), odd)
+        for path, boxes in _of_coco(root, folder, words, said, found.told).items():
+            found.add(path, boxes, train=train, several=len(places) > 1)
+    return found.as_set(root, Layout.COCO, ", ".join(names)) if names else None
+
+
+def _coco_places(root: str, inside: Entries) -> list[tuple[str, str]]:
+    """Folder and name of each JSON that may be of COCO's kind."""
+    below = map(entries_of, inside.named({"annotations", "train", "test", "valid"}))
+    return [
+        (held.path, name)
+        for held in (inside._replace(path=root), *below)
+        if held is not None
+        for name in held.files
+        if name.lower().endswith(".json")
+    ]
 
 
 def _is_coco(said: Any) -> bool:
@@ -105,24 +106,41 @@ def _is_coco(said: Any) -> bool:
 
 
 def _of_coco(
-    root: str, folder: str, words: Iterable[str], said: Mapping[str, Any]
-) -> dict[str, Boxes]:
-    """Path → boxes; pictures lie beside the file, or in a folder that its name has a word of."""
+    root: str, folder: str, words: Iterable[str], said: Mapping[str, Any], told: Counter[str]
+) -> dict[str, Boxes | None]:
+    """Path → boxes; pictures lie beside the file, or in a folder that its name has a word of.
+
+    None of one whose boxes all are empty: it is defective, nobody knows where.
+    """
     kinds = {own["id"]: str(own["name"]) for own in said["categories"]}
     boxes: dict[Any, list[tuple[Corners, str | None]]] = {}
     for mark in said["annotations"]:
         x, y, width, height = (float(value) for value in mark["bbox"])
         corners = (x, y, x + width, y + height)
+        own = boxes.setdefault(mark["image_id"], [])
         if width > 0 and height > 0:
-            boxes.setdefault(mark["image_id"], []).append((corners, kinds.get(mark["category_id"])))
-    found = {}
+            own.append((corners, kinds.get(mark["category_id"])))
+        else:
+            told["boxes are empty"] += 1
+    known = {image["id"] for image in said["images"]}
+    told["boxes are of no picture that is named"] += sum(
+        len(own) for number, own in boxes.items() if number not in known
+    )
+    found: dict[str, Boxes | None] = {}
     for image in said["images"]:
         name = str(image["file_name"])
         below = ("images", "data", *words, *(f"images/{word}" for word in words))
         places = (folder, root, *(_at(root, own) for own in below))
         every = [_at(place, name) for place in places]
         path = next((own for own in every if os.path.isfile(own)), every[0])  # noqa: PTH113
-        found[path] = tuple(boxes.get(image["id"], ()))
+        marked = boxes.get(image["id"])
+        shown = () if marked is None else tuple(marked) or None
+        if path in found:  # two entries of one file: what either of them shows
+            told["pictures are named twice; what both say counts"] += 1
+            before = found[path]
+            unknown = shown is None or before is None
+            shown = (*(before or ()), *(shown or ())) or (None if unknown else ())
+        found[path] = shown
     return found
 
 
@@ -131,27 +149,22 @@ def yolo(root: str, inside: Entries) -> ListedSet | None:
     splits = _yolo_splits(inside)
     if not splits:
         return None
-    names = _yolo_names(root, inside)
-    good: dict[bool, list[str]] = {True: [], False: []}
-    bad: dict[str, LabelledPart] = {}
-    odd, marked = 0, False
+    names, found = _yolo_names(root, inside), _Boxed()
+    texts: set[Path] = set()
     several = len(splits) > 1 or _has_split(splits[0].images)
     for split in splits:
         for path in pictures_below(split.images):
             relative = Path(path).relative_to(split.images)
             text = Path(split.labels, relative).with_suffix(".txt")
-            marked = marked or text.is_file()
-            boxes = _of_yolo(text, names)
+            texts.add(text)
             train = plain_name(split.name or relative.parts[0]) in _TRAIN
-            if not boxes:
-                good[train].append(path)
-                continue
-            if train and several:
-                odd += 1
-                continue
-            kind = boxes[0][1] or "defect"
-            bad[path] = LabelledPart(path, Label.ANOMALOUS, kind, (), boxes, normalised=True)
-    return _boxed(root, Layout.YOLO, good, bad, "labels/", odd) if marked else None
+            found.add(path, _of_yolo(text, names), train=train, several=several, normalised=True)
+    if not any(map(Path.is_file, texts)):
+        return None
+    every = {own for split in splits for own in Path(split.labels).rglob("*.txt")}
+    alone = {own for own in every - texts if own.name != "classes.txt"}
+    found.told["labels have no picture"] += len(alone)
+    return found.as_set(root, Layout.YOLO, "labels/")
 
 
 class _Split(NamedTuple):
@@ -195,8 +208,12 @@ def _of_yolo(text: Path, names: Mapping[int, str]) -> Boxes:
     """Boxes as shares of width and height; of outlines what is around them."""
     if not text.is_file():
         return ()
+    try:
+        lines = read_text(text, most=_MOST, patience=0).splitlines()
+    except (OSError, DocumentError) as failure:
+        raise DataError(f"{one_line(str(text))}: no labels: {failure}") from failure
     boxes = []
-    for number, line in enumerate(text.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         words = line.split()
         if not words:
             continue
@@ -208,7 +225,7 @@ def _of_yolo(text: Path, names: Mapping[int, str]) -> Boxes:
             else:
                 xs, ys = values[::2], values[1::2]
                 corners = (min(xs), min(ys), max(xs), max(ys))
-        except ValueError as failure:
+        except (ValueError, OverflowError) as failure:
             raise DataError(
                 f"{one_line(str(text))}: line {number} is no label: {line!r}; one is "
                 '"class x y width height", in shares of the picture'
@@ -217,25 +234,59 @@ def _of_yolo(text: Path, names: Mapping[int, str]) -> Boxes:
     return tuple(boxes)
 
 
-def _boxed(
-    root: str,
-    layout: Layout,
-    good: Mapping[bool, list[str]],
-    bad: Mapping[str, LabelledPart],
-    source: str,
-    odd: int,
-) -> ListedSet:
-    """A set of pictures with boxes; those without any are good."""
-    split = bool(good[True]) and bool(good[False] or bad)
-    if split:
-        references, rest = tuple(good[True]), tuple(good[False])
-    else:
-        references, rest = half_of([*good[True], *good[False]])
-    parts = {path: LabelledPart(path, Label.NORMAL) for path in rest} | dict(bad)
-    notes = ("pictures without a box are taken for good", *absent(parts, references))
-    notes += () if split else (NO_SPLIT,)
-    notes += (f"{odd} defective ones of the split train are not inspected",) if odd else ()
-    return ListedSet(root, layout, references, parts, source, split, notes)
+class _Boxed:
+    """Pictures with boxes, put where they belong; those without any are good."""
+
+    def __init__(self) -> None:
+        self._good: dict[bool, list[str]] = {True: [], False: []}
+        self._bad: dict[str, LabelledPart] = {}
+        self._seen: set[str] = set()
+        self.told: Counter[str] = Counter()
+        """What is odd → how often."""
+
+    def add(
+        self,
+        path: str,
+        boxes: Boxes | None,
+        *,
+        train: bool,
+        several: bool,
+        normalised: bool = False,
+    ) -> None:
+        """One more, of which nothing was said before.
+
+        Args:
+            path: of the picture.
+            boxes: on it; None where it has some, and nobody can say where.
+            train: whether it is of the split train.
+            several: whether there are other splits.
+            normalised: whether boxes are in shares of the picture.
+        """
+        if path in self._seen:
+            self.told["pictures are named twice; the first counts"] += 1
+            return
+        self._seen.add(path)
+        if boxes == ():
+            self._good[train].append(path)
+        elif train and several:
+            self.told["defective ones of the split train are not inspected"] += 1
+        else:
+            kind = (boxes[0][1] if boxes else None) or "defect"
+            self._bad[path] = LabelledPart(path, Label.ANOMALOUS, kind, (), boxes or (), normalised)
+
+    def as_set(self, root: str, layout: Layout, source: str) -> ListedSet:
+        """All of them."""
+        good, bad = self._good, self._bad
+        split = bool(good[True]) and bool(good[False] or bad)
+        if split:
+            references, rest = tuple(good[True]), tuple(good[False])
+        else:
+            references, rest = half_of([*good[True], *good[False]])
+        parts = {path: LabelledPart(path, Label.NORMAL) for path in rest} | bad
+        notes = ("pictures without a box are taken for good", *absent(parts, references))
+        notes += () if split else (NO_SPLIT,)
+        notes += tuple(f"{count} {what}" for what, count in self.told.items() if count)
+        return ListedSet(root, layout, references, parts, source, split, notes)
 
 
 def absent(parts: Mapping[str, LabelledPart], references: Iterable[str]) -> tuple[str, ...]:

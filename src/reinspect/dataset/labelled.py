@@ -40,6 +40,13 @@ class _Told(NamedTuple):
     boxes: Boxes
     normalised: bool
 
+    def and_also(self, other: "_Told | None") -> "_Told":
+        """What two entries say of one picture."""
+        if other is None:
+            return self
+        words, boxes = (*other.words, *self.words), (*other.boxes, *self.boxes)
+        return self._replace(seen=self.seen or other.seen, words=words, boxes=boxes)
+
 
 def label_studio(root: str, inside: Entries) -> ListedSet | None:
     """Label Studio: JSON of tasks with their annotations, or its short form."""
@@ -128,8 +135,12 @@ def _image(root: str, image: ET.Element) -> _Told:
 
 
 def _set(root: str, layout: Layout, told: Iterable[_Told], source: str) -> ListedSet:
-    good, rest, unseen = [], dict[str, LabelledPart](), 0
+    good, rest, unseen, twice = [], dict[str, LabelledPart](), 0, 0
+    each: dict[str, _Told] = {}
     for one in told:
+        twice += one.path in each
+        each[one.path] = one.and_also(each.get(one.path))
+    for one in each.values():
         bad = next((word for word in one.words if not means_good(word)), None)
         if one.boxes:
             kind = next((name for _, name in one.boxes if name), None) or "defect"
@@ -147,6 +158,7 @@ def _set(root: str, layout: Layout, told: Iterable[_Told], source: str) -> Liste
     references, tested = half_of(natsorted(good))
     parts = {path: LabelledPart(path, Label.NORMAL) for path in tested} | rest
     notes = ["pictures without a box are taken for good", NO_SPLIT, *absent(parts, references)]
+    notes += [f"{twice} pictures are named twice; what all say counts"] if twice else []
     notes += [f"{unseen} pictures that nobody has labelled"] if unseen else []
     ordered = {path: parts[path] for path in natsorted(parts)}
     return ListedSet(root, layout, references, ordered, source, split=False, notes=tuple(notes))

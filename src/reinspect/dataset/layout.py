@@ -78,6 +78,9 @@ def product_at(
     return found
 
 
+_ODD = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What comes of reading annotations that are nearly right."""
+
 _TIMES = 256
 """Folders in a folder that are asked whether they have changed since it was understood."""
 
@@ -97,7 +100,7 @@ def _product_at(folder: str, layout: Layout | None, _times: tuple[int, ...]) -> 
             continue
         try:
             found = understand(folder, inside)
-        except (KeyError, TypeError, ValueError, AttributeError) as failure:
+        except _ODD as failure:
             if isinstance(failure, DataError):
                 raise
             raise DataError(
@@ -105,8 +108,19 @@ def _product_at(folder: str, layout: Layout | None, _times: tuple[int, ...]) -> 
                 f"({type(failure).__name__}: {failure}); name another --layout"
             ) from failure
         if found is not None:
+            found = _told_apart(found)
             return found if layout else _with_others(found, inside)
     return None
+
+
+def _told_apart(found: ProductSet) -> ProductSet:
+    """It, without references that are parts as well: they would be held against themselves."""
+    if isinstance(found, FolderSet) or found.parts.keys().isdisjoint(found.references):
+        return found
+    references = tuple(path for path in found.references if path not in found.parts)
+    both = len(found.references) - len(references)
+    note = f"{both} pictures are named as references and as parts; they are no references"
+    return replace(found, references=references, notes=(*found.notes, note))
 
 
 def _with_others(found: ProductSet, inside: Entries) -> ProductSet:
@@ -118,7 +132,7 @@ def _with_others(found: ProductSet, inside: Entries) -> ProductSet:
             continue
         try:
             other = _UNDERSTOOD[kind](found.root, inside)
-        except (KeyError, TypeError, ValueError, AttributeError):
+        except _ODD:
             continue
         if isinstance(other, ListedSet):
             others.append(f"{kind} ({other.source})")

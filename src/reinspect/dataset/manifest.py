@@ -13,9 +13,10 @@ import os
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from reinspect.dataset.items import DataError
-from reinspect.dataset.tables import path_column, rows_of
-from reinspect.images import address_of, one_line
+from reinspect.dataset.folders import is_picture
+from reinspect.dataset.items import AnyPath, DataError
+from reinspect.dataset.tables import path_column, table_at
+from reinspect.images import RECORDINGS, TABLES, address_of, one_line, pages_of
 
 MANIFEST = "parts.csv"
 
@@ -26,8 +27,8 @@ class Manifest(NamedTuple):
     folder: str
     places: Mapping[str, tuple[str, str]]
     """Absolute path of a picture → its part, its view."""
-    views: tuple[str, ...]
-    """All that it names."""
+    views: Mapping[str, int]
+    """Each that it names → its first line."""
 
 
 def manifest_of(path: str) -> Manifest | None:
@@ -64,23 +65,25 @@ def _at(folder: str) -> Manifest | None:
 
 @functools.lru_cache(maxsize=64)  # asked for picture by picture
 def _read(file: str, _mtime: int, _size: int) -> Manifest | None:
-    rows = rows_of(file)
-    if not rows or not {"part", "view"} <= rows[0].keys():
+    table = table_at(file)
+    if not table.rows or not {"part", "view"} <= {*table.names}:
         return None  # somebody else's table
-    column, said = path_column(rows[0]), one_line(file)
+    column, said = path_column(table.names), one_line(file)
     if column is None:
         raise DataError(f"{said}: has the columns part and view, and none of paths: add `path`")
+    table.refuse_odd(file)
     folder = os.path.dirname(file)  # noqa: PTH120
     places: dict[str, tuple[str, str]] = {}
+    views: dict[str, int] = {}
     lines: dict[tuple[str, str], int] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in zip(table.lines, table.rows, strict=True):
         place = (row["part"].strip(), row["view"].strip())
         named = row[column].strip()
         if not all(place) or not named:
             raise DataError(f"{said}: line {line} lacks a part, a view or a path")
         path = os.path.normpath(os.path.join(folder, named))  # noqa: PTH118
-        if not os.path.isfile(address_of(path).file):  # noqa: PTH113
-            raise DataError(f"{said}: line {line}: no file at {one_line(named)}")
+        if why := _no_picture(path, one_line(named), folder):
+            raise DataError(f"{said}: line {line}: {why}")
         if place in lines:
             raise DataError(
                 f"{said}: line {line}: part {one_line(place[0])} has a view {one_line(place[1])} "
@@ -89,4 +92,38 @@ def _read(file: str, _mtime: int, _size: int) -> Manifest | None:
         if path in places:
             raise DataError(f"{said}: line {line}: names {one_line(named)} a second time")
         places[path], lines[place] = place, line
-    return Manifest(folder, places, tuple(dict.fromkeys(view for _, view in lines)))
+        views.setdefault(place[1], line)
+    return Manifest(folder, places, views)
+
+
+def _no_picture(path: str, named: str, folder: str) -> str | None:
+    """Why a file that is named is none of those that are inspected; None where it may be one."""
+    at = address_of(path)
+    suffix = os.path.splitext(at.file)[1].lower()  # noqa: PTH122
+    if not os.path.isfile(at.file):  # noqa: PTH113
+        return f"no file at {named}"
+    if not path.startswith(os.path.join(folder, "")):  # noqa: PTH118
+        return f"{named} is not below its folder"
+    if os.path.basename(at.file) == MANIFEST or not (suffix in TABLES or is_picture(at.file)):  # noqa: PTH119
+        return f"{named} is no picture"
+    if at.tile is not None:
+        return f"{named} is a piece of a picture: name the whole"
+    if at.page > 1 and suffix not in RECORDINGS | TABLES:
+        return None if at.page in pages_of(at.file).numbers else f"{named}: there is no such page"
+    return None
+
+
+def unusable(path: AnyPath) -> str | None:
+    """Why the nearest table of this name says nothing of what is there; None where none is."""
+    place = os.path.abspath(path)  # noqa: PTH100 - keeps links as named
+    for folder in _above(place):
+        file = os.path.join(folder, MANIFEST)  # noqa: PTH118
+        if os.path.isfile(file):  # noqa: PTH113
+            table = table_at(file)
+            lacks = {"part", "view"} - {*table.names}
+            lacks |= set() if path_column(table.names) else {"path"}
+            if lacks:
+                names = ", ".join(map(one_line, table.names)) or "none"
+                return f"{one_line(file)} has no column {', '.join(sorted(lacks))}, but {names}"
+            return f"{one_line(file)} names none of them"
+    return None

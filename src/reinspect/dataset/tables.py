@@ -4,8 +4,10 @@ import csv
 import functools
 import io
 import os
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from natsort import natsorted
 
@@ -28,8 +30,12 @@ from reinspect.vocabulary import Label
 _PATHS = ("path", "image", "image_path", "file", "file_name", "filename")
 _LABELS = ("label", "class", "target", "anomaly_class")
 _MASKS = ("mask", "mask_path")
+_TRAIN = frozenset({"train", "training"})
+_TEST = frozenset({"test", "testing"})
 _GOOD_LABELS = frozenset({"0", "false"})
 _BAD_LABELS = BAD | {"1", "true"}
+_ASKED = 1000
+"""Rows of a table that are asked for a file that is there."""
 _MOST = 64 << 20
 """Bytes of a table that is looked into."""
 
@@ -94,42 +100,68 @@ def csv_of_labels(root: str, inside: Entries) -> ListedSet | None:
     columns = _columns(file)
     if columns is None:
         return None
-    path_in, label_in, mask_in = columns
-    good: dict[str, list[str]] = {"train": [], "": []}
-    bad: dict[str, LabelledPart] = {}
-    tested: list[str] = []
-    splits, numbers, twice, odd = False, False, 0, 0
+    sorted_rows = _SortedRows(root, *columns)
     for row in rows_of(file):
-        path = _found(root, row.get(path_in) or "")
-        label = (row.get(label_in) or "").strip()
-        if path in bad or path in tested or any(path in some for some in good.values()):
-            twice += 1
-            continue
-        split = plain_name(row.get("split") or "")
-        splits = splits or bool(split)
-        numbers = numbers or label.lower() in _GOOD_LABELS
+        sorted_rows.add(row)
+    return sorted_rows.as_set(found[0])
+
+
+class _SortedRows:
+    """The rows of a table of labels, put where they belong."""
+
+    def __init__(self, root: str, path: str, label: str, mask: str | None) -> None:
+        self._root, self._path, self._label, self._mask = root, path, label, mask
+        self._learned: list[str] = []
+        self._good: list[str] = []
+        self._rest: dict[str, LabelledPart] = {}
+        self._seen: set[str] = set()
+        self._odd: Counter[str] = Counter()
+        self._splits: Counter[str] = Counter()
+
+    def add(self, row: Mapping[str, str]) -> None:
+        """One more, of a file that no row before it has named."""
+        if not row[self._path].strip():
+            self._odd["rows name no file"] += 1
+            return
+        path, label = _found(self._root, row[self._path]), row[self._label].strip()
+        if path in self._seen:
+            self._odd["pictures are named twice; the first row counts"] += 1
+            return
+        self._seen.add(path)
+        split = plain_name(row.get("split", ""))
+        self._splits[split] += 1
+        self._odd["labels 0 or false are read as good"] += label.lower() in _GOOD_LABELS
         if means_good(label) or label.lower() in _GOOD_LABELS:
-            if split in ("train", "training"):
-                good["train"].append(path)
-            else:
-                good[""].append(path)
-        elif split in ("train", "training"):
-            odd += 1
+            (self._learned if split in _TRAIN else self._good).append(path)
+        elif split in _TRAIN:
+            self._odd["defective ones of the split train are not inspected"] += 1
+        elif not label:
+            self._rest[path] = LabelledPart(path, None)
         else:
-            kind = "defect" if label.lower() in _BAD_LABELS else label or "defect"
-            mask = (row.get(mask_in) or "").strip() if mask_in else ""
-            masks = (_found(root, mask),) if mask else ()
-            bad[path] = LabelledPart(path, Label.ANOMALOUS, kind, masks)
-    references, rest = (tuple(good["train"]), tuple(good[""])) if splits else half_of(good[""])
-    parts = {path: LabelledPart(path, Label.NORMAL) for path in rest} | bad
-    missing = sum(not os.path.exists(address_of(path).file) for path in (*references, *parts))  # noqa: PTH110
-    notes = [NO_SPLIT] if not splits else []
-    notes += ["label 0 is read as good"] if numbers else []
-    notes += [f"{twice} pictures are named twice; the first row counts"] if twice else []
-    notes += [f"{missing} files are named that are not there"] if missing else []
-    notes += [f"{odd} defective ones of the split train are not inspected"] if odd else []
-    parts = {path: parts[path] for path in natsorted(parts)}
-    return ListedSet(root, Layout.CSV, references, parts, found[0], splits, tuple(notes))
+            kind = "defect" if label.lower() in _BAD_LABELS else label
+            mask = row[self._mask].strip() if self._mask else ""
+            masks = (_found(self._root, mask),) if mask else ()
+            self._rest[path] = LabelledPart(path, Label.ANOMALOUS, kind, masks)
+
+    def as_set(self, source: str) -> ListedSet:
+        """What they say together."""
+        split = any(self._splits[name] for name in self._splits if name)
+        good = self._good
+        references, rest = (tuple(self._learned), tuple(good)) if split else half_of(good)
+        parts = {path: LabelledPart(path, Label.NORMAL) for path in rest} | self._rest
+        named = (*references, *parts)
+        self._odd["files are named that are not there"] += sum(
+            not os.path.exists(address_of(path).file)  # noqa: PTH110
+            for path in named
+        )
+        notes = [] if split else [NO_SPLIT]
+        notes += [f"{count} {what}" for what, count in self._odd.items() if count]
+        others = [name for name in natsorted(self._splits) if name not in _TRAIN | _TEST]
+        if split and others:
+            told = ", ".join(f"{one_line(name) or 'none'} {self._splits[name]}" for name in others)
+            notes.append(f"of other splits than train and test ({told}): inspected")
+        parts = {path: parts[path] for path in natsorted(parts)}
+        return ListedSet(self._root, Layout.CSV, references, parts, source, split, tuple(notes))
 
 
 def _found(root: str, name: str) -> str:
@@ -148,20 +180,17 @@ _BELOW = ((), ("images",), ("pictures",), ("data",), ("masks",))
 def _columns(file: str) -> tuple[str, str, str | None] | None:
     """The columns of path, label and mask; None where a table is of something else."""
     try:
-        rows = rows_of(file)
+        names, rows, *_ = table_at(file)
     except DataError:
         return None
-    if not rows:
-        return None
-    names = list(rows[0])
     path = path_column(names)
     label = next((name for name in names if name in _LABELS), None)
     mask = next((name for name in names if name in _MASKS), None)
     if path is None or label is None:
         return None
     root = os.path.dirname(file)  # noqa: PTH120
-    some = [_found(root, row.get(path) or "") for row in rows[:20]]
-    there = any(os.path.isfile(place) for place in some)  # noqa: PTH113
+    some = (_found(root, row[path]) for row in rows[:_ASKED])
+    there = any(os.path.isfile(address_of(place).file) for place in some)  # noqa: PTH113
     return (path, label, mask) if there else None
 
 
@@ -170,8 +199,37 @@ def path_column(names: Iterable[str]) -> str | None:
     return next((name for name in names if name in _PATHS), None)
 
 
-def rows_of(file: str) -> tuple[dict[str, str], ...]:
-    """The rows of a table, by the plain names in its first line; none where it can't be opened.
+class LabelTable(NamedTuple):
+    """What a table says."""
+
+    names: tuple[str, ...] = ()
+    """Plain ones, of its columns."""
+    rows: tuple[dict[str, str], ...] = ()
+    """By these names."""
+    lines: tuple[int, ...] = ()
+    """Where each row ends, from 1."""
+    longer: tuple[int, ...] = ()
+    """Of rows with more cells than there are columns."""
+
+    def refuse_odd(self, file: str) -> None:
+        """Refuse what could be read in two ways.
+
+        Raises:
+            DataError: two columns have one name, or a row has more cells than there are columns.
+        """
+        known = {*_PATHS, *_LABELS, *_MASKS, "part", "view", "split"}
+        twice = [name for name in known if self.names.count(name) > 1]
+        if twice:
+            raise DataError(f"{one_line(file)}: two columns are called {twice[0]!r}; leave one")
+        if self.longer:
+            raise DataError(
+                f"{one_line(file)}: line {self.longer[0]} has more cells than there are columns; "
+                "put a cell with a separator in it into quotes"
+            )
+
+
+def table_at(file: str) -> LabelTable:
+    """A table with a line of names; an empty one where it can't be opened.
 
     Raises:
         DataError: it is no such table.
@@ -179,12 +237,23 @@ def rows_of(file: str) -> tuple[dict[str, str], ...]:
     try:
         status = os.stat(file)  # noqa: PTH116
     except OSError:
-        return ()
-    return _readrows_of(file, status.st_mtime_ns, status.st_size)
+        return LabelTable()
+    return _table_at(file, status.st_mtime_ns, status.st_size)
+
+
+def rows_of(file: str) -> tuple[dict[str, str], ...]:
+    """The rows of a table that can be read in one way only.
+
+    Raises:
+        DataError: it is no such table.
+    """
+    table = table_at(file)
+    table.refuse_odd(file)
+    return table.rows
 
 
 @functools.lru_cache(maxsize=16)
-def _readrows_of(file: str, _mtime: int, size: int) -> tuple[dict[str, str], ...]:
+def _table_at(file: str, _mtime: int, size: int) -> LabelTable:
     """A table with a line of names, separated by comma, semicolon, bar or tab.
 
     Raises:
@@ -196,12 +265,15 @@ def _readrows_of(file: str, _mtime: int, size: int) -> tuple[dict[str, str], ...
         text = text_of_table(read_bytes(file, most=_MOST, patience=0))
         first = text.partition("\n")[0]
         separator = max(",;\t|", key=first.count)
-        return tuple(_clean(csv.DictReader(io.StringIO(text, newline=""), delimiter=separator)))
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        names = tuple(map(plain_name, next(reader, [])))
+        cells = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
     except (OSError, DocumentError, csv.Error) as failure:
         raise DataError(f"{one_line(file)}: no table of labels: {failure}") from failure
-
-
-def _clean(rows: Iterable[dict[str | None, str | None]]) -> Iterable[dict[str, str]]:
-    for row in rows:
-        named = {name: value for name, value in row.items() if name is not None}
-        yield {plain_name(name): value or "" for name, value in named.items()}
+    count = len(names)
+    return LabelTable(
+        names,
+        tuple(dict(zip(names, [*row, *[""] * count], strict=False)) for _, row in cells),
+        tuple(line for line, _ in cells),
+        tuple(line for line, row in cells if any(map(str.strip, row[count:]))),
+    )

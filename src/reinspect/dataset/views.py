@@ -112,11 +112,11 @@ def _by_table(item: Item, views: Iterable[str]) -> Place | None:
     found = manifest_of(item.path)
     if found is None:
         return None
-    for view in found.views:
+    for view, line in found.views.items():
         if view not in set(views):
             raise DataError(
-                f"{one_line(found.folder)}/{MANIFEST}: no view {view!r} in the recipe; "
-                f"there are: {', '.join(views)}"
+                f"{one_line(found.folder)}/{MANIFEST}: line {line}: no view {view!r} in the "
+                f"recipe; there are: {', '.join(views)}"
             )
     path = os.path.abspath(item.path)  # noqa: PTH100 - keeps links as named
     part, view = found.places[path]

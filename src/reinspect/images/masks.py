@@ -40,9 +40,9 @@ def read_mask(path: str | os.PathLike[str]) -> Mask:
         UnreadableImage: as `load`.
     """
     text = os.fspath(path)
-    if text.endswith(INVERTED) and not Path(text).exists():
+    if text.endswith(INVERTED) and not os.path.exists(text):  # noqa: PTH110 - of any name
         return ~read_mask(text.removesuffix(INVERTED))
-    if Path(text).is_dir():
+    if os.path.isdir(text):  # noqa: PTH112 - as above
         return _union(sorted(file for file in Path(text).iterdir() if file.name[0] != "."))
     stored = read_values(text, max_pixels=_MOST_PIXELS)
     soft = stored.lossy or _is_soft(stored.values)

@@ -140,6 +140,10 @@ def bytes_of(path: str | os.PathLike[str], max_pixels: int) -> bytes:
         data = path.read_bytes()
     except OSError as error:
         raise UnreadableImage(path, *_why_unread(path, error)) from error
+    except UnreadableImage:
+        raise
+    except ValueError as error:  # a table may name anything
+        raise UnreadableImage(path, "no file can have this name", "check the path") from error
     if not data:
         raise UnreadableImage(path, "the file is empty", "copy it again")
     return data

@@ -16,6 +16,7 @@ from reinspect.dataset import (
     Patterns,
     discover,
     parts_of,
+    unusable,
     view_notes,
 )
 from reinspect.engine.roles import Engine
@@ -164,7 +165,9 @@ class Listed:
                 raise UsageError(f"no category {name!r}; there are: {', '.join(known) or 'none'}")
         found = tuple(item for item in every if not categories or item.category in categories)
         if of_no_view and not listed:
-            raise UsageError(_no_view(", ".join(map(str, paths)), views or {}))
+            tables = (unusable(path) for path in paths if None in (views or {}).values())
+            why = next(filter(None, tables), None)
+            raise UsageError(_no_view(", ".join(map(str, paths)), views or {}, why))
         if not found:
             what = "MVTec-style categories" if categorised else "images"
             raise UsageError(f"no {what} in {', '.join(map(str, paths))}")
@@ -199,9 +202,9 @@ class Listed:
         return _feed(self.items, done)
 
 
-def _no_view(where: str, views: Patterns) -> str:
+def _no_view(where: str, views: Patterns, why: str | None = None) -> str:
     said = ", ".join(f"{name} ({pattern or MANIFEST})" for name, pattern in views.items())
-    return f"{where}: no file is of a view: {said}"
+    return f"{where}: no file is of a view: {said}{f'; {why}' if why else ''}"
 
 
 def _feed(items: Iterable[Item], done: Done) -> Feed:
