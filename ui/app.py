@@ -78,9 +78,15 @@ def main(options: Options, start: str = "morning") -> None:
     sections: dict[str, list[st.Page]] = {}
     pages = {}
     for name, (page, title, icon, section) in _PAGES.items():
-        pages[name] = st.Page(page, title=title, icon=icon, url_path=name, default=name == start)
+        first = name == start
+        path = f"{name}-first" if first else name
+        pages[name] = st.Page(page, title=title, icon=icon, url_path=path, default=first)
         sections.setdefault(section, []).append(pages[name])
+    # Streamlit has no address of the first page but the bare one.
+    named = st.Page(_to_first, title=_PAGES[start][1], url_path=start, visibility="hidden")
+    sections[_PAGES[start][3]].append(named)
     chosen = st.navigation(sections, expanded=True)
+    st.session_state["first"] = pages[start]
     moved = st.session_state.get("shown") != chosen.url_path
     st.session_state["shown"] = chosen.url_path
     with faults_shown():
@@ -88,6 +94,11 @@ def main(options: Options, start: str = "morning") -> None:
         st.session_state["console"] = console
         chosen.run()
         _who(console)
+
+
+def _to_first() -> None:
+    asked = {name: st.query_params.get_all(name) for name in st.query_params}
+    st.switch_page(st.session_state["first"], query_params=asked)
 
 
 def _who(console: Console) -> None:

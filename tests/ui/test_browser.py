@@ -132,6 +132,13 @@ def test_every_page_draws_itself(
         shot(page, name)
 
 
+def test_the_first_page_has_an_address_of_its_own(site: Site, page: Any) -> None:
+    visit(page, site, "morning?morning_days=90+days", "Since yesterday")
+    page.wait_for_url(f"{site.address}/?morning_days=90+days")
+    page.get_by_text("against the 90 days before").wait_for()
+    assert page.get_by_text("Page not found").count() == 0
+
+
 def test_a_count_of_a_run_leads_to_its_parts(site: Site, page: Any) -> None:
     visit(page, site, "runs", "Runs")
     door = page.get_by_role("link", name="found: FAIL")
@@ -139,6 +146,8 @@ def test_a_count_of_a_run_leads_to_its_parts(site: Site, page: Any) -> None:
     door.click()
     page.get_by_role("heading", name="Inspections", exact=True).wait_for()
     page.get_by_text(f"{count} found").wait_for()
+    page.locator(".facts > .badge.FAIL").nth(min(12, int(count)) - 1).wait_for()
+    idle(page)
     assert page.locator(".facts > .badge.FAIL").count() == min(12, int(count))
     assert page.locator(".chip.wrong").count() == 0
 

@@ -67,6 +67,7 @@ def test_from_a_cleared_false_alarm_to_a_version_that_counts(
     assert "there is no other" in _text(app)
     app.session_state["candidates-1"] = {"selection": {"rows": [0], "columns": [], "cells": []}}
     app.text_input(key="references_why").input("brushed").run()
+    assert any('alt="part1.png' in one.proto.body for one in app.get("html"))  # what is chosen
     _button(app, "Add 1 to a new version").click().run()
     assert not app.exception
     read = ReferenceVersions(plates.folder)

@@ -62,13 +62,13 @@ def _one(console: Console, caption: Caption) -> None:
             f"<h2>{words.escaped(row.image)}"
             + (f" · {words.escaped(caption.view)}" if caption.view else "")
             + "</h2>"
-            f'<div class="facts">run {words.escaped(told.run.name)}</div>'
+            f'<div class="facts"><span>run {words.escaped(told.run.name)}</span></div>'
             f"<p>Truth: <b>{known}</b>{types}<br>Final verdict: "
             f"<b>{row.verdict.label.value if row.verdict else 'none'}</b></p>"
-            f'<div class="facts">{words.escaped(caption.mode)} caption · written by '
-            f"{words.escaped(caption.source)} · {caption.at:%Y-%m-%d %H:%M} UTC"
+            f'<div class="facts"><span>{words.escaped(caption.mode)} caption · written by '
+            f"{words.escaped(caption.source)} · {caption.at.astimezone():%Y-%m-%d %H:%M}"
             + (f" · decided by {words.escaped(caption.reviewer)}" if caption.reviewer else "")
-            + "</div>"
+            + "</span></div>"
         )
         editable = caption.state == "draft" and console.reviewer is not None
         said = st.text_area(

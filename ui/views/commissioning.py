@@ -90,11 +90,12 @@ def _ask(console: Console, sitting: Sitting, question: PartQuestion, done: int) 
     name = words.escaped(Path(question.path).name)
     near = sitting.commissioning.nearest(question.sha256)
     with part:
-        st.html(f"<b>{name}</b>, defective with P = <b>{words.number(question.probability)}</b>")
+        chance = f"{100 * question.probability:.0f} %"
+        st.html(f"<b>{name}</b> looks defective: <b>{chance}</b>")
         where = None if question.where is None else Box(*question.where)
         st.html(_picture(question.path, f"part {Path(question.path).name}", where))
     with reference:
-        st.html(f"nearest reference <b>{words.escaped(Path(near).name)}</b>")
+        st.html(f"most like it: reference <b>{words.escaped(Path(near).name)}</b>")
         st.html(_picture(near, f"reference {Path(near).name}", None))
     if console.reviewer is None:
         st.info("Read-only: start the console with --reviewer NAME to answer.")

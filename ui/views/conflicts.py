@@ -8,11 +8,14 @@ from typing import Any, NamedTuple
 import pandas as pd
 import streamlit as st
 
+from reinspect.export.story import Told
 from reinspect.store import Filter, Reviewed
 from reinspect.store.reviews import WITHDRAWN
+from reinspect.ui import words
 from reinspect.ui.addresses import named_in_address
 from reinspect.ui.console import At, Console, cached, empty, opened
-from reinspect.ui.views.inspections import card, facts
+from reinspect.ui.viewer import chosen_view, viewer
+from reinspect.ui.views.inspections import facts
 
 _SHOWN = 200  # of a kind
 _AGREED = 2  # reviewers who settle what an annotation says otherwise
@@ -88,25 +91,36 @@ def page() -> None:
         },
         placeholder="–",
         key=f"conflicts-{kind.value}",
-        alt="Parts of which different things are said; select one to see it",
+        alt="Parts of which different things are said; select one to see it below",
     )
     rows = picked["selection"]["rows"]
-    if rows:
-        _shown(console, some[rows[0]])
+    _shown(console, some[rows[0] if rows else 0])
 
 
 def _shown(console: Console, chosen: PartConflict) -> None:
-    one = console.store.browse.one(chosen.inspection)
-    names = {key: name for name, key in console.names.items()}
-    with st.container(border=True, key="conflict"):
-        st.html(card(one))
-        st.html(facts(one, names.get(one.run_id)))
-        st.text(chosen.said)
+    told = Told.of(console.store, chosen.inspection, console.runs_folder)
+    picture, said = st.columns([1.1, 1], gap="medium")
+    with picture:
+        seen = chosen_view(told)
+        scene, path = told.scene_of(seen), told.path(seen)
+        viewer(scene, key=f"conflict-{told.found.id}-{seen}", path=path)
+    with said:
+        st.html(
+            f"<h2>{words.escaped(told.found.row.image)}</h2>"
+            f"<p>{words.escaped(chosen.said)}</p>{facts(told.found, told.run.name)}"
+        )
+        for review in told.reviews:
+            if review.why:
+                st.html(
+                    f'<p class="facts"><b>{words.escaped(review.reviewer)}</b> '
+                    f"{review.at.astimezone():%a %d %b, %H:%M}</p>"
+                    f"<p>{words.escaped(review.why)}</p>"
+                )
         st.page_link(
             console.pages["trace"],
             label="Open its trace, and judge it there",
             icon=":material/timeline:",
-            query_params={"id": str(one.id)},
+            query_params={"id": str(told.found.id)},
         )
 
 

@@ -139,6 +139,7 @@ def _figures(
     cells = [*st.columns(4), *st.columns(4)]
 
     def door(place: int, label: str, wanted: Filter, period: Period = base.now) -> None:
+        """A link below a figure: to its parts, where there may be some."""
         view = ListView(wanted.model_copy(update={"period": period}))
         cells[place].page_link(
             console.pages["inspections"],
@@ -148,21 +149,25 @@ def _figures(
 
     days = max(1, len(set(sums[1]["day"]))) if len(sums[1]) else 0
     cells[0].metric("Parts", f"{now.images:,}", help=_usual(_a_day(then.images, days)))
-    door(0, "Show the parts", Filter())
+    if now.images:
+        door(0, "Show the parts", Filter())
     _share(cells[1], "Fail rate", now.share("failed"), then.share("failed"))
-    door(1, f"Show {now.failed:,} FAIL", Filter(dispositions=(Outcome.FAIL,)))
+    if now.failed:
+        door(1, f"Show {now.failed:,} FAIL", Filter(dispositions=(Outcome.FAIL,)))
     _share(cells[2], "Review load", now.share("review"), then.share("review"))
-    door(2, f"Show {now.review:,} REVIEW", Filter(dispositions=(Outcome.REVIEW,)))
+    if now.review:
+        door(2, f"Show {now.review:,} REVIEW", Filter(dispositions=(Outcome.REVIEW,)))
     cells[3].metric("Set-up alarms", f"{stops:,}", help="Pictures of another set-up than learned")
-    door(3, "Show these pictures", Filter(setup=True))
-    _audit(cells[4], "Escapes", missed, "of PASS are defective: audit sample")
+    if stops:
+        door(3, "Show these pictures", Filter(setup=True))
+    _audit(cells[4], "Escapes", missed, "PASS", "defective", "parts of the audit sample")
     whole = Period(base.since, base.now.until)
     passed, failed = (
         Filter(standing=Standing.OVERRULED, dispositions=(outcome,))
         for outcome in (Outcome.PASS, Outcome.FAIL)
     )
     door(4, "Show escapes found", passed, whole)
-    _audit(cells[5], "Overkill", called, "of FAIL are good: reviews of FAIL")
+    _audit(cells[5], "Overkill", called, "FAIL", "good", "parts that FAILed")
     door(5, "Show false alarms found", failed, whole)
     seconds, usual = now.share("seconds"), then.share("seconds")
     cells[6].metric(
@@ -190,13 +195,19 @@ def _share(cell: Any, name: str, now: float | None, then: float | None) -> None:
     )
 
 
-def _audit(cell: Any, name: str, rate: AuditRate, of: str) -> None:
+def _audit(cell: Any, name: str, rate: AuditRate, outcome: str, truth: str, by: str) -> None:
     low, high = rate.interval or (None, None)
-    known = f"{words.percent(low)} to {words.percent(high)}, {rate.of} reviewed" if rate.of else (
-        "nothing reviewed yet"
-    )  # fmt: skip
-    cell.metric(name, words.percent(rate.share), help=f"Share that {of}, whole time, 95 % interval")
-    cell.caption(f"{known}; {of}")
+    cell.metric(
+        name,
+        words.percent(rate.share),
+        help=f"What of {outcome} is {truth}, over the whole time, with a 95 % interval: "
+        f"by reviews of {by}",
+    )
+    cell.caption(
+        f"of {outcome}: {words.percent(low)} to {words.percent(high)}, by {rate.of:,} reviewed {by}"
+        if rate.of
+        else f"of {outcome}: not known until {by} are reviewed"
+    )
 
 
 def _delta(now: float | None, then: float | None, how: str) -> str | None:

@@ -30,7 +30,8 @@ def page() -> None:
     if not known:
         return
     names = [_named(one) for one in known]
-    chosen = st.selectbox(
+    which, page_ = st.columns([4, 1], vertical_alignment="bottom")
+    chosen = which.selectbox(
         "Product",
         range(len(known)),
         format_func=lambda place: names[place],
@@ -39,15 +40,19 @@ def page() -> None:
     )
     shown = known[chosen]
     html = qualification_page(shown.findings, shown.images)
-    st.download_button(
+    page_.download_button(
         "Download the page",
         html,
         f"qualification-{shown.findings.product}.html",
         mime="text/html",
         on_click="ignore",
+        icon=":material/download:",
+        width="stretch",
     )
     # Its template escapes whatever came from outside: names of files and of kinds of damage.
-    st.iframe(html, height=1400)
+    # Its policy lets no script measure it: the style sheet makes it as high as the window allows.
+    with st.container(key="qualification"):
+        st.iframe(html, height=1400)
 
 
 def _read(files: list[Path]) -> tuple[list[Qualification], list[str]]:

@@ -9,14 +9,17 @@ import pandas as pd
 import streamlit as st
 
 from reinspect.dataset import ReferenceVersion, ReferenceVersions
+from reinspect.dataset.versions import ReferenceChange
 from reinspect.errors import ReinspectError
 from reinspect.runs.trial import ReferenceTrial, cleared, confirmed, runs_with, try_references
 from reinspect.store import Filter, Inspected, Reviewed, Run, Standing
 from reinspect.ui import words
 from reinspect.ui.console import Console, empty
+from reinspect.ui.views.inspections import card
 from reinspect.vocabulary import Label
 
 _SHOWN = 200  # false alarms of a list
+_PICTURES = 24  # of those that are selected
 
 
 def page() -> None:
@@ -68,9 +71,7 @@ def _versions(versions: ReferenceVersions) -> None:
                 "version": number,
                 "": "✓ counts" if number == versions.active else "",
                 "pictures": len(versions.pictures(number)),
-                "made of": made.base,
-                "added": len(made.added),
-                "removed": len(made.removed),
+                "change": _change(made),
                 "who": made.who,
                 "when": made.when.astimezone().replace(tzinfo=None),
                 "why": made.why,
@@ -83,6 +84,13 @@ def _versions(versions: ReferenceVersions) -> None:
         placeholder="–",
         alt="Versions of the set, newest first",
     )
+
+
+def _change(made: ReferenceChange) -> str:
+    """What a version has that the one it was made of hasn't, in signs."""
+    counts = (("+", len(made.added)), ("−", len(made.removed)))
+    said = " ".join(f"{sign}{count}" for sign, count in counts if count) or "nothing"
+    return f"{said} to version {made.base}" if made.base else said
 
 
 def _candidates(console: Console, versions: ReferenceVersions, runs: Sequence[Run]) -> None:
@@ -118,6 +126,11 @@ def _candidates(console: Console, versions: ReferenceVersions, runs: Sequence[Ru
         alt="Parts that were flagged and that a review calls good; select those to add",
     )
     chosen = [found[at] for at in picked["selection"]["rows"]]
+    with st.container(key="gallery"):
+        for one in chosen[:_PICTURES]:
+            with st.container(border=True, key=f"card-{one.id}"):
+                st.html(card(one))
+                st.caption(words.plain(one.row.image, 60))
     why = st.text_input("Why", key="references_why", placeholder="in a few words")
     label = f"Add {len(chosen)} to a new version" if chosen else "Add to a new version"
     if st.button(label, disabled=not chosen or console.reviewer is None, help=_who(console)):
@@ -216,13 +229,13 @@ def _defects(console: Console, versions: ReferenceVersions, runs: Sequence[Run])
     wanted = Filter(
         runs=tuple(run.id for run in runs), truths=(Label.ANOMALOUS,), reviewed=Reviewed.YES
     )
-    count = console.store.browse.count(wanted) if runs else 0
+    count = len(console.store.queue.parts(wanted)) if runs else 0
     if not count:
         st.caption("A review that calls a part defective makes it an example: there is none.")
         return
     st.caption(
-        f"{count:,} inspections of parts that a review calls defective. As examples they are what "
-        "qualification measures; no part is judged by them."
+        f"A review calls {count:,} part{'s' if count > 1 else ''} defective. As examples they are "
+        "what qualification measures; no part is judged by them."
     )
     if st.button("Keep them as examples", disabled=console.reviewer is None, help=_who(console)):
         kept = versions.keep_defects(confirmed(console.store, runs))

@@ -131,7 +131,8 @@ def _agreement(console: Console, runs: tuple[int, ...]) -> None:
             )
     if not rows:
         return
-    with st.expander(f"Agreement of reviewers ({len(rows)} pairs)"):
+    pairs = f"{len(rows):,} pair{'s' if len(rows) > 1 else ''}"
+    with st.expander(f"Agreement of reviewers ({pairs})"):
         st.dataframe(pd.DataFrame(rows), hide_index=True, alt="Agreement of each two reviewers")
         st.caption(
             "Kappa: 1 is full agreement, 0 what chance would give; none if all labels are one."

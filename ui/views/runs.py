@@ -105,7 +105,7 @@ def _doors(console: Console, runs: Sequence[Run]) -> None:
         if images:
             cell.page_link(
                 console.pages["inspections"],
-                label=f"{images:,} {label}",
+                label=f"{images:,} {_OF_ONE.get(label, label) if images == 1 else label}",
                 query_params={**every, **params},
             )
         else:
@@ -132,6 +132,7 @@ _MATRIX = (
     ("normal", "Good parts", ("passed: PASS", "overkill: FAIL", "to REVIEW")),
     (None, "Truth not known", ("PASS", "FAIL", "REVIEW")),
 )
+_OF_ONE = {"escapes: PASS": "escape: PASS", "wrong verdicts": "wrong verdict"}
 _STANDINGS = {
     Standing.WRONG: "wrong verdicts",
     Standing.FIXED: "fixed by the second look",
