@@ -14,6 +14,7 @@ from reinspect.dataset import discover
 from reinspect.export.units import drawn
 from reinspect.graph.recipe import Recipe, parse_recipe
 from reinspect.images import UnreadableImage, load, read_measured, reading_of
+from reinspect.images.arrays import numbers_in
 from reinspect.readings import Readings
 from reinspect.sensing import FileRules, Measure, Unit
 from reinspect.vocabulary import Label, Modality, Outcome, Scale, View
@@ -160,6 +161,25 @@ def test_some_nan_is_filled_and_told(tmp_path: Path) -> None:
     loaded = load(tmp_path / "a.npy", scale=reading.scale, rules=reading.files)
     assert loaded.outside == pytest.approx(0.25, abs=0.01)
     assert loaded.pixels.min() > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        pytest.param("1,2,3\n4,,6\n", [[1, 2, 3], [4, None, 6]], id="within"),
+        pytest.param("1,2,\n,5,6\n", [[1, 2, None], [None, 5, 6]], id="at-the-ends"),
+        pytest.param("1,2,\n4,5,\n", [[1, 2], [4, 5]], id="a-separator-at-each-end"),
+        pytest.param("1,2\n4,5,\n", [[1, 2], [4, 5]], id="at-some-ends"),
+        pytest.param("1,2,\n4,,\n", [[1, 2], [4, None]], id="a-hole-before-it"),
+        pytest.param("---,2\n4,-\n", [[None, 2], [4, None]], id="dashes"),
+        pytest.param("1;#N/A\nNone;5\n", [[1, None], [None, 5]], id="words-for-nothing"),
+        pytest.param("a,b\n-----\n1,2\n3,4\n", [[1, 2], [3, 4]], id="a-drawn-line"),
+        pytest.param("-1,-2\n-3,-4\n", [[-1, -2], [-3, -4]], id="below-zero"),
+    ],
+)
+def test_what_a_table_leaves_out_is_a_hole(text: str, rows: list[list[float | None]]) -> None:
+    found = numbers_in(text.encode(), "a.csv")
+    assert np.array_equal(found, np.array(rows, np.float64), equal_nan=True)
 
 
 def test_what_is_infinite_holds_no_value(tmp_path: Path) -> None:

@@ -101,11 +101,13 @@ def _table(data: bytes, path: str | os.PathLike[str]) -> Numbers:
     separator = _separator(lines)
     comma = separator != "," and any("," in line for line in lines[-_HEADER:])
     rows: list[list[float]] = []
+    ended: list[bool] = []
     skipped = 0
     for number, cells in enumerate(csv.reader(lines, delimiter=separator), 1):
         values = _values(cells, comma=comma, spaced=separator == " ")
         if values is not None:
             rows.append(values)
+            ended.append(len(values) > 1 and not cells[-1].strip())
         elif not rows and skipped < _HEADER:
             skipped += 1
         else:
@@ -115,9 +117,10 @@ def _table(data: bytes, path: str | os.PathLike[str]) -> Numbers:
                 f"line {number} has {shown.strip()[:40]!r} among its numbers",
                 "export it again",
             )
-    widths = {len(row) for row in rows}
     if not rows:
         raise UnreadableImage(path, "a table of text, not of numbers", "export its values")
+    rows = _without_ends(rows, ended)
+    widths = {len(row) for row in rows}
     if len(widths) > 1:
         raise UnreadableImage(
             path,
@@ -126,6 +129,9 @@ def _table(data: bytes, path: str | os.PathLike[str]) -> Numbers:
         )
     return np.array(rows, np.float64)
 
+
+_NO_VALUE = frozenset({"nan", "na", "n/a", "#n/a", "#na", "null", "none"})
+"""What programs write where a sensor has measured nothing, beside dashes."""
 
 _NAMES = {";": "semicolons", "\t": "tabs", ",": "commas", "|": "bars", " ": "blanks"}
 
@@ -147,15 +153,25 @@ def _values(cells: list[str], *, comma: bool, spaced: bool) -> list[float] | Non
     """A row of numbers; None where one is none. What is empty is NaN."""
     if spaced:
         cells = [cell for cell in cells if cell]
-    if len(cells) > 1 and not cells[-1].strip():
-        cells = cells[:-1]  # many programs end a row with a separator
+    if len(cells) == 1 and not cells[0].strip(" -"):
+        return None  # a line that is drawn
     row = [_value(cell, comma=comma) for cell in cells]
     return None if None in row or not row else [v for v in row if v is not None]
 
 
+def _without_ends(rows: list[list[float]], ended: Sequence[bool]) -> list[list[float]]:
+    """Rows without what is behind a separator at their end, as many programs put there.
+
+    In a row that is no longer than others, one that ends with nothing lacks its last value.
+    """
+    least = min(map(len, rows))
+    drop = [end and (all(ended) or len(row) > least) for row, end in zip(rows, ended, strict=True)]
+    return [row[:-1] if end else row for row, end in zip(rows, drop, strict=True)]
+
+
 def _value(cell: str, *, comma: bool) -> float | None:
     plain = cell.strip().strip('"')
-    if not plain or plain.lower() in ("nan", "na", "n/a", "null"):
+    if not plain.strip("-") or plain.lower() in _NO_VALUE:
         return np.nan
     try:
         return float(plain.replace(",", ".") if comma else plain)
