@@ -40,15 +40,34 @@ def heat_map_picture(
     Raises:
         ValueError: `low` is not below `high`.
     """
-    if not low < high:
-        raise ValueError(f"heat-map range from {low!r} to {high!r} is empty")
     height, width = image.shape[:2]
-    shares = np.clip((np.nan_to_num(heat.astype(np.float32)) - low) / (high - low), 0, 1)
-    shares = np.asarray(cv2.resize(shares, (width, height), interpolation=cv2.INTER_LINEAR))
-    colours = cv2.applyColorMap((255 * shares).astype(np.uint8), cv2.COLORMAP_INFERNO)
-    weight = (0.75 * np.sqrt(shares))[..., None]
+    colours, weight = _coloured(heat, (width, height), low, high)
     laid: Pixels = np.rint(image * (1 - weight) + colours * weight).astype(np.uint8)
     return laid
+
+
+def heat_map_layer(
+    heat: npt.NDArray[np.floating[Any]], size: tuple[int, int], *, low: float, high: float
+) -> Pixels:
+    """What `heat_map_picture` lays over a picture: BGRA uint8, of this width and height.
+
+    Raises:
+        ValueError: `low` is not below `high`.
+    """
+    colours, weight = _coloured(heat, size, low, high)
+    return np.dstack([colours, np.rint(255 * weight).astype(np.uint8)])
+
+
+def _coloured(
+    heat: npt.NDArray[np.floating[Any]], size: tuple[int, int], low: float, high: float
+) -> tuple[Pixels, npt.NDArray[np.float32]]:
+    """Colours of a map at this width and height, and how much each covers: (H, W, 1), to 1."""
+    if not low < high:
+        raise ValueError(f"heat-map range from {low!r} to {high!r} is empty")
+    shares = np.clip((np.nan_to_num(heat.astype(np.float32)) - low) / (high - low), 0, 1)
+    shares = np.asarray(cv2.resize(shares, size, interpolation=cv2.INTER_LINEAR))
+    colours = cv2.applyColorMap((255 * shares).astype(np.uint8), cv2.COLORMAP_INFERNO)
+    return np.asarray(colours, np.uint8), (0.75 * np.sqrt(shares))[..., None]
 
 
 def side_by_side(*pictures: Pixels) -> Pixels:

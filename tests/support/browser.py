@@ -9,6 +9,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPException
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +25,8 @@ FLAGS = [
     "--disable-sync",
 ]
 PATIENCE = 60_000  # milliseconds
+NAVIGATION = '[data-testid="stSidebarNav"]'
+"""Streamlit's own list of pages, whose sections axe-core takes for broken lists."""
 
 
 class Site(NamedTuple):
@@ -129,3 +132,17 @@ def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> Non
     for act, (x, y) in ((page.mouse.down, start), (page.mouse.up, end)):
         page.mouse.move(stage["x"] + x * stage["width"], stage["y"] + y * stage["height"], steps=5)
         act()
+
+
+def found_by_axe(page: Any) -> list[str]:
+    """What axe-core objects to, one line each."""
+    axe = files("axe_playwright_python") / "axe.min.js"
+    page.evaluate(axe.read_text(encoding="utf-8"))
+    found = page.evaluate(
+        "outside => axe.run({exclude: [[outside]]}, {resultTypes: ['violations']})", NAVIGATION
+    )
+    return [
+        f"{fault['id']} ({fault['impact']}): {node['html'][:200]}"
+        for fault in found["violations"]
+        for node in fault["nodes"]
+    ]

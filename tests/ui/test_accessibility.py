@@ -1,7 +1,6 @@
 """Whoever can't use a mouse or tell colours apart: by axe-core, by keyboard, and by arithmetic."""
 
 import itertools
-from importlib.resources import files
 from typing import Any, Literal
 
 import numpy as np
@@ -9,7 +8,7 @@ import pytest
 
 from reinspect.export.appearance import SHADES
 from reinspect.ui.words import BLUE, GREY, ORANGE, OUTCOME_COLOURS
-from support.browser import Site, idle, visit
+from support.browser import Site, found_by_axe, idle, visit
 
 PAGES = {
     "Since yesterday": "",
@@ -28,9 +27,6 @@ PAGES = {
     "Defect types": "types",
 }
 MAIN = """document.querySelector('[data-testid="stMain"]')"""
-NAVIGATION = '[data-testid="stSidebarNav"]'
-"""Streamlit's own list of pages, whose sections axe-core takes for broken lists."""
-
 
 FOCUSED = """(() => {
     let focused = document.activeElement;
@@ -40,20 +36,6 @@ FOCUSED = """(() => {
     return [focused.innerText, focused.ariaLabel, focused.placeholder, label].join(' ');
 })()"""
 """The words of what has the focus, if it is something to act on."""
-
-
-def found_by_axe(page: Any) -> list[str]:
-    """What axe-core objects to, one line each."""
-    axe = files("axe_playwright_python") / "axe.min.js"
-    page.evaluate(axe.read_text(encoding="utf-8"))
-    found = page.evaluate(
-        "outside => axe.run({exclude: [[outside]]}, {resultTypes: ['violations']})", NAVIGATION
-    )
-    return [
-        f"{fault['id']} ({fault['impact']}): {node['html'][:200]}"
-        for fault in found["violations"]
-        for node in fault["nodes"]
-    ]
 
 
 def beyond_the_edge(page: Any) -> int:

@@ -19,7 +19,6 @@ from reinspect.documents import DocumentError, parse_yaml
 from reinspect.errors import ReinspectError
 from reinspect.export.units import seen
 from reinspect.images import Pixels, UnreadableImage, glance
-from reinspect.pictures import heat_map_picture
 from reinspect.references import evenly_spaced
 from reinspect.tools.embedded.alignment import Aligned, difference
 from reinspect.tools.embedded.second_look import laid_over
@@ -27,7 +26,8 @@ from reinspect.vocabulary import Sample, View
 
 _MOST = 48  # good parts among which the most alike is looked for
 _THUMBNAIL = 32  # side of what is compared
-_FAINT, _STRONG = 6.0, 40.0  # difference in Lab of the faintest and of the strongest colour
+FAINT, STRONG = 6.0, 40.0
+"""Difference in Lab of the faintest and of the strongest colour."""
 
 
 class ShownGoodPart(NamedTuple):
@@ -35,8 +35,8 @@ class ShownGoodPart(NamedTuple):
 
     pixels: Pixels
     words: str
-    differs: Pixels | None
-    """The part with what differs in colour; none where they can't be laid over each other."""
+    differs: npt.NDArray[np.float32] | None
+    """By how much the part differs, (H, W) in Lab; none where they lie otherwise."""
 
 
 def good_part(
@@ -65,8 +65,7 @@ def good_part(
         return ShownGoodPart(shown, "A good part, as it lies", None)
     lighter = (photo.mean(axis=(0, 1)) - moved.mean(axis=(0, 1))).round()  # light is no defect
     alike = np.clip(moved + lighter, 0, 255).astype(np.uint8)
-    apart = difference(photo, (Aligned(0, alike, np.eye(2, 3), 1.0),))
-    differs = heat_map_picture(photo, apart, low=_FAINT, high=_STRONG)
+    differs = difference(photo, (Aligned(0, alike, np.eye(2, 3), 1.0),))
     return ShownGoodPart(moved, "A good part, laid over", differs)
 
 
@@ -76,11 +75,7 @@ def _files(recipe: str, category: str | None, path: str, references: str) -> tup
     version = ReferenceVersion.parse(references)
     if version is not None:
         references = f"{version.folder}@{version.number}"
-    try:
-        read = parse_yaml(recipe)
-    except DocumentError:
-        read = None
-    named = references or (read.get("references") if isinstance(read, Mapping) else None)
+    named = references or _named(recipe)
     if isinstance(named, Mapping):
         named = named.get(category)
     try:
@@ -94,6 +89,16 @@ def _files(recipe: str, category: str | None, path: str, references: str) -> tup
         return ()
 
 
+@lru_cache(maxsize=16)
+def _named(recipe: str) -> object:
+    """What a recipe says of its references."""
+    try:
+        read = parse_yaml(recipe)
+    except DocumentError:
+        return None
+    return read.get("references") if isinstance(read, Mapping) else None
+
+
 _SAME: dict[str, Any] = {"path": "", "sha256": None, "size": None, "outside": 0.0}
 """What of a view says nothing of how its references are read."""
 
@@ -105,11 +110,10 @@ def _some(files: Iterable[Path]) -> tuple[str, ...]:
 
 def _nearest(files: tuple[str, ...], own: str, photo: Pixels, view: View) -> Pixels | None:
     others = tuple(file for file in files if file != own)
-    mine = _appearance(photo)
-    apart = [(float(np.abs(mine - it).mean()), file) for file, it in _appearances(others, view)]
-    for _, file in sorted(apart):
+    readable, looks = _appearances(others, view)
+    for place in np.abs(looks - _appearance(photo)).mean(axis=(1, 2, 3)).argsort(kind="stable"):
         try:
-            return seen(file, max(photo.shape), view).pixels
+            return seen(readable[place], max(photo.shape), view).pixels
         except UnreadableImage:
             continue
     return None
@@ -118,14 +122,16 @@ def _nearest(files: tuple[str, ...], own: str, photo: Pixels, view: View) -> Pix
 @lru_cache(maxsize=16)
 def _appearances(
     files: tuple[str, ...], view: View
-) -> tuple[tuple[str, npt.NDArray[np.float32]], ...]:
-    found = []
+) -> tuple[tuple[str, ...], npt.NDArray[np.float32]]:
+    """Those that can be read, and what they look like: (files, side, side, 3)."""
+    readable, looks = [], [np.zeros((0, _THUMBNAIL, _THUMBNAIL, 3), np.float32)]
     for file in files:
         try:
-            found.append((file, _appearance(seen(file, 4 * _THUMBNAIL, view).pixels)))
+            looks.append(_appearance(seen(file, 4 * _THUMBNAIL, view).pixels)[None])
         except UnreadableImage:
             continue
-    return tuple(found)
+        readable.append(file)
+    return tuple(readable), np.concatenate(looks)
 
 
 def _appearance(pixels: Pixels) -> npt.NDArray[np.float32]:

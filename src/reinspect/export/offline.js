@@ -1,6 +1,6 @@
 // A part in a page without a server: `views` is its views, each with a scene, and with every pixel
-// of its picture where the page has that. Returns what takes its keys away again.
-function present(place, views) {
+// of its picture where the page has that; `first` is the one to begin with. Returns what takes its keys away again.
+function present(place, views, first = 0) {
   const root = place.querySelector(".viewer");
   let leave = () => {};
   const look = (at) => {
@@ -12,6 +12,6 @@ function present(place, views) {
     root.shown.keys.v = () => look((at + 1) % views.length);
     if (held) root.querySelectorAll(".sides button")[at].focus();
   };
-  look(0);
+  look(first);
   return () => leave();
 }

@@ -5,67 +5,67 @@ What comes from files and models is text on the page, never markup: the template
 page's own policy lets no script run but the report's.
 """
 
-import base64
-import hashlib
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from jinja2 import Environment
 
 from reinspect.export import appearance
 from reinspect.export.appearance import LABEL_MARKS, number
-from reinspect.export.scene import within
+from reinspect.export.pages import PageScript, asset, inside_script
+from reinspect.export.scene import Places, digest
+from reinspect.export.story import Told
 from reinspect.export.templates import templates
-from reinspect.export.thumbnails import Thumbnail, thumbnails
+from reinspect.export.thumbnails import Thumbnail, heated, thumbnails
 from reinspect.files import whole_file
-from reinspect.pictures import BESIDE, HEAT_MAP
+from reinspect.pictures import HEAT_MAP
 from reinspect.store import Inspected, Store
 from reinspect.trace import Trace
-from reinspect.vocabulary import Defect, Evidence, Explanation, Outcome
+from reinspect.vocabulary import Evidence, Explanation, Outcome
 
 PICTURED = 400
-"""Images with pictures; 15 to 40 kB each."""
+"""Images with pictures."""
 LISTED = 20_000
 """Images in the table; about 0.6 kB each."""
 
 ENLARGED = 24
-"""Images whose pictures have enough pixels to be looked at closely; 100 to 200 kB each."""
+"""Images whose pictures have enough pixels to be looked at closely."""
 
-_SIDE, _CLOSE = 256, 640  # pixels of a picture's longer side
+_SIDE, _CLOSE = 256, 1024  # pixels of a picture's longer side
 _LONGEST = 600  # characters of a text
 _URGENCY = {Outcome.REVIEW: 0, Outcome.FAIL: 2, Outcome.PASS: 4}
 _WRONG, _CORRECTED = 1, 3
+
+
+class ShownView(NamedTuple):
+    """A view of a part as its card shows it."""
+
+    name: str | None
+    id: str
+    """Of the picture in the page, from which the viewer takes it."""
+    photo: Thumbnail
+    layers: Sequence[Mapping[str, Any]]
+    """What lies over it."""
 
 
 class ReportCard(NamedTuple):
     """An image with its pictures and the story of its verdict."""
 
     found: Inspected
-    photo: Thumbnail
+    views: tuple[ShownView, ...]
+    """The one that decided comes first."""
     heat: Thumbnail | None
-    beside: Thumbnail | None
-    """The part beside the good part that it was compared with."""
-    first: tuple[Defect, ...]
-    final: tuple[Defect, ...]
+    good: Thumbnail | None
+    """The good part that is most alike, of the first view."""
+    scenes: str
+    """JSON of the viewer's scenes; those of `views`. Empty where no picture can be shown."""
     explanation: Explanation | None
     evidence: tuple[Evidence, ...]
-    view: str | None = None
-    """Which view is shown first; none of a part with one picture."""
-    others: "tuple[OtherView, ...]" = ()
-
-
-class OtherView(NamedTuple):
-    """Another picture of a part with several views."""
-
-    name: str
-    photo: Thumbnail
-    first: tuple[Defect, ...]
-    final: tuple[Defect, ...]
 
 
 @dataclass(slots=True)
@@ -112,33 +112,27 @@ def write_report(
         StoreError: the store can't be read.
     """
     run = store.run_of(run_id)
-    folder = pictures or Path(run.folder or ".")
     rights = Rights()
     every = rights.counting(store.inspections(run.id))
     urgent = heapq.nsmallest(pictured, every, key=urgency)
     environment = _environment()
-    loader = environment.loader
-    assert loader is not None
-    style, script = (
-        loader.get_source(environment, name)[0] for name in ("report.css", "report.js.j2")
-    )
+    script = PageScript.with_viewer(asset("report.js"))
     tally = store.tally(run.id)
     page = environment.get_template("report.html.j2").generate(
         run=run,
         tally=tally,
         rights=rights,
         cards=(
-            _card(store, folder, found, _CLOSE if place < ENLARGED else _SIDE)
+            _card(store, pictures, found, _CLOSE if place < ENLARGED else _SIDE)
             for place, found in enumerate(urgent)
         ),
         pictured=len(urgent),
         rows=islice(store.inspections(run.id), listed),
         listed=min(listed, tally.images),
-        style=appearance.style() + style,
+        style=appearance.style() + asset("report.css") + asset("viewer.css"),
         mark=appearance.mark(),
         icon=appearance.icon(),
         script=script,
-        script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
     )
     with whole_file(out) as file:
         for piece in page:
@@ -159,48 +153,67 @@ def urgency(found: Inspected) -> tuple[int, float, str]:
     return rank, 2.0 if row.reliability is None else row.reliability, row.image
 
 
-def _card(store: Store, folder: Path, found: Inspected, side: int) -> ReportCard:
-    trace = store.trace_of(found.id)
-    row = found.row
-    first, final = (
-        row.first.defects if row.first else (),
-        row.verdict.defects if row.verdict else (),
-    )
-    view = trace.leading
-    shown = trace.by_view.get(view or "", trace)
-    sample = shown.sample
-    photo, heat = thumbnails(sample.path, _newest(shown, folder, HEAT_MAP), side, sample.views[0])
-    beside = _newest(shown, folder, BESIDE)
-    before = () if first == final else first
-    others = tuple(
-        OtherView(
-            one.name,
-            thumbnails(one.path, None, side, one)[0],
-            within(before, one.name),
-            within(final, one.name),
-        )
-        for one in trace.sample.views
-        if one.name is not None and one.name != view
-    )
+def _card(store: Store, folder: Path | None, found: Inspected, side: int) -> ReportCard:
+    told = Told.of(store, found.id)
+    if folder is not None:
+        told = told._replace(places=Places(folder))
+    trace, heat, good = told.trace, None, None
+    views: list[ShownView] = []
+    scenes: list[dict[str, Any]] = []
+    for place, view in enumerate(told.views or (None,)):
+        scene = told.scene_of(view, side, light=True)
+        own = trace.by_view.get(view or "", trace)
+        photo = Thumbnail(scene["photo"], scene["width"], scene["height"])
+        kept = _heat_map(own, told.places) if not place else None
+        if photo.data is None:
+            named = next(it for it in trace.sample.views if it.name == view)
+            photo, heat_alone = thumbnails(named.path, kept, _SIDE, named)
+            heat = heat_alone if kept else heat
+        elif kept:
+            heat = heated(photo.data, kept, _SIDE)
+        if not place and scene["reference"]:
+            good = Thumbnail(scene["reference"]["src"], scene["width"], scene["height"])
+        over = tuple(filter(_at_once, scene["layers"]))
+        shown = ShownView(view, f"i{found.id}-{place}", photo, over)
+        views.append(shown)
+        offline = _without(scene, shown, leads=not place)
+        scenes.append({"name": view, "scene": offline, "whole": None})
     return ReportCard(
         found=found,
-        photo=photo,
+        views=tuple(views),
         heat=heat,
-        beside=thumbnails(beside, None, side)[0] if beside else None,
-        first=within(before, view),
-        final=within(final, view),
+        good=good,
+        scenes=inside_script(scenes) if any(it["scene"]["photo"] for it in scenes) else "",
         explanation=trace.last(Explanation),
         evidence=trace.evidence,
-        view=view,
-        others=others,
     )
 
 
-def _newest(trace: Trace, folder: Path, shows: str) -> Path | None:
-    """The newest picture of a kind in the trace, if any tool made one."""
-    pictures = (picture for found in trace.evidence for picture in found.pictures)
-    made = [picture.path for picture in pictures if picture.shows == shows]
-    return folder / made[-1] if made else None
+def _at_once(layer: Mapping[str, Any]) -> bool:
+    """Whether a layer is on before anybody asks for it."""
+    return layer["on"] and not layer.get("missing")
+
+
+def _without(scene: Mapping[str, Any], shown: ShownView, *, leads: bool) -> dict[str, Any]:
+    """A scene that takes from the card what stands there: each picture is in the page once."""
+    key = digest(dict(scene))
+    if not scene["photo"]:
+        return {**scene, "key": key, "more": False}
+    layers = [dict(one) for one in scene["layers"]]
+    for place, one in enumerate(filter(_at_once, layers)):
+        if "src" in one:
+            one["src"] = f"#{shown.id}-{place}"
+    photo = f"#{shown.id}"
+    good = scene["reference"]
+    if good and leads:
+        good = {**good, "src": f"#{shown.id}-good"}
+    return {**scene, "photo": photo, "layers": layers, "reference": good, "key": key, "more": False}
+
+
+def _heat_map(trace: Trace, places: Places) -> Path | None:
+    """The newest heat-map in the trace, if any tool made one."""
+    made = [it for found in trace.evidence for it in found.pictures if it.shows == HEAT_MAP]
+    return places.file(made[-1]) if made else None
 
 
 def _environment() -> Environment:

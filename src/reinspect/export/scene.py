@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from reinspect.export.good_parts import ShownGoodPart, good_part
-from reinspect.export.thumbnails import Thumbnail, jpeg, shrunk
+from reinspect.export.good_parts import FAINT, STRONG, ShownGoodPart, good_part
+from reinspect.export.thumbnails import Thumbnail, jpeg, shrunk, webp
 from reinspect.export.units import drawn, seen
 from reinspect.files import digest_of
 from reinspect.images import (
@@ -27,7 +27,15 @@ from reinspect.images import (
     fitted_mask,
     read_mask,
 )
-from reinspect.pictures import COOL, HEAT_MAP, HOT, heat_map_picture, read_map
+from reinspect.pictures import (
+    COOL,
+    HEAT_MAP,
+    HOT,
+    Heat,
+    heat_map_layer,
+    heat_map_picture,
+    read_map,
+)
 from reinspect.store import Run
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import Defect, Evidence, Picture, Region, Revision, Truth, Verdict, View
@@ -37,8 +45,6 @@ SIDE = 1600
 
 WHOLE = 8192
 """Pixels of the longer side at most where every pixel is asked for."""
-
-_QUALITY = 85
 
 
 class Places(NamedTuple):
@@ -71,6 +77,8 @@ def scene(
     annotated: Truth | None = None,
     view: str | None = None,
     blind: bool = False,
+    side: int = SIDE,
+    light: bool = False,
 ) -> dict[str, Any]:
     """What the viewer shows: the part's picture, its layers, and a good part beside it.
 
@@ -83,13 +91,16 @@ def scene(
         annotated: what an annotation says of the part, of each view its own.
         view: which to show of several; the one to show first by default.
         blind: leave out name, boxes and masks: whoever reviews the part judges for themselves.
+        side: pixels of the longer side.
+        light: files of half the size that take longer to make, without what each step saw.
     """
+    coded = webp if light else jpeg
     view = view or trace.leading
     told, trace = trace, _of_view(trace, view)
     own = trace.sample.views[0]
-    plain, why, loaded = _photo(trace.sample.path, trace.sample.sha256, SIDE, own)
-    photo = _for_people(plain, loaded, SIDE)
-    size = (SIDE, SIDE * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
+    plain, why, loaded = _photo(trace.sample.path, trace.sample.sha256, side, own)
+    photo = _for_people(plain, loaded, side)
+    size = (side, side * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
     first = within(told.first.defects if told.first else (), view)
     final = within(told.verdict.defects if told.verdict else (), view)
     good = _good(trace, places, plain, recipe, references)
@@ -105,13 +116,12 @@ def scene(
         _boxes("Places looked at", "place", _places(trace), on=False),
         _masks("Masks", "final", final or first, size, on=False),
     ]
-    over = [_heat(trace.evidence, places, photo, size)]
+    over = [_heat(trace.evidence, places, size, light=light)]
     if good is not None and good.differs is not None:
-        differs = jpeg(good.differs, _QUALITY)
-        over.append({"name": "Difference", "src": differs, "on": False, "key": "D"})
+        over.append(_laid("Difference", "D", good.differs, size, (FAINT, STRONG), light=light))
     stated = trace.sample.views[0].size
     return {
-        "photo": None if photo is None else jpeg(photo, _QUALITY),
+        "photo": None if photo is None else coded(photo),
         "missing": why,
         "width": size[0],
         "height": size[1],
@@ -119,8 +129,8 @@ def scene(
         "alt": ", ".join(filter(None, ("The part" if blind else trace.sample.id, view)))
         + ("" if blind else f", {len(final)} defects in the final verdict"),
         "layers": [layer for layer in (*(() if blind else layers), *over) if layer],
-        "reference": good and {"src": _shown(good.pixels, loaded), "words": good.words},
-        "steps": {} if blind else _steps(told, view, places, photo),
+        "reference": good and {"src": coded(_shown(good, loaded, side)), "words": good.words},
+        "steps": {} if blind or light else _steps(told, view, places, photo),
         "without": "" if good or photo is None else "no good part of it is at hand",
     }
 
@@ -141,7 +151,7 @@ def whole_picture(path: str) -> str | None:
     """A part's picture with every pixel that a browser can take; none where it can't be read."""
     plain, _, loaded = _photo(path, None, WHOLE)
     photo = _for_people(plain, loaded, WHOLE)
-    return None if photo is None else jpeg(photo, _QUALITY)
+    return None if photo is None else jpeg(photo)
 
 
 def thumbnail(path: str, sha256: str | None, side: int, view: View | None = None) -> Thumbnail:
@@ -150,7 +160,7 @@ def thumbnail(path: str, sha256: str | None, side: int, view: View | None = None
     photo = _for_people(plain, loaded, side)
     if photo is None:
         return Thumbnail(None, missing=why)
-    return Thumbnail(jpeg(photo, _QUALITY), photo.shape[1], photo.shape[0], why)
+    return Thumbnail(jpeg(photo), photo.shape[1], photo.shape[0], why)
 
 
 def evidence_picture(
@@ -182,13 +192,13 @@ def evidence_picture(
         scale = side / max(heat.shape)
         dark = np.zeros((*(max(1, round(length * scale)) for length in heat.shape), 3), np.uint8)
         pixels = heat_map_picture(dark if photo is None else photo, heat, low=COOL, high=HOT)
-        return Thumbnail(jpeg(pixels, _QUALITY), pixels.shape[1], pixels.shape[0])
+        return Thumbnail(jpeg(pixels), pixels.shape[1], pixels.shape[0])
     return thumbnail(str(path), picture.sha256, side)
 
 
-def _shown(plain: Pixels, loaded: Loaded | None) -> str:
-    shown = _for_people(plain, loaded, SIDE)
-    return jpeg(plain if shown is None else shown, _QUALITY)
+def _shown(good: ShownGoodPart, loaded: Loaded | None, side: int) -> Pixels:
+    shown = _for_people(good.pixels, loaded, side)
+    return good.pixels if shown is None else shown
 
 
 def _under(under: str | Pixels | None, side: int, view: View | None) -> Pixels | None:
@@ -242,6 +252,7 @@ def _boxes(name: str, style: str, regions: Iterable[Region], *, on: bool) -> dic
 
 _LAID = (HEAT_MAP, "difference")  # pictures of evidence that lie over the part
 _STEP_SIDE = 900
+_LAID_SIDE = 640  # maps are smooth: more pixels show no more
 
 
 def _evidence_of(step: Step) -> list[Evidence]:
@@ -330,12 +341,12 @@ def _annotation(said: Truth | None, size: tuple[int, int]) -> Iterator[dict[str,
 
 def _painted(name: str, style: str, mask: Mask, *, on: bool) -> dict[str, Any]:
     paint = mask.astype(np.uint8)
-    drawn = _layer(name, np.dstack([paint * level for level in _PAINTS[style]]), on=on)
-    return {**drawn, "paint": style}
+    drawn = np.dstack([paint * level for level in _PAINTS[style]])
+    return {"name": name, "src": _png(drawn), "on": on, "paint": style}
 
 
 def _heat(
-    evidence: Iterable[Evidence], places: Places, photo: Pixels | None, size: tuple[int, int]
+    evidence: Iterable[Evidence], places: Places, size: tuple[int, int], *, light: bool
 ) -> dict[str, Any] | None:
     maps = [p for piece in evidence for p in piece.pictures if p.shows == HEAT_MAP]
     if not maps:
@@ -347,18 +358,29 @@ def _heat(
         heat = None
     if heat is None:
         return {"name": "Heat-map (missing)", "on": False, "missing": True}
-    under = np.zeros((size[1], size[0], 3), np.uint8) if photo is None else photo
-    laid = heat_map_picture(under, heat, low=COOL, high=HOT)
-    return {"name": "Heat-map", "src": jpeg(laid, _QUALITY), "on": False, "key": "M"}
+    return _laid("Heat-map", "M", heat, size, (COOL, HOT), light=light)
 
 
-def _layer(name: str, bgra: Pixels, *, on: bool) -> dict[str, Any]:
+def _laid(
+    name: str,
+    key: str,
+    heat: Heat,
+    size: tuple[int, int],
+    reach: tuple[float, float],
+    *,
+    light: bool,
+) -> dict[str, Any]:
+    """A layer that shows a map in colours, clear where it is low."""
+    less = min(0.5, _LAID_SIDE / max(size))
+    shown = (max(1, round(size[0] * less)), max(1, round(size[1] * less)))
+    low, high = reach
+    drawn = heat_map_layer(heat, shown, low=low, high=high)
+    return {"name": name, "src": webp(drawn) if light else _png(drawn), "on": False, "key": key}
+
+
+def _png(bgra: Pixels) -> str:
     coded = cv2.imencode(".png", bgra)[1].tobytes()
-    return {
-        "name": name,
-        "src": f"data:image/png;base64,{base64.b64encode(coded).decode()}",
-        "on": on,
-    }
+    return f"data:image/png;base64,{base64.b64encode(coded).decode()}"
 
 
 def digest(scene: dict[str, Any]) -> str:

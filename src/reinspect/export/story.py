@@ -17,6 +17,7 @@ from reinspect.export.appearance import number
 from reinspect.export.in_words import in_words
 from reinspect.export.pages import PageScript, asset, inside_script
 from reinspect.export.scene import (
+    SIDE,
     Places,
     digest,
     evidence_picture,
@@ -87,8 +88,10 @@ class Told(NamedTuple):
         """The picture and its layers, for the viewer; of several views the one to show first."""
         return self.scene_of(None)
 
-    def scene_of(self, view: str | None) -> dict[str, Any]:
-        """The same of the named view."""
+    def scene_of(
+        self, view: str | None, side: int = SIDE, *, light: bool = False
+    ) -> dict[str, Any]:
+        """The same of the named view; side and lightness as `scene` takes them."""
         review = self.found.row.review
         said = (truth for truth in self.truths if truth.source == "annotation")
         return scene(
@@ -99,6 +102,8 @@ class Told(NamedTuple):
             reviewed=review.defects if review else None,
             annotated=next(said, None),
             view=view,
+            side=side,
+            light=light,
         )
 
     def offline(self) -> list[dict[str, Any]]:

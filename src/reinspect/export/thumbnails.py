@@ -51,6 +51,24 @@ def thumbnails(
     return part, _encoded(heat_map_picture(small, heat, low=COOL, high=HOT))
 
 
+def heated(photo: str, heat_map: Path, side: int) -> Thumbnail:
+    """A part that is shown already, in small, with its heat-map laid over it; or why there is none.
+
+    Args:
+        photo: its `data:` address.
+        heat_map: the file of the map.
+        side: the longer one, in pixels.
+    """
+    try:
+        heat = read_map(heat_map)
+    except ValueError as error:
+        return Thumbnail(None, missing=str(error))
+    coded = np.frombuffer(base64.b64decode(photo.partition(",")[2]), np.uint8)
+    part = shrunk(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8), side)
+    laid = heat_map_picture(part, heat, low=COOL, high=HOT)
+    return Thumbnail(webp(laid), laid.shape[1], laid.shape[0])
+
+
 def shrunk(pixels: Pixels, side: int) -> Pixels:
     """A picture (H, W, 3) whose longer side has at most `side` pixels."""
     height, width = pixels.shape[:2]
@@ -64,7 +82,13 @@ def _encoded(pixels: Pixels) -> Thumbnail:
     return Thumbnail(jpeg(pixels, _QUALITY), width, height)
 
 
-def jpeg(pixels: Pixels, quality: int) -> str:
+def jpeg(pixels: Pixels, quality: int = 85) -> str:
     """The picture as a `data:` address."""
     coded = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return f"data:image/jpeg;base64,{base64.b64encode(coded.tobytes()).decode()}"
+
+
+def webp(pixels: Pixels, quality: int = 80) -> str:
+    """The same, half as large, and some twenty times slower to make."""
+    coded = cv2.imencode(".webp", pixels, [cv2.IMWRITE_WEBP_QUALITY, quality])[1]
+    return f"data:image/webp;base64,{base64.b64encode(coded.tobytes()).decode()}"
