@@ -37,6 +37,11 @@ def test_an_address_is_read(url: str, host: str, port: int, topic: str, tls: boo
         pytest.param("mqtt://plant/$SYS", "wildcard", id="the-broker's-own"),
         pytest.param("mqtt://plant/a%00b", "control", id="control-character"),
         pytest.param("mqtt://me:secret@plant/line", "REINSPECT_MQTT_PASSWORD", id="password"),
+        pytest.param("mqtt://me:secret@plant:x/line", "password out", id="password-no-port"),
+        pytest.param("mqtt://me:secret/x@plant/line", "password out", id="password-cut"),
+        pytest.param("mqtt://me:secret@[::1/line", "password out", id="password-no-host"),
+        pytest.param("mqtts://me:secret@plant:99999/line", "password out", id="password-port"),
+        pytest.param("mqtt:// plant/line", "is no broker", id="blank"),
         pytest.param("mqtt://plant/line?qos=2", "nothing is read after", id="query"),
     ],
 )

@@ -122,13 +122,17 @@ def _wait_for(port: int) -> None:
         pytest.param("http://127.0.0.1", "is no address", id="other-scheme"),
         pytest.param("opc.tcp://", "is no address", id="no-host"),
         pytest.param("opc.tcp://127.0.0.1:x", "Port", id="no-port"),
+        pytest.param("opc.tcp://me:secret@plant:4840", "leave the password out", id="password"),
+        pytest.param("opc.tcp://me:secret@plant:x", "leave the password out", id="password-port"),
+        pytest.param("http://me:secret@plant", "leave the password out", id="password-scheme"),
         pytest.param("opc.tcp://0.0.0.0:4840", "REINSPECT_OPCUA_PASSWORD", id="open-to-all"),
         pytest.param("opc.tcp://plant:4840", "REINSPECT_OPCUA_PASSWORD", id="open-by-name"),
     ],
 )
 def test_where_it_can_not_listen_is_refused(url: str, says: str) -> None:
-    with pytest.raises(LineError, match=says):
+    with pytest.raises(LineError, match=says) as told:
         OpcUaServer(url, Settings(), Expectation)
+    assert "secret" not in str(told.value)
 
 
 @pytest.mark.server

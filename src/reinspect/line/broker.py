@@ -69,7 +69,7 @@ class Broker:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as failure:
-            raise LineError(f"{shorten(url)}: {failure}") from failure
+            raise LineError(unparsed(url, failure)) from failure
         fault = _fault(parts)
         if fault:
             # A password must not be shown, wherever it stands.
@@ -89,9 +89,20 @@ class Broker:
         )
 
 
+def unparsed(url: str, failure: ValueError | str) -> str:
+    """What to say of an address that can't be taken apart.
+
+    A password may stand anywhere in it, and in what the failure quotes: neither is shown then.
+    """
+    if "@" not in url:
+        return f"{shorten(url)}: {failure}"
+    return "the address with a user in it can't be read: leave the password out"
+
+
 def _fault(parts: SplitResult) -> str | None:
     topic = unquote(parts.path).strip("/")
-    if parts.scheme not in _PORTS or not parts.hostname:
+    host = parts.hostname or ""
+    if parts.scheme not in _PORTS or not host or any(map(str.isspace, host)):
         return "is no broker: write mqtt://host/topic, or mqtts:// with TLS"
     if parts.password is not None:
         return "a password in a URL is seen by all: set REINSPECT_MQTT_PASSWORD"

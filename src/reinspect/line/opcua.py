@@ -13,8 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from reinspect.errors import shorten
-from reinspect.line.broker import LineError
+from reinspect.line.broker import LineError, unparsed
 from reinspect.line.certificates import OpcUaIdentity
 from reinspect.readings import Readings
 from reinspect.runs.alarm import Expectation
@@ -254,9 +253,9 @@ def _address(url: str, settings: Settings) -> str:
         parts = urlsplit(url)
         port = parts.port
     except ValueError as failure:
-        raise LineError(f"{shorten(url)}: {failure}") from failure
-    if parts.scheme != "opc.tcp" or not parts.hostname or parts.username:
-        raise LineError(f"{shorten(url)}: is no address; write opc.tcp://127.0.0.1:4840")
+        raise LineError(unparsed(url, failure)) from failure
+    if parts.scheme != "opc.tcp" or not parts.hostname or "@" in parts.netloc:
+        raise LineError(unparsed(url, "is no address; write opc.tcp://127.0.0.1:4840"))
     if importlib.util.find_spec("asyncua") is None:
         raise LineError("OPC UA needs asyncua: pip install 'reinspect[line]'")
     guarded = settings.opcua_password is not None or settings.opcua_trust is not None
