@@ -1,5 +1,7 @@
+import contextlib
 import html
 import json
+import sqlite3
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +21,7 @@ from reinspect.store.tables import InspectionTable
 from reinspect.vocabulary import Label, Outcome, Sample, Truth, Verdict, View
 from support.made_traces import judged, of_two_views
 from support.odd_texts import LONG, ODD
+from support.places import REPOSITORY
 
 PAGES = (
     "morning", "runs", "inspections", "trace", "review", "reliability", "compare", "export",
@@ -245,6 +248,42 @@ def test_a_store_that_goes_or_is_another_is_noticed(
     app.run()
     assert not app.error
     assert "0 found" in _text(app)
+
+
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [
+        pytest.param("", "6 found", id="older, brought up to date"),
+        pytest.param("UPDATE reinspect_version SET version_num = '9999'", "newer", id="newer"),
+    ],
+)
+def test_a_store_of_another_version_in_its_place_is_read_or_named(
+    monday: int, store: Store, show: Show, tmp_path: Path, version: str, said: str
+) -> None:
+    app = show("inspections")
+    store.close()
+    for kept in tmp_path.glob("reinspect.db*"):
+        kept.rename(tmp_path / f"away-{kept.name}")
+    first = (REPOSITORY / "tests/store/first_schema.sql").read_text("utf-8")
+    with contextlib.closing(sqlite3.connect(tmp_path / "reinspect.db")) as older:
+        older.executescript(f"{first}\n{version}")
+    app.run()
+    assert not app.exception
+    assert said in _text(app)
+
+
+def test_a_huge_picture_is_shown_in_small(store: Store, show: Show, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.png"
+    write_image(huge, np.full((6000, 9000), 90, np.uint8))
+    run = store.begin_run(RunInfo(name="huge"))
+    with store.writer(run) as writer:
+        writer.write(judged("huge.png", 0.5, Outcome.REVIEW, path=str(huge)))
+    for page in ("inspections", "trace", "review"):
+        app = show(page, reviewer="Ann")
+        assert not app.exception
+        assert len(_text(app)) < 500_000
+    (item,) = _fed(app)["items"]
+    assert 0 < len(json.dumps(item)) < 2_000_000
 
 
 def test_pages_are_turned(monday: int, show: Show) -> None:
