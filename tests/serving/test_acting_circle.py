@@ -1,9 +1,10 @@
 """The circle of a critic that acts: it learns to look before it revises, through a real vLLM.
 
 A scripted critic acts on parts of three products; three of five it answers blindly. A tiny Qwen3-VL
-imitates it, and so answers mostly before it looks; RCRL, over whole conversations with real looks,
-teaches it to look. Both act behind a poor first look on parts of a product that no episode had,
-with calls of tools that vLLM's own parser reads.
+imitates it, and so answers mostly before it looks, which nobody lets through; RCRL, over whole
+conversations with real looks, teaches it to look, and what it then says of what it sees is right.
+Both act behind a poor first look on parts of a product that no episode had, with calls of tools
+that vLLM's own parser reads.
 """
 
 import json
@@ -34,7 +35,7 @@ TUNING = {
     # All that the scripted critic has done is imitated, its blind answers, too.
     "warm_start": {**SCHEDULE, "steps": 90, "learning_rate": 5e-3, "batch": 16, "least": -10},
     "rcrl": {
-        **SCHEDULE, "steps": 12, "log_every": 2, "learning_rate": 1e-3, "batch": 32, "group": 4,
+        **SCHEDULE, "steps": 20, "log_every": 2, "learning_rate": 1e-3, "batch": 32, "group": 4,
         "kl": 0.0, "temperature": 0.8, "max_tokens": 40,
     },
 }  # fmt: skip
@@ -49,7 +50,7 @@ from pathlib import Path
 from reinspect.testing.tiny_vlm import write_tiny_vlm
 from support.hasty_critic import words_of
 sizes = {"initializer_range": 0.1}
-write_tiny_vlm("tiny", words=words_of(Path("episodes")), text=sizes, vision=sizes)
+write_tiny_vlm("tiny", words=words_of(Path("episodes")), phrases=True, text=sizes, vision=sizes)
 """
 OPENINGS = """
 import json
@@ -188,10 +189,14 @@ def test_the_reward_of_its_conversations_rises(circle: Circle) -> None:
     assert circle.after.reward >= circle.before.reward + 1.0
 
 
-def test_it_decides_and_breaks_nothing(circle: Circle) -> None:
-    """Labels stay as they are: so few steps teach it to look, and not yet to see."""
+def test_its_accuracy_rises_on_a_product_in_no_episode(circle: Circle) -> None:
     before, after = circle.before.figures, circle.after.figures
     assert before["first"]["accuracy"] == after["first"]["accuracy"] == 0.75  # no dark stain found
-    assert after["final"]["accuracy"] >= before["final"]["accuracy"]
-    assert circle.before.decided <= 0.4
-    assert circle.after.decided >= 0.7
+    assert after["final"]["accuracy"] >= max(0.85, before["final"]["accuracy"] + 0.1)
+    assert after["ledger"]["fixed"] >= 6  # of 8
+    assert after["ledger"]["fixed"] >= 2 * after["ledger"]["broken"]
+
+
+def test_it_comes_to_decisions(circle: Circle) -> None:
+    assert circle.before.decided <= 0.6
+    assert circle.after.decided >= 0.85
