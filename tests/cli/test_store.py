@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from reinspect.store.database import VERSION_TABLE
-from support.command_line import invoke, said
+from support.command_line import invoke, put_greys, put_recipe, said
 from support.full_store import change, full
 from support.postgres import Server
 
@@ -113,6 +113,21 @@ def test_a_password_is_never_shown() -> None:
     url = "postgresql://me:s3cret@127.0.0.1:1/db"
     for words in (["check", url], ["migrate", url], ["copy", url, "b.db"]):
         assert "s3cret" not in said(invoke("store", *words))
+
+
+def test_a_run_shows_no_password_of_its_store(postgres: Server, tmp_path: Path) -> None:
+    url = postgres.new().replace("tester@", "tester:s3cret@")
+    assert "s3cret" in url
+    recipe = put_recipe(tmp_path / "failing.yaml", "reinspect.testing:Failing", error="no film")
+    run = ("run", put_greys(tmp_path / "parts", 2), "--recipe", recipe, "--store", url)
+    answer = invoke(*run, "--out", tmp_path / "out")
+    assert answer.code == 1
+    assert "To try the failed ones again: " in answer.out
+    assert "tester:***@" in answer.out
+    assert "s3cret" not in answer.out + answer.err
+    kept = [file.read_bytes() for file in (tmp_path / "out").rglob("*") if file.is_file()]
+    assert not any(b"s3cret" in content for content in kept)
+    assert "tester:***@" in invoke(*run, "--out", tmp_path / "out", "--resume").out
 
 
 def test_a_backup_and_a_pruning_say_what_they_did(store: str, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from reinspect.cli.run import AcceptReferences, Recipe, Store, Workers
 from reinspect.cli.telemetry import Otel, telemetry
 from reinspect.documents import RECIPE_SIZE, read_text
 from reinspect.errors import ReinspectError
-from reinspect.runs.defaults import RUNS, usage_errors
+from reinspect.runs.defaults import RUNS, shown_store, usage_errors
 from reinspect.texts import visible
 
 if TYPE_CHECKING:
@@ -197,7 +197,8 @@ def _serve(runs: "ServedRuns", plan: "RunPlan", how: _Serving, *, accepted: bool
         app = build(Service(intake, how.keys, how.limits, metrics, how.patience))
         typer.echo(f"Listening on http://{_shown(how.listening)}; stop with Ctrl-C")
         typer.echo(f"Pictures {plan.out / 'incoming'}")
-        typer.echo(f"Traces   {plan.store} (reinspect ui --store {plan.store})")
+        store = shown_store(plan.store)
+        typer.echo(f"Traces   {store} (reinspect ui --store {store})")
         # uvicorn stops in good order, and then sends the signal that told it to once more.
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         _raise_file_limit()

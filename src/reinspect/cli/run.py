@@ -17,7 +17,7 @@ from reinspect.cli.line.bundle import BundleFile, unpacked
 from reinspect.cli.line.publishing import Publish, in_the_console, outlet_to
 from reinspect.cli.progress import run_with_progress
 from reinspect.cli.telemetry import Otel, telemetry
-from reinspect.runs.defaults import UsageError, default_store, usage_errors
+from reinspect.runs.defaults import UsageError, default_store, shown_store, usage_errors
 from reinspect.texts import visible
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ def run(
         return
     options = {
         "--out": plan.out,
-        "--store": plan.store,
+        "--store": shown_store(plan.store),
         "--references": references,
         "--recipe": recipe,
         "--bundle": bundle,
@@ -338,12 +338,12 @@ def _tell(
     if result.nothing_new:
         count = result.resumed
         say(console, f"All {count} images were inspected before; nothing was left to do.")
-    where = [] if plan.store == default_store(folder) else ["--store", plan.store]
+    where = [] if plan.store == default_store(folder) else ["--store", shown_store(plan.store)]
     story = shlex.join(["reinspect", "show", str(folder), *where])
     say(console, f"Report   {folder / 'report.html'}")
     say(console, f"Results  {folder / 'results.jsonl'}, {folder / 'results.csv'}")
     say(console, f"Pictures {folder / 'pictures'}")
-    say(console, f"Traces   {plan.store} ({story} IMAGE)")
+    say(console, f"Traces   {shown_store(plan.store)} ({story} IMAGE)")
     said = {
         Ending.INTERRUPTED: "Interrupted",
         Ending.OUT_OF_TIME: f"Stopped after {plan.max_seconds or 0:g} s (--max-seconds)",

@@ -42,6 +42,15 @@ def default_store(out: Path) -> str:
     return str(out.parent / STORE)
 
 
+def shown_store(store: str) -> str:
+    """A store as a line may show it: without its password, which whoever copies it puts back."""
+    if "://" not in store:
+        return store
+    from reinspect.store.database import masked, parse
+
+    return masked(parse(store))
+
+
 def critics_beside(store: str) -> Path:
     """The registry of critics that a store has beside it; that of the default place for a URL."""
     return RUNS / CRITICS if "://" in store else Path(store).parent / CRITICS
