@@ -6,7 +6,10 @@ page's own policy lets no script run but the report's.
 """
 
 import heapq
+import os
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -122,10 +125,7 @@ def write_report(
         run=run,
         tally=tally,
         rights=rights,
-        cards=(
-            _card(store, pictures, found, _CLOSE if place < ENLARGED else _SIDE)
-            for place, found in enumerate(urgent)
-        ),
+        cards=_cards(store, pictures, urgent),
         pictured=len(urgent),
         rows=islice(store.inspections(run.id), listed),
         listed=min(listed, tally.images),
@@ -153,10 +153,24 @@ def urgency(found: Inspected) -> tuple[int, float, str]:
     return rank, 2.0 if row.reliability is None else row.reliability, row.image
 
 
-def _card(store: Store, folder: Path | None, found: Inspected, side: int) -> ReportCard:
-    told = Told.of(store, found.id)
-    if folder is not None:
-        told = told._replace(places=Places(folder))
+def _cards(store: Store, folder: Path | None, urgent: Iterable[Inspected]) -> Iterator[ReportCard]:
+    """Their cards in the same order, some drawn ahead: most of it is work on pictures."""
+    ahead = os.cpu_count() or 1
+    with ThreadPoolExecutor(ahead) as pool:
+        drawn: deque[Future[ReportCard]] = deque()
+        for place, found in enumerate(urgent):
+            told = Told.of(store, found.id)
+            if folder is not None:
+                told = told._replace(places=Places(folder))
+            drawn.append(pool.submit(_card, told, _CLOSE if place < ENLARGED else _SIDE))
+            if len(drawn) > ahead:
+                yield drawn.popleft().result()
+        while drawn:
+            yield drawn.popleft().result()
+
+
+def _card(told: Told, side: int) -> ReportCard:
+    found = told.found
     trace, heat, good = told.trace, None, None
     views: list[ShownView] = []
     scenes: list[dict[str, Any]] = []
