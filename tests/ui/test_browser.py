@@ -132,6 +132,26 @@ def test_every_page_draws_itself(
         shot(page, name)
 
 
+def test_arrows_lead_on_after_a_click_on_a_layer(site: Site, page: Any) -> None:
+    page.goto(f"{site.address}/trace?run=two-looks&disposition=FAIL")
+    page.locator(".viewer img").first.wait_for()
+    layer = page.locator(".viewer label").filter(has_text="Final boxes")
+    box = layer.locator("input")
+    idle(page)
+    layer.click()
+    assert not box.is_checked()
+    layer.click()
+    assert box.is_checked()
+    for click in (layer.click, page.locator(".viewer input[type=range]").click):
+        page.wait_for_url("**/trace?**id=**")
+        idle(page)
+        was = page.url
+        click()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_function("before => location.href !== before", arg=was)
+        page.locator(".viewer img").first.wait_for()
+
+
 def test_the_first_page_has_an_address_of_its_own(site: Site, page: Any) -> None:
     visit(page, site, "morning?morning_days=90+days", "Since yesterday")
     page.wait_for_url(f"{site.address}/?morning_days=90+days")

@@ -119,6 +119,12 @@ function evidence(root, data, ask) {
 
   // A click leaves the focus where it is, so that keys go on working.
   bar.onmousedown = (event) => { if (event.target.closest("button, label") && event.target.type !== "range") event.preventDefault(); };
+  bar.onclick = (event) => {  // the words of a box would take the focus at the click
+    const box = event.detail ? event.target.closest("label")?.querySelector("[type=checkbox]") : null;
+    if (!box || event.target === box) return;
+    event.preventDefault();
+    box.click();
+  };
   const scene = self.scene = frame(data.alt);
   const photo = make("img", { src: data.photo || "", alt: data.alt, draggable: false });
   if (data.photo) scene.append(photo);
@@ -142,6 +148,7 @@ function evidence(root, data, ask) {
   }
   if (data.layers.some((layer) => layer.src)) {
     const slider = make("input", { type: "range", min: 10, max: 100, value: 100 });
+    slider.onpointerup = () => slider.blur();
     slider.oninput = () => frames.style.setProperty("--over", slider.value / 100);
     bar.append(make("label", {}, "Opacity ", slider));
   }
