@@ -348,6 +348,17 @@ def odd_csv(root: Path) -> None:
     put_text(root / "labels.csv", "path,label\na.png,ok\ngone.png,ok\na.png,bad\nb.png,0\n")
 
 
+def boxes_of_nothing(root: Path) -> None:
+    put_folders(root)
+    put_text(root / "boxes.json", json.dumps({"test/scratch/gone.png": [[1, 1, 3, 3]]}))
+
+
+def csv_of_excel(root: Path) -> None:
+    put(root / "a.png")
+    put(root / "b.png")
+    put_text(root / "labels.csv", "sep=;\r\nPath;Label\r\na.png;ok\r\nb.png;cut, deep\r\n")
+
+
 def csv_with_gaps(root: Path) -> None:
     for name in "abcd":
         put(root / f"{name}.png")
@@ -419,6 +430,12 @@ def learned_and_tested(root: Path) -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        pytest.param(
+            boxes_of_nothing,
+            "1 entries of boxes.json are of no defective part (test/sc",
+            id="loose",
+        ),
+        pytest.param(csv_of_excel, "1 good, 1 defective (cut, deep 1)", id="excel"),
         pytest.param(csv_with_gaps, "1 pictures of which it says nothing", id="no-label"),
         pytest.param(csv_with_gaps, "1 rows name no file", id="no-path"),
         pytest.param(csv_with_gaps, "than train and test (val 1): inspected", id="other-split"),

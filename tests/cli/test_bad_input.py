@@ -221,11 +221,30 @@ def test_a_mask_that_can_not_be_read_stops_nothing_and_is_named(
         assert answer.code == 0
         (line,) = (line for line in text.splitlines() if words in line)
         assert where in line
-    assert "masks that can't be read" in written.out
+    assert "masks and boxes that can't be read" in written.out
     report = json.loads(figures.read_text())
     assert report["overall"]["final"]["n"] == len(rows(tmp_path / "run"))
     assert report["overall"]["errors"] == 0
     assert words in report["warnings"][0]
+
+
+def test_a_box_outside_of_its_picture_stops_nothing_and_is_named(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(sample_parts / "fabric", tmp_path / "fabric")
+    shutil.rmtree(root / "ground_truth")
+    one, other = sorted(path for path in root.glob("test/*/*") if path.parent.name != "good")[:2]
+    marked = {one: [[1, 1, 5, 5]], other: [[1, 1, 5, 5], [90_000, 90_000, 90_009, 90_009]]}
+    entries = {path.relative_to(root).as_posix(): boxes for path, boxes in marked.items()}
+    (root / "boxes.json").write_text(json.dumps(entries))
+    recipe = put_recipe(tmp_path / "quick.yaml")
+    words = "1 picture has a box outside of it, so where its part is defective isn't known: "
+    run = invoke("run", root, "--recipe", recipe, "--out", tmp_path / "run")
+    bench = invoke("bench", root, "--recipe", recipe, "--out", tmp_path / "bench")
+    for answer, text in ((run, run.out), (bench, bench.err)):
+        assert answer.code == 0
+        (line,) = (line for line in text.splitlines() if words in line)
+        assert other.relative_to(root).as_posix() in line
 
 
 # References

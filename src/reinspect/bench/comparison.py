@@ -11,7 +11,7 @@ from pathlib import Path
 from reinspect.bench.protocol import JudgedImage, score
 from reinspect.bench.side_by_side import Benched
 from reinspect.critics.named import Learned, learned_by
-from reinspect.dataset import Item, said_of_unread, truth_of
+from reinspect.dataset import Item, Unread, said_of_unread, truth_of
 from reinspect.engine.replay import NotOnRecord, refuse_others, replay
 from reinspect.errors import ReinspectError
 from reinspect.graph.critics import by_critic
@@ -120,7 +120,7 @@ def replay_contender(contender: Contender, plan: RunPlan, runs: Sequence[str]) -
             traces |= {trace.sample.id: trace for trace in store.traces(run.id)}
     judged: list[JudgedImage] = []
     views: dict[str, list[JudgedImage]] = {}
-    unread: list[UnreadableImage] = []
+    unread: list[Unread] = []
     for own in _plans(contender, plan, alone=True):
         inspect = replay(replace(own.context, pictures=None))
         for item in own.source.items:

@@ -6,7 +6,7 @@ from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError, Vie
 from reinspect.dataset.manifest import MANIFEST, unusable
 from reinspect.dataset.references import ReferenceFiles, known_good, references_in
 from reinspect.dataset.summary import understood
-from reinspect.dataset.truth import said_of_unread, truth_of
+from reinspect.dataset.truth import Unread, said_of_unread, truth_of
 from reinspect.dataset.understood import Layout
 from reinspect.dataset.versions import (
     ConfirmedDefect,
@@ -45,6 +45,7 @@ __all__ = [
     "ReferenceVersion",
     "ReferenceVersions",
     "Target",
+    "Unread",
     "VersionsError",
     "ViewFile",
     "categories",

@@ -18,7 +18,7 @@ import yaml
 from reinspect.census import printable
 from reinspect.dataset.items import AnyPath, DataError, Item
 from reinspect.dataset.references import known_good
-from reinspect.dataset.truth import truth_of
+from reinspect.dataset.truth import Unread, truth_of
 from reinspect.dataset.understood import means_good
 from reinspect.files import whole_folder, write_file, write_json
 from reinspect.images import (
@@ -148,10 +148,10 @@ def _parts(members: list[Item], done: Conversion) -> Iterator[_Part]:
     good = Truth(label=Label.NORMAL)
     references = [str(path) for path in known_good(root, layout)]
     known: list[tuple[str, Truth | None, bool]] = [(path, good, True) for path in references]
-    unread: list[UnreadableImage] = []
+    unread: list[Unread] = []
     known += [(item.path, truth_of(item, unread), False) for item in members]
     if unread:
-        done.left_out["masks that can't be read"] += len(unread)
+        done.left_out["masks and boxes that can't be read"] += len(unread)
     for path, truth, reference in known:
         if truth is None:
             done.left_out["of which nothing is known"] += 1

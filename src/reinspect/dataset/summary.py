@@ -12,7 +12,7 @@ from reinspect.dataset.folders import pictures_below
 from reinspect.dataset.items import Item
 from reinspect.dataset.layout import product_at
 from reinspect.dataset.references import known_good
-from reinspect.dataset.truth import inverted, part_of, said_of_unread
+from reinspect.dataset.truth import Unread, boxes_of_no_part, inverted, part_of, said_of_unread
 from reinspect.dataset.understood import FolderSet, LabelledPart, ProductSet
 from reinspect.images import UnreadableImage, address_of, read_mask
 from reinspect.vocabulary import Label
@@ -78,7 +78,7 @@ def _line(
 
 
 def _of_masks(masks: set[str]) -> Iterator[str]:
-    unread: list[UnreadableImage] = []
+    unread: list[Unread] = []
     blank = []
     for mask in natsorted(masks):
         try:
@@ -121,3 +121,5 @@ def _odd(
         alone = [file for file in every if file not in known and file.parent not in whole]
         if alone:
             yield f"{len(alone)} masks without a picture ({alone[0].name} …)"
+        if loose := boxes_of_no_part(found.root, [part.path for part in bad]):
+            yield f"{len(loose)} entries of boxes.json are of no defective part ({loose[0]} …)"

@@ -4,6 +4,7 @@ import csv
 import functools
 import io
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -34,6 +35,8 @@ _TRAIN = frozenset({"train", "training"})
 _TEST = frozenset({"test", "testing"})
 _GOOD_LABELS = frozenset({"0", "false"})
 _BAD_LABELS = BAD | {"1", "true"}
+_SEPARATOR = re.compile(r"sep=([,;|\t])", re.IGNORECASE)
+"""What Excel puts above a table."""
 _ASKED = 1000
 """Rows of a table that are asked for a file that is there."""
 _MOST = 64 << 20
@@ -265,9 +268,14 @@ def _table_at(file: str, _mtime: int, size: int) -> LabelTable:
         text = text_of_table(read_bytes(file, most=_MOST, patience=0))
         first = text.partition("\n")[0]
         separator = max(",;\t|", key=first.count)
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
+        file_of = io.StringIO(text, newline="")
+        if said := _SEPARATOR.fullmatch(first.strip("\r")):
+            file_of.readline()
+            separator = said[1]
+        reader = csv.reader(file_of, delimiter=separator)
+        above = int(said is not None)
         names = tuple(map(plain_name, next(reader, [])))
-        cells = [(reader.line_num, row) for row in reader if any(map(str.strip, row))]
+        cells = [(reader.line_num + above, row) for row in reader if any(map(str.strip, row))]
     except (OSError, DocumentError, csv.Error) as failure:
         raise DataError(f"{one_line(file)}: no table of labels: {failure}") from failure
     count = len(names)

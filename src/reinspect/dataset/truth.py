@@ -4,7 +4,7 @@ import contextlib
 import functools
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,11 @@ from reinspect.images import (
 )
 from reinspect.vocabulary import Label, NormalisedBox, Truth
 
+Unread = UnreadableImage | DataError
+"""What is wrong with a mask, or with the boxes of a picture."""
 
-def truth_of(item: Item, unread: list[UnreadableImage] | None = None) -> Truth | None:
+
+def truth_of(item: Item, unread: list[Unread] | None = None) -> Truth | None:
     """What the item's category says of it; none outside a category and right under `test/`.
 
     Boxes come from annotations, else from the mask; each is normalised by its own picture's size.
@@ -45,11 +48,12 @@ def truth_of(item: Item, unread: list[UnreadableImage] | None = None) -> Truth |
 
     Args:
         item: the part.
-        unread: takes what is wrong with a mask that can't be read; its part is defective then, it
-            is not known where. So it is with a picture that can't be read, which its row says.
+        unread: takes what is wrong with a mask that can't be read, or with a box outside of its
+            picture; their part is defective then, it is not known where. So it is with a picture
+            that can't be read, which its row says.
 
     Raises:
-        DataError: annotations are not what they should be.
+        DataError: annotations are not what they should be; without `unread`: a box.
         UnreadableImage: without `unread`: the mask, or an image that has boxes, can't be read.
     """
     if item.views:
@@ -75,17 +79,24 @@ def truth_of(item: Item, unread: list[UnreadableImage] | None = None) -> Truth |
     )
 
 
-def said_of_unread(unread: Sequence[UnreadableImage]) -> tuple[str, ...]:
-    """That masks can't be read, in a line; nothing where all can."""
-    if not unread:
-        return ()
-    one = len(unread) == 1
-    what = "1 mask can't be read, so where its part is" if one else ""
-    what = what or f"{len(unread)} masks can't be read, so where their parts are"
-    return (f"{what} defective isn't known: {unread[0]}{'' if one else ', …'}",)
+def said_of_unread(unread: Sequence[Unread]) -> tuple[str, ...]:
+    """Which masks can't be read, which boxes are none, a line each; nothing where all are right."""
+    masks = [own for own in unread if isinstance(own, UnreadableImage)]
+    boxes = [own for own in unread if isinstance(own, DataError)]
+    said = []
+    for faults, one, several in (
+        (masks, "1 mask can't be read", "masks can't be read"),
+        (boxes, "1 picture has a box outside of it", "pictures have boxes outside of them"),
+    ):
+        if faults:
+            alone = len(faults) == 1
+            what = f"{one}, so where its part is" if alone else ""
+            what = what or f"{len(faults)} {several}, so where their parts are"
+            said.append(f"{what} defective isn't known: {faults[0]}{'' if alone else ', …'}")
+    return tuple(said)
 
 
-def _of_views(item: Item, unread: list[UnreadableImage] | None) -> Truth | None:
+def _of_views(item: Item, unread: list[Unread] | None) -> Truth | None:
     each = {view.name: own for view in item.views if (own := item.of_view(view.name))}
     parts = {name: part for name, own in each.items() if (part := part_of(own)) is not None}
     labels = [part.label for part in parts.values() if part.label is not None]
@@ -110,7 +121,7 @@ def _of_views(item: Item, unread: list[UnreadableImage] | None) -> Truth | None:
     )
 
 
-def _of_view(own: Item, unread: list[UnreadableImage] | None) -> Truth | None:
+def _of_view(own: Item, unread: list[Unread] | None) -> Truth | None:
     try:
         return truth_of(own, unread)
     except UnreadableImage as failure:
@@ -178,9 +189,7 @@ def _in_folders(found: FolderSet, path: str) -> LabelledPart | None:
     return LabelledPart(path, Label.ANOMALOUS, kinds[0], masks, tuple(marked))
 
 
-def _normalised(
-    item: Item, part: LabelledPart, unread: list[UnreadableImage] | None
-) -> list[NormalisedBox]:
+def _normalised(item: Item, part: LabelledPart, unread: list[Unread] | None) -> list[NormalisedBox]:
     if not part.boxes:
         return []
     try:
@@ -195,12 +204,14 @@ def _normalised(
         found = product_at(item.root or "", item.layout)
         source = found.source if isinstance(found, ListedSet) else "boxes.json"
         relative = Path(item.path).relative_to(item.root or "").as_posix()
-        raise DataError(f"{one_line(f'{item.root}/{source}: {relative}')}: {error}") from error
+        fault = DataError(f"{one_line(f'{item.root}/{source}: {relative}')}: {error}")
+        if unread is None:
+            raise fault from error
+        unread.append(fault)
+        return []
 
 
-def _mask(
-    part: LabelledPart, unread: list[UnreadableImage] | None
-) -> tuple[str | None, Mask | None]:
+def _mask(part: LabelledPart, unread: list[Unread] | None) -> tuple[str | None, Mask | None]:
     """Its name, marked where it is inverted, and what it sets."""
     if not part.masks:
         return None, None
@@ -247,6 +258,16 @@ def _are_inverted(folder: str, _time: int) -> bool:
 
 
 Marked = tuple[tuple[float, float, float, float], str | None]
+
+
+def boxes_of_no_part(root: str, parts: Iterable[str]) -> list[str]:
+    """The entries of `boxes.json` that are of none of these defective parts.
+
+    Raises:
+        DataError: it is not what it should be.
+    """
+    named = {Path(part).relative_to(root).as_posix() for part in parts}
+    return [key for key in _annotations(root) if key not in named]
 
 
 def _annotations(root: str) -> dict[str, list[Marked]]:

@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from reinspect.cost import RunCost
-from reinspect.dataset import Item, said_of_unread, truth_of
+from reinspect.dataset import Item, Unread, said_of_unread, truth_of
 from reinspect.files import write_file
 from reinspect.graph.build import BuildContext, build_pipeline
 from reinspect.graph.recipe import dump_recipe
-from reinspect.images import UnreadableImage, one_line
+from reinspect.images import one_line
 from reinspect.roles import Sink
 from reinspect.runs.alarm import Expectation, alarm_of
 from reinspect.runs.counters import COUNTERS, is_whole, of_sessions, write_counters
@@ -150,7 +150,7 @@ def run(
     )
 
 
-def validate(plan: RunPlan) -> tuple[BuildContext, Truths, list[UnreadableImage]]:
+def validate(plan: RunPlan) -> tuple[BuildContext, Truths, list[Unread]]:
     """What a run needs, made once, and the truth about new images: all that may be refused.
 
     Last the masks that can't be read, which refuse nothing.
@@ -425,7 +425,7 @@ def _freeze_recipe(plan: RunPlan, info: RunInfo) -> None:
     write_file(plan.out / "recipe.yaml", text + info.recipe)
 
 
-def _truths(items: Sequence[Item]) -> tuple[Truths, list[UnreadableImage]]:
-    unread: list[UnreadableImage] = []
+def _truths(items: Sequence[Item]) -> tuple[Truths, list[Unread]]:
+    unread: list[Unread] = []
     known = ((item.id, truth_of(item, unread)) for item in items)
     return {name: truth for name, truth in known if truth is not None}, unread
