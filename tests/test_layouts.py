@@ -350,7 +350,10 @@ def odd_csv(root: Path) -> None:
 
 def boxes_of_nothing(root: Path) -> None:
     put_folders(root)
-    put_text(root / "boxes.json", json.dumps({"test/scratch/gone.png": [[1, 1, 3, 3]]}))
+    put_text(
+        root / "boxes.json",
+        json.dumps({"test/scratch/gone.png": [[1, 1, 3, 3]], "test/good/d.png": []}),
+    )
 
 
 def csv_of_excel(root: Path) -> None:

@@ -261,13 +261,13 @@ Marked = tuple[tuple[float, float, float, float], str | None]
 
 
 def boxes_of_no_part(root: str, parts: Iterable[str]) -> list[str]:
-    """The entries of `boxes.json` that are of none of these defective parts.
+    """The entries of `boxes.json` with boxes that are of none of these defective parts.
 
     Raises:
         DataError: it is not what it should be.
     """
     named = {Path(part).relative_to(root).as_posix() for part in parts}
-    return [key for key in _annotations(root) if key not in named]
+    return [key for key, boxes in _annotations(root).items() if boxes and key not in named]
 
 
 def _annotations(root: str) -> dict[str, list[Marked]]:
