@@ -69,7 +69,7 @@ def _versions(versions: ReferenceVersions) -> None:
         rows.append(
             {
                 "version": number,
-                "": "✓ counts" if number == versions.active else "",
+                "counts": "✓" if number == versions.active else "",
                 "pictures": len(versions.pictures(number)),
                 "change": _change(made),
                 "who": made.who,
