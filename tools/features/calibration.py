@@ -29,6 +29,7 @@ _HALF = 14  # square of the number of references at which the slope is half of t
 _SLOPE_OF_ONE = 0.1  # stand-ins say hardly anything of how good parts differ
 _LEAST_DOUBT = 3  # .8 is the most that two references allow, .91 four, .97 eight
 _BLUR = 0.8  # cells
+_AROUND, _SHARE = 2.5, 0.5  # cells, and the share of what surrounds a cell that doesn't count
 _BOX_QUANTILE = 0.998  # of the references' own cells lie below the box threshold
 
 
@@ -58,7 +59,7 @@ class FeatureCalibration:
         pooled = np.concatenate([smooth(plane, _BLUR).ravel() for plane in maps])
         centre, spread = float(np.median(pooled)), float(pooled.std()) + 0.02
         hot = float(np.quantile((pooled - centre) / spread, _BOX_QUANTILE))
-        scores = np.array([statistics(plane) for plane in maps])
+        scores = np.array([_strangeness(plane) for plane in maps])
         counts = np.ones(len(maps)) if weights is None else np.asarray(weights, np.float64)
         return cls(scores, counts, centre, spread, hot, known)
 
@@ -69,7 +70,7 @@ class FeatureCalibration:
     def z(self, plane: Floats, *, excluding: int | Sequence[int] | None = None) -> float:
         """The score of a part by its map, in what good parts vary by."""
         usual = self._usual(excluding)
-        return float((statistics(plane) / usual.mean).mean() - 1) / usual.spread()
+        return float((_strangeness(plane) / usual.mean).mean() - 1) / usual.spread()
 
     def left_out(self, *, excluding: int | Sequence[int] | None = None) -> NDArray[np.float64]:
         """The z of each reference among all: (k,)."""
@@ -111,6 +112,15 @@ class FeatureCalibration:
             scores = np.delete(scores, excluding, axis=0)
             weights = np.delete(weights, excluding)
         return _Usual(np.maximum(scores, 1e-6), weights)  # identical ones are at no distance
+
+
+def _strangeness(plane: Floats) -> NDArray[np.float64]:
+    """Of a map: its statistics, by how far cells stand out from what surrounds them.
+
+    What is all over a picture or a region of it is the part's own look, or the light's, more often
+    than a defect.
+    """
+    return statistics(plane - np.float32(_SHARE) * smooth(plane, _AROUND))
 
 
 @dataclass(frozen=True, slots=True)

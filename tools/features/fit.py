@@ -30,7 +30,7 @@ MEMBER = "features"
 
 _STAND_INS = 5  # besides a single reference
 _TRIED = 8  # references that say whether turning helps
-_KIND = "reinspect features 4"
+_KIND = "reinspect features 5"
 
 
 @dataclass(frozen=True, slots=True)
