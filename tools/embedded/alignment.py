@@ -247,9 +247,9 @@ def _match_gain(moved: Pixels, image: Pixels, inside: NDArray[np.bool_]) -> Pixe
     """Give ``moved`` the mean and, within limits, the contrast of ``image`` in each channel."""
     if not inside.any():
         return moved
-    theirs, ours = moved[inside].astype(np.float32), image[inside].astype(np.float32)
-    gain = np.clip(
-        (ours.std(axis=0) + _LEAST_SPREAD) / (theirs.std(axis=0) + _LEAST_SPREAD), *_GAIN
-    )
-    matched = (moved.astype(np.float32) - theirs.mean(axis=0)) * gain + ours.mean(axis=0)
-    return np.asarray(np.clip(np.rint(matched), 0, 255), np.uint8)
+    where = inside.astype(np.uint8)
+    (theirs, spread), (ours, wanted) = (cv2.meanStdDev(it, mask=where) for it in (moved, image))
+    gain = np.clip((wanted + _LEAST_SPREAD) / (spread + _LEAST_SPREAD), *_GAIN)
+    levels = (np.arange(256) - theirs) * gain + ours  # (channels, 256): each of them is looked up
+    table = np.clip(np.rint(levels), 0, 255).astype(np.uint8).T[None]
+    return np.asarray(cv2.LUT(moved, table), np.uint8)
