@@ -159,6 +159,17 @@ def test_the_first_page_has_an_address_of_its_own(site: Site, page: Any) -> None
     assert page.get_by_text("Page not found").count() == 0
 
 
+def test_each_filter_of_a_report_shows_as_many_as_it_says(site: Site, page: Any, shot: Any) -> None:
+    page.set_viewport_size({"width": 1280, "height": 1060})
+    page.goto(site.store.with_name("two-looks").joinpath("report.html").as_uri())
+    every = page.locator("article").count()
+    for name in ("PASS", "FAIL", "REVIEW", "Looked at twice", "Wrong", "Label changed"):
+        page.locator("button").filter(has_text=name).first.click()
+        shown = int(page.get_by_text(" shown").inner_text().split()[0])
+        assert shown == page.locator("article:visible").count() < every
+    shot(page, "report")
+
+
 def test_a_count_of_a_run_leads_to_its_parts(site: Site, page: Any) -> None:
     visit(page, site, "runs", "Runs")
     door = page.get_by_role("link", name="found: FAIL")
