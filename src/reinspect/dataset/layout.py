@@ -15,7 +15,7 @@ A folder is taken for one if it has `test/` with folders in it, and beside it or
 
 import functools
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -197,21 +197,20 @@ def _beside(root: str, inside: Entries) -> ListedSet | None:
     """KolektorSDD: a folder a part; KolektorSDD2: train and test."""
     train, tests = inside.named(TRAIN), inside.named(TEST)
     if len(train) == 1 and len(tests) == 1:
-        learned, tested = _pairs(train[0]), _pairs(tests[0])
-        if not learned and not tested:
+        learned, parts = _labelled(_pairs(train[0])), _labelled(_pairs(tests[0]))
+        if not learned and not parts:
             return None
-        labels = {path: _label_of(masks) for path, masks in learned.items()}
-        bad = sum(label is Label.ANOMALOUS for label in labels.values())
-        parts = {path: _of_pair(path, masks) for path, masks in tested.items()}
-        unread = [path for path, label in labels.items() if label is None]
-        unread += [path for path, part in parts.items() if part.label is None]
+        bad = sum(part.label is Label.ANOMALOUS for part in learned.values())
         return ListedSet(
             root,
             Layout.BESIDE,
-            tuple(path for path, label in labels.items() if label is Label.NORMAL),
+            tuple(_good(learned)),
             parts,
             "masks beside the pictures",
-            notes=(*_left(bad, "defective ones in train/ are not inspected"), *_unread(unread)),
+            notes=(
+                *_left(bad, "defective ones in train/ are not inspected"),
+                *_unread({**learned, **parts}),
+            ),
         )
     if inside.files or not inside.folders or train or tests:
         return None
@@ -219,13 +218,12 @@ def _beside(root: str, inside: Entries) -> ListedSet | None:
     if not _pairs(some):
         return None
     every = {
-        path: masks
+        path: part
         for name in natsorted(inside.folders)
-        for path, masks in _pairs(os.path.join(root, name)).items()  # noqa: PTH118
+        for path, part in _labelled(_pairs(os.path.join(root, name))).items()  # noqa: PTH118
     }
-    labels = {path: _label_of(masks) for path, masks in every.items()}
-    references, _ = half_of([path for path, label in labels.items() if label is Label.NORMAL])
-    parts = {path: _of_pair(path, every[path]) for path in natsorted({*every} - {*references})}
+    references, _ = half_of(_good(every))
+    parts = {path: every[path] for path in natsorted({*every} - {*references})}
     return ListedSet(
         root,
         Layout.BESIDE,
@@ -233,7 +231,7 @@ def _beside(root: str, inside: Entries) -> ListedSet | None:
         parts,
         "masks beside the pictures",
         split=False,
-        notes=(NO_SPLIT, *_unread([path for path, label in labels.items() if label is None])),
+        notes=(NO_SPLIT, *_unread(every)),
     )
 
 
@@ -265,18 +263,27 @@ def _label_of(masks: Iterable[str]) -> Label | None:
         return None
 
 
-def _of_pair(path: str, masks: tuple[str, ...]) -> LabelledPart:
-    label = _label_of(masks)
-    if label is Label.ANOMALOUS:
-        return LabelledPart(path, label, "defect", masks)
-    return LabelledPart(path, label)
+def _labelled(pairs: Mapping[str, tuple[str, ...]]) -> dict[str, LabelledPart]:
+    """Each picture with what the masks beside it say; they are read here, and only once."""
+    labels = {path: _label_of(masks) for path, masks in pairs.items()}
+    return {
+        path: LabelledPart(path, label, "defect", pairs[path])
+        if label is Label.ANOMALOUS
+        else LabelledPart(path, label)
+        for path, label in labels.items()
+    }
+
+
+def _good(parts: Mapping[str, LabelledPart]) -> list[str]:
+    return [path for path, part in parts.items() if part.label is Label.NORMAL]
 
 
 def _left(count: int, why: str) -> tuple[str, ...]:
     return (f"{count} {why}",) if count else ()
 
 
-def _unread(pictures: list[str]) -> tuple[str, ...]:
+def _unread(parts: Mapping[str, LabelledPart]) -> tuple[str, ...]:
+    pictures = [path for path, part in parts.items() if part.label is None]
     said = "masks beside pictures can't be read, so nothing is known of these"
     return tuple(f"{one} ({Path(pictures[0]).name} …)" for one in _left(len(pictures), said))
 
