@@ -21,7 +21,8 @@ CLOSE_UPS = 2
 """Regions that are shown at full resolution."""
 
 _MOST = 5  # candidates that are listed
-_CONTEXTS = ((MARGIN, LEAST_SIDE), (MARGIN, 1), (MARGIN / 2, 1))  # around a place: margin, side
+# Around a place: margin and side, the most first.
+_CONTEXTS = ((MARGIN, LEAST_SIDE), (MARGIN, 1), (MARGIN / 2, 1))
 _ALIKE = 0.5  # intersection over union from which on two close-ups show the same
 
 _LAID = "a good part of the same kind, laid over the test image: both show the same place at one"
@@ -164,8 +165,11 @@ def _with_context(image: Pixels, box: Box) -> Crop:
 
     A large place, and any place of a small picture, would else be the whole picture once more.
     """
-    cuts = (crop(image, box, margin=margin, least=least) for margin, least in _CONTEXTS)
-    return next((cut for cut in cuts if _is_part(cut.box)), crop(image, box))
+    for margin, least in _CONTEXTS:
+        cut = crop(image, box, margin=margin, least=least)
+        if _is_part(cut.box):
+            return cut
+    return crop(image, box)
 
 
 def _is_part(box: Box) -> bool:
