@@ -5,7 +5,7 @@ from typing import NamedTuple
 from rich import box
 from rich.table import Table
 
-from reinspect.export.templates import templates
+from reinspect.export.pages import templates
 from reinspect.metrics import Bin, Interval, LedgerCounts
 from reinspect.training.monitor.report import Method, MethodFigures, Report
 

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from reinspect.bench.paired import FIGURES, Change, Changes
 from reinspect.bench.side_by_side import SideBySide
 from reinspect.bench.table import in_words, spent
-from reinspect.export.templates import templates
+from reinspect.export.pages import templates
 
 WIDTH = 220
 """Of an interval's plot, in its own units."""

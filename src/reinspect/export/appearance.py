@@ -1,9 +1,9 @@
 """How the product looks and speaks wherever it is seen: colours, badges, marks, numbers."""
 
 import base64
-from importlib.resources import files
 from typing import NamedTuple
 
+from reinspect.export.pages import asset
 from reinspect.vocabulary import Label, Outcome
 
 BLUE, ORANGE, YELLOW, PURPLE, GREY = "#0072b2", "#d55e00", "#e69f00", "#cc79a7", "#7b8794"
@@ -70,7 +70,7 @@ def style(*, switched: bool = False) -> str:
         switched: surroundings are as the page's `color-scheme` says, which a person switches; else
             as the browser prefers.
     """
-    shared = (files("reinspect.export") / "shared.css").read_text(encoding="utf-8")
+    shared = asset("shared.css")
     if switched:
         both = "".join(
             f"--{name}:light-dark({one.light},{one.dark});" for name, one in SHADES.items()
@@ -86,7 +86,7 @@ def style(*, switched: bool = False) -> str:
 
 def mark() -> str:
     """Our mark as SVG: a part, and the second look at it."""
-    return (files("reinspect.export") / "mark.svg").read_text(encoding="utf-8").strip()
+    return asset("mark.svg").strip()
 
 
 def icon() -> str:

@@ -1,11 +1,14 @@
-"""What pages without a server are made of: styles, the viewer, and scripts that may run there."""
+"""What pages are made of: templates, files that lie here, and scripts that may run in a page."""
 
 import base64
 import hashlib
 import json
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from typing import Any, NamedTuple
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 
 @cache
@@ -31,3 +34,16 @@ class PageScript(NamedTuple):
 def inside_script(value: Any) -> str:
     """JSON in which no text can end the script element that it stands in."""
     return json.dumps(value).replace("<", "\\u003c")
+
+
+def templates(package: str, **filters: Callable[..., object]) -> Environment:
+    """The templates that lie in a package, text escaped as HTML, an unknown name an error."""
+    environment = Environment(
+        loader=PackageLoader(package, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(filters)
+    return environment

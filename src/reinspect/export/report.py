@@ -20,15 +20,12 @@ from jinja2 import Environment
 
 from reinspect.export import appearance
 from reinspect.export.appearance import LABEL_MARKS, number
-from reinspect.export.pages import PageScript, asset, inside_script
-from reinspect.export.scene import Places, digest
+from reinspect.export.pages import PageScript, asset, inside_script, templates
+from reinspect.export.scene import Places, digest, newest_heat_map
 from reinspect.export.story import Told
-from reinspect.export.templates import templates
 from reinspect.export.thumbnails import Thumbnail, heated, thumbnails
 from reinspect.files import whole_file
-from reinspect.pictures import HEAT_MAP
 from reinspect.store import Inspected, Store
-from reinspect.trace import Trace
 from reinspect.vocabulary import Evidence, Explanation, Outcome
 
 PICTURED = 400
@@ -178,7 +175,8 @@ def _card(told: Told, side: int) -> ReportCard:
         scene = told.scene_of(view, side, light=True)
         own = trace.by_view.get(view or "", trace)
         photo = Thumbnail(scene["photo"], scene["width"], scene["height"])
-        kept = _heat_map(own, told.places) if not place else None
+        made = newest_heat_map(own.evidence) if not place else None
+        kept = told.places.file(made) if made else None
         if photo.data is None:
             named = next(it for it in trace.sample.views if it.name == view)
             photo, heat_alone = thumbnails(named.path, kept, _SIDE, named)
@@ -222,12 +220,6 @@ def _without(scene: Mapping[str, Any], shown: ShownView, *, leads: bool) -> dict
     if good and leads:
         good = {**good, "src": f"#{shown.id}-good"}
     return {**scene, "photo": photo, "layers": layers, "reference": good, "key": key, "more": False}
-
-
-def _heat_map(trace: Trace, places: Places) -> Path | None:
-    """The newest heat-map in the trace, if any tool made one."""
-    made = [it for found in trace.evidence for it in found.pictures if it.shows == HEAT_MAP]
-    return places.file(made[-1]) if made else None
 
 
 def _environment() -> Environment:

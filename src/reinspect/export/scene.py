@@ -345,13 +345,19 @@ def _painted(name: str, style: str, mask: Mask, *, on: bool) -> dict[str, Any]:
     return {"name": name, "src": _png(drawn), "on": on, "paint": style}
 
 
+def newest_heat_map(evidence: Iterable[Evidence]) -> Picture | None:
+    """The last that any tool made; none where none did."""
+    maps = [own for found in evidence for own in found.pictures if own.shows == HEAT_MAP]
+    return maps[-1] if maps else None
+
+
 def _heat(
     evidence: Iterable[Evidence], places: Places, size: tuple[int, int], *, light: bool
 ) -> dict[str, Any] | None:
-    maps = [p for piece in evidence for p in piece.pictures if p.shows == HEAT_MAP]
-    if not maps:
+    newest = newest_heat_map(evidence)
+    if newest is None:
         return None
-    path = places.file(maps[-1])
+    path = places.file(newest)
     try:
         heat = read_map(path) if path else None
     except ValueError:

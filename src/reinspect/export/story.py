@@ -15,7 +15,7 @@ from reinspect.cost import ModelCost
 from reinspect.export import appearance
 from reinspect.export.appearance import number
 from reinspect.export.in_words import in_words
-from reinspect.export.pages import PageScript, asset, inside_script
+from reinspect.export.pages import PageScript, asset, inside_script, templates
 from reinspect.export.scene import (
     SIDE,
     Places,
@@ -25,7 +25,6 @@ from reinspect.export.scene import (
     shows,
     whole_picture,
 )
-from reinspect.export.templates import templates
 from reinspect.files import write_file
 from reinspect.readings import types_of
 from reinspect.store import Comment, Inspected, Review, Run, Store

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from markupsafe import Markup
 
-from reinspect.export.templates import templates
+from reinspect.export.pages import templates
 from reinspect.export.thumbnails import Thumbnail, jpeg, thumbnails
 from reinspect.files import write_file
 from reinspect.qualification.detection import (

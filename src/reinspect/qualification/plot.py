@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from reinspect.export.templates import templates
+from reinspect.export.pages import templates
 from reinspect.qualification.detection import DetectionLimits, pixels
 from reinspect.qualification.findings import LearningCurve
 

@@ -74,7 +74,7 @@ class RunResult:
     setup_alarm: str
     """Whether so many pictures of another set-up, or so many FAIL, can't be chance: one line."""
     unread_masks: tuple[str, ...] = ()
-    """Which masks of the data set can't be read, a line."""
+    """Which masks of the data set can't be read, which boxes lie outside: a line each."""
 
     @property
     def interrupted(self) -> bool:
@@ -261,7 +261,7 @@ class Session:
 
     @property
     def unread_masks(self) -> tuple[str, ...]:
-        """Which masks can't be read, a line."""
+        """As a result has it."""
         return said_of_unread(self._unread)
 
     @functools.cached_property

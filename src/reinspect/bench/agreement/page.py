@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from reinspect.bench.agreement.guide import judged, judged_kappa
 from reinspect.bench.agreement.study import AgreementStudy, KappaFigure, PartShare, Rating
-from reinspect.export.templates import templates
+from reinspect.export.pages import templates
 
 STEP, TALL = 110, 220
 """Of a panel: width of an appraiser, height of 0 to 100 %."""
