@@ -228,6 +228,22 @@ def test_a_mask_that_can_not_be_read_stops_nothing_and_is_named(
     assert words in report["warnings"][0]
 
 
+def test_counters_name_masks_that_can_not_be_read_where_nothing_is_printed(
+    sample_parts: Path, tmp_path: Path
+) -> None:
+    root = shutil.copytree(sample_parts / "fabric", tmp_path / "fabric")
+    mask = sorted(root.glob("ground_truth/*/*"))[0]
+    mask.write_bytes(b"")
+    recipe, out = put_recipe(tmp_path / "quick.yaml"), tmp_path / "run"
+    all_but_the_last = len(list(root.glob("test/*/*"))) - 1
+    for more in ("--limit", all_but_the_last), ("--resume",):
+        answer = invoke("run", root, "--recipe", recipe, "--out", out, "--quiet", *more)
+        assert (answer.code, answer.out, answer.err) == (0, "", "")
+        (line,) = json.loads((out / "counters.json").read_text())["unread_masks"]
+        assert "1 mask can't be read" in line
+        assert mask.name in line
+
+
 def test_a_box_outside_of_its_picture_stops_nothing_and_is_named(
     sample_parts: Path, tmp_path: Path
 ) -> None:

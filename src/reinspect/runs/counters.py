@@ -1,7 +1,7 @@
 """The sums of a run as a file for other programs: `counters.json` in its folder."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ def write_counters(
     folder: Path,
     expected: Expectation,
     census: Census | None = None,
+    unread_masks: Sequence[str] = (),
 ) -> None:
     """Write the counters of a run that has ended.
 
@@ -32,12 +33,14 @@ def write_counters(
         folder: of the run.
         expected: what was expected of its images.
         census: of the files that it looked at, where somebody has counted.
+        unread_masks: what is to be said of masks that can't be read, a line each.
 
     Raises:
         WriteError: the file can't be written.
         StoreError: the store can't be read.
     """
-    counters = counters_of(store, run_id, expected) | as_counters(census)
+    counters = counters_of(store, run_id, expected) | {"unread_masks": list(unread_masks)}
+    counters |= as_counters(census)
     text = json.dumps(counters, indent=2)
     write_file(folder / COUNTERS, text + "\n")
 

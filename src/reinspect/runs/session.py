@@ -231,7 +231,11 @@ class Session:
         if self.plan.resume:
             listed = feed.items if feed is not None and feed.total is not None else ()
             with usage_errors():
-                self._truths, self._unread = _truths([item for item in listed if item])
+                left = {item.id: item for item in listed if item}
+                before = [item for item in self.plan.source.items if item.id not in left]
+                self._truths, unread = _truths([*left.values()])
+                # Told of the whole run, as all of its counters are.
+                self._unread = [*_truths(before)[1], *unread]
         self.store.write_truth(self.run.id, self._truths)
 
     def finish(self, status: Status, counters: Mapping[str, float]) -> Tally:
@@ -281,7 +285,9 @@ class Session:
         write_run_folder(self.store, self.run.id, self.plan.out)
         self.plan.engine.leave_files(self.store, self.run.id, self.plan.out)
         census = census_of(self.plan.source)
-        write_counters(self.store, self.run.id, self.plan.out, self.expected, census)
+        write_counters(
+            self.store, self.run.id, self.plan.out, self.expected, census, self.unread_masks
+        )
 
 
 def begin_or_resume(store: Store, plan: RunPlan) -> tuple[Run, bool]:
