@@ -10,6 +10,7 @@ from reinspect.dataset import DataError, Item, discover, parts_of, truth_of, vie
 from reinspect.dataset.views import part_in
 from reinspect.runs.defaults import UsageError
 from reinspect.runs.sources import Listed
+from reinspect.sensing import FileRules, SignalRules
 from reinspect.vocabulary import Label
 
 SIDES = {"front": "*_front.*", "back": "*_back.*"}
@@ -267,6 +268,31 @@ def test_why_a_table_says_nothing_is_told(text: str, words: str, tmp_path: Path)
     with pytest.raises((DataError, UsageError), match=words) as refused:
         Listed.below([tmp_path], views=dict.fromkeys(SIDES))
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "pictures", [pytest.param(["0.png", "1.png"], id="some"), pytest.param([], id="alone")]
+)
+def test_tables_of_numbers_that_nothing_reads_are_told(pictures: list[str], tmp_path: Path) -> None:
+    rows = [f"{number},front,{name}" for number, name in enumerate(pictures)]
+    for number in range(2):
+        np.save(put(tmp_path, *pictures) / f"{number}.npy", np.zeros(9))
+        rows.append(f"{number},back,{number}.npy")
+    np.save(tmp_path / "other.npy", np.zeros(9))
+    tabled(tmp_path, *rows)
+    views = dict.fromkeys(SIDES)
+    told = "named by parts.csv and not read: say what their numbers are by signals.rate or pictures"
+    if not pictures:
+        with pytest.raises(UsageError, match=rf"no images in .*; 2 files are {told}.*\(0.npy …\)"):
+            Listed.below([tmp_path], views=views)
+        return
+    source = Listed.below([tmp_path], views=views)
+    assert f"2 {told}.unit (0.npy, …)" in source.census.line
+    assert "1 no picture: .npy (other.npy)" in source.census.line
+    rated = FileRules(signals=SignalRules(rate=100.0))
+    read = Listed.below([tmp_path], views=views, rules=rated)
+    assert told not in read.census.line
+    assert all(part.of_view("back") for part in read.items)
 
 
 def test_two_columns_of_one_name_are_refused(tmp_path: Path) -> None:

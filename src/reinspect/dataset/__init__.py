@@ -26,11 +26,12 @@ from reinspect.dataset.views import (
     view_in_table,
     view_notes,
 )
-from reinspect.dataset.walk import Listing, discover
+from reinspect.dataset.walk import UNREAD_TABLES, Listing, discover
 
 __all__ = [
     "MANIFEST",
     "NO_VIEW",
+    "UNREAD_TABLES",
     "AnyPath",
     "ConfirmedDefect",
     "Conversion",

@@ -9,6 +9,7 @@ from natsort import natsort_keygen
 from reinspect.census import Census, CensusTaker
 from reinspect.dataset.items import AnyPath, DataError, Item, NotThereError
 from reinspect.dataset.layout import product_at
+from reinspect.dataset.manifest import MANIFEST, manifest_of
 from reinspect.dataset.understood import FolderSet, Layout, ListedSet
 from reinspect.files import identity_of
 from reinspect.images import (
@@ -26,6 +27,11 @@ _natural = natsort_keygen()
 
 _TEMPORARY = frozenset({".crdownload", ".filepart", ".part", ".partial", ".swp", ".temp", ".tmp"})
 """Endings of files that somebody is still writing, whatever they begin with."""
+
+UNREAD_TABLES = (
+    f"named by {MANIFEST} and not read: say what their numbers are by signals.rate or pictures.unit"
+)
+"""Why a table of numbers is left out that is meant as the view of a part."""
 
 
 class Listing:
@@ -266,6 +272,8 @@ class Walk:
             return f"with a temporary name: {suffix}"
         if suffix in PARTS or (suffix in TABLES and self._rules.tables) or holds_picture(path):
             return None
+        if suffix in TABLES and _is_named(path):
+            return UNREAD_TABLES
         return f"no picture: {legible(suffix) or 'without an ending'}"
 
     def _enter(self, path: str) -> bool:
@@ -292,6 +300,13 @@ class Walk:
             relative = relative.replace(os.sep, "/")
         # Bytes that are no text would break every JSON file and table that the id goes into.
         return os.fsencode(relative).decode("utf-8", "backslashreplace")
+
+
+def _is_named(path: str) -> bool:
+    try:
+        return manifest_of(path) is not None
+    except DataError:  # told where its pictures are put together to parts
+        return False
 
 
 def _listing(folder: str) -> list[tuple[str, bool, bool]]:

@@ -10,6 +10,7 @@ from reinspect.census import Census, CensusTaker
 from reinspect.dataset import (
     MANIFEST,
     NO_VIEW,
+    UNREAD_TABLES,
     AnyPath,
     Item,
     Layout,
@@ -170,7 +171,7 @@ class Listed:
             raise UsageError(_no_view(", ".join(map(str, paths)), views or {}, why))
         if not found:
             what = "MVTec-style categories" if categorised else "images"
-            raise UsageError(f"no {what} in {', '.join(map(str, paths))}")
+            raise UsageError(f"no {what} in {', '.join(map(str, paths))}{_unread(listing.census)}")
         loose = [item.id for item in listed if categorised and not item.category]
         others = [item.id for item in every if categories and item.category not in categories]
         seen = listing.census.without(NO_VIEW, [*of_no_view])
@@ -205,6 +206,11 @@ class Listed:
 def _no_view(where: str, views: Patterns, why: str | None = None) -> str:
     said = ", ".join(f"{name} ({pattern or MANIFEST})" for name, pattern in views.items())
     return f"{where}: no file is of a view: {said}{f'; {why}' if why else ''}"
+
+
+def _unread(census: Census) -> str:
+    left = census.left_out.get(UNREAD_TABLES)
+    return f"; {left.count} files are {UNREAD_TABLES} ({left.examples[0]} …)" if left else ""
 
 
 def _feed(items: Iterable[Item], done: Done) -> Feed:
