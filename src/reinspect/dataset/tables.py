@@ -14,14 +14,13 @@ from natsort import natsorted
 
 from reinspect.dataset.folders import Entries, entries_of, pictures_below
 from reinspect.dataset.items import DataError
+from reinspect.dataset.label_columns import ANSWERS, KINDS, LabelColumns
 from reinspect.dataset.understood import (
-    BAD,
     NO_SPLIT,
     LabelledPart,
     Layout,
     ListedSet,
     half_of,
-    means_good,
     plain_name,
 )
 from reinspect.documents import DocumentError, read_bytes, text_of_table
@@ -29,12 +28,9 @@ from reinspect.images import address_of, one_line
 from reinspect.vocabulary import Label
 
 _PATHS = ("path", "image", "image_path", "file", "file_name", "filename")
-_LABELS = ("label", "class", "target", "anomaly_class")
 _MASKS = ("mask", "mask_path")
 _TRAIN = frozenset({"train", "training"})
 _TEST = frozenset({"test", "testing"})
-_GOOD_LABELS = frozenset({"0", "false"})
-_BAD_LABELS = BAD | {"1", "true"}
 _SEPARATOR = re.compile(r"sep=([,;|\t])", re.IGNORECASE)
 """What Excel puts above a table."""
 _ASKED = 1000
@@ -91,7 +87,9 @@ def _listed(inside: Entries) -> list[str]:
 def csv_of_labels(root: str, inside: Entries) -> ListedSet | None:
     """One CSV with a column of paths and one of labels; `split` and `mask` if there are such."""
     tables = [name for name in inside.files if name.lower().endswith((".csv", ".tsv"))]
-    found = [name for name in tables if _columns(os.path.join(root, name)) is not None]  # noqa: PTH118
+    known = {name: own for name in tables if (own := _columns(os.path.join(root, name)))}  # noqa: PTH118
+    # `ok` may stand in any table: one of labels goes before.
+    found = [name for name, own in known.items() if own.labels.kinds] or list(known)
     if not found:
         return None
     if len(found) > 1:
@@ -100,11 +98,10 @@ def csv_of_labels(root: str, inside: Entries) -> ListedSet | None:
             "leave one, or name another --layout"
         )
     file = os.path.join(root, found[0])  # noqa: PTH118
-    columns = _columns(file)
-    if columns is None:
-        return None
-    sorted_rows = _SortedRows(root, *columns)
-    for row in rows_of(file):
+    columns = known[found[0]]
+    sorted_rows, rows = _SortedRows(root, *columns), rows_of(file)
+    columns.labels.refuse_open(file, rows)
+    for row in rows:
         sorted_rows.add(row)
     return sorted_rows.as_set(found[0])
 
@@ -112,8 +109,8 @@ def csv_of_labels(root: str, inside: Entries) -> ListedSet | None:
 class _SortedRows:
     """The rows of a table of labels, put where they belong."""
 
-    def __init__(self, root: str, path: str, label: str, mask: str | None) -> None:
-        self._root, self._path, self._label, self._mask = root, path, label, mask
+    def __init__(self, root: str, path: str, labels: LabelColumns, mask: str | None) -> None:
+        self._root, self._path, self._labels, self._mask = root, path, labels, mask
         self._learned: list[str] = []
         self._good: list[str] = []
         self._rest: dict[str, LabelledPart] = {}
@@ -126,25 +123,24 @@ class _SortedRows:
         if not row[self._path].strip():
             self._odd["rows name no file"] += 1
             return
-        path, label = _found(self._root, row[self._path]), row[self._label].strip()
+        path, said = _found(self._root, row[self._path]), self._labels.read(row)
         if path in self._seen:
             self._odd["pictures are named twice; the first row counts"] += 1
             return
         self._seen.add(path)
         split = plain_name(row.get("split", ""))
         self._splits[split] += 1
-        self._odd["labels 0 or false are read as good"] += label.lower() in _GOOD_LABELS
-        if means_good(label) or label.lower() in _GOOD_LABELS:
+        self._odd["labels 0 or false are read as good"] += said.by_number
+        if said.label is Label.NORMAL:
             (self._learned if split in _TRAIN else self._good).append(path)
         elif split in _TRAIN:
             self._odd["defective ones of the split train are not inspected"] += 1
-        elif not label:
+        elif said.label is None:
             self._rest[path] = LabelledPart(path, None)
         else:
-            kind = "defect" if label.lower() in _BAD_LABELS else label
             mask = row[self._mask].strip() if self._mask else ""
             masks = (_found(self._root, mask),) if mask else ()
-            self._rest[path] = LabelledPart(path, Label.ANOMALOUS, kind, masks)
+            self._rest[path] = LabelledPart(path, Label.ANOMALOUS, said.kind, masks)
 
     def as_set(self, source: str) -> ListedSet:
         """What they say together."""
@@ -180,21 +176,27 @@ def _found(root: str, name: str) -> str:
 _BELOW = ((), ("images",), ("pictures",), ("data",), ("masks",))
 
 
-def _columns(file: str) -> tuple[str, str, str | None] | None:
+class _Columns(NamedTuple):
+    path: str
+    labels: LabelColumns
+    mask: str | None
+
+
+def _columns(file: str) -> _Columns | None:
     """The columns of path, label and mask; None where a table is of something else."""
     try:
         names, rows, *_ = table_at(file)
     except DataError:
         return None
     path = path_column(names)
-    label = next((name for name in names if name in _LABELS), None)
+    labels = LabelColumns.of(names, rows)
     mask = next((name for name in names if name in _MASKS), None)
-    if path is None or label is None:
+    if path is None or labels is None:
         return None
     root = os.path.dirname(file)  # noqa: PTH120
     some = (_found(root, row[path]) for row in rows[:_ASKED])
     there = any(os.path.isfile(address_of(place).file) for place in some)  # noqa: PTH113
-    return (path, label, mask) if there else None
+    return _Columns(path, labels, mask) if there else None
 
 
 def path_column(names: Iterable[str]) -> str | None:
@@ -220,7 +222,7 @@ class LabelTable(NamedTuple):
         Raises:
             DataError: two columns have one name, or a row has more cells than there are columns.
         """
-        known = {*_PATHS, *_LABELS, *_MASKS, "part", "view", "split"}
+        known = {*_PATHS, *ANSWERS, *KINDS, *_MASKS, "part", "view", "split"}
         twice = [name for name in known if self.names.count(name) > 1]
         if twice:
             raise DataError(f"{one_line(file)}: two columns are called {twice[0]!r}; leave one")
