@@ -26,9 +26,10 @@ THRESHOLD = 2.0
 """z above which a board is called anomalous."""
 
 _SIDE = 640.0  # square root of the largest working area, in pixels
-_NEAR = 0.15  # of the contrast: how near a level a pixel must be to count as that level
-_TWO_LEVEL = 0.95  # share of such pixels in black-and-white references
-_ASKED = 16  # references at most that are asked whether they are black and white
+_NEAR = 0.05  # of the contrast: a surface with more in it has defects that no level shows
+_TWO_LEVEL = 0.95  # share of pixels so near a level in black-and-white references
+_ASKED = 16  # references at most that are asked whether they are black and white, and alike
+_ALARMS = 0.1  # share of references, beside their own template, that may differ from it
 _THUMBNAIL = 64  # pixels a side, to find the template among many
 _ALIKE = 0.8  # correlation of thumbnails below which a reference is no template
 _FAR = 0.05  # of the side: a larger shift is a mistaken one
@@ -65,13 +66,26 @@ class Templates:
 
     @classmethod
     def collect(cls, images: Sequence[Pixels]) -> Templates | None:
-        """Keep the references as templates, or return None if they are not black and white."""
+        """Keep the references as templates.
+
+        Returns:
+            None if they are not black and white, or where those that show one thing differ among
+            themselves: lying turned, for one, they are not equal to the pixel.
+        """
         asked = evenly_spaced(len(images), _ASKED)
         if np.median([_two_level_share(images[place]) for place in asked]) < _TWO_LEVEL:
             return None
         album = Album.collect(images, MAX_TEMPLATES)
         thumbnails = np.stack([_thumbnail(_grey(image)) for image in album.images()])
-        return cls(album, np.fft.rfft2(thumbnails).astype(np.complex64))
+        found = cls(album, np.fft.rfft2(thumbnails).astype(np.complex64))
+        return None if found._alarms() > _ALARMS else found
+
+    def _alarms(self) -> float:
+        """Share of the references, of those with a template among the others, that differ."""
+        asked = evenly_spaced(len(self.album.pages), _ASKED)
+        seen = [self.compare(self.album.image(page), excluding=page) for page in asked]
+        found = [difference.z > THRESHOLD for difference in seen if difference is not None]
+        return float(np.mean(found)) if found else 0.0
 
     def compare(self, image: Pixels, *, excluding: int | None = None) -> Difference | None:
         """Compare with the best reference, or return None if none is the image's template.

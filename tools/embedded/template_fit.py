@@ -11,7 +11,7 @@ from reinspect.tools.embedded.features import Pixels, check_image
 from reinspect.tools.embedded.look import Look, heat_signals
 from reinspect.tools.embedded.template import Difference, Templates
 
-_KIND = "reinspect templates"
+_KIND = "reinspect templates 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class TemplateFit:
     @classmethod
     def from_references(cls, images: Sequence[Pixels]) -> TemplateFit:
         """Black-and-white references, such as printed circuits, are templates; others are not.
+
+        Nor are those of one thing that differ among themselves.
 
         Args:
             images: good ones, BGR uint8 (H, W, 3), of any sizes.

@@ -82,12 +82,42 @@ def test_without_its_template_it_says_nothing(fit: TemplateFit, index, image) ->
     assert fit.look(image, excluding=index) is None
 
 
-def test_shaded_references_are_no_templates() -> None:
+def shaded(seed: int) -> np.ndarray:
     shade = np.linspace(0.4, 1, SIDE)[None, :, None]
-    images = [(board(seed) * shade + 40 * (1 - shade)).astype(np.uint8) for seed in range(3)]
+    return (board(seed) * shade + 40 * (1 - shade)).astype(np.uint8)
+
+
+def brushed(seed: int) -> np.ndarray:
+    """A bright surface with a grain of a few per cent of the contrast."""
+    rng = np.random.default_rng(seed)
+    grain = cv2.blur(rng.normal(0, 40, (SIDE, SIDE)), (9, 1))[..., None]
+    return np.clip(board(1) * 0.7 + 30 + grain, 0, 255).astype(np.uint8)
+
+
+def turned(seed: int) -> np.ndarray:
+    move = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), 3.0 * seed, 1)
+    return np.where(cv2.warpAffine(board(1), move, (SIDE, SIDE)) > 127, 255, 0).astype(np.uint8)
+
+
+@pytest.mark.parametrize("picture", [shaded, brushed, turned])
+def test_what_differs_by_more_than_a_defect_is_no_template(picture) -> None:
+    images = [picture(seed) for seed in range(4)]
     known = TemplateFit.from_references(images)
     assert known.templates is None
     assert known.look(images[0]) is None
+
+
+@pytest.mark.parametrize("count", [2, 20])
+def test_photographs_of_one_board_are_templates(count: int) -> None:
+    rng = np.random.default_rng(0)
+    shifts = [(rng.uniform(-2, 2), rng.uniform(-2, 2)) for _ in range(count)]
+    known = TemplateFit.from_references([photograph(board(1), shift=shift) for shift in shifts])
+    defective, _ = with_short(board(1))
+    good, bad = (known.look(photograph(part, shift=(1, 1))) for part in (board(1), defective))
+    assert good is not None
+    assert good.probability < 0.5
+    assert bad is not None
+    assert bad.probability > 0.5
 
 
 def test_templates_survive_saving(fit: TemplateFit, tmp_path) -> None:
