@@ -7,7 +7,15 @@ from typing import Any
 
 import pytest
 
-from reinspect.documents import DEPTH, DocumentError, dump_yaml, parse_json, parse_yaml, read_text
+from reinspect.documents import (
+    DEPTH,
+    DocumentError,
+    dump_yaml,
+    letters_are_sure,
+    parse_json,
+    parse_yaml,
+    read_text,
+)
 
 NESTED = "[" * DEPTH + "]" * DEPTH
 ALIASES = "a: &a [x,x,x,x,x,x,x,x,x]\n" + "".join(
@@ -135,3 +143,45 @@ def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["\x85", "a\x85b", "\u2028", "\r", " \n x", "ü", "'", "null", "1"])
 def test_yaml_that_is_written_is_read_as_it_was(text: str) -> None:
     assert parse_yaml(dump_yaml({text: [text]})) == {text: [text]}
+
+
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "cp1252"]
+)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "path,label\na.png,scratch",
+        "path;label\r\nteile/größe.png;Riß\r\nb.png;Öl\r\nc.png;5 °C ± 2 µm\r\nd.png;½ ×",
+        "path,label\na.png,rayé\nb.png,fêlé, à côté du “joint”\nc.png,Œil-de-bœuf\nd.png,naïve",
+        "path\tlabel\na.png\tarañazo\nb.png\t¿Óxido?\nc.png\tbräunlich–öde\nd.png\trød, åben",
+        "path,label\na.png,coração\nb.png,manutenções\nc.png,être créée\nd.png,ÜBERMASS",
+    ],
+)
+def test_letters_of_the_west_and_of_unicode_are_sure(text: str, encoding: str) -> None:
+    assert letters_are_sure(text.encode(encoding))
+
+
+@pytest.mark.parametrize(
+    ("word", "encoding"),
+    [
+        ("不良", "cp932"),
+        ("キズ", "cp932"),
+        ("なし", "cp932"),
+        ("ｷｽﾞ", "cp932"),
+        ("傷", "cp932"),
+        ("画像/1.png", "cp932"),
+        ("划痕", "gb18030"),
+        ("好", "gb18030"),
+        ("伤", "gb18030"),
+        ("刮傷", "big5"),
+        ("良", "big5"),
+        ("功", "big5"),
+        ("불량", "cp949"),
+        ("흠", "cp949"),
+        ("царапина", "cp1251"),
+        ("ρωγμή", "cp1253"),
+    ],
+)
+def test_letters_of_elsewhere_are_not_taken_for_those_of_the_west(word: str, encoding: str) -> None:
+    assert not letters_are_sure(f"path,label\na.png,ok\nb.png,{word}\n".encode(encoding))

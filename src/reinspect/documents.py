@@ -80,14 +80,43 @@ def text_of_table(data: bytes) -> str:
     UTF-8 or UTF-16, with a mark of byte order or without one, else the encoding of Windows in the
     West, whose letters may be wrong then; separators and numbers are the same in all of them.
     """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16", "replace")
-    if data[:2].count(0) == 1 and data[2:4].count(0) == 1:
-        return data.decode("utf-16-le" if data[1:2] == b"\0" else "utf-16-be", "replace")
+    return data.decode(_encoding_of(data), "replace")
+
+
+def letters_are_sure(data: bytes) -> bool:
+    """Whether `text_of_table` reads a table's letters rightly, as far as can be told.
+
+    Bytes that are no Unicode are of the West where its letters stand alone or in twos within words:
+    those of two bytes a sign (Shift-JIS, GB18030, Big5, EUC-KR) and of other alphabets come in
+    runs, by themselves, or as signs that nobody writes.
+    """
+    if _encoding_of(data) != _WESTERN:
+        return True
     try:
-        return data.decode("utf-8-sig")
+        return _NOT_WESTERN.search(data.decode(_WESTERN)) is None
     except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+        return False
+
+
+_WESTERN = "cp1252"
+_NOT_WESTERN = re.compile(
+    r"""[^\x00-\x7fÀ-ÖØ-öø-ÿŠšŽžŒœŸ\xa0°²³µ·±×½¼¾€£§©®™¡¿ªº«»“”‘’–—…]
+    | [^\x00-\x7f]{3}
+    | (?<![A-Za-z\x80-\uffff]) [^\x00-\x7f]{2} (?![A-Za-z\x80-\uffff])""",
+    re.VERBOSE,
+)
+
+
+def _encoding_of(data: bytes) -> str:
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "utf-16"
+    if data[:2].count(0) == 1 and data[2:4].count(0) == 1:
+        return "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
+    try:
+        data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return _WESTERN
+    return "utf-8-sig"
 
 
 def _opened(patience: float, path: str, flags: int) -> int:

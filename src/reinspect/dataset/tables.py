@@ -23,7 +23,7 @@ from reinspect.dataset.understood import (
     half_of,
     plain_name,
 )
-from reinspect.documents import DocumentError, read_bytes, text_of_table
+from reinspect.documents import DocumentError, letters_are_sure, read_bytes, text_of_table
 from reinspect.images import address_of, one_line
 from reinspect.vocabulary import Label
 
@@ -215,13 +215,21 @@ class LabelTable(NamedTuple):
     """Where each row ends, from 1."""
     longer: tuple[int, ...] = ()
     """Of rows with more cells than there are columns."""
+    legible: bool = True
+    """Whether its letters are what they were written as, as far as can be told."""
 
     def refuse_odd(self, file: str) -> None:
         """Refuse what could be read in two ways.
 
         Raises:
-            DataError: two columns have one name, or a row has more cells than there are columns.
+            DataError: two columns have one name, a row has more cells than there are columns, or
+                nobody can tell its letters.
         """
+        if not self.legible:
+            raise DataError(
+                f"{one_line(file)}: its letters can't be told: neither Unicode nor of Windows in "
+                "the West; save it as UTF-8"
+            )
         known = {*_PATHS, *ANSWERS, *KINDS, *_MASKS, "part", "view", "split"}
         twice = [name for name in known if self.names.count(name) > 1]
         if twice:
@@ -267,7 +275,8 @@ def _table_at(file: str, _mtime: int, size: int) -> LabelTable:
     if size > _MOST:
         raise DataError(f"{one_line(file)}: {size / 1e6:.0f} MB is too much for a table of labels")
     try:
-        text = text_of_table(read_bytes(file, most=_MOST, patience=0))
+        data = read_bytes(file, most=_MOST, patience=0)
+        text = text_of_table(data)
         first = text.partition("\n")[0]
         separator = max(",;\t|", key=first.count)
         file_of = io.StringIO(text, newline="")
@@ -286,4 +295,5 @@ def _table_at(file: str, _mtime: int, size: int) -> LabelTable:
         tuple(dict(zip(names, [*row, *[""] * count], strict=False)) for _, row in cells),
         tuple(line for line, _ in cells),
         tuple(line for line, row in cells if any(map(str.strip, row[count:]))),
+        letters_are_sure(data),
     )
