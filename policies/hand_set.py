@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from reinspect.policies import rules
+from reinspect.references import surest
 from reinspect.texts import two_digits
 from reinspect.trace import Trace
 from reinspect.vocabulary import Estimate, Evidence, Verdict
@@ -11,6 +12,8 @@ EMBEDDED = "anomaly_map"
 """Source of a first look of the embedded expert."""
 
 _BY_NETWORK = "features_z"  # a measurement of first looks by a network
+
+_REFERENCES = "references"  # a measurement of first looks that have some
 
 SECONDED = f"{rules.EYE}_p"
 """A measurement of first looks that the eye had a say in."""
@@ -30,7 +33,7 @@ class HandSet:
         if not witnesses:
             return Estimate(
                 probability=first.probability,
-                reliability=rules.reliability(first.probability),
+                reliability=_reliability(first.probability, first),
                 signals=signals,
             )
         fused = _fused(first, witnesses)
@@ -44,10 +47,19 @@ class HandSet:
             )
         return Estimate(
             probability=fused,
-            reliability=rules.reliability(fused),
+            reliability=_reliability(fused, first),
             signals=signals,
             notes=notes,
         )
+
+
+def _reliability(probability: float, first: Verdict) -> float:
+    """By the rules; no more than the references allow that the first look compared with."""
+    known = rules.reliability(probability)
+    if not looked_first(EMBEDDED, first):
+        return known
+    references = int(first.evidence[0].measurements.get(_REFERENCES, 0))
+    return min(known, surest(references)) if references else known
 
 
 def _fused(first: Verdict, witnesses: Mapping[str, float]) -> float:

@@ -29,6 +29,17 @@ def evenly_spaced(count: int, most: int) -> list[int]:
     return sorted({int(place) for place in np.linspace(0, count - 1, min(count, most)).round()})
 
 
+def surest(count: int) -> float:
+    """The most that any comparison with so many references allows: .8 by two, .91 by four.
+
+    Two looks by the same few references don't know more of how good parts differ than one.
+    """
+    return 1 - 1 / (_LEAST_DOUBT + count**2 / 2)
+
+
+_LEAST_DOUBT = 3
+
+
 class LearnedThresholdError(ReinspectError, ValueError):
     """The file beside the references is no threshold."""
 

@@ -164,6 +164,24 @@ def test_what_the_eye_changed_is_on_record() -> None:
     assert not HandSet()(others).notes
 
 
+@pytest.mark.parametrize(
+    ("references", "most"),
+    [
+        pytest.param(0, 0.97, id="none, said of themselves"),
+        pytest.param(2, 0.8, id="two"),
+        pytest.param(3, 0.87, id="three"),
+        pytest.param(8, 0.97, id="eight"),
+    ],
+)
+@pytest.mark.parametrize("looks", [(), (says(0.01, rules.NETWORK),)])
+def test_two_looks_by_few_references_are_no_surer_than_these_allow(
+    looks: tuple[Evidence, ...], references: int, most: float
+) -> None:
+    seen = says(0.01, EMBEDDED).model_copy(update={"measurements": {"references": references}})
+    heard = HandSet()(trace(Verdict.of(0.01, evidence=(seen,)), *looks))
+    assert heard.reliability == pytest.approx(most, abs=0.005)
+
+
 def test_explored_evidence_counts_for_nothing_on_record() -> None:
     explored = Branch(at=1, steps=(Step(node="examine", products=(says(0.9),)),))
     looked = trace(Verdict.of(0.3)).model_copy(update={"explored": explored})

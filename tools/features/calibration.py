@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from reinspect.references import surest
 from reinspect.tools.embedded.features import Floats
 from reinspect.tools.embedded.positional import smooth
 from reinspect.tools.embedded.scoring import statistics
@@ -27,7 +28,6 @@ _USUAL_SLOPE, _WEIGHT_SLOPE = 0.05, 3  # the same, for how fast doubt falls beyo
 _SLOPE = 1.65  # log-odds per such spread where references are many
 _HALF = 14  # square of the number of references at which the slope is half of that
 _SLOPE_OF_ONE = 0.1  # stand-ins say hardly anything of how good parts differ
-_LEAST_DOUBT = 3  # .8 is the most that two references allow, .91 four, .97 eight
 _BLUR = 0.8  # cells
 _AROUND, _SHARE = 2.5, 0.5  # cells, and the share of what surrounds a cell that doesn't count
 _BOX_QUANTILE = 0.998  # of the references' own cells lie below the box threshold
@@ -90,8 +90,7 @@ class FeatureCalibration:
         """P(anomalous), exactly 0.5 at the threshold; never sure where references are few."""
         beyond = np.clip(z - self.threshold, -60, 60)
         sure = float(1 / (1 + np.exp(-self.slope * beyond)))
-        most = 1 - 1 / (_LEAST_DOUBT + self.known**2 / 2)
-        return 0.5 + (sure - 0.5) * (2 * most - 1)
+        return 0.5 + (sure - 0.5) * (2 * surest(self.known) - 1)
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what ``from_arrays`` needs."""
