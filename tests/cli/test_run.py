@@ -640,22 +640,41 @@ def test_what_can_not_be_done_is_said_in_one_line(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        pytest.param(["run"], "PATH", id="no-path"),
-        pytest.param(["run", "x", "--limit", "0"], "--limit", id="limit-0"),
-        pytest.param(["run", "x", "--workers", "none"], "--workers", id="workers-no-number"),
-        pytest.param(["run", "x", "--timeout", "0"], "--timeout", id="timeout-0"),
+        pytest.param(["run"], "run: Missing argument 'PATH...'", id="no-path"),
+        pytest.param(["run", "x", "--limit", "0"], "--limit: .*, not '0'", id="limit-0"),
+        pytest.param(["run", "x", "--workers", "none"], "--workers: .*'none'", id="no-number"),
+        pytest.param(["run", "x", "--timeout", "0"], "--timeout: .*'0'", id="timeout-0"),
         pytest.param(["run", "x", "--max-failures", "0"], "--max-failures", id="failures-0"),
-        pytest.param(["run", "x", "--colour"], "--colour", id="unknown-option"),
-        pytest.param(["inspect"], "inspect", id="unknown-command"),
-        pytest.param(["export", "x", "--format", "xml"], "xml", id="unknown-format"),
-        pytest.param(["bench", "x", "--references", "few"], "few", id="references-no-number"),
+        pytest.param(["run", "x", "--limti"], "run: .*--limti .*--limit", id="unknown-option"),
+        pytest.param(["inspect"], "No such command 'inspect'", id="unknown-command"),
+        pytest.param(["store", "chek"], "store: .*'check'", id="unknown-command-of-a-group"),
+        pytest.param(["models"], "models: Missing command", id="no-command-of-a-group"),
+        pytest.param(["runs", "x"], "runs: .*unexpected", id="too-many"),
+        pytest.param(["export", "x", "--format", "xml"], "--format: 'xml' is not one", id="format"),
+        pytest.param(["bench", "x", "--references", "few"], "not 'few'", id="references-no-number"),
         pytest.param(["bench", "x", "--references", "0"], "'0'", id="references-0"),
+        pytest.param(["show", "x", "--html", "y"], "show: --html takes", id="own-refusal"),
     ],
 )
-def test_wrong_usage_gives_exit_code_2(arguments: list[str], words: str) -> None:
+def test_wrong_usage_is_one_line_that_leads_to_the_help(arguments: list[str], words: str) -> None:
+    line = said(invoke(*arguments))
+    assert re.search(words, line)
+    command = line.partition(": ")[2].partition(": ")[0]
+    named = f" {command}" if command.split()[0] in arguments else ""
+    assert line.endswith(f" see: reinspect{named} --help")
+
+
+def test_an_option_without_its_value_is_told(tmp_path: Path) -> None:
+    assert "'--references' requires an argument" in said(invoke("run", "x", "--references"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [pytest.param([], id="none"), pytest.param(["store"], id="of-a-group")]
+)
+def test_without_a_command_there_is_help(arguments: list[str]) -> None:
     answer = invoke(*arguments)
-    assert answer.code == 2
-    assert words in answer.err
+    assert (answer.code, answer.err) == (2, "")
+    assert "Usage" in answer.out
 
 
 @pytest.mark.parametrize(

@@ -17,10 +17,12 @@ from reinspect.cli import (
 from reinspect.cli.learning import critics, monitor, train
 from reinspect.cli.line import bundle
 from reinspect.cli.measuring import agreement, parity
+from reinspect.cli.misuse import Commands
 from reinspect.cli.qualification import commission, qualify, references
 
 app = typer.Typer(
     name="reinspect",
+    cls=Commands,
     help="Inspect parts, and look twice where the first verdict can't be relied on.",
     no_args_is_help=True,
     add_completion=False,
