@@ -1,14 +1,18 @@
+import os
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from reinspect.export import write_report
-from reinspect.export.report import urgency
-from reinspect.export.thumbnails import thumbnails
+from reinspect.export.report import urgency, usable_cores
+from reinspect.export.thumbnails import Thumbnail, heated, shrunk, thumbnails, webp
+from reinspect.pictures import COOL, HOT, heat_map_picture, read_map
 from reinspect.store import RunInfo, Store
 from reinspect.trace import Step, Trace
 from reinspect.vocabulary import (
@@ -193,6 +197,26 @@ def test_a_heat_map_is_laid_over_its_part(folder: Path) -> None:
     assert heat is not None
     assert (photo.width, photo.height) == (heat.width, heat.height) == (20, 10)
     assert photo.data != heat.data
+
+
+def test_a_heat_map_is_laid_over_the_pixels_at_hand(folder: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 80, 3), dtype=np.uint8)
+    (file,) = (folder / "pictures").glob("heat.png")
+    laid = heat_map_picture(shrunk(noise, 20), read_map(file), low=COOL, high=HOT)
+    assert heated(noise, file, 20) == Thumbnail(webp(laid), 20, 10)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="this system doesn't say")
+def test_cores_are_those_of_the_process() -> None:
+    one = {min(os.sched_getaffinity(0))}
+
+    def bound() -> int:
+        os.sched_setaffinity(0, one)  # of this thread alone
+        return usable_cores()
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(bound).result() == 1
+    assert usable_cores() == len(os.sched_getaffinity(0))
 
 
 def test_a_heat_map_without_its_part_is_shown_alone(folder: Path) -> None:

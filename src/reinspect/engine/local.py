@@ -26,7 +26,8 @@ FEW = 8
 
 def default_workers() -> int:
     """One per core that this process may use, 8 at most."""
-    return min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+    told = hasattr(os, "sched_getaffinity")  # not on macOS, nor on Windows
+    return min(8, len(os.sched_getaffinity(0)) if told else os.cpu_count() or 1)
 
 
 @dataclass(frozen=True, slots=True)

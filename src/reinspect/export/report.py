@@ -25,6 +25,7 @@ from reinspect.export.scene import Places, digest, newest_heat_map
 from reinspect.export.story import Told
 from reinspect.export.thumbnails import Thumbnail, heated, thumbnails
 from reinspect.files import whole_file
+from reinspect.images import Pixels
 from reinspect.store import Inspected, Store
 from reinspect.vocabulary import Evidence, Explanation, Outcome
 
@@ -150,9 +151,14 @@ def urgency(found: Inspected) -> tuple[int, float, str]:
     return rank, 2.0 if row.reliability is None else row.reliability, row.image
 
 
+def usable_cores() -> int:
+    """How many cores this process may use: a container or a batch system may have given few."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _cards(store: Store, folder: Path | None, urgent: Iterable[Inspected]) -> Iterator[ReportCard]:
     """Their cards in the same order, some drawn ahead: most of it is work on pictures."""
-    ahead = os.cpu_count() or 1
+    ahead = usable_cores()
     with ThreadPoolExecutor(ahead) as pool:
         drawn: deque[Future[ReportCard]] = deque()
         for place, found in enumerate(urgent):
@@ -172,7 +178,8 @@ def _card(told: Told, side: int) -> ReportCard:
     views: list[ShownView] = []
     scenes: list[dict[str, Any]] = []
     for place, view in enumerate(told.views or (None,)):
-        scene = told.scene_of(view, side, light=True)
+        pictures: list[Pixels] = []
+        scene = told.scene_of(view, side, light=True, shown=pictures.append)
         own = trace.by_view.get(view or "", trace)
         photo = Thumbnail(scene["photo"], scene["width"], scene["height"])
         made = newest_heat_map(own.evidence) if not place else None
@@ -182,7 +189,7 @@ def _card(told: Told, side: int) -> ReportCard:
             photo, heat_alone = thumbnails(named.path, kept, _SIDE, named)
             heat = heat_alone if kept else heat
         elif kept:
-            heat = heated(photo.data, kept, _SIDE)
+            heat = heated(pictures[0], kept, _SIDE)
         if not place and scene["reference"]:
             good = Thumbnail(scene["reference"]["src"], scene["width"], scene["height"])
         over = tuple(filter(_at_once, scene["layers"]))

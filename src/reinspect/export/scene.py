@@ -6,7 +6,7 @@ than when it was inspected, is said to be so.
 """
 
 import base64
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,6 +79,7 @@ def scene(
     blind: bool = False,
     side: int = SIDE,
     light: bool = False,
+    shown: Callable[[Pixels], object] | None = None,
 ) -> dict[str, Any]:
     """What the viewer shows: the part's picture, its layers, and a good part beside it.
 
@@ -93,6 +94,7 @@ def scene(
         blind: leave out name, boxes and masks: whoever reviews the part judges for themselves.
         side: pixels of the longer side.
         light: files of half the size that take longer to make, without what each step saw.
+        shown: is given the part's picture, where there is one, before it is encoded.
     """
     coded = webp if light else jpeg
     view = view or trace.leading
@@ -100,6 +102,8 @@ def scene(
     own = trace.sample.views[0]
     plain, why, loaded = _photo(trace.sample.path, trace.sample.sha256, side, own)
     photo = _for_people(plain, loaded, side)
+    if shown is not None and photo is not None:
+        shown(photo)
     size = (side, side * 3 // 4) if photo is None else (photo.shape[1], photo.shape[0])
     first = within(told.first.defects if told.first else (), view)
     final = within(told.verdict.defects if told.verdict else (), view)

@@ -5,6 +5,7 @@ policy lets no script run but the viewer's.
 """
 
 import re
+from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,6 +27,7 @@ from reinspect.export.scene import (
     whole_picture,
 )
 from reinspect.files import write_file
+from reinspect.images import Pixels
 from reinspect.readings import types_of
 from reinspect.store import Comment, Inspected, Review, Run, Store
 from reinspect.texts import two_digits
@@ -88,9 +90,14 @@ class Told(NamedTuple):
         return self.scene_of(None)
 
     def scene_of(
-        self, view: str | None, side: int = SIDE, *, light: bool = False
+        self,
+        view: str | None,
+        side: int = SIDE,
+        *,
+        light: bool = False,
+        shown: Callable[[Pixels], object] | None = None,
     ) -> dict[str, Any]:
-        """The same of the named view; side and lightness as `scene` takes them."""
+        """The same of the named view; the others are as `scene` takes them."""
         review = self.found.row.review
         said = (truth for truth in self.truths if truth.source == "annotation")
         return scene(
@@ -103,6 +110,7 @@ class Told(NamedTuple):
             view=view,
             side=side,
             light=light,
+            shown=shown,
         )
 
     def offline(self) -> list[dict[str, Any]]:

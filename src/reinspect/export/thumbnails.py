@@ -51,11 +51,11 @@ def thumbnails(
     return part, _encoded(heat_map_picture(small, heat, low=COOL, high=HOT))
 
 
-def heated(photo: str, heat_map: Path, side: int) -> Thumbnail:
-    """A part that is shown already, in small, with its heat-map laid over it; or why there is none.
+def heated(photo: Pixels, heat_map: Path, side: int) -> Thumbnail:
+    """A part as it is shown, in small, with its heat-map laid over it; or why there is none.
 
     Args:
-        photo: its `data:` address.
+        photo: (H, W, 3), BGR.
         heat_map: the file of the map.
         side: the longer one, in pixels.
     """
@@ -63,9 +63,7 @@ def heated(photo: str, heat_map: Path, side: int) -> Thumbnail:
         heat = read_map(heat_map)
     except ValueError as error:
         return Thumbnail(None, missing=str(error))
-    coded = np.frombuffer(base64.b64decode(photo.partition(",")[2]), np.uint8)
-    part = shrunk(np.asarray(cv2.imdecode(coded, cv2.IMREAD_COLOR), np.uint8), side)
-    laid = heat_map_picture(part, heat, low=COOL, high=HOT)
+    laid = heat_map_picture(shrunk(photo, side), heat, low=COOL, high=HOT)
     return Thumbnail(webp(laid), laid.shape[1], laid.shape[0])
 
 
