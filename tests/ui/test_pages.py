@@ -664,6 +664,16 @@ def test_a_qualification_is_shown_as_its_page(store: Store, show: Show, tmp_path
     assert "<b>plate</b>" not in frame.proto.srcdoc
 
 
+def test_a_qualification_was_made_by_the_clock_on_the_wall(
+    store: Store, show: Show, tmp_path: Path
+) -> None:
+    made = datetime(2026, 1, 5, 23, 30, tzinfo=UTC)
+    findings = QUALIFIED.findings.model_copy(update={"made": made})
+    keep(QUALIFIED.model_copy(update={"findings": findings}), "a" * 64, tmp_path / "cache")
+    (option,) = show("qualification").selectbox[0].options
+    assert option.endswith(f"references, {made.astimezone():%Y-%m-%d %H:%M}")
+
+
 def test_a_qualification_that_cannot_be_read_is_named(
     store: Store, show: Show, tmp_path: Path
 ) -> None:

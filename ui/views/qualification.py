@@ -67,5 +67,5 @@ def _read(files: list[Path]) -> tuple[list[Qualification], list[str]]:
 
 def _named(one: Qualification) -> str:
     found = one.findings
-    when = f", {found.made:%Y-%m-%d %H:%M} UTC" if found.made else ""
+    when = f", {found.made.astimezone():%Y-%m-%d %H:%M}" if found.made else ""
     return f"{found.product}: {found.detection.origin} damage, {found.references} references{when}"
