@@ -105,22 +105,23 @@ def write_image(path: str | os.PathLike[str], image: npt.NDArray[Any], *, qualit
 
 
 class Pictures:
-    """Writes the pictures of a run as `folder/ab/abcdef….<shows>.jpg` (maps: `.png`)."""
+    """Writes the pictures of a run as `folder/ab/abcdef….<shows>.jpg` (`.png` where exact)."""
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self.folder = Path(folder)
 
-    def save(self, image: Pixels, *, shows: str, key: str) -> Picture:
+    def save(self, image: Pixels, *, shows: str, key: str, exact: bool = False) -> Picture:
         """Write one picture.
 
         `key` is the SHA-256 of what it was made from, `shows` a short name such as `crop`; the
         same pair replaces its file. The path in the answer is relative to the folder's parent.
+        An exact one is a PNG, a JPEG else.
 
         Raises:
             ValueError: a key or name that makes no safe file name.
             OSError: the disk is full or read-only.
         """
-        return self._written(image, shows, key, ".jpg")
+        return self._written(image, shows, key, ".png" if exact else ".jpg")
 
     def save_map(self, heat: Heat, *, key: str) -> Picture:
         """Write a map of z-scores (rows, columns) as 16-bit grey PNG; `read_map` reads it back.

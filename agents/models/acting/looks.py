@@ -148,6 +148,7 @@ class Shown:
         most: pictures in all.
         count: of those that were shown before.
         pictures: where they are kept; without, none are.
+        exact: whether they are sent, and so kept, without loss.
     """
 
     def __init__(
@@ -157,10 +158,12 @@ class Shown:
         most: int,
         count: int,
         pictures: Pictures | None = None,
+        *,
+        exact: bool = False,
     ) -> None:
         self._image, self._good = read_view(trace.sample.visual), good
         self._most, self.count = most, count
-        self._pictures, self._kept = pictures, 0
+        self._pictures, self._exact, self._kept = pictures, exact, 0
         self._key = digest_of(f"{trace.sample.visual.sha256 or ''} {ASKED} {trace.rounds}")
         self._places: list[Box] = []
 
@@ -169,7 +172,8 @@ class Shown:
         self._kept += 1
         if self._pictures is None:
             return ShownPicture(label=label)
-        saved = self._pictures.save(picture, shows=f"shown-{self._kept}", key=self._key)
+        name = f"shown-{self._kept}"
+        saved = self._pictures.save(picture, shows=name, key=self._key, exact=self._exact)
         return ShownPicture(label=label, picture=saved)
 
     def after(

@@ -135,7 +135,14 @@ class AgentMonitor(RAMonitor):
             self._notes,
             self._heeds,
             bounds,
-            Shown(trace, good, bounds.pictures, len(shown.pictures), self._pictures),
+            Shown(
+                trace,
+                good,
+                bounds.pictures,
+                len(shown.pictures),
+                self._pictures,
+                exact=means.model.settings.encoding == "png",
+            ),
             means.limits,
         )
 

@@ -109,6 +109,10 @@ def test_of_several_second_looks_the_newest_counts() -> None:
     assert Conversation.of([Step(node="examine", tool="zoom")]) is None
 
 
+def pixels(content: bytes) -> np.ndarray:
+    return np.asarray(cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR))
+
+
 def test_a_decision_is_written_as_it_is_read() -> None:
     decided = read_revision(FOUND, FIRST)
     assert read_revision(write_revision(decided), FIRST) == decided
@@ -116,7 +120,8 @@ def test_a_decision_is_written_as_it_is_read() -> None:
 
 @pytest.mark.server
 @pytest.mark.needs("pyarrow")
-def test_episodes_of_a_run_have_its_conversations(tmp_path: Path) -> None:
+@pytest.mark.parametrize("encoding", ["jpeg", "png"])
+def test_episodes_of_a_run_have_its_conversations(encoding: str, tmp_path: Path) -> None:
     """From the command line: parts are inspected, and learned from."""
     root = tmp_path / "parts" / "plate"
     for place, spots in (("train/good", 0), ("test/good", 0), ("test/spot", 1)):
@@ -126,12 +131,12 @@ def test_episodes_of_a_run_have_its_conversations(tmp_path: Path) -> None:
             if spots:
                 cv2.circle(image, (100, 100), 20, (0, 0, 250), -1)
             cv2.imwrite(str(root / place / f"{number}.png"), image)
-    talks: list[int] = []
+    talks: list[ReceivedRequest] = []
 
     def script(asked: ReceivedRequest) -> Reply | str:
         if "tools" not in asked.body:
             return Reply(said("no"), yes=0.4)
-        talks.append(1)
+        talks.append(asked)
         turns = [message for message in asked.body["messages"] if message["role"] == "assistant"]
         if not turns:
             return Reply("let me see", tools=[("zoom", {"box": BOX})])
@@ -139,6 +144,7 @@ def test_episodes_of_a_run_have_its_conversations(tmp_path: Path) -> None:
 
     with ScriptedServer(script) as server:
         model = {"model": "m", "base_url": server.url, "max_retries": 0, "timeout": 10}
+        model["encoding"] = encoding
         recipe = tmp_path / "acting.yaml"
         recipe.write_text(
             yaml.safe_dump(
@@ -178,7 +184,10 @@ def test_episodes_of_a_run_have_its_conversations(tmp_path: Path) -> None:
         "Picture 3 is region [260, 260, 740, 740] of the test image, at full resolution.",
     ]
     files = [Path(card.root, image) for image in spot["images"]]
-    assert all(file.is_file() for file in files)
+    assert {file.suffix for file in files[:2]} == {".png" if encoding == "png" else ".jpg"}
+    if encoding == "png":
+        sent = [pixels(asked.pictures[0]) for asked in talks]
+        assert any(np.array_equal(pixels(files[0].read_bytes()), one) for one in sent)
     assert "spot" not in json.dumps(opening)  # nothing tells of the truth
     assert (spot["looks"], spot["ended"], spot["initial"], spot["final"]) == (1, True, False, True)
     assert spot["rewards"]["reflection"] == 1
