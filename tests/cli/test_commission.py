@@ -136,6 +136,20 @@ def test_what_cannot_be_is_one_line(
     assert re.search(told, said(answer))
 
 
+def test_answers_that_contradict_the_record_are_refused_and_skipped_ones_taken(line: Path) -> None:
+    every = put_answers(line, "skips.csv", every="skip")
+    commission(line, "--answers", every, "--questions", 6)
+    code, out, _ = commission(line, "--answers", put_answers(line), "--questions", 6)
+    assert code == 0
+    assert "6 answers: 2 good, 4 defective, 0 skipped" in out
+    code, out, _ = commission(line, "--answers", every, "--questions", 6)
+    assert "6 answers: 2 good, 4 defective, 0 skipped" in out  # an answer stands
+    turned = put_answers(line, "turned.csv", every="good")
+    code, _, err = commission(line, "--answers", turned)
+    assert code == 2
+    assert re.search(r"bad.*: defective by ada on record, and good by ada \(line .*--out", err)
+
+
 def test_pictures_that_are_gone_are_told(line: Path) -> None:
     file = put_answers(line)
     file.write_text(f"{file.read_text(encoding='utf-8')}\ngone.png,good,bob", encoding="utf-8")

@@ -9,6 +9,7 @@ from reinspect.qualification.answers import (
     Answered,
     AnswerRecord,
     AnswersError,
+    GivenAnswer,
     PartAnswer,
     match_answers,
     read_answers,
@@ -59,6 +60,14 @@ def test_a_record_that_is_none(tmp_path: Path) -> None:
     [
         pytest.param("a.csv", "picture,answer,who\np.png,Good,ada\nq.png, defective,\n", id="csv"),
         pytest.param(
+            "a.csv",
+            "Picture; Answer;Who\r\np.png;good;ada\r\n\r\nq.png;defective;\r\n",
+            id="semicolons",
+        ),
+        pytest.param(
+            "a.tsv", "answer\twho\tpicture\ngood\tada\tp.png\ndefective\t\tq.png\n", id="tabs"
+        ),
+        pytest.param(
             "a.jsonl",
             '{"picture": "p.png", "answer": "good", "who": "ada"}\n\n'
             '{"picture": "q.png", "answer": "defective"}\n',
@@ -66,8 +75,9 @@ def test_a_record_that_is_none(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_file_of_answers(tmp_path: Path, name: str, text: str) -> None:
-    (tmp_path / name).write_text(text, encoding="utf-8")
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_a_file_of_answers(tmp_path: Path, name: str, text: str, encoding: str) -> None:
+    (tmp_path / name).write_text(text, encoding=encoding)
     found = [(one.picture, one.answer, one.who) for one in read_answers(tmp_path / name)]
     assert found == [("p.png", GOOD, "ada"), ("q.png", DEFECTIVE, name)]
 
@@ -87,6 +97,17 @@ def test_no_answers(tmp_path: Path, text: str, said: str) -> None:
     file.write_text(text, encoding="utf-8")
     with pytest.raises(AnswersError, match=said):
         read_answers(file)
+
+
+def test_letters_that_nobody_can_tell(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("picture,answer\n部品.png,good\n".encode("shift-jis"))
+    with pytest.raises(AnswersError, match="its letters can't be told; use UTF-8"):
+        read_answers(tmp_path / "a.csv")
+
+
+def test_a_name_that_no_file_can_have_is_gone() -> None:
+    _, gone = match_answers([GivenAnswer("a\0b", GOOD, "ada", 1)], {"1": "p.png"}, [])
+    assert gone == ["a\0b"]
 
 
 def test_answers_find_their_parts(tmp_path: Path) -> None:

@@ -11,7 +11,14 @@ from typing import Any, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from reinspect.documents import DocumentError, parse_json, read_bytes, read_text
+from reinspect.dataset.understood import plain_name
+from reinspect.documents import (
+    DocumentError,
+    letters_are_sure,
+    parse_json,
+    read_bytes,
+    text_of_table,
+)
 from reinspect.errors import ReinspectError, did_you_mean, explain_invalid, shorten
 from reinspect.files import WriteError
 from reinspect.vocabulary import Value
@@ -116,15 +123,20 @@ class GivenAnswer(NamedTuple):
 
 
 def read_answers(file: Path) -> list[GivenAnswer]:
-    """Answers from JSON lines or CSV with `picture`, `answer` and, if known, `who`.
+    """Answers from JSON lines or a table with `picture`, `answer` and, if known, `who`.
+
+    A table is separated by comma, semicolon, bar or tab, in an encoding of a spreadsheet's.
 
     Raises:
         AnswersError: it can't be read, has none, or has an answer that is no word for one.
     """
     try:
-        text = read_text(file)
+        data = read_bytes(file)
     except (OSError, DocumentError) as failure:
         raise AnswersError(f"{file}: can't read the answers: {failure}") from failure
+    if not letters_are_sure(data):
+        raise AnswersError(f"{file}: can't read the answers: its letters can't be told; use UTF-8")
+    text = text_of_table(data).removeprefix("\ufeff")
     found = []
     for number, row in _rows(file, text):
         picture, word = row.get("picture"), row.get("answer")
@@ -161,7 +173,8 @@ def match_answers(
     gone: list[str] = []
     places = [Path(), *roots]
     for one in given:
-        paths = (os.path.realpath(root / one.picture) for root in places)
+        named = places if "\0" not in one.picture else []
+        paths = (os.path.realpath(root / one.picture) for root in named)
         sha256 = next((of_path[path] for path in paths if path in of_path), None)
         if sha256 is None:
             gone.append(one.picture)
@@ -177,10 +190,13 @@ def match_answers(
 
 def _rows(file: Path, text: str) -> Iterable[tuple[int, dict[str, Any]]]:
     if not text.lstrip().startswith("{"):
-        reader = csv.DictReader(io.StringIO(text))
+        first = text.partition("\n")[0]
+        reader = csv.reader(io.StringIO(text), delimiter=max(",;\t|", key=first.count))
         try:
+            names = [plain_name(name) for name in next(reader, [])]
             for cells in reader:
-                yield reader.line_num, dict(cells)
+                if any(cells):
+                    yield reader.line_num, dict(zip(names, cells, strict=False))
         except csv.Error as failure:
             said = f"{file}, line {reader.line_num}: no CSV: {failure}"
             raise AnswersError(said) from failure

@@ -127,6 +127,15 @@ class Sitting:
         """
         self._append(question.sha256, question.path, answer, who)
 
+    def answer_skipped(self, sha256: str, answer: PartAnswer, who: str) -> None:
+        """Put an answer on record on a part that was skipped before, and learn it.
+
+        Raises:
+            WriteError: the disk is full or read-only.
+        """
+        self._append(sha256, self.standing[sha256].path, answer, who)
+        self.learned = self._learn()
+
     def undo(self, who: str) -> bool:
         """Take the last answer back. Returns whether there was one.
 

@@ -2,7 +2,7 @@
 
 import getpass
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -122,6 +122,7 @@ class CommissioningSession:
                     f"{one.picture}: defective by {one.who}, and a reference; take it out of "
                     f"{Path(sitting.golden[sha256]).parent}"
                 )
+        self._follow(given)
         while (left := questions - len(sitting.standing)) > 0:
             asked = sitting.questions(left, given)
             if not asked:
@@ -130,6 +131,23 @@ class CommissioningSession:
                 found = given[question.sha256]
                 sitting.keep(question, found.answer, found.who)
             self._end_round()
+
+    def _follow(self, given: "Mapping[str, GivenAnswer]") -> None:
+        """Hold the answers of a file against those on record."""
+        from reinspect.qualification.answers import PartAnswer
+
+        said = {s: one for s, one in given.items() if one.answer is not PartAnswer.SKIP}
+        before = {s: line for s, line in self._sitting.standing.items() if s in said}
+        settled = {s for s, line in before.items() if line.answer is not PartAnswer.SKIP}
+        for sha256 in sorted(settled, key=lambda one: said[one].line):
+            one, line = said[sha256], before[sha256]
+            if line.answer is not one.answer:
+                raise CommissionUsageError(
+                    f"{one.picture}: {line.answer} by {line.who} on record, and {one.answer} by "
+                    f"{one.who} (line {one.line}); keep one of them, or name another --out"
+                )
+        for sha256 in before.keys() - settled:
+            self._sitting.answer_skipped(sha256, said[sha256].answer, said[sha256].who)
 
     def from_terminal(self, questions: int, who: str, read: Callable[[str], str] = input) -> None:
         sitting = self._sitting
