@@ -98,11 +98,26 @@ def browsing(*addresses: str) -> Iterator[Any]:
     assert faults == []
 
 
+FRAMES = 12
+"""Drawn one after the other while nothing runs: what a click asks for has begun by then."""
+
+AT_REST = """frames => {
+  const app = document.querySelector('[data-test-script-state]');
+  const busy = app?.dataset.testScriptState !== 'notRunning'
+    || document.querySelector('[data-testid=stSkeleton]');
+  window.framesAtRest = busy ? 0 : (window.framesAtRest ?? 0) + 1;
+  return window.framesAtRest > frames;
+}"""
+
+
 def idle(page: Any) -> None:
-    """Wait until the page's script has begun and ended, and charts and tables are drawn."""
-    page.wait_for_timeout(700)
-    page.locator('[data-test-script-state="notRunning"]').wait_for()
-    page.wait_for_function("!document.querySelector('[data-testid=stSkeleton]')")
+    """Wait until the page's script has begun and ended, and charts and tables are drawn.
+
+    A browser that is busy draws fewer frames, so this takes as long as it must. Asking for a run
+    changes the script's state at once, on the browser's side.
+    """
+    page.evaluate("window.framesAtRest = 0")
+    page.wait_for_function(AT_REST, arg=FRAMES, polling="raf")
 
 
 def visit(page: Any, site: Site, path: str, title: str) -> None:
