@@ -3,7 +3,7 @@
 import os
 import shlex
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from enum import StrEnum
 from functools import partial
 from pathlib import Path
@@ -244,23 +244,39 @@ def run(
     if watch:
         say(console, f"Watching {', '.join(sources)}; Ctrl-C ends it")
     noted = None if accept_references or quiet else partial(_say_all, console)
-    going_on: RunPlan | None = plan
-    while going_on is not None:
-        plan = going_on
+
+    def carry_out(plan: RunPlan) -> "RunResult":
+        with (
+            telemetry(otel, plan.out.absolute().name, os.environ) as spans,
+            controller(opcua, plan, requested) as told,
+        ):
+            sinks = [spans] if spans else []
+            return run_with_progress(plan, console, sinks, noted=noted, outlet=outlet, told=told)
+
+    last, result, again = _to_the_end(console, plan, options, carry_out)
+    _tell(console, last, result, again, retry=not watch and requested is None)
+
+
+def _to_the_end(
+    console: Console,
+    plan: "RunPlan",
+    options: Mapping[str, object],
+    carry_out: "Callable[[RunPlan], RunResult]",
+) -> "tuple[RunPlan, RunResult, str]":
+    """The last run and how it ended, where others go on by newer references.
+
+    The command that resumes it goes with it.
+    """
+    while True:
         again = _resume_line(plan, {**options, "--out": plan.out})
         try:
-            with (
-                telemetry(otel, plan.out.absolute().name, os.environ) as spans,
-                controller(opcua, plan, requested) as told,
-            ):
-                sinks = [spans] if spans else []
-                result = run_with_progress(
-                    plan, console, sinks, noted=noted, outlet=outlet, told=told
-                )
+            result = carry_out(plan)
         except KeyboardInterrupt:
             _stopped("Interrupted", again if (plan.out / "recipe.yaml").exists() else None)
         going_on = _renewed(console, plan, result)
-    _tell(console, plan, result, again, retry=not watch and requested is None)
+        if going_on is None:
+            return plan, result, again
+        plan = going_on
 
 
 def tags_of(line: str | None, tags: Sequence[str]) -> dict[str, str]:
