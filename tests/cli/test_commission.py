@@ -1,12 +1,14 @@
 """`reinspect commission`, by a file of answers and by a person at a terminal."""
 
 import json
+import os
 import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from reinspect.cli.qualification.commission import begin
 from reinspect.graph.recipe import Recipe
@@ -148,6 +150,29 @@ def test_answers_that_contradict_the_record_are_refused_and_skipped_ones_taken(l
     code, _, err = commission(line, "--answers", turned)
     assert code == 2
     assert re.search(r"bad.*: defective by ada on record, and good by ada \(line .*--out", err)
+
+
+def test_pages_of_one_file_are_no_parts(line: Path) -> None:
+    answers = put_answers(line)
+    pages = [Image.open(file) for file in sorted((line / "photos").glob("bad*"))]
+    pages[0].save(line / "photos" / "pages.tif", save_all=True, append_images=pages[1:])
+    code, _, err = commission(line, "--answers", answers, "--questions", 2)
+    assert code == 0
+    assert "pages.tif: 4 pictures in one file; save each as a file of its own" in err
+    shutil.move(line / "photos" / "pages.tif", line / "golden")
+    code, _, err = commission(line, "--answers", answers)
+    assert code == 2
+    assert "pages.tif: 4 pictures in one file" in err
+
+
+def test_a_name_that_is_no_text_is_kept_as_one(line: Path) -> None:
+    last = max((line / "photos").iterdir())
+    last.rename(line / "photos" / os.fsdecode(b"odd\xff.jpg"))
+    session = begin([line / "photos"], line / "golden", line / "out")
+    session.from_terminal(6, "ann\udcff", lambda _: "g")
+    session.conclude()
+    paths = {one.path for one in AnswerRecord(line / "out" / "answers.jsonl").lines}
+    assert str(line / "photos" / "odd\\udcff.jpg") in paths
 
 
 def test_pictures_that_are_gone_are_told(line: Path) -> None:

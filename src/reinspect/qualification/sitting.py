@@ -3,13 +3,14 @@
 The terminal and the console are two ways to answer in it; its folder is the same.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from reinspect.dataset import AnyPath, discover, references_in
-from reinspect.images import UnreadableImage, sha256_of
+from reinspect.dataset import AnyPath, DataError, discover, references_in
+from reinspect.images import UnreadableImage, address_of, legible, one_line, sha256_of
 from reinspect.qualification.answers import Answered, PartAnswer
 from reinspect.qualification.commissioned import CommissioningFolder
 from reinspect.qualification.commissioning import (
@@ -39,21 +40,39 @@ class CommissioningPictures(NamedTuple):
     ):  # fmt: skip
         """The references, and the parts that are none of the folder's own copies.
 
+        A file with several pictures can't be copied one by one: it is no part.
+
         Raises:
-            NotThereError, DataError: something is not there, or holds no images.
+            NotThereError, DataError: something is not there, holds no images, or several in a file.
             UnreadableImage: a reference can't be read.
         """
         found = references_in(references)
         files = [*found.default, *(file for own in found.by_category.values() for file in own)]
+        for said in _several(map(str, files)).values():
+            raise DataError(said)
         golden = {sha256_of(file): str(file) for file in reversed(files)}
         parts: dict[str, str] = {}
-        unreadable = []
-        for item in discover(photos, exclude=[out, Path(references)]):
+        items = list(discover(photos, exclude=[out, Path(references)]))
+        several = _several(item.path for item in items)
+        unreadable = list(several.values())
+        for item in items:
+            if address_of(item.path).file in several:
+                continue
             try:
                 parts.setdefault(sha256_of(item.path), item.path)
             except UnreadableImage as failure:
                 unreadable.append(str(failure))
         return cls(golden, parts, tuple(unreadable))
+
+
+def _several(paths: Iterable[str]) -> dict[str, str]:
+    """Files with several pictures → what is said of them."""
+    held = Counter(address_of(path).file for path in paths)
+    return {
+        file: f"{one_line(file)}: {count} pictures in one file; save each as a file of its own"
+        for file, count in held.items()
+        if count > 1
+    }
 
 
 class Sitting:
@@ -196,9 +215,9 @@ class Sitting:
     def _append(self, sha256: str, path: str, answer: PartAnswer | None, who: str) -> None:
         line = Answered(
             sha256=sha256,
-            path=path,
+            path=legible(path),
             answer=answer,
-            who=who,
+            who=legible(who),
             when=datetime.now(UTC),
             round=self.round,
         )
