@@ -10,8 +10,10 @@ import pytest
 
 from reinspect import Recipe, RunPlan, run
 from reinspect.engine.local import Local
+from reinspect.files import write_json
 from reinspect.graph.build import BuildContext
 from reinspect.graph.references import reference_sets
+from reinspect.references import THRESHOLDS, LearnedThreshold
 from reinspect.runs.known_good import said_of_references
 from reinspect.runs.sources import Listed
 from support.plates import plate
@@ -83,6 +85,22 @@ def test_what_is_amiss_is_said_in_a_line_each(
     for line, start in zip(said, lines, strict=True):
         assert line.startswith(start)
         assert "\n" not in line
+
+
+def test_a_threshold_that_was_learned_with_other_references_is_told(good: Put, fits: Path) -> None:
+    folder = good(PLATES)
+    key = reference_sets((), Recipe(), given=folder).default.key
+    learned = LearnedThreshold(
+        network="any", side=320, references=key, threshold=2, good=3, defective=2
+    )
+    write_json(folder / THRESHOLDS, learned)
+    assert told(folder, fits) == ()
+    (folder / "0.png").unlink()
+    lines = [line for line in told(folder, fits) if THRESHOLDS in line]
+    assert lines == [
+        "References: threshold.json beside them was learned with others, and doesn't count; "
+        "`reinspect commission` learns it anew"
+    ]
 
 
 def test_learned_filters_tell_copies_and_numbers(good: Put, fits: Path) -> None:

@@ -10,6 +10,7 @@ from reinspect.engine.work import single_threaded
 from reinspect.graph.build import BuildContext
 from reinspect.images import one_line
 from reinspect.references import (
+    THRESHOLDS,
     ReferenceMode,
     ReferenceSet,
     ReferenceSets,
@@ -26,7 +27,7 @@ _NAMED = 3  # files of a line
 
 
 def said_of_references(context: BuildContext) -> tuple[str, ...]:
-    """One line for each thing that is amiss: none, too few, copies, two products, an odd one.
+    """One line for each thing that is amiss: none, too few, copies, two products, an odd one, …
 
     None is amiss where others have some: another category, another view of the same parts. The
     fits that it takes are those of the inspection, which finds them in the cache. Nothing is said
@@ -50,7 +51,23 @@ def said_of_references(context: BuildContext) -> tuple[str, ...]:
             if own.mode is ReferenceMode.GOLDEN
             for note in _notes(own, context.experts.first, context.cache)
         ]
+    said += [_unused(name) for name, own in sets.items() if _of_others(own)]
     return (*said, *_without({"": context.references}))
+
+
+def _of_others(own: ReferenceSet) -> bool:
+    """Whether a threshold lies beside the references that was learned with others."""
+    if own.mode is not ReferenceMode.GOLDEN or own.threshold is not None:
+        return False
+    return any((folder / THRESHOLDS).is_file() for folder in {Path(f).parent for f in own.files})
+
+
+def _unused(category: str) -> str:
+    of = f" of {one_line(category)}" if category else ""
+    return (
+        f"References{of}: {THRESHOLDS} beside them was learned with others, and doesn't count; "
+        "`reinspect commission` learns it anew"
+    )
 
 
 def _without(sets: Mapping[str, ReferenceSets]) -> Sequence[str]:
