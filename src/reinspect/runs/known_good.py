@@ -29,6 +29,8 @@ _NAMED = 3  # files of a line
 def said_of_references(context: BuildContext) -> tuple[str, ...]:
     """One line for each thing that is amiss: none, too few, copies, two products, an odd one, …
 
+    That they are compared by learned filters, for want of the default features, is another.
+
     None is amiss where others have some: another category, another view of the same parts. The
     fits that it takes are those of the inspection, which finds them in the cache. Nothing is said
     where no references are given, or another detector than the embedded one judges.
@@ -51,6 +53,9 @@ def said_of_references(context: BuildContext) -> tuple[str, ...]:
             if own.mode is ReferenceMode.GOLDEN
             for note in _notes(own, context.experts.first, context.cache)
         ]
+    notice = context.experts.first.notice
+    if notice and any(own.mode is ReferenceMode.GOLDEN for own in sets.values()):
+        said.insert(0, f"First look: {notice}")
     said += [_unused(name) for name, own in sets.items() if _of_others(own)]
     return (*said, *_without({"": context.references}))
 
