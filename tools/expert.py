@@ -310,7 +310,7 @@ class Expert:
         fit = self._once(
             f"places-{network.key if network else 'colours'}",
             PlaceFit.load,
-            lambda: PlaceFit.from_references(self._images, network),
+            lambda: PlaceFit.from_references(self._images, network, groups=self._images.groups),
         )
         prepared, own = self._prepared(sample), self._index(sample)
         image = prepared.image if prepared else read_view(sample.visual)
@@ -326,7 +326,11 @@ class Expert:
     @property
     def filters(self) -> Fit:
         """What the learned filters gave, in the references' order."""
-        return self._once("filters", Fit.load, lambda: Fit.from_references(self._images))
+        return self._once(
+            "filters",
+            Fit.load,
+            lambda: Fit.from_references(self._images, groups=self._images.groups),
+        )
 
     @property
     def _folder(self) -> FolderFit:

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reinspect.references import evenly_spaced
-from reinspect.tools.embedded import archive
+from reinspect.tools.embedded import archive, near_copies
 from reinspect.tools.embedded.features import Pixels, check_image
 
 MAX_PIXELS = 1_000_000
@@ -29,15 +29,26 @@ class Album:
 
     pages: tuple[bytes, ...]
     positions: NDArray[np.int32]  # (given,) page of each given image, or -1
-    copies: NDArray[np.int32]  # (given,) how many given images share that image's pixels
+    copies: NDArray[np.int32]  # (given,) how many given images are that one, itself included
 
     @classmethod
-    def collect(cls, images: Sequence[Pixels], limit: int) -> Album:
+    def collect(cls, images: Sequence[Pixels], limit: int, *, near: bool = False) -> Album:
         """Keep at most ``limit`` distinct images, evenly spaced in the order given.
 
         Exact copies are kept once: they would make the references look more alike than parts are.
+
+        Args:
+            images: BGR uint8 (H, W, 3), of any sizes.
+            limit: of those kept.
+            near: whether near-copies (see ``near_copies``) are kept once, too.
         """
-        keys = [_key(check_image(image)) for image in images]
+        keys, looks = [], {}
+        for image in images:
+            keys.append(key := _key(check_image(image)))
+            if near and key not in looks:
+                looks[key] = near_copies.look(image)
+        firsts = _firsts(looks)
+        keys = [firsts.get(key, key) for key in keys]
         distinct = list(dict.fromkeys(keys))
         spaced = evenly_spaced(len(distinct), limit)
         kept = {distinct[index]: page for page, index in enumerate(spaced)}
@@ -108,6 +119,13 @@ class Album:
         return cls(
             pages, np.asarray(arrays["positions"], np.int32), np.asarray(arrays["copies"], np.int32)
         )
+
+
+def _firsts(looks: Mapping[str, NDArray[np.uint8]]) -> dict[str, str]:
+    """Each near-copy → what it is a copy of, by what ``near_copies`` tells them by."""
+    names = list(looks)
+    groups = near_copies.copies(np.stack(list(looks.values()))) if looks else ()
+    return {names[again]: names[first] for first, *others in groups for again in others}
 
 
 def _key(image: Pixels) -> str:

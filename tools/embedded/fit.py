@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from reinspect.tools.embedded import archive
+from reinspect.tools.embedded import archive, near_copies
 from reinspect.tools.embedded.album import Album
 from reinspect.tools.embedded.features import (
     Bank,
@@ -38,7 +38,7 @@ MAX_REFERENCES = 16
 """References beyond these add time and memory but hardly any accuracy; evenly spaced ones stay."""
 
 _STAND_INS = 5  # besides a single reference
-_KIND = "reinspect filters"
+_KIND = "reinspect filters 2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +52,18 @@ class Fit:
     album: Album
 
     @classmethod
-    def from_references(cls, images: Sequence[Pixels], *, seed: int = 0) -> Fit:
+    def from_references(
+        cls, images: Sequence[Pixels], *, groups: Sequence[int] | None = None, seed: int = 0
+    ) -> Fit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
 
-        Exact copies count once. A single distinct reference is joined by stand-ins for the others
-        (see ``variation``), and its verdicts stay near 0.5.
+        Copies count once, exact or near (see ``near_copies``). A single distinct reference is
+        joined by stand-ins for the others (see ``variation``), and its verdicts stay near 0.5.
+
+        Args:
+            images: of which at most 16 are kept.
+            groups: of what each image is a part: of tiles, only exact copies count once.
+            seed: of what is drawn at random.
 
         Raises:
             ValueError: without images, or if one is not a BGR uint8 image.
@@ -64,7 +71,7 @@ class Fit:
         if not images:
             raise ValueError("a first look needs at least one reference image, got none")
         rng = np.random.default_rng(seed)
-        album = Album.collect(images, MAX_REFERENCES)
+        album = Album.collect(images, MAX_REFERENCES, near=not near_copies.are_tiles(groups))
         small = [resize(image) for image in album.images()]
         alone = len(small) == 1
         if alone:

@@ -6,7 +6,7 @@ a lamp that flickers. Such pictures say no more than one, and vouch for each oth
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -46,6 +46,11 @@ def distinct(looks: NDArray[np.uint8]) -> list[int]:
     """Which pictures are left where of copies only the first counts."""
     again = {index for group in copies(looks) for index in group[1:]}
     return [index for index in range(len(looks)) if index not in again]
+
+
+def are_tiles(groups: Sequence[int] | None) -> bool:
+    """Whether some pictures are of one: empty tiles look alike, and are no copies."""
+    return groups is not None and len(set(groups)) < len(groups)
 
 
 def joined(steps: NDArray[np.floating], reach: float) -> list[tuple[int, ...]]:

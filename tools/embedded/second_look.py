@@ -61,7 +61,7 @@ _BLUR = 0.8  # cells
 _NEIGHBOURS = 4  # references laid over an image
 _STRUCTURE = 0.37  # shared by references that can be laid over each other, see Abreast
 _STAND_INS = 5  # besides a single reference
-_KIND = "reinspect second look"
+_KIND = "reinspect second look 2"
 _ABREAST = "reinspect references abreast"
 
 Embed = Callable[[Pixels], Floats]

@@ -276,7 +276,7 @@ class _Parts:
             small: the distinct ones, by ``near_copies.look``.
         """
         given = [] if groups is None else [groups[place] for place in places]
-        if len(set(given)) < len(given):  # tiles: empty ones look alike, whatever they are of
+        if near_copies.are_tiles(given):
             several = len(set(given)) > 1
             return cls(tuple(given if several else range(len(places))), copied=False)
         owners = list(range(len(places)))

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reinspect.references import evenly_spaced
-from reinspect.tools.embedded import archive
+from reinspect.tools.embedded import archive, near_copies
 from reinspect.tools.embedded.features import Floats, Pixels, check_image
 from reinspect.tools.embedded.scoring import Box
 from reinspect.tools.embedded.variation import vary
@@ -24,7 +24,7 @@ _MOST = 16  # references; more make no better places
 _CELLS = 2048  # of their shallow features, of all references together
 _STAND_INS = 5  # besides a single reference
 _STEADY = 0.02  # added to a spread, lest identical references make it zero
-_KIND = "reinspect places"
+_KIND = "reinspect places 2"
 
 
 class Usual(NamedTuple):
@@ -98,19 +98,26 @@ class PlaceFit:
     colours: Colours
     usual_colours: Usual
     chosen: tuple[int, ...]
-    """Which of the given references were taken, evenly spaced where there are many."""
+    """Which of the given references were taken: evenly spaced where there are many, no copies."""
 
     @classmethod
     def from_references(
-        cls, images: Sequence[Pixels], network: FeatureNetwork | None, *, seed: int = 0
+        cls,
+        images: Sequence[Pixels],
+        network: FeatureNetwork | None,
+        *,
+        groups: Sequence[int] | None = None,
+        seed: int = 0,
     ) -> PlaceFit:
         """Fit to good images, BGR uint8 (H, W, 3), of any sizes.
 
-        A single one is joined by stand-ins for the others (see ``variation``).
+        Of near-copies only the first counts (see ``near_copies``). A single one is joined by
+        stand-ins for the others (see ``variation``).
 
         Args:
             images: of which at most 16 are read.
             network: of the shallow features; without, places are larger than they need be.
+            groups: of what each image is a part: tiles are no copies.
             seed: of the stand-ins.
 
         Raises:
@@ -118,8 +125,13 @@ class PlaceFit:
         """
         if not len(images):
             raise ValueError("places need at least one reference image, got none")
-        chosen = tuple(evenly_spaced(len(images), _MOST))
-        kept = [images[index] for index in chosen]
+        spaced = evenly_spaced(len(images), _MOST)
+        seen = [images[index] for index in spaced]
+        distinct = near_copies.distinct(
+            np.stack([near_copies.look(check_image(image)) for image in seen])
+        )
+        chosen = tuple(spaced[place] for place in distinct)
+        kept = [seen[place] for place in distinct]
         if len(kept) == 1:
             kept += vary(kept[0], _STAND_INS, np.random.default_rng(seed))
         colours = Colours.learn(kept)

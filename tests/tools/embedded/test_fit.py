@@ -6,6 +6,7 @@ from reinspect.tools.embedded.fit import Fit
 from reinspect.tools.embedded.folder import FolderFit
 from reinspect.tools.embedded.look import Look
 from reinspect.tools.embedded.single import look_alone
+from support.copies import CHANGES, noisy
 
 SPOT = (120, 70, 24)  # x, y, side in pixels
 
@@ -72,6 +73,23 @@ def test_a_planted_spot_is_anomalous_and_boxed(fit: Fit) -> None:
     assert x1 <= centre[0] < x2
     assert y1 <= centre[1] < y2
     assert score == max(box[4] for box in bad.boxes)
+
+
+@pytest.mark.parametrize("count", [4, 1])
+def test_near_copies_count_once(count: int) -> None:
+    smooth = [cv2.GaussianBlur(part(seed), (0, 0), 3) for seed in range(count)]
+    copied = [change(smooth[place % count]) for place, change in enumerate(CHANGES)]
+    once, again = (Fit.from_references(it) for it in (smooth, [*smooth, *copied]))
+    assert same(once.look(part(100)), again.look(part(100)))
+    assert again.album.position(count) is None  # its copy stays
+    assert same(again.look(smooth[0], excluding=0), again.look(smooth[0]))
+
+
+def test_tiles_are_no_copies_however_alike() -> None:
+    even = cv2.GaussianBlur(part(2), (0, 0), 3)
+    tiles = [part(0), even, part(1), noisy(even)]
+    assert len(Fit.from_references(tiles, groups=[0, 0, 1, 1]).album.pages) == 4
+    assert len(Fit.from_references(tiles, groups=[0, 1, 2, 3]).album.pages) == 3
 
 
 def test_most_unseen_good_parts_pass(fit: Fit) -> None:

@@ -11,6 +11,7 @@ from reinspect.images import read_image
 from reinspect.tools.features.cells import FeaturesError
 from reinspect.tools.features.fit import FeatureFit
 from reinspect.tools.features.network import NetworkFeatures, open_features
+from support.copies import CHANGES, lit, noisy
 from support.plates import plate
 
 
@@ -65,26 +66,6 @@ def test_identical_references_count_once(features: NetworkFeatures) -> None:
     assert one.look(plate(5), features).z == same.look(plate(5), features).z
 
 
-def _noisy(image: np.ndarray) -> np.ndarray:
-    noise = np.random.default_rng(1).normal(0, 1, image.shape)
-    return np.clip(image + noise, 0, 255).astype(np.uint8)
-
-
-def _moved(image: np.ndarray) -> np.ndarray:
-    step = np.array([[1, 0, 0.8], [0, 1, -0.4]])  # of 400 pixels
-    return cv2.warpAffine(image, step, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
-
-
-def _encoded(image: np.ndarray) -> np.ndarray:
-    _, jpeg = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, 80])
-    return np.asarray(cv2.imdecode(jpeg, cv2.IMREAD_COLOR), np.uint8)
-
-
-def _lit(image: np.ndarray) -> np.ndarray:
-    return np.clip(image * 1.02, 0, 255).astype(np.uint8)
-
-
-CHANGES = (_noisy, _moved, _encoded, _lit)
 FOUR = [cv2.GaussianBlur(plate(seed, (240, 400)), (0, 0), 3) for seed in range(4)]
 
 
@@ -112,7 +93,7 @@ def _usual(fit: FeatureFit) -> float:
 
 def test_near_copies_do_not_vouch_for_each_other(features: NetworkFeatures) -> None:
     spotted = plate(9, spot=24)
-    references = [*(plate(seed) for seed in range(5)), spotted, _noisy(spotted)]
+    references = [*(plate(seed) for seed in range(5)), spotted, noisy(spotted)]
     fit = FeatureFit.from_references(references, features)
     usual = fit.calibration.left_out()
     assert usual[5:].min() > usual[:5].max() + 1
@@ -139,7 +120,7 @@ def test_near_copies_fail_no_good_parts(real_parts: Path, features: NetworkFeatu
 
 def test_empty_tiles_are_no_copies(features: NetworkFeatures) -> None:
     empty = np.full((120, 200, 3), 90, np.uint8)
-    tiles = [plate(0), empty, plate(1), _noisy(empty), plate(2), _lit(empty)]
+    tiles = [plate(0), empty, plate(1), noisy(empty), plate(2), lit(empty)]
     fit = FeatureFit.from_references(tiles, features, groups=[0, 0, 1, 1, 2, 2])
     assert fit.groups == (0, 0, 1, 1, 2, 2)
     assert fit.calibration.known == 6

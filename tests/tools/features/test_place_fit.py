@@ -13,6 +13,7 @@ from reinspect.tools.features.fit import FeatureFit
 from reinspect.tools.features.network import NetworkFeatures, open_detail
 from reinspect.tools.features.place_fit import PlaceFit
 from support.boxes import overlap
+from support.copies import CHANGES
 from support.plates import plate
 
 Corners = tuple[int, int, int, int]
@@ -48,6 +49,21 @@ def found(
     (box,) = fit.locate(image, first.heat_map, detail)
     height, width = image.shape[:2]
     return box[0] * width, box[1] * height, box[2] * width, box[3] * height
+
+
+@pytest.mark.parametrize(
+    ("count", "kept"),
+    [
+        pytest.param(4, (0, 1, 2, 3), id="each-twice"),
+        pytest.param(1, (0,), id="one-five-times"),
+    ],
+)
+def test_near_copies_count_once(count: int, kept: tuple[int, ...]) -> None:
+    sharp = [cv2.GaussianBlur(image, (0, 0), 3) for image in PLATES[:count]]
+    copied = [change(sharp[place % count]) for place, change in enumerate(CHANGES)]
+    once, again = (PlaceFit.from_references(it, None) for it in (sharp, [*sharp, *copied]))
+    assert again.chosen == kept
+    assert again.usual_colours == once.usual_colours
 
 
 @pytest.mark.parametrize(
