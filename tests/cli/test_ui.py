@@ -66,6 +66,18 @@ def test_what_is_no_option_is_refused_in_one_line(
     assert said in line
 
 
+@pytest.mark.process
+@pytest.mark.needs("streamlit")
+def test_a_line_is_commissioned_before_its_first_run(tmp_path: Path) -> None:
+    for name in ("photos", "golden"):
+        (tmp_path / name).mkdir()
+    command = [sys.executable, "-m", "reinspect", "ui", "--commission", "photos"]
+    command += ["--references", "golden", "--server.port", "many"]  # refused once all else is well
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=tmp_path)
+    assert "'many' is not a valid integer" in done.stderr
+    assert (tmp_path / "runs" / "reinspect.db").is_file()
+
+
 def test_a_story_is_written_as_a_page(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     url, page = str(tmp_path / "reinspect.db"), tmp_path / "new" / "page.html"
     with Store.open(url) as store:

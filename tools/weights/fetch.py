@@ -261,7 +261,7 @@ def _from_hub(checkpoint: Checkpoint, goal: Path) -> None:
             raise
         raise FetchError(
             f"{checkpoint.name}: no network: the hub can't be reached ({_short(failure)}); fetch "
-            "it elsewhere, and use --from FOLDER"
+            f"it elsewhere, then `reinspect models fetch {checkpoint.name} --from FOLDER`"
         ) from failure
     if checkpoint.inside and not (goal / checkpoint.inside).is_dir():
         raise FetchError(

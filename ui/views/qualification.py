@@ -25,8 +25,9 @@ def page() -> None:
         empty("No product was qualified on this machine yet.", _HINT)
         return
     known, unread = _read(files)
-    for words in unread:
-        st.warning(words)
+    if unread:
+        more = f"; {len(unread) - 1} more can't be read either" if len(unread) > 1 else ""
+        st.warning(f"{unread[0]}{more}. `reinspect qualify` makes them anew.")
     if not known:
         return
     names = [_named(one) for one in known]

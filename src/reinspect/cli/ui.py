@@ -83,15 +83,17 @@ def ui(
     from reinspect.store import Store
 
     url = store or str((runs or RUNS) / STORE)
-    with Store.open(url, create=False) as opened:  # refuse a wrong store before a browser opens
+    commissioned = _commissioning(commission, references, out)
+    stray = _stray(context.args)
+    if stray is not None:
+        raise UiError(f"{stray!r} is no option: a store is named by --store, runs by --runs")
+    first = bool(commissioned) and store is None  # before the first run there is no store
+    with Store.open(url, create=first) as opened:  # refuse a wrong store before a browser opens
         names = opened.name
     words = ["--store", url if "://" in url else names]
     words += ["--runs", str(runs.absolute())] if runs else []
     words += ["--reviewer", reviewer] if reviewer and reviewer.strip() else []
-    words += _commissioning(commission, references, out)
-    stray = _stray(context.args)
-    if stray is not None:
-        raise UiError(f"{stray!r} is no option: a store is named by --store, runs by --runs")
+    words += commissioned
     from click import UsageError
     from streamlit.web.cli import main
 
