@@ -33,6 +33,7 @@ class ProductKnowledge(Value):
     mm_per_pixel: float | None = Field(
         default=None,
         gt=0,
+        le=10_000,
         allow_inf_nan=False,
         description="Millimetres on the part that a pixel of its picture shows.",
     )

@@ -51,6 +51,9 @@ def test_a_page_figures_and_a_table(plates: Path, tmp_path: Path) -> None:
         pytest.param("", ("--defects", "nowhere"), "nowhere", id="no-defects"),
         pytest.param("product: {mm_per_pixel: 0}", (), "product.mm_per_pixel", id="no-scale"),
         pytest.param("product: {mm_per_pixel: -2}", (), "product.mm_per_pixel", id="negative"),
+        pytest.param("product: {mm_per_pixel: .nan}", (), "product.mm_per_pixel", id="nan"),
+        pytest.param("product: {mm_per_pixel: 1e300}", (), "product.mm_per_pixel", id="no-part"),
+        pytest.param("product: {mm_per_pixel: wide}", (), "product.mm_per_pixel", id="a-word"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(

@@ -198,6 +198,7 @@ def test_near_copies_count_once_and_an_odd_one_is_named(
     assert found.references == 7
     assert "1 of 8 references repeat another" in found.details["copies"]
     assert [odd.name for odd in found.odd] == ["spotted.png"]
+    assert "without any: spotted.png" in found.details["left out"]
 
 
 def test_inspections_quote_what_was_found(
@@ -276,12 +277,14 @@ def test_whole_pictures_of_defects_are_counted(
     for seed in range(40, 44):
         cv2.imwrite(str(tmp_path / f"{seed}.png"), plate(seed, spot=30))
     cv2.imwrite(str(tmp_path / "reference.png"), plate(0))
+    cv2.imwrite(str(tmp_path / "sound.png"), cv2.GaussianBlur(plate(0), (3, 3), 0.3))
     found = qualify(plates, quick_recipe, defects=tmp_path, cache=cache).qualification.findings
     assert found.detection.pictures is not None
-    assert found.detection.pictures.n == 4
-    assert "4 defects have no mask" in found.details["defects"]
+    assert found.detection.pictures.n == 5
+    assert "5 defects have no mask" in found.details["defects"]
+    assert "1 look no stranger than references (sound.png)" in found.details["defects"]
     assert "1 are references, and left out" in found.details["defects"]
-    assert f"It found {found.detection.pictures.k} of 4 defective parts" in page(found)
+    assert f"It found {found.detection.pictures.k} of 5 defective parts" in page(found)
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ def second_look_worth(name: str, looks: Sequence[PartLook]) -> LookWorth:
 
 def said_of_second_look(worth: LookWorth, where: str = "in the rehearsal") -> str:
     """Whether it pays: one sentence."""
-    ledger = f"{worth.fixed} labels put right, {worth.broken} made wrong {where}"
+    labels = "label" if worth.fixed == 1 else "labels"
+    ledger = f"{worth.fixed} {labels} put right, {worth.broken} made wrong {where}"
     if not worth.fixed and not worth.broken:
         return f"It changed no label {where}."
     if worth.fixed >= _PAYS * max(1, worth.broken):

@@ -18,6 +18,7 @@ from reinspect.vocabulary import Label
 MOST = 500
 """Pictures that are looked at, evenly spaced: of more, the others are left out."""
 
+_NAMED = 3  # pictures of a line
 _OTHER = 0.5  # share of pictures of something else from which they are refused
 
 _COPIES = "are references, and left out"
@@ -177,6 +178,10 @@ def _notes(
         f"{good} are of good parts: they count among the false calls.": good,
         f"{bare} defects have no mask: they are counted, and have no size.": bare,
     }
+    usual = [it.part for it in looks if it.kind is not None and it.z < 0 and not it.detected]
+    named = ", ".join(usual[:_NAMED]) + (" …" if len(usual) > _NAMED else "")
+    asked = "where they are good parts, put them into test/good of a category"
+    said[f"{len(usual)} look no stranger than references ({named}): {asked}."] = len(usual)
     said |= {f"{left_out.get(why, 0)} {why}.": left_out.get(why, 0) for why in _LEFT_OUT}
     return [line for line, count in said.items() if count]
 

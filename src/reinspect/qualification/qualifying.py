@@ -53,6 +53,8 @@ from reinspect.tools.setup.references import ENOUGH
 
 Progress = Callable[[int, int], None]
 
+_NAMED = 8  # references in a line
+
 
 class Qualified(NamedTuple):
     """A qualification and how it came about."""
@@ -152,8 +154,7 @@ def _rehearsed(
                 **_details(known, judge, made_of),
                 "looks": f"{len(looks)} at {len(owners)} references; {stopped} were held back by "
                 "the set-up check, unjudged",
-                "left out": f"damage on {len(falsely_called(looks))} references that are called "
-                "defective without any",
+                "left out": _left_out(sorted(falsely_called(looks))),
                 "slightly varied references": f"{sum(it.detected for it in varied)} of "
                 f"{len(varied)} looks found them anomalous",
             },
@@ -198,6 +199,13 @@ def _of_defects(
         }
     )
     return _made(findings, made_of, looks, real.examples)
+
+
+def _left_out(names: Sequence[str]) -> str:
+    """Of which references the damage doesn't count."""
+    named = f": {', '.join(names[:_NAMED])}" if names else ""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"damage on {len(names)} references that are called defective without any{named}{more}"
 
 
 def _worth(judge: RehearsalJudge, looks: Sequence[PartLook]) -> LookWorth | None:

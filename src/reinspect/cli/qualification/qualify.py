@@ -115,9 +115,11 @@ def _told(findings: "Findings") -> list[str]:
     lines = []
     if calls:
         lines.append(
-            f"False calls: {calls.k} of {calls.n} good parts; at most {calls.bound:.0%} of those "
-            "to come, with 95 % confidence"
+            f"False calls: {calls.k} of {calls.n} good parts; at most {100 * calls.bound:.0f} % "
+            "of those to come, with 95 % confidence"
         )
+        if calls.k and "left out" in findings.details:
+            lines.append(f"Left out: {findings.details['left out']}")
     lines += [f"Odd reference {odd.name}: {odd.why}" for odd in findings.odd]
     lines += [f"Second look: {worth}"] if worth else []
     lines += [f"References: {findings.learning.advice}"] if findings.learning else []
